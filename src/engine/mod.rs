@@ -1,0 +1,37 @@
+//! The one seam to compute.
+//!
+//! An [`Engine`] holds a problem's points and, for any flat parameter vector θ, returns the loss terms,
+//! the gradient, residuals and predictions.
+//! It knows networks through their shape and equations through their formulas; it knows no optimizer.
+
+/// Computes losses, gradients, residuals and predictions of one problem with one network.
+///
+/// Points are rows of coordinates, `points × coordinates`, row by row, always f64;
+/// precision inside is the engine's own affair.
+pub trait Engine: Send {
+    /// Length of θ.
+    fn parameters(&self) -> usize;
+
+    /// Takes the points of condition `condition`, and its data columns (each one value a point) if it has any.
+    ///
+    /// A periodic condition takes pairs: the point on the lower face, then its partner, as one row after the other.
+    fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]);
+
+    /// The total loss `Σ λ·mean(residual²)`; the unweighted terms go to `terms` (one a condition).
+    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64;
+
+    /// The total loss as [`Engine::loss`] gives it, and its gradient.
+    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
+
+    /// Residuals of `condition` at given points, `points × residuals`, row by row.
+    fn residuals(
+        &mut self,
+        theta: &[f64],
+        condition: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64>;
+
+    /// The unknowns at given points, `points × unknowns`, row by row.
+    fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;
+}

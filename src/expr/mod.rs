@@ -1,0 +1,5 @@
+//! The language equations are written in.
+
+mod graph;
+
+pub use graph::{Binary, Graph, Node, NodeId, Unary};

@@ -1,0 +1,109 @@
+//! Which derivatives are carried, and in which order.
+//!
+//! A [`JetSet`] is a downward-closed set of [`MultiIndex`]es: with `u_xx` it holds `u_x` and `u`.
+//! Equations and networks meet here: a residual names the derivatives it needs, a network carries them.
+
+/// The most coordinates a problem may have.
+pub const MAX_COORDINATES: usize = 8;
+/// The highest order of a derivative.
+pub const MAX_ORDER: usize = 4;
+
+/// A partial derivative as exponents per coordinate: `u_xxt` over `(x, t)` is `[2, 1]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
+pub struct MultiIndex([u8; MAX_COORDINATES]);
+
+impl MultiIndex {
+    /// No derivative at all: the value.
+    pub const VALUE: Self = Self([0; MAX_COORDINATES]);
+
+    /// The first derivative along `coordinate`.
+    pub fn along(coordinate: usize) -> Self {
+        Self::VALUE.plus(coordinate)
+    }
+
+    /// One derivative more along `coordinate`.
+    pub fn plus(mut self, coordinate: usize) -> Self {
+        self.0[coordinate] += 1;
+        self
+    }
+
+    /// One derivative less along `coordinate`, if it has one.
+    pub fn minus(mut self, coordinate: usize) -> Option<Self> {
+        self.0[coordinate] = self.0[coordinate].checked_sub(1)?;
+        Some(self)
+    }
+
+    /// Derivatives along `coordinate`.
+    pub fn get(self, coordinate: usize) -> usize {
+        usize::from(self.0[coordinate])
+    }
+
+    /// Derivatives in all.
+    pub fn order(self) -> usize {
+        self.0.iter().map(|&n| usize::from(n)).sum()
+    }
+
+    /// The coordinates of the derivatives, each as often as it is taken: `u_xxt` gives `x, x, t`.
+    pub fn coordinates(self) -> impl Iterator<Item = usize> {
+        (0..MAX_COORDINATES).flat_map(move |i| core::iter::repeat_n(i, self.get(i)))
+    }
+}
+
+/// A downward-closed set of multi-indices, by order and then along the first coordinates first.
+///
+/// Channel 0 is always the value.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct JetSet {
+    indices: Vec<MultiIndex>,
+}
+
+impl JetSet {
+    /// The smallest downward-closed set that holds `wanted`.
+    pub fn closure(wanted: impl IntoIterator<Item = MultiIndex>) -> Self {
+        let mut indices = std::collections::BTreeSet::from([MultiIndex::VALUE]);
+        let mut open: Vec<_> = wanted.into_iter().collect();
+        while let Some(index) = open.pop() {
+            if indices.insert(index) {
+                open.extend((0..MAX_COORDINATES).filter_map(|i| index.minus(i)));
+            }
+        }
+        let mut indices: Vec<_> = indices.into_iter().collect();
+        indices.sort_by_key(|index| (index.order(), core::cmp::Reverse(*index)));
+        Self { indices }
+    }
+
+    /// The multi-index of every channel.
+    pub fn indices(&self) -> &[MultiIndex] {
+        &self.indices
+    }
+
+    /// How many channels.
+    pub fn channels(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The channel of `index`, if the set holds it.
+    pub fn channel(&self, index: MultiIndex) -> Option<usize> {
+        self.indices.iter().position(|&i| i == index)
+    }
+
+    /// The highest order in the set.
+    pub fn order(&self) -> usize {
+        self.indices.iter().map(|i| i.order()).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closure_holds_every_lower_derivative() {
+        let uxxt = MultiIndex::along(0).plus(0).plus(1);
+        let set = JetSet::closure([uxxt]);
+        let orders: Vec<_> = set.indices().iter().map(|i| (i.get(0), i.get(1))).collect();
+        assert_eq!(orders, [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (2, 1)]);
+        assert_eq!(set.channel(uxxt), Some(5));
+        assert_eq!(set.order(), 3);
+    }
+}

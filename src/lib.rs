@@ -1,0 +1,11 @@
+//! A physics-informed neural network solver.
+
+pub mod engine;
+pub mod expr;
+pub mod jet;
+pub mod network;
+pub mod optim;
+pub mod problem;
+pub mod rng;
+pub mod settings;
+pub mod simd;

@@ -1,0 +1,2 @@
+//! The command `pinn-solve`.
+fn main() {}

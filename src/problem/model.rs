@@ -1,0 +1,178 @@
+//! A problem as the engines see it: validated, compiled, without strings to interpret.
+
+use std::path::PathBuf;
+
+use crate::expr::{Graph, NodeId};
+use crate::jet::JetSet;
+use crate::settings::{Network, Sampler, Training};
+
+/// A problem, complete.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The file's stem or the embedded name: names the run directory.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// Coordinates, time among them.
+    pub coordinates: Vec<Coordinate>,
+    /// Parameters with their values, in the file's order.
+    pub parameters: Vec<(String, f64)>,
+    /// What is solved for.
+    pub unknowns: Vec<Unknown>,
+    /// What enters the network: one root for each input, over coordinates alone.
+    pub features: Formula,
+    /// The unknowns' values, one root each, over coordinates and raw network outputs (the ansatz).
+    pub values: Formula,
+    /// The loss, term by term.
+    pub conditions: Vec<Condition>,
+    /// What the answer is measured against.
+    pub reference: Option<Reference>,
+    /// The `[network]` table.
+    pub network: Network,
+    /// The `[training]` table.
+    pub training: Training,
+}
+
+/// A coordinate and its domain.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Coordinate {
+    /// As written in the equations.
+    pub name: String,
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end, above the lower one.
+    pub upper: f64,
+    /// For axis labels, empty if none.
+    pub unit: String,
+}
+
+/// An unknown function.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Unknown {
+    /// As written in the equations.
+    pub name: String,
+    /// The ansatz as written, if there is one.
+    pub ansatz: Option<String>,
+    /// For axis labels, empty if none.
+    pub unit: String,
+}
+
+/// Some functions over one graph.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    /// The shared nodes.
+    pub graph: Graph,
+    /// The functions' nodes.
+    pub roots: Vec<NodeId>,
+}
+
+/// One term of the loss: `weight · Σ over residuals of the mean of residual²` at the points.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The term's name in metrics and charts.
+    pub name: String,
+    /// Where the points lie.
+    pub place: Place,
+    /// The residuals as written, for people.
+    pub written: Vec<String>,
+    /// The residuals, one root each, over coordinates, data columns and raw network jets.
+    pub residuals: Formula,
+    /// Derivatives of the raw outputs that the residuals need, closed downward.
+    pub jets: JetSet,
+    /// λ.
+    pub weight: f64,
+    /// How many points (pairs of points for a periodic condition).
+    pub points: usize,
+    /// How they are drawn.
+    pub sampler: Sampler,
+}
+
+impl Condition {
+    /// Linked points that one residual looks at: 2 for periodic conditions, else 1.
+    pub fn sides(&self) -> usize {
+        match self.place {
+            Place::Periodic { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Where a condition's points lie.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Place {
+    /// The whole domain.
+    Interior,
+    /// Where some coordinates have fixed values, such as `t = 0`.
+    Face(Vec<(usize, f64)>),
+    /// Opposite faces of a coordinate, paired.
+    Periodic {
+        /// The coordinate along which the solution repeats.
+        coordinate: usize,
+    },
+    /// Points read from a file.
+    Points {
+        /// Where they came from.
+        path: PathBuf,
+        /// One row of coordinates after the other.
+        points: Vec<f64>,
+        /// Names of the further columns.
+        columns: Vec<String>,
+        /// The further columns, each as long as there are points.
+        data: Vec<Vec<f64>>,
+    },
+}
+
+/// What the answer is measured against.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// For every unknown its reference, if it has one.
+    pub solutions: Vec<Option<Solution>>,
+    /// The reference's own greatest error, if known.
+    pub error: Option<f64>,
+    /// Where the answer is measured when the solutions do not say: points along each coordinate.
+    pub grid: Vec<Axis>,
+}
+
+/// Equidistant values of one coordinate, both ends included.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Axis {
+    /// First value.
+    pub from: f64,
+    /// Last value.
+    pub to: f64,
+    /// How many.
+    pub points: usize,
+}
+
+impl Axis {
+    /// The values.
+    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        let last = self.points.saturating_sub(1).max(1) as f64;
+        (0..self.points).map(move |i| self.from + (self.to - self.from) * (i as f64 / last))
+    }
+}
+
+/// One unknown's reference.
+#[derive(Clone, Debug)]
+pub enum Solution {
+    /// A closed form over the coordinates, one root.
+    Exact(Formula),
+    /// The Cole–Hopf solution of Burgers' equation for u(x, 0) = −sin πx on [−1, 1].
+    ColeHopf {
+        /// Which coordinate is x.
+        x: usize,
+        /// Which coordinate is t.
+        t: usize,
+        /// Viscosity.
+        nu: f64,
+    },
+    /// Values at points, read from a file.
+    Table {
+        /// Where they came from.
+        path: PathBuf,
+        /// One row of coordinates after the other.
+        points: Vec<f64>,
+        /// The unknown's value at each point.
+        values: Vec<f64>,
+    },
+}

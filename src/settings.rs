@@ -1,0 +1,239 @@
+//! What a run is told besides its equations: network, training, precision, seed.
+//!
+//! Every type mirrors a table of the problem file and is written to `resolved.toml` with all defaults filled in.
+//! Plain data: nothing here computes.
+
+use serde::{Deserialize, Serialize};
+
+/// The `[network]` table.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Network {
+    /// Hidden layers, at least 1.
+    pub depth: usize,
+    /// Neurons of a hidden layer, at least 1.
+    pub width: usize,
+    /// An odd-sigmoid function, or a positive sum such as `"tanh + 0.5*erf(2*x)"`.
+    pub activation: String,
+    /// The scale a of a·f(x), positive.
+    pub scale: f64,
+    /// How weights are drawn.
+    pub init: Init,
+    /// Standard deviation of the biases, used by `init = "eoc"` alone.
+    pub sigma_b: f64,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            depth: 4,
+            width: 32,
+            activation: "tanh".into(),
+            scale: 1.0,
+            init: Init::Proposed,
+            sigma_b: 0.2,
+        }
+    }
+}
+
+/// How the weights are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// W = D + Z, the signal-preserving rule for odd-sigmoid activations (arXiv 2509.23085).
+    Proposed,
+    /// Edge of chaos (Hayou et al. 2019, arXiv 1902.06853).
+    Eoc,
+    /// Normal, variance 2/(n_in + n_out) (Glorot and Bengio 2010).
+    Xavier,
+    /// Uniform with the same variance.
+    XavierUniform,
+    /// Normal, variance 2/n_in (He et al. 2015).
+    He,
+}
+
+/// Floating-point precision of the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single: fastest.
+    F32,
+    /// Double: most accurate, needed by line searches near the end.
+    F64,
+}
+
+/// The `[training]` table.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Training {
+    /// The one seed; every random stream is derived from it by name.
+    pub seed: u64,
+    /// Precision of the engine.
+    pub precision: Precision,
+    /// Draw fresh collocation points every so many steps (0: never).
+    pub resample: usize,
+    /// Measure the error against the reference every so many steps (0: only at the end).
+    pub evaluate: usize,
+    /// Write a checkpoint every so many steps (0: only at the end).
+    pub checkpoint: usize,
+    /// Optimizers, one after the other.
+    pub stages: Vec<Stage>,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            precision: Precision::F64,
+            resample: 0,
+            evaluate: 100,
+            checkpoint: 500,
+            stages: vec![
+                Stage::Adam(Adam {
+                    steps: 2000,
+                    ..Adam::default()
+                }),
+                Stage::Lbfgs(Lbfgs {
+                    steps: 2000,
+                    ..Lbfgs::default()
+                }),
+            ],
+        }
+    }
+}
+
+/// One optimizer and how long it runs: `{ adam = { steps = 5000 } }`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// First-order, stochastic or full batch.
+    Adam(Adam),
+    /// Limited-memory BFGS.
+    Lbfgs(Lbfgs),
+}
+
+impl Stage {
+    /// The stage's name in results.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Adam(_) => "adam",
+            Self::Lbfgs(_) => "lbfgs",
+        }
+    }
+
+    /// Steps at the most.
+    pub fn steps(&self) -> usize {
+        match self {
+            Self::Adam(adam) => adam.steps,
+            Self::Lbfgs(lbfgs) => lbfgs.steps,
+        }
+    }
+
+    /// Steps at the most, writable.
+    pub fn steps_mut(&mut self) -> &mut usize {
+        match self {
+            Self::Adam(adam) => &mut adam.steps,
+            Self::Lbfgs(lbfgs) => &mut lbfgs.steps,
+        }
+    }
+}
+
+/// Adam (Kingma and Ba 2015, arXiv 1412.6980).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Adam {
+    /// Steps of the stage.
+    pub steps: usize,
+    /// Learning rate η.
+    pub lr: f64,
+    /// What `lr` multiplies: `"one"`, or `"omega"` so that η = lr·ω follows the activation's scale.
+    pub lr_unit: LearningRateUnit,
+    /// How the rate changes over the stage.
+    pub schedule: Schedule,
+    /// Steps over which the rate rises linearly from 0 at the start of the stage.
+    pub warmup: usize,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            lr: 1e-3,
+            lr_unit: LearningRateUnit::Omega,
+            schedule: Schedule::Constant,
+            warmup: 0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        }
+    }
+}
+
+/// What a learning rate is measured in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearningRateUnit {
+    /// η = lr.
+    One,
+    /// η = lr·ω, ω = 1/f'(0) of the scaled activation.
+    Omega,
+}
+
+/// A learning-rate schedule over a stage.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// The rate stays.
+    Constant,
+    /// Multiplied by `rate` every `every` steps, smoothly: `{ exponential = { rate = 0.9, every = 1000 } }`.
+    Exponential {
+        /// The factor.
+        rate: f64,
+        /// Steps over which it applies once.
+        every: usize,
+    },
+    /// Half a cosine from `lr` down to `lr·end` at the last step: `{ cosine = { end = 0.01 } }`.
+    Cosine {
+        /// The last rate as a fraction of the first.
+        end: f64,
+    },
+}
+
+/// L-BFGS with a strong Wolfe line search (Nocedal and Wright 2006, algorithms 7.5, 3.5 and 3.6).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Lbfgs {
+    /// Steps of the stage.
+    pub steps: usize,
+    /// Curvature pairs kept.
+    pub history: usize,
+}
+
+impl Default for Lbfgs {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            history: 50,
+        }
+    }
+}
+
+/// How a condition's points are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampler {
+    /// Independent and uniform.
+    Uniform,
+    /// A regular grid, ends included.
+    Grid,
+    /// Latin hypercube.
+    LatinHypercube,
+    /// Sobol's sequence with a random digital shift.
+    Sobol,
+}
