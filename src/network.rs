@@ -35,28 +35,17 @@ impl Shape {
         (0..=self.depth)
             .map(|l| {
                 let inputs = if l == 0 { self.inputs } else { self.width };
-                let outputs = if l == self.depth {
-                    self.outputs
-                } else {
-                    self.width
-                };
+                let outputs = if l == self.depth { self.outputs } else { self.width };
                 let weights = offset;
                 let biases = weights + inputs * outputs;
                 offset = biases + outputs;
-                Layer {
-                    inputs,
-                    outputs,
-                    weights,
-                    biases,
-                }
+                Layer { inputs, outputs, weights, biases }
             })
             .collect()
     }
 
     /// Weights and biases in all.
     pub fn parameters(&self) -> usize {
-        self.layers()
-            .last()
-            .map_or(0, |last| last.biases + last.outputs)
+        self.layers().last().map_or(0, |last| last.biases + last.outputs)
     }
 }

@@ -89,14 +89,8 @@ impl Default for Training {
             evaluate: 100,
             checkpoint: 500,
             stages: vec![
-                Stage::Adam(Adam {
-                    steps: 2000,
-                    ..Adam::default()
-                }),
-                Stage::Lbfgs(Lbfgs {
-                    steps: 2000,
-                    ..Lbfgs::default()
-                }),
+                Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
+                Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),
             ],
         }
     }
@@ -217,10 +211,7 @@ pub struct Lbfgs {
 
 impl Default for Lbfgs {
     fn default() -> Self {
-        Self {
-            steps: 1000,
-            history: 50,
-        }
+        Self { steps: 1000, history: 50 }
     }
 }
 

@@ -4,6 +4,8 @@
 //! the gradient, residuals and predictions.
 //! It knows networks through their shape and equations through their formulas; it knows no optimizer.
 
+pub mod cpu;
+
 /// Computes losses, gradients, residuals and predictions of one problem with one network.
 ///
 /// Points are rows of coordinates, `points × coordinates`, row by row, always f64;
@@ -24,13 +26,7 @@ pub trait Engine: Send {
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
 
     /// Residuals of `condition` at given points, `points × residuals`, row by row.
-    fn residuals(
-        &mut self,
-        theta: &[f64],
-        condition: usize,
-        points: &[f64],
-        data: &[Vec<f64>],
-    ) -> Vec<f64>;
+    fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64>;
 
     /// The unknowns at given points, `points × unknowns`, row by row.
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;

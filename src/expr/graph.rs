@@ -137,11 +137,7 @@ impl From<Node> for Key {
             Node::Constant(x) => Self::Constant(x.to_bits()),
             Node::Coordinate { coordinate, side } => Self::Coordinate(coordinate, side),
             Node::Data(column) => Self::Data(column),
-            Node::Jet {
-                output,
-                index,
-                side,
-            } => Self::Jet(output, index, side),
+            Node::Jet { output, index, side } => Self::Jet(output, index, side),
             Node::Coefficient(k) => Self::Coefficient(k),
             Node::Unary(f, a) => Self::Unary(f, a),
             Node::Binary(f, a, b) => Self::Binary(f, a, b),
@@ -162,8 +158,7 @@ impl Graph {
 
     /// The id of `node`, which is added if it is new; nothing is simplified.
     pub fn insert(&mut self, node: Node) -> NodeId {
-        let next =
-            NodeId(u32::try_from(self.nodes.len()).expect("a formula has fewer than 2³² nodes"));
+        let next = NodeId(u32::try_from(self.nodes.len()).expect("a formula has fewer than 2³² nodes"));
         let id = *self.interned.entry(node.into()).or_insert(next);
         if id == next {
             self.nodes.push(node);

@@ -10,21 +10,7 @@ use pulp::Simd;
 ///
 /// `add`, `mul` and friends work lane by lane.
 /// Every operation is a single instruction on AVX-512 except where the documentation says otherwise.
-pub trait Real:
-    Copy
-    + Send
-    + Sync
-    + PartialOrd
-    + core::fmt::Debug
-    + core::ops::Add<Output = Self>
-    + core::ops::Sub<Output = Self>
-    + core::ops::Mul<Output = Self>
-    + core::ops::Div<Output = Self>
-    + core::ops::Neg<Output = Self>
-    + core::ops::AddAssign
-    + Default
-    + 'static
-{
+pub trait Real: Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + 'static {
     /// A register of this precision.
     type Vector<S: Simd>: Copy + Send + Sync + core::fmt::Debug + 'static;
     /// A lane mask of this precision.
@@ -87,11 +73,7 @@ pub trait Real:
         b: Self::Vector<S>,
     ) -> Self::Vector<S>;
     /// `|magnitude|` with the sign bit of `sign`.
-    fn copysign<S: Simd>(
-        simd: S,
-        magnitude: Self::Vector<S>,
-        sign: Self::Vector<S>,
-    ) -> Self::Vector<S>;
+    fn copysign<S: Simd>(simd: S, magnitude: Self::Vector<S>, sign: Self::Vector<S>) -> Self::Vector<S>;
     /// The nearest integer (ties to even) `n` of `x`, and `2ⁿ`; `|n|` must lie within the normal exponents.
     fn round_and_exp2<S: Simd>(simd: S, x: Self::Vector<S>) -> (Self::Vector<S>, Self::Vector<S>);
     /// The sum of all lanes, in an order that depends on `S` alone.
@@ -166,21 +148,11 @@ macro_rules! real {
                 simd.$div(a, b)
             }
             #[inline(always)]
-            fn mul_add<S: Simd>(
-                simd: S,
-                a: S::$vector,
-                b: S::$vector,
-                c: S::$vector,
-            ) -> S::$vector {
+            fn mul_add<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
                 simd.$fma(a, b, c)
             }
             #[inline(always)]
-            fn neg_mul_add<S: Simd>(
-                simd: S,
-                a: S::$vector,
-                b: S::$vector,
-                c: S::$vector,
-            ) -> S::$vector {
+            fn neg_mul_add<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
                 simd.$fma(simd.$neg(a), b, c)
             }
             #[inline(always)]
@@ -208,12 +180,7 @@ macro_rules! real {
                 simd.$less(a, b)
             }
             #[inline(always)]
-            fn select<S: Simd>(
-                simd: S,
-                mask: S::$mask,
-                a: S::$vector,
-                b: S::$vector,
-            ) -> S::$vector {
+            fn select<S: Simd>(simd: S, mask: S::$mask, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$select(mask, a, b)
             }
             #[inline(always)]

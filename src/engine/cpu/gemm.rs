@@ -1,0 +1,379 @@
+//! The three matrix products of a layer, register-tiled.
+//!
+//! All of them work on small blocks that stay in cache: `rows` is a multiple of [`ROWS`], and padded widths are
+//! multiples of [`unit`], so that no tile has a ragged edge.
+//! This file knows rows and columns; it does not know what they mean.
+
+use pulp::{NullaryFnOnce, Simd};
+
+use crate::simd::Real;
+
+/// Blocks have a multiple of this many rows, which every tile height divides.
+pub(super) const ROWS: usize = 24;
+
+/// Registers of one panel's row: the widest tile.
+const PANEL: usize = 4;
+
+/// Padded widths are multiples of this: whole registers, and whole tiles of the transposed product.
+pub(super) fn unit<S: Simd, R: Real>() -> usize {
+    R::lanes::<S>().max(8)
+}
+
+/// The offset of element `(k, n)` of a `depth × width` matrix stored in panels for [`Product`].
+///
+/// A panel is up to four registers wide and holds its rows one after the other.
+pub(super) fn panel_offset(lanes: usize, depth: usize, width: usize, k: usize, n: usize) -> usize {
+    let columns = PANEL * lanes;
+    let first = n / columns * columns;
+    let panel_width = columns.min(width - first);
+    first * depth + k * panel_width + (n - first)
+}
+
+/// `C = A·B`: A is `rows × depth`, B `depth × width` in panels, C `rows × width`.
+pub(super) struct Product<'a, R, S> {
+    pub(super) simd: S,
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+    pub(super) width: usize,
+    pub(super) a: &'a [R],
+    pub(super) a_stride: usize,
+    pub(super) b: &'a [R],
+    pub(super) c: &'a mut [R],
+}
+
+impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, rows, depth, width, a, a_stride, b, c } = self;
+        let lanes = R::lanes::<S>();
+        assert!(rows.is_multiple_of(ROWS) && width.is_multiple_of(lanes) && depth <= a_stride);
+        assert!(a.len() >= rows * a_stride && b.len() >= depth * width && c.len() >= rows * width);
+        let mut column = 0;
+        while column < width {
+            let registers = ((width - column) / lanes).min(PANEL);
+            // SAFETY: the assertions above bound every access: the tiles cover rows `0..rows`, which every tile
+            // height divides, and columns `column..column + registers·lanes` ≤ `width`; the panel of these columns
+            // starts at `column·depth` and holds `depth` rows of `registers·lanes` numbers.
+            unsafe {
+                let b = b.as_ptr().add(column * depth);
+                let c = c.as_mut_ptr().add(column);
+                let a = a.as_ptr();
+                if S::REGISTER_COUNT >= 32 {
+                    match registers {
+                        4 => column_of_tiles::<S, R, 6, 4>(simd, rows, depth, a, a_stride, b, c, width),
+                        3 => column_of_tiles::<S, R, 8, 3>(simd, rows, depth, a, a_stride, b, c, width),
+                        2 => column_of_tiles::<S, R, 12, 2>(simd, rows, depth, a, a_stride, b, c, width),
+                        _ => column_of_tiles::<S, R, 24, 1>(simd, rows, depth, a, a_stride, b, c, width),
+                    }
+                } else {
+                    match registers {
+                        4 => column_of_tiles::<S, R, 3, 4>(simd, rows, depth, a, a_stride, b, c, width),
+                        3 => column_of_tiles::<S, R, 4, 3>(simd, rows, depth, a, a_stride, b, c, width),
+                        2 => column_of_tiles::<S, R, 6, 2>(simd, rows, depth, a, a_stride, b, c, width),
+                        _ => column_of_tiles::<S, R, 12, 1>(simd, rows, depth, a, a_stride, b, c, width),
+                    }
+                }
+            }
+            column += registers * lanes;
+        }
+    }
+}
+
+/// The tiles of one panel, from the first row to the last.
+///
+/// # Safety
+/// `a` is readable for `rows` rows of `a_stride ≥ depth`, `b` for `depth` rows of `N` registers,
+/// `c` writable for `rows` rows of `N` registers, `c_stride` apart; `M` divides `rows`.
+#[inline(always)]
+unsafe fn column_of_tiles<S: Simd, R: Real, const M: usize, const N: usize>(
+    simd: S,
+    rows: usize,
+    depth: usize,
+    a: *const R,
+    a_stride: usize,
+    b: *const R,
+    c: *mut R,
+    c_stride: usize,
+) {
+    let lanes = R::lanes::<S>();
+    let mut row = 0;
+    while row < rows {
+        // SAFETY: all offsets stay within the bounds that the caller promises.
+        unsafe {
+            let a = a.add(row * a_stride);
+            let c = c.add(row * c_stride);
+            let mut sum = [[R::splat(simd, R::default()); N]; M];
+            for k in 0..depth {
+                let mut columns = [R::splat(simd, R::default()); N];
+                for j in 0..N {
+                    columns[j] = R::load(simd, b.add((k * N + j) * lanes));
+                }
+                for i in 0..M {
+                    let factor = R::splat(simd, *a.add(i * a_stride + k));
+                    for j in 0..N {
+                        sum[i][j] = R::mul_add(simd, factor, columns[j], sum[i][j]);
+                    }
+                }
+            }
+            for i in 0..M {
+                for j in 0..N {
+                    R::store(simd, c.add(i * c_stride + j * lanes), sum[i][j]);
+                }
+            }
+        }
+        row += M;
+    }
+}
+
+/// `C = C·accumulate + AᵀB`: A is `rows × height`, B `rows × width`, C `height × width`.
+pub(super) struct TransposedProduct<'a, R, S> {
+    pub(super) simd: S,
+    pub(super) rows: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) a: &'a [R],
+    pub(super) a_stride: usize,
+    pub(super) b: &'a [R],
+    pub(super) c: &'a mut [R],
+    pub(super) accumulate: bool,
+}
+
+impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, rows, height, width, a, a_stride, b, c, accumulate } = self;
+        let lanes = R::lanes::<S>();
+        assert!(width.is_multiple_of(lanes) && height <= a_stride);
+        assert!(a.len() >= rows * a_stride && b.len() >= rows * width && c.len() >= height * width);
+        let mut column = 0;
+        while column < width {
+            let registers = ((width - column) / lanes).min(PANEL);
+            let mut first = 0;
+            while first < height {
+                let left = height - first;
+                // SAFETY: the assertions above bound every access; a tile of height M is taken only where M rows
+                // of C are left, and covers columns `column..column + registers·lanes` ≤ `width`.
+                unsafe {
+                    let a = a.as_ptr().add(first);
+                    let b = b.as_ptr().add(column);
+                    let c = c.as_mut_ptr().add(first * width + column);
+                    let wide = S::REGISTER_COUNT >= 32;
+                    macro_rules! tile {
+                        ($m:literal, $n:literal) => {{
+                            transposed_tile::<S, R, $m, $n>(simd, rows, a, a_stride, b, c, width, accumulate);
+                            $m
+                        }};
+                    }
+                    first += match registers {
+                        4 if wide && left >= 4 => tile!(4, 4),
+                        4 if left >= 2 => tile!(2, 4),
+                        4 => tile!(1, 4),
+                        3 if wide && left >= 8 => tile!(8, 3),
+                        3 if left >= 4 => tile!(4, 3),
+                        3 => tile!(1, 3),
+                        2 if wide && left >= 8 => tile!(8, 2),
+                        2 if left >= 4 => tile!(4, 2),
+                        2 => tile!(1, 2),
+                        _ if left >= 8 => tile!(8, 1),
+                        _ if left >= 4 => tile!(4, 1),
+                        _ => tile!(1, 1),
+                    };
+                }
+            }
+            column += registers * lanes;
+        }
+    }
+}
+
+/// One `M × N` tile of `AᵀB`, summed over all rows in registers.
+///
+/// # Safety
+/// `a` is readable for `M` numbers and `b` for `N` registers in each of `rows` rows, `a_stride` and `stride` apart;
+/// `c` is readable and writable for `M` rows of `N` registers, `stride` apart.
+#[inline(always)]
+unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
+    simd: S,
+    rows: usize,
+    a: *const R,
+    a_stride: usize,
+    b: *const R,
+    c: *mut R,
+    stride: usize,
+    accumulate: bool,
+) {
+    let lanes = R::lanes::<S>();
+    // SAFETY: all offsets stay within the bounds that the caller promises.
+    unsafe {
+        let mut sum = [[R::splat(simd, R::default()); N]; M];
+        for row in 0..rows {
+            let mut columns = [R::splat(simd, R::default()); N];
+            for j in 0..N {
+                columns[j] = R::load(simd, b.add(row * stride + j * lanes));
+            }
+            for i in 0..M {
+                let factor = R::splat(simd, *a.add(row * a_stride + i));
+                for j in 0..N {
+                    sum[i][j] = R::mul_add(simd, factor, columns[j], sum[i][j]);
+                }
+            }
+        }
+        for i in 0..M {
+            for j in 0..N {
+                let place = c.add(i * stride + j * lanes);
+                let value =
+                    if accumulate { R::add(simd, R::load(simd, place), sum[i][j]) } else { sum[i][j] };
+                R::store(simd, place, value);
+            }
+        }
+    }
+}
+
+/// `c[n·rows + r] = Σₖ A[r, k]·B[n, k]`: a product with few outputs, each a column of its own.
+///
+/// A is `rows × width`, B `outputs × width`.
+pub(super) struct ColumnsProduct<'a, R, S> {
+    pub(super) simd: S,
+    pub(super) rows: usize,
+    pub(super) width: usize,
+    pub(super) outputs: usize,
+    pub(super) a: &'a [R],
+    pub(super) b: &'a [R],
+    pub(super) c: &'a mut [R],
+}
+
+impl<R: Real, S: Simd> NullaryFnOnce for ColumnsProduct<'_, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, rows, width, outputs, a, b, c } = self;
+        let lanes = R::lanes::<S>();
+        assert!(width.is_multiple_of(lanes));
+        assert!(a.len() >= rows * width && b.len() >= outputs * width && c.len() >= outputs * rows);
+        for n in 0..outputs {
+            for r in 0..rows {
+                let mut sum = R::splat(simd, R::default());
+                let mut k = 0;
+                while k < width {
+                    // SAFETY: `k + lanes ≤ width`, and the assertion above bounds rows and outputs.
+                    unsafe {
+                        let x = R::load(simd, a.as_ptr().add(r * width + k));
+                        let w = R::load(simd, b.as_ptr().add(n * width + k));
+                        sum = R::mul_add(simd, x, w, sum);
+                    }
+                    k += lanes;
+                }
+                c[n * rows + r] = R::sum(simd, sum);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::dispatch::{Isa, WithReal};
+
+    /// A number that looks random but is a function of its place.
+    fn element(i: usize, j: usize) -> f64 {
+        ((i * 37 + j * 101 + 13) % 97) as f64 / 97.0 - 0.5
+    }
+
+    struct Check {
+        rows: usize,
+        depth: usize,
+        width: usize,
+    }
+
+    impl WithReal for Check {
+        type Output = ();
+
+        fn call<S: Simd, R: Real>(self, simd: S) {
+            let unit = unit::<S, R>();
+            let (rows, depth) = (self.rows, self.depth);
+            let width = self.width.next_multiple_of(unit);
+            let lanes = R::lanes::<S>();
+            let make = |n: usize, m: usize, shift: usize| -> Vec<R> {
+                (0..n * m).map(|i| R::from_f64(element(i / m + shift, i % m))).collect()
+            };
+            let a = make(rows, depth, 0);
+            let b = make(depth, width, 5);
+            let mut panels = vec![R::default(); depth * width];
+            for k in 0..depth {
+                for n in 0..width {
+                    panels[panel_offset(lanes, depth, width, k, n)] = b[k * width + n];
+                }
+            }
+            let mut c = vec![R::default(); rows * width];
+            simd.vectorize(Product {
+                simd,
+                rows,
+                depth,
+                width,
+                a: &a,
+                a_stride: depth,
+                b: &panels,
+                c: &mut c,
+            });
+            let tolerance = 40.0 * R::EPSILON.to_f64();
+            for r in 0..rows {
+                for n in 0..width {
+                    let exact: f64 =
+                        (0..depth).map(|k| a[r * depth + k].to_f64() * b[k * width + n].to_f64()).sum();
+                    assert!((c[r * width + n].to_f64() - exact).abs() < tolerance);
+                }
+            }
+
+            let b = make(rows, width, 9);
+            let mut c = vec![R::from_f64(1.0); depth * width];
+            simd.vectorize(TransposedProduct {
+                simd,
+                rows,
+                height: depth,
+                width,
+                a: &a,
+                a_stride: depth,
+                b: &b,
+                c: &mut c,
+                accumulate: true,
+            });
+            for i in 0..depth {
+                for n in 0..width {
+                    let exact: f64 = 1.0
+                        + (0..rows)
+                            .map(|r| a[r * depth + i].to_f64() * b[r * width + n].to_f64())
+                            .sum::<f64>();
+                    assert!((c[i * width + n].to_f64() - exact).abs() < tolerance);
+                }
+            }
+
+            let outputs = 3;
+            let w = make(outputs, width, 2);
+            let mut c = vec![R::default(); outputs * rows];
+            simd.vectorize(ColumnsProduct { simd, rows, width, outputs, a: &b, b: &w, c: &mut c });
+            for n in 0..outputs {
+                for r in 0..rows {
+                    let exact: f64 =
+                        (0..width).map(|k| b[r * width + k].to_f64() * w[n * width + k].to_f64()).sum();
+                    assert!((c[n * rows + r].to_f64() - exact).abs() < tolerance);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_agree_with_plain_sums_on_every_instruction_set() {
+        for isa in Isa::available() {
+            for width in [1, 8, 20, 33, 40, 64, 100] {
+                for depth in [1, 2, 7, 64] {
+                    isa.run::<f32, _>(Check { rows: 48, depth, width });
+                    isa.run::<f64, _>(Check { rows: 24, depth, width });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The fused CPU engine.
+mod dispatch;
+mod gemm;
+pub use dispatch::Isa;
