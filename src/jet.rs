@@ -93,6 +93,77 @@ impl JetSet {
     }
 }
 
+/// The chain rule for `y = f(z)` over the channels of a [`JetSet`] (Faà di Bruno's formula in several variables).
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChainRule {
+    channels: usize,
+    order: usize,
+    terms: Vec<Vec<Term>>,
+}
+
+/// `coefficient · f⁽ᵏ⁾(z) · Π z_factor`, with k the number of factors.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Term {
+    /// How many partitions of the derivative lead to these factors.
+    pub coefficient: f64,
+    /// Channels of z that are multiplied, between one and [`MAX_ORDER`] of them.
+    pub factors: Vec<usize>,
+}
+
+impl ChainRule {
+    /// The chain rule for every channel of `set`.
+    pub fn new(set: &JetSet) -> Self {
+        let terms = set.indices().iter().map(|&index| chain_rule_terms(set, index)).collect();
+        Self { channels: set.channels(), order: set.order(), terms }
+    }
+
+    /// How many channels.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The highest order of a channel, and so of the derivatives of f that are needed.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// The sum that makes channel `channel` of y; empty for channel 0, which is f(z) itself.
+    pub fn terms(&self, channel: usize) -> &[Term] {
+        &self.terms[channel]
+    }
+}
+
+/// One term for each way to split the single derivatives of `index` into groups, equal ones counted together.
+fn chain_rule_terms(set: &JetSet, index: MultiIndex) -> Vec<Term> {
+    let mut partitions: Vec<Vec<MultiIndex>> = vec![vec![]];
+    for coordinate in index.coordinates() {
+        let along = MultiIndex::along(coordinate);
+        partitions = partitions
+            .into_iter()
+            .flat_map(|groups| {
+                (0..=groups.len()).map(move |place| {
+                    let mut groups = groups.clone();
+                    match groups.get_mut(place) {
+                        Some(group) => *group = group.plus(coordinate),
+                        None => groups.push(along),
+                    }
+                    groups
+                })
+            })
+            .collect();
+    }
+    let mut counted = std::collections::BTreeMap::new();
+    for groups in partitions.into_iter().filter(|groups| !groups.is_empty()) {
+        let mut factors: Vec<usize> = groups
+            .into_iter()
+            .map(|group| set.channel(group).expect("a jet set is closed downward"))
+            .collect();
+        factors.sort_unstable();
+        *counted.entry((factors.len(), factors)).or_insert(0.0) += 1.0;
+    }
+    counted.into_iter().map(|((_, factors), coefficient)| Term { coefficient, factors }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +176,24 @@ mod tests {
         assert_eq!(orders, [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (2, 1)]);
         assert_eq!(set.channel(uxxt), Some(5));
         assert_eq!(set.order(), 3);
+    }
+
+    #[test]
+    fn chain_rule_of_a_fourth_derivative_has_the_known_coefficients() {
+        let uxxxx = MultiIndex::along(0).plus(0).plus(0).plus(0);
+        let set = JetSet::closure([uxxxx]);
+        let rule = ChainRule::new(&set);
+        let terms: Vec<_> = rule.terms(4).iter().map(|t| (t.coefficient, t.factors.clone())).collect();
+        // f' z⁗ + f″ (4 z′ z‴ + 3 z″²) + 6 f‴ z′² z″ + f⁗ z′⁴
+        assert_eq!(
+            terms,
+            [
+                (1.0, vec![4]),
+                (4.0, vec![1, 3]),
+                (3.0, vec![2, 2]),
+                (6.0, vec![1, 1, 2]),
+                (1.0, vec![1, 1, 1, 1])
+            ]
+        );
     }
 }

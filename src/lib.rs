@@ -1,5 +1,6 @@
 //! A physics-informed neural network solver.
 
+pub mod activation;
 pub mod engine;
 pub mod expr;
 pub mod jet;

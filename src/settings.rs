@@ -76,6 +76,10 @@ pub struct Training {
     pub evaluate: usize,
     /// Write a checkpoint every so many steps (0: only at the end).
     pub checkpoint: usize,
+    /// Relative L2 error to reach (total loss, where there is no reference): training stops there,
+    /// and not reaching it is an outcome of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -88,6 +92,7 @@ impl Default for Training {
             resample: 0,
             evaluate: 100,
             checkpoint: 500,
+            tolerance: None,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

@@ -5,6 +5,15 @@
 //! It knows networks through their shape and equations through their formulas; it knows no optimizer.
 
 pub mod cpu;
+pub mod pointwise;
+
+/// Why an engine could not be made.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The operating system refused.
+    #[error("cannot start the engine's threads: {0}; ask for fewer with --threads")]
+    Threads(String),
+}
 
 /// Computes losses, gradients, residuals and predictions of one problem with one network.
 ///

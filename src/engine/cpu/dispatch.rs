@@ -19,8 +19,8 @@ pub enum Isa {
 
 /// Something to run with registers of an instruction set and a precision.
 pub(super) trait WithReal {
-    type Output;
-    fn call<S: Simd, R: Real>(self, simd: S) -> Self::Output;
+    type Output<R: Real>;
+    fn call<S: Simd, R: Real>(self, simd: S) -> Self::Output<R>;
 }
 
 impl Isa {
@@ -56,13 +56,15 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             Self::Neon => pulp::aarch64::Neon::try_new().is_some(),
             Self::Portable => true,
-            #[expect(unreachable_patterns, reason = "which sets remain depends on the target")]
-            _ => false,
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => false,
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => false,
         }
     }
 
     /// Runs `task` with this instruction set, or with portable code where the machine lacks it.
-    pub(super) fn run<R: Real, T: WithReal>(self, task: T) -> T::Output {
+    pub(super) fn run<R: Real, T: WithReal>(self, task: T) -> T::Output<R> {
         #[cfg(target_arch = "x86_64")]
         {
             if self == Self::Avx512

@@ -11,8 +11,10 @@ use crate::simd::Real;
 /// Blocks have a multiple of this many rows, which every tile height divides.
 pub(super) const ROWS: usize = 24;
 
-/// Registers of one panel's row: the widest tile.
-const PANEL: usize = 4;
+/// Registers of one panel's row: the widest tile that leaves room for its factors.
+const fn panel<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 || S::IS_SCALAR { 4 } else { 2 }
+}
 
 /// Padded widths are multiples of this: whole registers, and whole tiles of the transposed product.
 pub(super) fn unit<S: Simd, R: Real>() -> usize {
@@ -21,9 +23,9 @@ pub(super) fn unit<S: Simd, R: Real>() -> usize {
 
 /// The offset of element `(k, n)` of a `depth × width` matrix stored in panels for [`Product`].
 ///
-/// A panel is up to four registers wide and holds its rows one after the other.
-pub(super) fn panel_offset(lanes: usize, depth: usize, width: usize, k: usize, n: usize) -> usize {
-    let columns = PANEL * lanes;
+/// A panel is a few registers wide and holds its rows one after the other.
+pub(super) fn panel_offset<S: Simd, R: Real>(depth: usize, width: usize, k: usize, n: usize) -> usize {
+    let columns = panel::<S>() * R::lanes::<S>();
     let first = n / columns * columns;
     let panel_width = columns.min(width - first);
     first * depth + k * panel_width + (n - first)
@@ -52,7 +54,7 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
         assert!(a.len() >= rows * a_stride && b.len() >= depth * width && c.len() >= rows * width);
         let mut column = 0;
         while column < width {
-            let registers = ((width - column) / lanes).min(PANEL);
+            let registers = ((width - column) / lanes).min(panel::<S>());
             // SAFETY: the assertions above bound every access: the tiles cover rows `0..rows`, which every tile
             // height divides, and columns `column..column + registers·lanes` ≤ `width`; the panel of these columns
             // starts at `column·depth` and holds `depth` rows of `registers·lanes` numbers.
@@ -151,7 +153,7 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
         assert!(a.len() >= rows * a_stride && b.len() >= rows * width && c.len() >= height * width);
         let mut column = 0;
         while column < width {
-            let registers = ((width - column) / lanes).min(PANEL);
+            let registers = ((width - column) / lanes).min(panel::<S>());
             let mut first = 0;
             while first < height {
                 let left = height - first;
@@ -169,10 +171,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
                         }};
                     }
                     first += match registers {
-                        4 if wide && left >= 4 => tile!(4, 4),
-                        4 if left >= 2 => tile!(2, 4),
+                        4 if left >= 4 => tile!(4, 4),
                         4 => tile!(1, 4),
-                        3 if wide && left >= 8 => tile!(8, 3),
+                        3 if left >= 8 => tile!(8, 3),
                         3 if left >= 4 => tile!(4, 3),
                         3 => tile!(1, 3),
                         2 if wide && left >= 8 => tile!(8, 2),
@@ -290,13 +291,12 @@ mod tests {
     }
 
     impl WithReal for Check {
-        type Output = ();
+        type Output<R: Real> = ();
 
         fn call<S: Simd, R: Real>(self, simd: S) {
             let unit = unit::<S, R>();
             let (rows, depth) = (self.rows, self.depth);
             let width = self.width.next_multiple_of(unit);
-            let lanes = R::lanes::<S>();
             let make = |n: usize, m: usize, shift: usize| -> Vec<R> {
                 (0..n * m).map(|i| R::from_f64(element(i / m + shift, i % m))).collect()
             };
@@ -305,7 +305,7 @@ mod tests {
             let mut panels = vec![R::default(); depth * width];
             for k in 0..depth {
                 for n in 0..width {
-                    panels[panel_offset(lanes, depth, width, k, n)] = b[k * width + n];
+                    panels[panel_offset::<S, R>(depth, width, k, n)] = b[k * width + n];
                 }
             }
             let mut c = vec![R::default(); rows * width];

@@ -1,4 +1,414 @@
-//! The fused CPU engine.
+//! The fused CPU engine: jets forward through all layers, one reverse sweep back, block by block.
+//!
+//! Blocks are shared out to a fixed number of *groups*, each with partial sums of its own that are added in a fixed
+//! order; threads take groups. So results do not depend on the number of threads or on scheduling.
+
+mod block;
+mod chain;
 mod dispatch;
 mod gemm;
-pub use dispatch::Isa;
+mod tape;
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use aligned_vec::avec;
+use pulp::Simd;
+use rayon::ThreadPool;
+
+use self::block::{Fused, Kernels, Packed, PackedLayer, Partial, Term, Workspace};
+use self::chain::Plan;
+use self::dispatch::WithReal;
+use self::tape::Tape;
+use super::pointwise::{Evaluator, feature_jets};
+use super::{Engine, EngineError};
+use crate::activation::{Activation, Kernel, Visitor};
+use crate::jet::{ChainRule, JetSet};
+use crate::network::{Layer, Shape};
+use crate::problem::{Formula, Problem};
+use crate::simd::Real;
+
+pub use self::dispatch::Isa;
+
+/// Rows (channels × points) that are worth a group of their own.
+const ROWS_PER_GROUP: usize = 1000;
+/// Most groups: more would spend more on adding partial gradients than they bring.
+const MOST_GROUPS: usize = 64;
+/// Bytes of jets that a block may keep, so that they stay in a core's own cache.
+const BLOCK_BYTES: usize = 1 << 20;
+/// Fewest and most rows of a block.
+const BLOCK_ROWS: Range<usize> = 48..241;
+
+/// The fused engine in precision `R`.
+pub struct CpuEngine<R: Real> {
+    pool: ThreadPool,
+    kernels: Box<dyn Kernels<R>>,
+    shape: Shape,
+    layers: Vec<Layer>,
+    width: usize,
+    coordinates: usize,
+    features: Formula,
+    weights: Vec<f64>,
+    terms: Vec<Term<R>>,
+    jets: Vec<JetSet>,
+    prediction: (JetSet, Formula),
+    residuals: Vec<Formula>,
+    net: Packed<R>,
+    groups: Vec<Vec<(usize, Range<usize>)>>,
+    partials: Vec<Partial<R>>,
+    spaces: Vec<Mutex<Workspace<R>>>,
+}
+
+impl<R: Real> CpuEngine<R> {
+    /// An engine for `problem` with a network of `shape`, on `threads` threads.
+    ///
+    /// Conditions have no points until [`Engine::set_points`].
+    pub fn new(
+        problem: &Problem,
+        shape: &Shape,
+        activation: &Activation,
+        threads: usize,
+        isa: Isa,
+    ) -> Result<Self, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("pinn-{i}"))
+            .build()
+            .map_err(|error| EngineError::Threads(error.to_string()))?;
+        let kernels = isa.run::<R, _>(Select { activation });
+        let width = shape.width.next_multiple_of(kernels.unit());
+        let coefficients = problem.coefficients();
+        let mut engine = Self {
+            net: Packed::new(shape, width, coefficients),
+            layers: shape.layers(),
+            shape: shape.clone(),
+            width,
+            coordinates: problem.coordinates.len(),
+            features: problem.features.clone(),
+            weights: problem.conditions.iter().map(|condition| condition.weight).collect(),
+            terms: vec![],
+            jets: problem.conditions.iter().map(|condition| condition.jets.clone()).collect(),
+            prediction: (problem.values.jets(), problem.values.clone()),
+            residuals: problem.conditions.iter().map(|condition| condition.residuals.clone()).collect(),
+            groups: vec![],
+            partials: vec![],
+            spaces: (0..threads).map(|_| Mutex::new(Workspace::new())).collect(),
+            pool,
+            kernels,
+        };
+        for (which, condition) in problem.conditions.iter().enumerate() {
+            let term = engine.compile(&engine.jets[which], &engine.residuals[which], condition.sides());
+            engine.terms.push(term);
+        }
+        Ok(engine)
+    }
+
+    /// A term without points.
+    fn compile(&self, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
+        let plan = Plan::new(&ChainRule::new(jets));
+        let channels = plan.channels();
+        // The number of points that makes whole tiles; doubled if linked points would not come out even.
+        let mut unit = gemm::ROWS / gcd(gemm::ROWS, channels);
+        if !unit.is_multiple_of(sides) {
+            unit *= sides;
+        }
+        let row_bytes = 2 * self.shape.depth * self.width * size_of::<R>();
+        let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
+        let points = (rows / channels / unit).max(1) * unit;
+        Term {
+            tape: Tape::new(formula, jets),
+            plan,
+            sides,
+            points,
+            stride: (points / sides).next_multiple_of(self.kernels.lanes()),
+            sites: 0,
+            inputs: avec![R::default(); 0],
+            columns: avec![R::default(); 0],
+        }
+    }
+
+    /// Gives `term` its points: the jets of the features and the tape's columns, in block order.
+    fn bind(&self, term: &mut Term<R>, jets: &JetSet, points: &[f64], data: &[Vec<f64>]) {
+        let dimensions = self.coordinates;
+        let count = points.len() / dimensions;
+        term.sites = count / term.sides;
+        let column_formula = term.tape.column_formula();
+        let (rows, inputs, columns) = (term.rows(), self.shape.inputs, column_formula.roots.len());
+        let (sites, blocks) = (term.block_sites(), term.blocks());
+        term.inputs.resize(blocks * rows * inputs, R::default());
+        term.columns.resize(blocks * columns * term.stride, R::default());
+        let mut feature_values = Evaluator::new(&feature_jets(&self.features, jets));
+        let mut column_values = Evaluator::new(&column_formula);
+        for block in 0..blocks {
+            for slot in 0..sites {
+                // Empty sites repeat the last point, so that they are as harmless as it is.
+                let site = (block * sites + slot).min(term.sites - 1);
+                let rows_of_site = &points[site * term.sides * dimensions..][..term.sides * dimensions];
+                for side in 0..term.sides {
+                    let point = &rows_of_site[side * dimensions..][..dimensions];
+                    let values = feature_values.evaluate(point, dimensions, |_| f64::NAN);
+                    for (i, &value) in values.iter().enumerate() {
+                        let (channel, feature) = (i / inputs, i % inputs);
+                        let row = channel * term.points + side * sites + slot;
+                        term.inputs[(block * rows + row) * inputs + feature] = R::from_f64(value);
+                    }
+                }
+                if columns > 0 {
+                    let values = column_values.evaluate(rows_of_site, dimensions, |column| data[column][site]);
+                    for (c, &value) in values.iter().enumerate() {
+                        term.columns[(block * columns + c) * term.stride + slot] = R::from_f64(value);
+                    }
+                }
+            }
+            for c in 0..columns {
+                let column = &mut term.columns[(block * columns + c) * term.stride..][..term.stride];
+                let last = column[sites - 1];
+                column[sites..].fill(last);
+            }
+        }
+    }
+
+    /// Shares all blocks out to groups of about equal cost.
+    fn regroup(&mut self) {
+        let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
+        let count = (rows / ROWS_PER_GROUP).clamp(1, MOST_GROUPS);
+        self.groups = vec![vec![]; count];
+        let mut done = 0;
+        for (which, term) in self.terms.iter().enumerate() {
+            for block in 0..term.blocks() {
+                let group = &mut self.groups[(done * count / rows).min(count - 1)];
+                match group.last_mut() {
+                    Some((last, range)) if *last == which => range.end = block + 1,
+                    _ => group.push((which, block..block + 1)),
+                }
+                done += term.rows();
+            }
+        }
+        self.partials = self.groups.iter().map(|_| Partial::new(&self.net, self.terms.len())).collect();
+        for space in &self.spaces {
+            let mut space = lock(space);
+            for term in &self.terms {
+                space.reserve(&self.net, term);
+            }
+        }
+    }
+
+    /// Lays θ out for the kernels.
+    fn pack(&mut self, theta: &[f64]) {
+        assert_eq!(theta.len(), self.parameters(), "θ has the network's length");
+        let Self { pool, kernels, net, shape, width, .. } = self;
+        kernels.pack_output(theta, shape, *width, net);
+        net.set_coefficients(&theta[shape.parameters()..]);
+        let kernels = &**kernels;
+        pool.install(|| pack_layers(kernels, theta, *width, &mut net.layers));
+    }
+
+    /// All blocks of all terms; `gradient` says whether to go back as well.
+    fn run(&mut self, theta: &[f64], terms: &mut [f64], gradient: bool) -> f64 {
+        if self.groups.is_empty() {
+            self.regroup();
+        }
+        self.pack(theta);
+        let pass = Pass {
+            kernels: &*self.kernels,
+            net: &self.net,
+            terms: &self.terms,
+            weights: &self.weights,
+            spaces: &self.spaces,
+            gradient,
+        };
+        self.pool.install(|| pass.run_groups(&self.groups, &mut self.partials));
+        let mut total = 0.0;
+        for (which, term) in self.terms.iter().enumerate() {
+            let squares: f64 = self.partials.iter().map(|partial| partial.squares[which]).sum();
+            terms[which] = if term.sites == 0 { 0.0 } else { squares / term.sites as f64 };
+            total += self.weights[which] * terms[which];
+        }
+        total
+    }
+
+    /// The roots of `formula` at `points`, row by row.
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        self.pack(theta);
+        let mut term = self.compile(jets, formula, sides);
+        let roots = formula.roots.len();
+        let per_block = term.block_sites();
+        let site_length = sides * self.coordinates;
+        // A slice of points at a time: memory stays bounded however many there are.
+        let slice = per_block * 64;
+        let sites = points.len() / site_length;
+        let mut values = vec![0.0; sites * roots];
+        for space in &self.spaces {
+            lock(space).reserve(&self.net, &term);
+        }
+        for first in (0..sites).step_by(slice) {
+            let last = (first + slice).min(sites);
+            let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
+            self.bind(&mut term, jets, &points[first * site_length..last * site_length], &data);
+            let Self { pool, kernels, net, spaces, .. } = self;
+            let (term, kernels, net, spaces) = (&term, &**kernels, &*net, &*spaces);
+            let out = &mut values[first * roots..last * roots];
+            pool.install(|| {
+                use rayon::prelude::*;
+                out.par_chunks_mut(per_block * roots).enumerate().for_each(|(block, out)| {
+                    let mut space = lock(&spaces[rayon::current_thread_index().unwrap_or(0)]);
+                    kernels.forward(net, term, usize::MAX, block, &mut space);
+                    for root in 0..roots {
+                        for (i, x) in space.root(term, root)[..out.len() / roots].iter().enumerate() {
+                            out[i * roots + root] = x.to_f64();
+                        }
+                    }
+                });
+            });
+        }
+        for space in &self.spaces {
+            lock(space).forget_constants();
+        }
+        values
+    }
+}
+
+impl<R: Real> Engine for CpuEngine<R> {
+    fn parameters(&self) -> usize {
+        self.shape.parameters() + self.net.coefficients()
+    }
+
+    fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
+        let mut term = self.terms.swap_remove(condition);
+        self.bind(&mut term, &self.jets[condition], points, data);
+        self.terms.push(term);
+        let last = self.terms.len() - 1;
+        self.terms.swap(condition, last);
+        self.groups.clear();
+    }
+
+    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
+        self.run(theta, terms, false)
+    }
+
+    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
+        let loss = self.run(theta, terms, true);
+        let (network, coefficients) = gradient.split_at_mut(self.shape.parameters());
+        let Self { pool, partials, layers, .. } = self;
+        pool.install(|| reduce(partials, layers, 0, network));
+        block::reduce_coefficients(partials, coefficients);
+        loss
+    }
+
+    fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
+        let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
+        let sides = self.terms[condition].sides;
+        self.evaluate(theta, &jets, &formula, sides, points, data)
+    }
+
+    fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
+        let (jets, formula) = self.prediction.clone();
+        self.evaluate(theta, &jets, &formula, 1, points, &[])
+    }
+}
+
+/// One evaluation of the loss: what every thread reads.
+struct Pass<'a, R> {
+    kernels: &'a dyn Kernels<R>,
+    net: &'a Packed<R>,
+    terms: &'a [Term<R>],
+    weights: &'a [f64],
+    spaces: &'a [Mutex<Workspace<R>>],
+    gradient: bool,
+}
+
+impl<R: Real> Pass<'_, R> {
+    /// Halves the groups until one is left, so that idle threads can take the other half.
+    fn run_groups(&self, groups: &[Vec<(usize, Range<usize>)>], partials: &mut [Partial<R>]) {
+        if let ([group], [partial]) = (groups, &mut *partials) {
+            return self.run_group(group, partial);
+        }
+        let middle = groups.len() / 2;
+        let (left, right) = partials.split_at_mut(middle);
+        rayon::join(
+            || self.run_groups(&groups[..middle], left),
+            || self.run_groups(&groups[middle..], right),
+        );
+    }
+
+    fn run_group(&self, group: &[(usize, Range<usize>)], partial: &mut Partial<R>) {
+        let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+        partial.reset();
+        for (which, blocks) in group {
+            let term = &self.terms[*which];
+            let factor = 2.0 * self.weights[*which] / term.sites as f64;
+            for block in blocks.clone() {
+                self.kernels.forward(self.net, term, *which, block, &mut space);
+                space.clear_adjoints(term);
+                for root in 0..term.tape.roots().len() {
+                    partial.squares[*which] += space.seed(term, root, term.filled(block), factor);
+                }
+                if self.gradient {
+                    self.kernels.backward(self.net, term, block, &mut space, partial);
+                }
+            }
+        }
+    }
+}
+
+fn pack_layers<R: Real>(
+    kernels: &dyn Kernels<R>,
+    theta: &[f64],
+    width: usize,
+    layers: &mut [PackedLayer<R>],
+) {
+    if let [] | [_] | [_, _] = layers {
+        return layers.iter_mut().for_each(|layer| kernels.pack_layer(theta, width, layer));
+    }
+    let (left, right) = layers.split_at_mut(layers.len() / 2);
+    rayon::join(|| pack_layers(kernels, theta, width, left), || pack_layers(kernels, theta, width, right));
+}
+
+/// Adds the groups' gradients; `gradient` is the part of θ that belongs to `layers`, the first of which is `l`.
+fn reduce<R: Real>(partials: &[Partial<R>], layers: &[Layer], l: usize, gradient: &mut [f64]) {
+    if let [layer] = layers {
+        return block::reduce_layer(partials, l, layer, gradient);
+    }
+    let middle = layers.len() / 2;
+    let (left, right) = gradient.split_at_mut(layers[middle].weights - layers[0].weights);
+    rayon::join(
+        || reduce(partials, &layers[..middle], l, left),
+        || reduce(partials, &layers[middle..], l + middle, right),
+    );
+}
+
+/// Chooses the kernels for an activation.
+struct Select<'a> {
+    activation: &'a Activation,
+}
+
+impl WithReal for Select<'_> {
+    type Output<R: Real> = Box<dyn Kernels<R>>;
+
+    fn call<S: Simd, R: Real>(self, simd: S) -> Box<dyn Kernels<R>> {
+        struct With<S, R>(S, std::marker::PhantomData<R>);
+        impl<S: Simd, R: Real> Visitor for With<S, R> {
+            type Output = Box<dyn Kernels<R>>;
+            fn visit<K: Kernel + 'static>(self, kernel: K) -> Self::Output {
+                Box::new(Fused { simd: self.0, kernel })
+            }
+        }
+        self.activation.visit(With(simd, std::marker::PhantomData::<R>))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

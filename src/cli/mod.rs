@@ -1,0 +1,149 @@
+//! The command line: arguments in, exit codes out.
+//!
+//! Results go to stdout, progress and warnings to stderr.
+
+mod check;
+mod completions;
+mod problems;
+mod progress;
+mod solve;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use pinn::problem::{Diagnostics, Document, Problem};
+
+/// Solve partial differential equations with physics-informed neural networks.
+///
+/// Write the equation in a TOML file (or take a built-in problem: `pinn-solve problems`), run
+/// `pinn-solve --problem FILE`, and get a trained network, its measured error and pictures in a folder of their own.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 unexpected error, 2 usage or problem file, \
+    3 tolerance not reached, 4 diverged, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    solve: solve::SolveArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Solve a problem (the same as giving no subcommand).
+    Solve(solve::SolveArgs),
+    /// Print a problem as understood: equations, derivatives, conditions, points, network.
+    Check(check::CheckArgs),
+    /// List the built-in problems, or print one of their files.
+    Problems(problems::ProblemsArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// All is well.
+    Done = 0,
+    /// Something the program did not foresee, such as a full disk.
+    Unexpected = 1,
+    /// Wrong arguments or a mistake in a problem file.
+    Usage = 2,
+    /// A tolerance was asked for and not reached.
+    ToleranceNotReached = 3,
+    /// The loss became infinite or NaN.
+    Diverged = 4,
+    /// Ctrl-C or a termination signal.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A message for the user, and how the program ends with it.
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl std::fmt::Display) -> Self {
+        Self { exit: Exit::Usage, message: format!("error: {message}") }
+    }
+
+    fn unexpected(message: impl std::fmt::Display) -> Self {
+        Self { exit: Exit::Unexpected, message: format!("error: {message}") }
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self { exit: Exit::Usage, message: diagnostics.render(color_on_stderr()) }
+    }
+}
+
+/// Runs the command; every failure is rendered here.
+pub(crate) fn run(cli: Cli) -> Exit {
+    let result = match cli.command {
+        None => solve::run(&cli.solve),
+        Some(Command::Solve(args)) => solve::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Problems(args)) => problems::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+    };
+    result.unwrap_or_else(|failure| {
+        eprintln!("{}", failure.message.trim_end());
+        failure.exit
+    })
+}
+
+/// Which problem, and what to change in it.
+#[derive(Args)]
+pub(crate) struct ProblemArgs {
+    /// A built-in problem's name, or the path of a problem file.
+    #[arg(long, short, value_name = "NAME|FILE")]
+    problem: Option<String>,
+    /// A run configuration: a TOML file whose tables are laid over the problem's.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// Change any value of the problem file, such as `parameters.nu=0.02` or `conditions.initial.weight=100`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The scale a of the activation a·f(x).
+    #[arg(long, value_name = "A")]
+    scale: Option<f64>,
+    /// tanh, erf, arctan, gd, softsign_1, softsign_2, or a positive sum such as "tanh + 0.5*erf(2*x)".
+    #[arg(long, value_name = "F")]
+    activation: Option<String>,
+    /// How weights are drawn: proposed, eoc, xavier, xavier-uniform, he.
+    #[arg(long, value_name = "RULE")]
+    init: Option<String>,
+    /// Hidden layers.
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+    /// Neurons of a hidden layer.
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
+    /// Collocation points of every interior condition.
+    #[arg(long, value_name = "N")]
+    points: Option<usize>,
+    /// f32 (fast) or f64 (accurate).
+    #[arg(long, value_name = "P")]
+    precision: Option<String>,
+    /// Steps in all: later stages are cut short, or the last one goes on for longer.
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Learning rate of every Adam stage, in the stage's own unit (ω by default).
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// The seed of every random number.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Relative L2 error to reach (total loss without a reference); else exit code 3.
+    #[arg(long, value_name = "E")]
+    tolerance: Option<f64>,
+}

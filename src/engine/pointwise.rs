@@ -1,0 +1,58 @@
+//! What depends on points alone: jets of the features, and the columns of a residual that no network enters.
+//!
+//! Both are computed once, in double precision, when an engine is given its points.
+
+use crate::expr::{Graph, Node, NodeId};
+use crate::jet::JetSet;
+use crate::problem::Formula;
+
+/// The derivatives of every feature that `jets` names: one root for each channel and, within it, each feature.
+pub fn feature_jets(features: &Formula, jets: &JetSet) -> Formula {
+    let mut graph = features.graph.clone();
+    let mut roots: Vec<NodeId> = vec![];
+    for (channel, &index) in jets.indices().iter().enumerate() {
+        for feature in 0..features.roots.len() {
+            // Every derivative is the derivative of one that is already there, since the set is closed downward.
+            let root = match index.coordinates().last() {
+                None => features.roots[feature],
+                Some(coordinate) => {
+                    let lower = index.minus(coordinate).and_then(|lower| jets.channel(lower));
+                    let lower = lower.filter(|&lower| lower < channel);
+                    let lower = lower.expect("a jet set is closed downward and sorted by order");
+                    graph.derivative(roots[lower * features.roots.len() + feature], coordinate)
+                }
+            };
+            roots.push(root);
+        }
+    }
+    Formula { graph, roots }
+}
+
+/// Computes a formula over coordinates and data at one point after the other, without allocating.
+pub struct Evaluator {
+    graph: Graph,
+    roots: Vec<NodeId>,
+    values: Vec<f64>,
+    answers: Vec<f64>,
+}
+
+impl Evaluator {
+    /// For a formula that no network enters.
+    pub fn new(formula: &Formula) -> Self {
+        let mut graph = Graph::default();
+        let roots = formula.graph.transplant(&formula.roots, &mut graph, Graph::insert);
+        Self { graph, roots, values: vec![], answers: vec![] }
+    }
+
+    /// The roots' values; `sites` holds the coordinates of all linked points, one point after the other.
+    pub fn evaluate(&mut self, sites: &[f64], dimensions: usize, data: impl Fn(usize) -> f64) -> &[f64] {
+        self.graph.eval(&mut self.values, |node| match node {
+            Node::Coordinate { coordinate, side } => sites[side * dimensions + coordinate],
+            Node::Data(column) => data(column),
+            _ => f64::NAN,
+        });
+        self.answers.clear();
+        self.answers.extend(self.roots.iter().map(|root| self.values[root.index()]));
+        &self.answers
+    }
+}
