@@ -3,8 +3,10 @@
 //! Nodes are interned, so equal sub-expressions are one node, and every node's operands come before it.
 //! The graph knows arithmetic; it does not know networks or problem files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
+use super::ast::{Expr, Kind};
 use crate::jet::MultiIndex;
 
 /// A node of a [`Graph`].
@@ -59,6 +61,62 @@ pub enum Unary {
     Phi,
 }
 
+impl Unary {
+    /// Every function with the name it is called by; `-` is written as an operator instead.
+    pub const ALL: [(&'static str, Self); 18] = [
+        ("-", Self::Neg),
+        ("sin", Self::Sin),
+        ("cos", Self::Cos),
+        ("tan", Self::Tan),
+        ("asin", Self::Asin),
+        ("acos", Self::Acos),
+        ("atan", Self::Atan),
+        ("sinh", Self::Sinh),
+        ("cosh", Self::Cosh),
+        ("tanh", Self::Tanh),
+        ("exp", Self::Exp),
+        ("ln", Self::Ln),
+        ("sqrt", Self::Sqrt),
+        ("abs", Self::Abs),
+        ("sign", Self::Sign),
+        ("step", Self::Step),
+        ("erf", Self::Erf),
+        ("Phi", Self::Phi),
+    ];
+
+    /// The name the function is called by.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
+    /// The function's value at `a`; NaN where it has none.
+    pub fn apply(self, a: f64) -> f64 {
+        match self {
+            Self::Neg => -a,
+            Self::Sin => a.sin(),
+            Self::Cos => a.cos(),
+            Self::Tan => a.tan(),
+            Self::Asin => a.asin(),
+            Self::Acos => a.acos(),
+            Self::Atan => a.atan(),
+            Self::Sinh => a.sinh(),
+            Self::Cosh => a.cosh(),
+            Self::Tanh => a.tanh(),
+            Self::Exp => a.exp(),
+            Self::Ln => a.ln(),
+            Self::Sqrt => a.sqrt(),
+            Self::Abs => a.abs(),
+            Self::Sign if a > 0.0 => 1.0,
+            Self::Sign if a < 0.0 => -1.0,
+            // Keeps NaN, and makes both zeros 0.
+            Self::Sign => a + 0.0,
+            Self::Step => 0.5 + 0.5 * Self::Sign.apply(a),
+            Self::Erf => libm::erf(a),
+            Self::Phi => 0.5 * libm::erfc(-a * FRAC_1_SQRT_2),
+        }
+    }
+}
+
 /// A function of two arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Binary {
@@ -76,6 +134,39 @@ pub enum Binary {
     Min,
     /// The greater.
     Max,
+}
+
+impl Binary {
+    /// The operator's symbol, or the function's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Pow => "^",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+
+    /// The operation's value; NaN where it has none.
+    pub fn apply(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Div => a / b,
+            // The commonest power, exact without a call.
+            Self::Pow if b == 2.0 => a * a,
+            Self::Pow => a.powf(b),
+            // Unlike `f64::min`, a NaN is never hidden.
+            Self::Min if a.is_nan() || b.is_nan() => f64::NAN,
+            Self::Max if a.is_nan() || b.is_nan() => f64::NAN,
+            Self::Min => a.min(b),
+            Self::Max => a.max(b),
+        }
+    }
 }
 
 /// One operation or one input of a formula.
@@ -112,11 +203,37 @@ pub enum Node {
     Binary(Binary, NodeId, NodeId),
 }
 
+impl Node {
+    /// The nodes it is computed from.
+    pub fn operands(self) -> impl Iterator<Item = NodeId> {
+        let (a, b) = match self {
+            Self::Unary(_, a) => (Some(a), None),
+            Self::Binary(_, a, b) => (Some(a), Some(b)),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+}
+
 /// A set of formulas with shared nodes; see the module.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     interned: HashMap<Key, NodeId>,
+}
+
+/// Graphs are equal when their nodes are, in order.
+impl PartialEq for Graph {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+/// The nodes alone: the table that interns them says nothing more, in random order.
+impl core::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
 }
 
 /// A node with its number as bits, so that it can be hashed.
@@ -164,5 +281,364 @@ impl Graph {
             self.nodes.push(node);
         }
         id
+    }
+
+    /// The number `x`; −0 becomes 0.
+    pub fn constant(&mut self, x: f64) -> NodeId {
+        self.insert(Node::Constant(if x == 0.0 { 0.0 } else { x }))
+    }
+
+    /// `f(a)`, simplified where that leaves every finite value as it is.
+    pub fn unary(&mut self, f: Unary, a: NodeId) -> NodeId {
+        match (f, self.node(a)) {
+            (f, Node::Constant(x)) if f.apply(x).is_finite() => self.constant(f.apply(x)),
+            (Unary::Neg, Node::Unary(Unary::Neg, inner)) => inner,
+            (Unary::Neg, Node::Binary(Binary::Sub, x, y)) => self.binary(Binary::Sub, y, x),
+            _ => self.insert(Node::Unary(f, a)),
+        }
+    }
+
+    /// `a ∘ b`, simplified where that leaves every finite value as it is.
+    pub fn binary(&mut self, f: Binary, a: NodeId, b: NodeId) -> NodeId {
+        use Binary::{Add, Div, Max, Min, Mul, Pow, Sub};
+        use Unary::Neg;
+        let number = |id| match self.node(id) {
+            Node::Constant(x) => Some(x),
+            _ => None,
+        };
+        let (x, y) = (number(a), number(b));
+        if let (Some(x), Some(y)) = (x, y)
+            && f.apply(x, y).is_finite()
+        {
+            return self.constant(f.apply(x, y));
+        }
+        let is = |number: Option<f64>, value: f64| number == Some(value);
+        match f {
+            Add if is(x, 0.0) => b,
+            Add | Sub if is(y, 0.0) => a,
+            Sub if is(x, 0.0) => self.unary(Neg, b),
+            Sub if a == b => self.constant(0.0),
+            Mul if is(x, 0.0) || is(y, 0.0) => self.constant(0.0),
+            Div if is(x, 0.0) && !is(y, 0.0) => self.constant(0.0),
+            Mul if is(x, 1.0) => b,
+            Mul | Div | Pow if is(y, 1.0) => a,
+            Mul if is(x, -1.0) => self.unary(Neg, b),
+            Mul | Div if is(y, -1.0) => self.unary(Neg, a),
+            Pow if is(y, 0.0) || is(x, 1.0) => self.constant(1.0),
+            Min | Max if a == b => a,
+            _ => match (f, self.negated(a), self.negated(b)) {
+                (Add, _, Some(b)) => self.binary(Sub, a, b),
+                (Add, Some(a), _) => self.binary(Sub, b, a),
+                (Sub, _, Some(b)) => self.binary(Add, a, b),
+                (Mul | Div, Some(a), Some(b)) => self.binary(f, a, b),
+                (Mul | Div, Some(a), None) => {
+                    let magnitude = self.binary(f, a, b);
+                    self.unary(Neg, magnitude)
+                }
+                (Mul | Div, None, Some(b)) => {
+                    let magnitude = self.binary(f, a, b);
+                    self.unary(Neg, magnitude)
+                }
+                // Commuted operands share a node, in the order they were first written.
+                (Add | Mul | Min | Max, ..) => {
+                    let swapped = Key::Binary(f, b, a);
+                    match self.interned.get(&swapped) {
+                        Some(&id) => id,
+                        None => self.insert(Node::Binary(f, a, b)),
+                    }
+                }
+                _ => self.insert(Node::Binary(f, a, b)),
+            },
+        }
+    }
+
+    /// `a` of a node that is `−a`, a negative number included.
+    fn negated(&mut self, id: NodeId) -> Option<NodeId> {
+        match self.node(id) {
+            Node::Unary(Unary::Neg, inner) => Some(inner),
+            Node::Constant(x) if x < 0.0 => Some(self.constant(-x)),
+            _ => None,
+        }
+    }
+
+    /// The derivative of `root` along `coordinate`, in total: network outputs depend on the coordinates too.
+    ///
+    /// The derivative of a data column is zero: it is known at its points only.
+    /// At a kink (`abs`, `min`, `max`) it is the mean of both sides; the derivative of a jump is taken as 0.
+    pub fn derivative(&mut self, root: NodeId, coordinate: usize) -> NodeId {
+        let needed = self.reachable(&[root]);
+        let zero = self.constant(0.0);
+        // Operands come before what uses them, so one pass in order finds them done.
+        let mut derivatives = vec![zero; root.index() + 1];
+        for id in 0..=root.index() {
+            if needed[id] {
+                derivatives[id] =
+                    self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
+            }
+        }
+        derivatives[root.index()]
+    }
+
+    fn derivative_of_node(
+        &mut self,
+        id: NodeId,
+        coordinate: usize,
+        derivatives: &[NodeId],
+    ) -> NodeId {
+        use Binary::{Add, Div, Max, Min, Mul, Pow, Sub};
+        let node = self.node(id);
+        match node {
+            Node::Constant(_) | Node::Data(_) | Node::Coefficient(_) => self.constant(0.0),
+            Node::Coordinate { coordinate: c, .. } => {
+                self.constant(if c == coordinate { 1.0 } else { 0.0 })
+            }
+            Node::Jet {
+                output,
+                index,
+                side,
+            } => self.insert(Node::Jet {
+                output,
+                index: index.plus(coordinate),
+                side,
+            }),
+            Node::Unary(f, a) => {
+                let da = derivatives[a.index()];
+                if self.is_zero(da) {
+                    return da;
+                }
+                let slope = self.slope(f, a, id);
+                self.binary(Mul, slope, da)
+            }
+            Node::Binary(f, a, b) => {
+                let (da, db) = (derivatives[a.index()], derivatives[b.index()]);
+                if self.is_zero(da) && self.is_zero(db) {
+                    return da;
+                }
+                match f {
+                    Add | Sub => self.binary(f, da, db),
+                    Mul => {
+                        let (left, right) = (self.binary(Mul, da, b), self.binary(Mul, a, db));
+                        self.binary(Add, left, right)
+                    }
+                    // (a/b)' = (a' − (a/b)·b')/b
+                    Div => {
+                        let change = self.binary(Mul, id, db);
+                        let top = self.binary(Sub, da, change);
+                        self.binary(Div, top, b)
+                    }
+                    // (aᵇ)' = b·aᵇ⁻¹·a' + aᵇ·ln a·b'; the first term alone is right for any sign of a.
+                    Pow => {
+                        let mut sum = self.constant(0.0);
+                        if !self.is_zero(da) {
+                            let one = self.constant(1.0);
+                            let less = self.binary(Sub, b, one);
+                            let power = self.binary(Pow, a, less);
+                            let slope = self.binary(Mul, b, power);
+                            sum = self.binary(Mul, slope, da);
+                        }
+                        if !self.is_zero(db) {
+                            let ln = self.unary(Unary::Ln, a);
+                            let slope = self.binary(Mul, id, ln);
+                            let term = self.binary(Mul, slope, db);
+                            sum = self.binary(Add, sum, term);
+                        }
+                        sum
+                    }
+                    Min | Max => {
+                        let gap = match f {
+                            Min => self.binary(Sub, b, a),
+                            _ => self.binary(Sub, a, b),
+                        };
+                        let takes_a = self.unary(Unary::Step, gap);
+                        let gap = self.unary(Unary::Neg, gap);
+                        let takes_b = self.unary(Unary::Step, gap);
+                        let left = self.binary(Mul, takes_a, da);
+                        let right = self.binary(Mul, takes_b, db);
+                        self.binary(Add, left, right)
+                    }
+                }
+            }
+        }
+    }
+
+    /// `f'(a)`, where `value` is the node `f(a)`.
+    fn slope(&mut self, f: Unary, a: NodeId, value: NodeId) -> NodeId {
+        use Binary::{Add, Div, Sub};
+        let one = self.constant(1.0);
+        match f {
+            Unary::Neg => self.constant(-1.0),
+            Unary::Sin => self.unary(Unary::Cos, a),
+            Unary::Cos => {
+                let sin = self.unary(Unary::Sin, a);
+                self.unary(Unary::Neg, sin)
+            }
+            Unary::Tan => {
+                let square = self.square(value);
+                self.binary(Add, one, square)
+            }
+            Unary::Asin | Unary::Acos => {
+                let square = self.square(a);
+                let rest = self.binary(Sub, one, square);
+                let root = self.unary(Unary::Sqrt, rest);
+                let slope = self.binary(Div, one, root);
+                match f {
+                    Unary::Asin => slope,
+                    _ => self.unary(Unary::Neg, slope),
+                }
+            }
+            Unary::Atan => {
+                let square = self.square(a);
+                let sum = self.binary(Add, one, square);
+                self.binary(Div, one, sum)
+            }
+            Unary::Sinh => self.unary(Unary::Cosh, a),
+            Unary::Cosh => self.unary(Unary::Sinh, a),
+            Unary::Tanh => {
+                let square = self.square(value);
+                self.binary(Sub, one, square)
+            }
+            Unary::Exp => value,
+            Unary::Ln => self.binary(Div, one, a),
+            Unary::Sqrt => {
+                let half = self.constant(0.5);
+                self.binary(Div, half, value)
+            }
+            Unary::Abs => self.unary(Unary::Sign, a),
+            Unary::Sign | Unary::Step => self.constant(0.0),
+            Unary::Erf => self.gaussian(a, 1.0, FRAC_2_SQRT_PI),
+            Unary::Phi => self.gaussian(a, 0.5, 1.0 / (2.0 * PI).sqrt()),
+        }
+    }
+
+    fn square(&mut self, a: NodeId) -> NodeId {
+        let two = self.constant(2.0);
+        self.binary(Binary::Pow, a, two)
+    }
+
+    /// `factor · exp(−rate·a²)`
+    fn gaussian(&mut self, a: NodeId, rate: f64, factor: f64) -> NodeId {
+        let square = self.square(a);
+        let minus_rate = self.constant(-rate);
+        let exponent = self.binary(Binary::Mul, minus_rate, square);
+        let exp = self.unary(Unary::Exp, exponent);
+        let factor = self.constant(factor);
+        self.binary(Binary::Mul, factor, exp)
+    }
+
+    fn is_zero(&self, id: NodeId) -> bool {
+        self.node(id) == Node::Constant(0.0)
+    }
+
+    /// Copies `roots` into `target`, where `leaf` says what becomes of every constant and input.
+    ///
+    /// This is substitution, and with [`Graph::insert`] as `leaf` it is extraction of what `roots` need.
+    pub fn transplant(
+        &self,
+        roots: &[NodeId],
+        target: &mut Self,
+        mut leaf: impl FnMut(&mut Self, Node) -> NodeId,
+    ) -> Vec<NodeId> {
+        let needed = self.reachable(roots);
+        let mut copies = vec![NodeId(0); needed.len()];
+        for (i, &node) in self.nodes[..needed.len()].iter().enumerate() {
+            if needed[i] {
+                copies[i] = match node {
+                    Node::Unary(f, a) => target.unary(f, copies[a.index()]),
+                    Node::Binary(f, a, b) => target.binary(f, copies[a.index()], copies[b.index()]),
+                    node => leaf(target, node),
+                };
+            }
+        }
+        roots.iter().map(|root| copies[root.index()]).collect()
+    }
+
+    /// Computes every node at one point; `input` is asked for each input node, `values[id.index()]` holds the answers.
+    ///
+    /// `values` is scratch: reuse it, and a loop over points does not allocate.
+    pub fn eval(&self, values: &mut Vec<f64>, mut input: impl FnMut(Node) -> f64) {
+        values.clear();
+        for &node in &self.nodes {
+            let value = match node {
+                Node::Constant(x) => x,
+                Node::Unary(f, a) => f.apply(values[a.index()]),
+                Node::Binary(f, a, b) => f.apply(values[a.index()], values[b.index()]),
+                node => input(node),
+            };
+            values.push(value);
+        }
+    }
+
+    /// For every node up to the last root: do the roots need it?
+    pub fn reachable(&self, roots: &[NodeId]) -> Vec<bool> {
+        let length = roots.iter().map(|root| root.index() + 1).max().unwrap_or(0);
+        let mut needed = vec![false; length];
+        for root in roots {
+            needed[root.index()] = true;
+        }
+        for i in (0..length).rev() {
+            if needed[i] {
+                for operand in self.nodes[i].operands() {
+                    needed[operand.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+
+    /// The network's derivatives that `roots` read: output and multi-index, in order.
+    pub fn jets(&self, roots: &[NodeId]) -> BTreeSet<(usize, MultiIndex)> {
+        let needed = self.reachable(roots);
+        self.nodes
+            .iter()
+            .zip(needed)
+            .filter_map(|(node, needed)| match *node {
+                Node::Jet { output, index, .. } if needed => Some((output, index)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// For every node: does it change with the network or a coefficient?
+    ///
+    /// The others depend on coordinates and data alone and can be computed once for each set of points.
+    pub fn varies(&self) -> Vec<bool> {
+        let mut varies = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let leaf = matches!(node, Node::Jet { .. } | Node::Coefficient(_));
+            varies.push(leaf || node.operands().any(|a| varies[a.index()]));
+        }
+        varies
+    }
+
+    /// `root` as a formula for people; `name` names each input.
+    ///
+    /// Shared nodes are written out wherever they are used: `None` if that takes more than `limit` operations.
+    pub fn to_expr(
+        &self,
+        root: NodeId,
+        limit: usize,
+        name: &dyn Fn(Node) -> String,
+    ) -> Option<Expr> {
+        let mut sizes: Vec<usize> = Vec::with_capacity(root.index() + 1);
+        for node in &self.nodes[..=root.index()] {
+            let operands = node.operands().map(|a| sizes[a.index()]);
+            sizes.push(operands.fold(1, usize::saturating_add));
+        }
+        (sizes[root.index()] <= limit).then(|| self.written_out(root, name))
+    }
+
+    fn written_out(&self, root: NodeId, name: &dyn Fn(Node) -> String) -> Expr {
+        let operand = |a| Box::new(self.written_out(a, name));
+        let kind = match self.node(root) {
+            Node::Constant(x) if x < 0.0 => {
+                let magnitude = Expr::from(Kind::Number(-x));
+                Kind::Unary(Unary::Neg, Box::new(magnitude))
+            }
+            Node::Constant(x) => Kind::Number(x),
+            Node::Unary(f, a) => Kind::Unary(f, operand(a)),
+            Node::Binary(f, a, b) => Kind::Binary(f, operand(a), operand(b)),
+            node => Kind::Name(name(node)),
+        };
+        kind.into()
     }
 }

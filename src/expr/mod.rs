@@ -1,5 +1,96 @@
 //! The language equations are written in.
+//!
+//! [`parse`] turns text into a syntax tree ([`Expr`]); a [`Scope`] says what its names mean and
+//! [lowers](Scope::lower) it into a [`Graph`], where it is differentiated and computed.
 
+pub mod ast;
 mod graph;
+mod parse;
+mod scope;
 
+use core::ops::Range;
+
+pub use ast::Expr;
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
+pub use parse::{MAX_HEIGHT, MAX_LENGTH, MAX_NESTING, is_name, parse};
+pub use scope::{Context, Meaning, Scope, Symbol};
+
+/// A mistake in a formula.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// A mistake without advice.
+    pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            span,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A function that formulas call by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Function {
+    /// Of one argument.
+    Unary(Unary),
+    /// Of two or more, taken from the left.
+    Binary(Binary),
+}
+
+/// The function called `name`; `log` is `ln`.
+pub fn function(name: &str) -> Option<Function> {
+    match name {
+        "min" => Some(Function::Binary(Binary::Min)),
+        "max" => Some(Function::Binary(Binary::Max)),
+        "log" => Some(Function::Unary(Unary::Ln)),
+        _ => Unary::ALL
+            .into_iter()
+            .skip(1)
+            .find(|(known, _)| *known == name)
+            .map(|(_, f)| Function::Unary(f)),
+    }
+}
+
+/// The names of all functions.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let unary = Unary::ALL.into_iter().skip(1).map(|(name, _)| name);
+    unary.chain(["log", "min", "max"])
+}
+
+/// The known name that `name` was most likely meant to be, if one is close.
+pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    known
+        .into_iter()
+        .map(|known| {
+            let distance = if known.eq_ignore_ascii_case(name) {
+                0
+            } else {
+                strsim::damerau_levenshtein(known, name)
+            };
+            (distance, known)
+        })
+        .filter(|&(distance, known)| {
+            // One slip in three letters; a one-letter name is like every other.
+            distance == 0 || (distance <= length.div_ceil(3) && length.min(known.len()) > 1)
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, known)| known)
+}

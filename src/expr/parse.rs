@@ -1,0 +1,462 @@
+//! From text to syntax tree: a lexer, and a parser by operator precedence (Pratt 1973).
+//!
+//! From loose to tight: `+ -`, `* /`, the minus sign, `^`; operators of one row group from the left, `^` from the right.
+//! So `-x^2` is `-(x^2)`, `a/b/c` is `(a/b)/c`, and `2^-1` needs no parentheses.
+//! Mistakes are collected and parsing goes on, so that one look shows several.
+
+use core::ops::Range;
+
+use super::ast::{Expr, Kind};
+use super::{Binary, Error, Unary, closest, function, function_names};
+
+/// The longest formula, in bytes.
+pub const MAX_LENGTH: usize = 1 << 16;
+/// How deep parentheses may be nested.
+pub const MAX_NESTING: usize = 100;
+/// How many operations may wait for one another: the depth of the syntax tree.
+pub const MAX_HEIGHT: usize = 1000;
+/// Mistakes reported for one formula.
+const MAX_ERRORS: usize = 8;
+
+/// Parses a formula; spans count bytes of `text`.
+///
+/// # Errors
+///
+/// Every mistake found, in the order of the text.
+pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
+    if text.len() > MAX_LENGTH {
+        let message = format!(
+            "the formula has {} bytes, more than {MAX_LENGTH}",
+            text.len()
+        );
+        let hint = "name parts of it under [definitions]";
+        return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
+    }
+    let (tokens, errors) = lex(text);
+    let mut parser = Parser {
+        tokens,
+        next: 0,
+        end: text.len(),
+        nesting: 0,
+        errors,
+        stopped: false,
+    };
+    let expr = parser.formula();
+    let mut errors = parser.errors;
+    if errors.is_empty() {
+        return Ok(expr);
+    }
+    errors.sort_by_key(|error| error.span.start);
+    errors.truncate(MAX_ERRORS);
+    Err(errors)
+}
+
+/// Is `name` a name: a letter, then letters, digits and underscores?
+pub fn is_name(name: &str) -> bool {
+    name.starts_with(starts_name) && name.chars().all(continues_name)
+}
+
+fn starts_name(c: char) -> bool {
+    c.is_alphabetic()
+}
+
+fn continues_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum Token {
+    Number(f64),
+    Name(String),
+    Operator(Binary),
+    Open,
+    Comma,
+    Close,
+}
+
+fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
+    let (mut tokens, mut errors) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let mut length = c.len_utf8();
+        let token = match c {
+            _ if c.is_whitespace() => None,
+            '0'..='9' | '.' => {
+                length = number_length(rest);
+                match rest[..length].parse::<f64>() {
+                    Ok(x) if x.is_finite() => Some(Token::Number(x)),
+                    Ok(_) => {
+                        let message = "the number is too large for double precision";
+                        errors.push(Error::new(at..at + length, message));
+                        Some(Token::Number(0.0))
+                    }
+                    Err(_) => {
+                        let message = format!("`{}` is not a number", &rest[..length]);
+                        errors.push(Error::new(at..at + length, message));
+                        Some(Token::Number(0.0))
+                    }
+                }
+            }
+            _ if starts_name(c) => {
+                length = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
+                Some(Token::Name(rest[..length].to_owned()))
+            }
+            '*' if rest.starts_with("**") => {
+                length = 2;
+                errors.push(
+                    Error::new(at..at + 2, "unknown operator `**`").hint("a power is written `^`"),
+                );
+                Some(Token::Operator(Binary::Pow))
+            }
+            '+' => Some(Token::Operator(Binary::Add)),
+            '-' => Some(Token::Operator(Binary::Sub)),
+            '*' => Some(Token::Operator(Binary::Mul)),
+            '/' => Some(Token::Operator(Binary::Div)),
+            '^' => Some(Token::Operator(Binary::Pow)),
+            '(' => Some(Token::Open),
+            ',' => Some(Token::Comma),
+            ')' => Some(Token::Close),
+            _ => {
+                // Odd characters in a row are one mistake.
+                let odd =
+                    |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
+                length = rest.find(|c| !odd(c)).unwrap_or(rest.len());
+                let (token, hint) = meant(&rest[..length]);
+                let error = Error::new(
+                    at..at + length,
+                    format!(
+                        "unexpected `{}` in a formula",
+                        rest[..length].escape_debug()
+                    ),
+                );
+                errors.push(match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                });
+                token
+            }
+        };
+        if let Some(token) = token {
+            tokens.push((token, at..at + length));
+        }
+        at += length;
+    }
+    (tokens, errors)
+}
+
+/// What odd characters probably stand for, and the advice to give.
+fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
+    let (operator, hint) = match odd {
+        "=" | "==" => (
+            Binary::Sub,
+            "a residual is what shall be zero: for `a = b` write `a - (b)`",
+        ),
+        "−" | "–" => (Binary::Sub, "write the minus sign `-`"),
+        "·" | "×" => (Binary::Mul, "write a product `*`"),
+        "÷" => (Binary::Div, "write a quotient `/`"),
+        "[" | "]" | "{" | "}" => return (None, Some("use round parentheses")),
+        "<" | ">" | "<=" | ">=" => {
+            return (None, Some("write conditions with step(), min() or max()"));
+        }
+        _ => return (None, None),
+    };
+    (Some(Token::Operator(operator)), Some(hint))
+}
+
+/// Length of the number at the start: `1`, `1.5`, `.5`, `1e-3`.
+fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| {
+        bytes[from..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
+    let mut length = digits(0);
+    if bytes.get(length) == Some(&b'.') {
+        length += 1;
+        length += digits(length);
+    }
+    if matches!(bytes.get(length), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(length + 1), Some(b'+' | b'-')));
+        let exponent = digits((length + 1 + sign).min(bytes.len()));
+        if exponent > 0 {
+            length += 1 + sign + exponent;
+        }
+    }
+    length
+}
+
+struct Parser {
+    tokens: Vec<(Token, Range<usize>)>,
+    next: usize,
+    end: usize,
+    nesting: usize,
+    errors: Vec<Error>,
+    /// The formula is too deep: nothing more is read or reported.
+    stopped: bool,
+}
+
+/// A tree and its height, which is limited so that walking the tree cannot exhaust the stack.
+struct Grown {
+    expr: Expr,
+    height: usize,
+}
+
+impl Grown {
+    fn leaf(kind: Kind, span: Range<usize>) -> Self {
+        Self {
+            expr: Expr { kind, span },
+            height: 1,
+        }
+    }
+
+    /// Stands for what could not be read; an error has been recorded.
+    fn missing(span: Range<usize>) -> Self {
+        Self::leaf(Kind::Number(0.0), span)
+    }
+}
+
+/// How tightly an operator holds what is left and right of it.
+fn power(operator: Binary) -> (u8, u8) {
+    match operator {
+        Binary::Add | Binary::Sub => (1, 2),
+        Binary::Mul | Binary::Div => (3, 4),
+        // The left power is the greater: `^` groups from the right.
+        _ => (7, 6),
+    }
+}
+
+/// The minus sign holds powers, not products: `-x^2` is `-(x^2)`, `-a*b` is `(-a)*b`.
+const MINUS_POWER: u8 = 6;
+
+impl Parser {
+    fn formula(&mut self) -> Expr {
+        if self.tokens.is_empty() {
+            if self.errors.is_empty() {
+                self.error(0..self.end, "the formula is empty");
+            }
+            return Grown::missing(0..self.end).expr;
+        }
+        let first = self.expression(0);
+        while let Some((token, span)) = self.peek() {
+            let message = match token {
+                Token::Close => "this `)` closes nothing",
+                _ => "unexpected `,` outside a function's arguments",
+            };
+            self.error(span, message);
+            self.next += 1;
+            if self.errors.len() >= MAX_ERRORS {
+                break;
+            }
+            if self
+                .peek()
+                .is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma))
+            {
+                self.expression(0);
+            }
+        }
+        first.expr
+    }
+
+    fn expression(&mut self, tightness: u8) -> Grown {
+        self.nesting += 1;
+        let mut left = self.operand();
+        loop {
+            let Some((token, span)) = self.peek() else {
+                break;
+            };
+            let operator = match token {
+                Token::Operator(operator) => operator,
+                Token::Close | Token::Comma => break,
+                // Something begins where an operator should be: a product, for what follows.
+                Token::Open | Token::Number(_) | Token::Name(_) => Binary::Mul,
+            };
+            let (holds_left, holds_right) = power(operator);
+            if holds_left < tightness {
+                break;
+            }
+            if matches!(token, Token::Operator(_)) {
+                self.next += 1;
+            } else {
+                let error = Error::new(span, "expected an operator here");
+                self.report(error.hint("a product is written with `*`"));
+            }
+            let right = self.expression(holds_right);
+            left = self.join(
+                left.expr.span.start..right.expr.span.end,
+                left.height.max(right.height),
+                Kind::Binary(operator, Box::new(left.expr), Box::new(right.expr)),
+            );
+        }
+        self.nesting -= 1;
+        left
+    }
+
+    fn operand(&mut self) -> Grown {
+        let Some((token, span)) = self.peek() else {
+            let end = self.end;
+            self.error(end..end, "the formula ends where a value should follow");
+            return Grown::missing(end..end);
+        };
+        if self.nesting > MAX_NESTING {
+            self.too_deep(span.clone());
+            return Grown::missing(span);
+        }
+        match token {
+            Token::Number(x) => {
+                self.next += 1;
+                Grown::leaf(Kind::Number(x), span)
+            }
+            Token::Name(name) => {
+                self.next += 1;
+                self.name(name, span)
+            }
+            Token::Open => {
+                self.next += 1;
+                let inner = self.expression(0);
+                self.close(span);
+                inner
+            }
+            Token::Operator(sign @ (Binary::Sub | Binary::Add)) => {
+                self.next += 1;
+                let operand = self.expression(MINUS_POWER);
+                if sign == Binary::Add {
+                    return operand;
+                }
+                self.join(
+                    span.start..operand.expr.span.end,
+                    operand.height,
+                    Kind::Unary(Unary::Neg, Box::new(operand.expr)),
+                )
+            }
+            Token::Operator(operator) => {
+                self.error(
+                    span.clone(),
+                    format!("expected a value before `{}`", operator.name()),
+                );
+                Grown::missing(span.start..span.start)
+            }
+            Token::Comma | Token::Close => {
+                self.error(span.clone(), "expected a value here");
+                Grown::missing(span.start..span.start)
+            }
+        }
+    }
+
+    /// A name that has been read: with a parenthesis after it a function's call.
+    fn name(&mut self, name: String, span: Range<usize>) -> Grown {
+        let known = function(&name);
+        let Some((Token::Open, open)) = self.peek() else {
+            if known.is_some() {
+                let error = Error::new(
+                    span.clone(),
+                    format!("the function `{name}` has no argument"),
+                );
+                self.report(error.hint(format!("write `{name}(...)`")));
+            }
+            return Grown::leaf(Kind::Name(name), span);
+        };
+        self.next += 1;
+        let mut arguments = vec![self.expression(0)];
+        while let Some((Token::Comma, _)) = self.peek() {
+            self.next += 1;
+            arguments.push(self.expression(0));
+        }
+        let end = self.close(open);
+        let whole = span.start..end;
+        let Some(function) = known else {
+            let error = Error::new(span, format!("unknown function `{name}`"));
+            self.report(match closest(&name, function_names()) {
+                Some(known) => error.hint(format!("did you mean `{known}`?")),
+                None => error.hint(format!("for a product write `{name}*(...)`")),
+            });
+            return Grown::missing(whole);
+        };
+        let count = arguments.len();
+        let mut arguments = arguments.into_iter();
+        let first = arguments
+            .next()
+            .unwrap_or_else(|| Grown::missing(whole.clone()));
+        match function {
+            super::Function::Unary(f) if count == 1 => {
+                self.join(whole, first.height, Kind::Unary(f, Box::new(first.expr)))
+            }
+            super::Function::Binary(f) if count >= 2 => arguments.fold(first, |a, b| {
+                self.join(
+                    whole.clone(),
+                    a.height.max(b.height),
+                    Kind::Binary(f, Box::new(a.expr), Box::new(b.expr)),
+                )
+            }),
+            super::Function::Unary(_) => {
+                self.error(
+                    whole.clone(),
+                    format!("`{name}` takes one argument, not {count}"),
+                );
+                Grown::missing(whole)
+            }
+            super::Function::Binary(_) => {
+                self.error(
+                    whole.clone(),
+                    format!("`{name}` takes two or more arguments"),
+                );
+                Grown::missing(whole)
+            }
+        }
+    }
+
+    /// Steps over the `)` that belongs to `open`; gives the place after it.
+    fn close(&mut self, open: Range<usize>) -> usize {
+        match self.peek() {
+            Some((Token::Close, span)) => {
+                self.next += 1;
+                span.end
+            }
+            Some((_, span)) => {
+                self.error(span.clone(), "expected `)` here");
+                self.next += 1;
+                span.end
+            }
+            None => {
+                self.error(open, "this `(` is not closed");
+                self.end
+            }
+        }
+    }
+
+    fn join(&mut self, span: Range<usize>, height: usize, kind: Kind) -> Grown {
+        if height >= MAX_HEIGHT {
+            self.too_deep(span.clone());
+            return Grown::missing(span);
+        }
+        Grown {
+            expr: Expr { kind, span },
+            height: height + 1,
+        }
+    }
+
+    fn too_deep(&mut self, span: Range<usize>) {
+        let message = format!(
+            "the formula is too deep here: more than {MAX_NESTING} parentheses or {MAX_HEIGHT} operations inside one another"
+        );
+        self.report(Error::new(span, message).hint("name parts of it under [definitions]"));
+        self.next = self.tokens.len();
+        self.stopped = true;
+    }
+
+    fn peek(&self) -> Option<(Token, Range<usize>)> {
+        self.tokens.get(self.next).cloned()
+    }
+
+    fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.report(Error::new(span, message));
+    }
+
+    fn report(&mut self, error: Error) {
+        if !self.stopped {
+            self.errors.push(error);
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! What names mean, and the way from syntax tree to graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ast::{Expr, Kind};
+use super::{Error, Graph, Node, NodeId, closest, function_names};
+use crate::jet::{MAX_ORDER, MultiIndex};
+
+/// The names a formula may use.
+///
+/// A name is looked up whole first; failing that as a derivative: an unknown or a definition,
+/// an underscore, then names of coordinates in a row (`u_xxt`, or `u_x1_x2` with underscores between).
+#[derive(Clone, Default, Debug)]
+pub struct Scope {
+    coordinates: Vec<String>,
+    symbols: BTreeMap<String, Symbol>,
+}
+
+/// What a name is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Meaning {
+    /// A coordinate.
+    Coordinate,
+    /// A known number.
+    Parameter,
+    /// A named part of formulas.
+    Definition,
+    /// A function that is solved for.
+    Unknown,
+    /// A column of a data file.
+    Data,
+    /// The raw output of the network, `net`.
+    Output,
+}
+
+impl Meaning {
+    /// The meaning in words, with its article.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Coordinate => "a coordinate",
+            Self::Parameter => "a parameter",
+            Self::Definition => "a definition",
+            Self::Unknown => "an unknown",
+            Self::Data => "a data column",
+            Self::Output => "the network's raw output",
+        }
+    }
+}
+
+/// A name's meaning and value.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Symbol {
+    /// A value in the graph.
+    Value(Meaning, NodeId),
+    /// Declared, but only further below: not to be used yet.
+    Later(Meaning),
+    /// Declared wrongly, which has been reported: nothing more is said about it.
+    Broken(Meaning),
+}
+
+impl Symbol {
+    /// What the name is.
+    pub fn meaning(self) -> Meaning {
+        match self {
+            Self::Value(meaning, _) | Self::Later(meaning) | Self::Broken(meaning) => meaning,
+        }
+    }
+}
+
+/// Where a formula stands, which decides what it may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The place in words, with its article: `an ansatz`.
+    pub place: &'static str,
+    /// What may be used there.
+    pub allowed: &'static [Meaning],
+}
+
+impl Scope {
+    /// A scope of coordinates alone, their nodes in `graph`.
+    pub fn new(graph: &mut Graph, coordinates: &[&str]) -> Self {
+        let mut scope = Self::default();
+        for (coordinate, &name) in coordinates.iter().enumerate() {
+            let node = graph.insert(Node::Coordinate {
+                coordinate,
+                side: 0,
+            });
+            scope.coordinates.push(name.to_owned());
+            scope.set(name, Symbol::Value(Meaning::Coordinate, node));
+        }
+        scope
+    }
+
+    /// Gives `name` a meaning, in place of one it had.
+    pub fn set(&mut self, name: &str, symbol: Symbol) {
+        self.symbols.insert(name.to_owned(), symbol);
+    }
+
+    /// What `name` is as a whole.
+    pub fn get(&self, name: &str) -> Option<Symbol> {
+        self.symbols.get(name).copied()
+    }
+
+    /// Is `name` read as a derivative where it is not declared?
+    pub fn is_derivative(&self, name: &str) -> bool {
+        !self.derivatives(name).is_empty()
+    }
+
+    /// Writes a syntax tree into `graph`.
+    ///
+    /// # Errors
+    ///
+    /// Mistakes go to `errors`; `None` says that something is wrong, here or (already reported) in a name's declaration.
+    pub fn lower(
+        &self,
+        expr: &Expr,
+        graph: &mut Graph,
+        context: Context,
+        errors: &mut Vec<Error>,
+    ) -> Option<NodeId> {
+        match &expr.kind {
+            Kind::Number(x) => Some(graph.constant(*x)),
+            Kind::Name(name) => match self.resolve(name, graph, context) {
+                Ok(node) => node,
+                Err((message, hint)) => {
+                    errors.push(Error {
+                        span: expr.span.clone(),
+                        message,
+                        hint,
+                    });
+                    None
+                }
+            },
+            Kind::Unary(f, a) => {
+                let a = self.lower(a, graph, context, errors)?;
+                Some(graph.unary(*f, a))
+            }
+            Kind::Binary(f, a, b) => {
+                // Both sides are read before giving up, so that mistakes in both are reported.
+                let a = self.lower(a, graph, context, errors);
+                let b = self.lower(b, graph, context, errors);
+                Some(graph.binary(*f, a?, b?))
+            }
+        }
+    }
+
+    /// The node of a name, `None` if its declaration is broken, or message and hint.
+    fn resolve(
+        &self,
+        name: &str,
+        graph: &mut Graph,
+        context: Context,
+    ) -> Result<Option<NodeId>, (String, Option<String>)> {
+        if let Some(symbol) = self.get(name) {
+            return self.value(name, symbol, context);
+        }
+        if name == "pi" {
+            return Ok(Some(graph.constant(core::f64::consts::PI)));
+        }
+        let readings = self.derivatives(name);
+        let mut distinct = readings.iter();
+        let Some(&(base, index)) = distinct.next() else {
+            return Err(self.unknown(name, context));
+        };
+        if distinct.next().is_some() {
+            let hint = "rename a coordinate, or set underscores between coordinates".to_owned();
+            return Err((
+                format!("`{name}` can be read as more than one derivative"),
+                Some(hint),
+            ));
+        }
+        let symbol = self.symbols[base];
+        let Some(mut node) = self.value(base, symbol, context)? else {
+            return Ok(None);
+        };
+        let inner = graph.jets(&[node]).iter().map(|(_, i)| i.order()).max();
+        let order = inner.unwrap_or(0) + index.order();
+        if order > MAX_ORDER {
+            let mut message =
+                format!("`{name}` has order {order}, derivatives go up to order {MAX_ORDER}");
+            if inner.unwrap_or(0) > 0 {
+                message += &format!(" (`{base}` itself holds derivatives)");
+            }
+            let hint = format!(
+                "make an intermediate quantity an unknown of its own, for example `w` with the residual `w - {base}_{}`",
+                self.coordinates[index.coordinates().next().unwrap_or(0)].repeat(2)
+            );
+            return Err((message, Some(hint)));
+        }
+        for coordinate in index.coordinates() {
+            node = graph.derivative(node, coordinate);
+        }
+        Ok(Some(node))
+    }
+
+    fn value(
+        &self,
+        name: &str,
+        symbol: Symbol,
+        context: Context,
+    ) -> Result<Option<NodeId>, (String, Option<String>)> {
+        let meaning = symbol.meaning();
+        if !context.allowed.contains(&meaning) {
+            let message = format!(
+                "`{name}` is {}, which {} cannot use",
+                meaning.words(),
+                context.place
+            );
+            return Err((message, Some(allowed_words(context))));
+        }
+        match symbol {
+            Symbol::Value(_, node) => Ok(Some(node)),
+            Symbol::Broken(_) => Ok(None),
+            Symbol::Later(_) => Err((
+                format!("`{name}` is used before it is declared"),
+                Some(format!("move `{name}` above this line")),
+            )),
+        }
+    }
+
+    /// Message and hint for a name that means nothing.
+    fn unknown(&self, name: &str, context: Context) -> (String, Option<String>) {
+        // The longest known name before an underscore was probably meant to be differentiated.
+        let base = name
+            .rmatch_indices('_')
+            .map(|(at, _)| (&name[..at], &name[at + 1..]))
+            .find_map(|(base, rest)| Some((base, rest, self.get(base)?)));
+        if let Some((base, rest, symbol)) = base {
+            let coordinates = listed(&self.coordinates);
+            return match symbol.meaning() {
+                Meaning::Unknown | Meaning::Definition => (
+                    format!("`{rest}` in `{name}` is not a row of coordinates"),
+                    Some(format!("the coordinates are {coordinates}")),
+                ),
+                meaning => (
+                    format!(
+                        "`{name}`: `{base}` is {}, which has no derivatives",
+                        meaning.words()
+                    ),
+                    Some("derivatives are taken of unknowns and definitions".to_owned()),
+                ),
+            };
+        }
+        let names = self.symbols.iter();
+        let mut usable: Vec<&str> = names
+            .filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        usable.push("pi");
+        for name in function_names() {
+            usable.push(name);
+        }
+        if let Some(known) = closest(name, usable) {
+            return (
+                format!("unknown symbol `{name}`"),
+                Some(format!("did you mean `{known}`?")),
+            );
+        }
+        if let Some((base, rest)) = name.split_once('_')
+            && !self.readings(rest).is_empty()
+        {
+            return (
+                format!("`{name}` is a derivative of `{base}`, which is not an unknown"),
+                Some(format!("declare `{base}` under [unknowns]")),
+            );
+        }
+        (
+            format!("unknown symbol `{name}`"),
+            Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
+        )
+    }
+
+    /// Every way to read `name` as a derivative of an unknown or a definition.
+    fn derivatives(&self, name: &str) -> BTreeSet<(&str, MultiIndex)> {
+        let mut readings = BTreeSet::new();
+        for (at, _) in name.match_indices('_') {
+            let Some((base, symbol)) = self.symbols.get_key_value(&name[..at]) else {
+                continue;
+            };
+            if matches!(symbol.meaning(), Meaning::Unknown | Meaning::Definition) {
+                let indices = self.readings(&name[at + 1..]);
+                readings.extend(indices.into_iter().map(|index| (base.as_str(), index)));
+            }
+        }
+        readings
+    }
+
+    /// Every way to read `text` as names of coordinates in a row, underscores allowed between them.
+    fn readings(&self, text: &str) -> BTreeSet<MultiIndex> {
+        // Longer subscripts are no derivatives anyone takes; the limit also keeps the counts in their bytes.
+        if text.is_empty() || text.len() > 64 {
+            return BTreeSet::new();
+        }
+        let mut reached = vec![BTreeSet::new(); text.len() + 1];
+        reached[0].insert(MultiIndex::VALUE);
+        for at in 0..text.len() {
+            if reached[at].is_empty() {
+                continue;
+            }
+            let mut start = at;
+            if at > 0 && text.as_bytes()[at] == b'_' {
+                start += 1;
+            }
+            for (coordinate, name) in self.coordinates.iter().enumerate() {
+                if text[start..].starts_with(name.as_str()) {
+                    let longer: Vec<_> = reached[at]
+                        .iter()
+                        .map(|i: &MultiIndex| i.plus(coordinate))
+                        .collect();
+                    reached[start + name.len()].extend(longer);
+                }
+            }
+        }
+        reached.pop().unwrap_or_default()
+    }
+}
+
+/// "allowed here: …"
+fn allowed_words(context: Context) -> String {
+    let words: Vec<_> = context
+        .allowed
+        .iter()
+        .map(|meaning| match meaning {
+            Meaning::Coordinate => "coordinates",
+            Meaning::Parameter => "parameters",
+            Meaning::Definition => "definitions",
+            Meaning::Unknown => "unknowns",
+            Meaning::Data => "data columns",
+            Meaning::Output => "`net`",
+        })
+        .collect();
+    format!("it may use {}", joined(&words))
+}
+
+/// Names in backticks, joined for a sentence.
+pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    joined(&quoted)
+}
+
+fn joined<S: AsRef<str>>(words: &[S]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
