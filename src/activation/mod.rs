@@ -8,7 +8,7 @@ pub trait Kernel: Copy + Send + Sync {
 pub trait Visitor { type Output; fn visit<K: Kernel + 'static>(self, kernel: K) -> Self::Output; }
 #[derive(Clone, Debug)]
 pub struct Activation;
-impl Activation { pub fn visit<V: Visitor>(&self, v: V) -> V::Output { v.visit(Tanh) } }
+impl Activation { pub fn expression(&self, g: &mut crate::expr::Graph, x: crate::expr::NodeId) -> crate::expr::NodeId { g.unary(crate::expr::Unary::Tanh, x) }  pub fn visit<V: Visitor>(&self, v: V) -> V::Output { v.visit(Tanh) } }
 #[derive(Clone, Copy)]
 struct Tanh;
 impl Kernel for Tanh {

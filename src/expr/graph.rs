@@ -268,6 +268,11 @@ impl Graph {
         &self.nodes
     }
 
+    /// The ids of all nodes, in order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        (0..self.nodes.len()).map(|i| NodeId(i as u32))
+    }
+
     /// The node behind an id.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]

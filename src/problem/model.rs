@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::expr::{Graph, NodeId};
+use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
 use crate::settings::{Network, Sampler, Training};
 
@@ -64,6 +64,30 @@ pub struct Formula {
     pub graph: Graph,
     /// The functions' nodes.
     pub roots: Vec<NodeId>,
+}
+
+impl Formula {
+    /// The derivatives of raw network outputs that the roots need, closed downward.
+    pub fn jets(&self) -> JetSet {
+        JetSet::closure(self.graph.jets(&self.roots).into_iter().map(|(_, index)| index))
+    }
+
+    /// How many trainable coefficients the roots name: one more than the highest index.
+    pub fn coefficients(&self) -> usize {
+        let needed = self.graph.reachable(&self.roots);
+        let indices = self.graph.nodes().iter().zip(needed).filter_map(|(node, needed)| match *node {
+            Node::Coefficient(k) if needed => Some(k + 1),
+            _ => None,
+        });
+        indices.max().unwrap_or(0)
+    }
+}
+
+impl Problem {
+    /// Trainable coefficients, which follow the network's parameters in the flat vector.
+    pub fn coefficients(&self) -> usize {
+        self.conditions.iter().map(|condition| condition.residuals.coefficients()).max().unwrap_or(0)
+    }
 }
 
 /// One term of the loss: `weight · Σ over residuals of the mean of residual²` at the points.
