@@ -1,2 +1,11 @@
-//! x
-fn main() {}
+//! `pinn-solve`: a PDE in a TOML file in; a trained network, its measured error and pictures out.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse()).into()
+}

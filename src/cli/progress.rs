@@ -1,0 +1,64 @@
+//! The progress bar: on stderr, and only on a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pinn::score::Score;
+use pinn::train::StepReport;
+
+/// Redraws at most this often.
+const PER_SECOND: u8 = 8;
+
+/// A bar over all steps, or nothing.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    error: Option<f64>,
+}
+
+impl Progress {
+    /// A bar for `steps` steps; hidden if `quiet` or where stderr is no terminal.
+    pub(crate) fn new(steps: usize, quiet: bool) -> Self {
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(PER_SECOND)
+        };
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), target);
+        let template = "{prefix:6} {bar:30} {pos}/{len}  {msg}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, error: None }
+    }
+
+    pub(crate) fn stage(&self, name: &str) {
+        self.bar.set_prefix(name.to_owned());
+    }
+
+    pub(crate) fn step(&mut self, report: &StepReport) {
+        if let Some(scores) = report.scores {
+            self.error = worst(scores);
+        }
+        self.bar.set_position(report.step as u64);
+        if self.bar.is_hidden() {
+            return;
+        }
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let error = self.error.map_or(String::new(), |error| format!("  error {error:.2e}"));
+        let step_ms = 1e3 * seconds / report.step.max(1) as f64;
+        self.bar.set_message(format!("loss {:.2e}{error}  {step_ms:.2} ms/step", report.loss));
+    }
+
+    /// Steps that will not be taken, because a stage ended early.
+    pub(crate) fn skip(&self, steps: usize) {
+        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(steps as u64));
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The greatest relative L2 error over the unknowns.
+pub(crate) fn worst(scores: &[Option<Score>]) -> Option<f64> {
+    scores.iter().flatten().map(|score| score.rel_l2).reduce(f64::max)
+}
