@@ -278,6 +278,11 @@ impl Graph {
         self.nodes[id.index()]
     }
 
+    /// The id of the node at `place` in [`Graph::nodes`].
+    pub fn id(&self, place: usize) -> Option<NodeId> {
+        (place < self.nodes.len()).then_some(NodeId(place as u32))
+    }
+
     /// The id of `node`, which is added if it is new; nothing is simplified.
     pub fn insert(&mut self, node: Node) -> NodeId {
         let next = NodeId(u32::try_from(self.nodes.len()).expect("a formula has fewer than 2³² nodes"));
