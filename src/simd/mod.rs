@@ -4,13 +4,17 @@
 //! Kernels are written once over `<S: Simd, R: Real>`; [`pulp::Arch`] picks `S` at run time.
 //! This module knows numbers only: no networks, no equations.
 
+pub mod maths;
+
 use pulp::Simd;
 
 /// f32 or f64, with the register operations the kernels need.
 ///
 /// `add`, `mul` and friends work lane by lane.
 /// Every operation is a single instruction on AVX-512 except where the documentation says otherwise.
-pub trait Real: Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + 'static {
+pub trait Real:
+    Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + maths::Constants + 'static
+{
     /// A register of this precision.
     type Vector<S: Simd>: Copy + Send + Sync + core::fmt::Debug + 'static;
     /// A lane mask of this precision.
@@ -59,9 +63,9 @@ pub trait Real: Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + '
     fn abs<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// `√a`
     fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
-    /// The smaller of each lane.
+    /// The smaller of each lane; a NaN in `b` survives.
     fn min<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// The greater of each lane.
+    /// The greater of each lane; a NaN in `b` survives.
     fn max<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// Lanes where `a < b`.
     fn less<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Mask<S>;
@@ -74,8 +78,12 @@ pub trait Real: Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + '
     ) -> Self::Vector<S>;
     /// `|magnitude|` with the sign bit of `sign`.
     fn copysign<S: Simd>(simd: S, magnitude: Self::Vector<S>, sign: Self::Vector<S>) -> Self::Vector<S>;
-    /// The nearest integer (ties to even) `n` of `x`, and `2ⁿ`; `|n|` must lie within the normal exponents.
-    fn round_and_exp2<S: Simd>(simd: S, x: Self::Vector<S>) -> (Self::Vector<S>, Self::Vector<S>);
+    /// The nearest integer `n` of `x·scale` (either one of a tie), and `2ⁿ`, which must be a normal number.
+    fn round_and_exp2<S: Simd>(
+        simd: S,
+        x: Self::Vector<S>,
+        scale: Self,
+    ) -> (Self::Vector<S>, Self::Vector<S>);
     /// The sum of all lanes, in an order that depends on `S` alone.
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
 
@@ -101,10 +109,10 @@ pub trait Real: Copy + Send + Sync + PartialOrd + core::fmt::Debug + Default + '
 }
 
 macro_rules! real {
-    ($real:ident, $bits:ident, $vector:ident, $mask:ident, $lanes:ident, $magic:expr, $mantissa:expr, $bias:expr,
+    ($real:ident, $bits:ident, $vector:ident, $mask:ident, $lanes:ident, $magic:expr, $mantissa:expr,
      $splat:ident, $splat_bits:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
      $abs:ident, $sqrt:ident, $min:ident, $max:ident, $less:ident, $select:ident, $and:ident, $or:ident, $not:ident,
-     $neg:ident, $sum:ident, $to_bits:ident, $from_bits:ident, $sub_bits:ident, $mul_bits:ident) => {
+     $neg:ident, $sum:ident, $to_bits:ident, $from_bits:ident, $mul_bits:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = S::$mask;
@@ -169,11 +177,13 @@ macro_rules! real {
             }
             #[inline(always)]
             fn min<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
-                simd.$min(a, b)
+                // The scalar token's own operation drops a NaN where the machines' instructions return `b`.
+                if S::IS_SCALAR { simd.$select(simd.$less(a, b), a, b) } else { simd.$min(a, b) }
             }
             #[inline(always)]
             fn max<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
-                simd.$max(a, b)
+                // The scalar token's own operation drops a NaN where the machines' instructions return `b`.
+                if S::IS_SCALAR { simd.$select(simd.$less(b, a), a, b) } else { simd.$max(a, b) }
             }
             #[inline(always)]
             fn less<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$mask {
@@ -189,15 +199,13 @@ macro_rules! real {
                 simd.$or(simd.$and(bit, sign), simd.$and(simd.$not(bit), magnitude))
             }
             #[inline(always)]
-            fn round_and_exp2<S: Simd>(simd: S, x: S::$vector) -> (S::$vector, S::$vector) {
-                // Adding 1.5·2^mantissa leaves the rounded integer in the low bits.
+            fn round_and_exp2<S: Simd>(simd: S, x: S::$vector, scale: Self) -> (S::$vector, S::$vector) {
+                // Adding 1.5·2^mantissa + bias leaves n + bias, the biased exponent of 2ⁿ, in the low bits;
+                // the product with 2^mantissa shifts it into its place and all else out.
                 let magic = simd.$splat($magic);
-                let shifted = simd.$add(x, magic);
+                let shifted = simd.$fma(x, simd.$splat(scale), magic);
                 let integer = simd.$sub(shifted, magic);
-                let offset = (($magic as $real).to_bits()).wrapping_sub($bias);
-                let biased = simd.$sub_bits(simd.$to_bits(shifted), simd.$splat_bits(offset));
-                // The product with 2^mantissa shifts the biased exponent into its place.
-                let bits = simd.$mul_bits(biased, simd.$splat_bits(1 << $mantissa));
+                let bits = simd.$mul_bits(simd.$to_bits(shifted), simd.$splat_bits(1 << $mantissa));
                 (integer, simd.$from_bits(bits))
             }
             #[inline(always)]
@@ -214,9 +222,8 @@ real!(
     f32s,
     m32s,
     F32_LANES,
-    12_582_912.0,
+    12_582_912.0 + 127.0,
     23,
-    127,
     splat_f32s,
     splat_u32s,
     add_f32s,
@@ -237,7 +244,6 @@ real!(
     reduce_sum_f32s,
     transmute_u32s_f32s,
     transmute_f32s_u32s,
-    sub_u32s,
     mul_u32s
 );
 real!(
@@ -246,9 +252,8 @@ real!(
     f64s,
     m64s,
     F64_LANES,
-    6_755_399_441_055_744.0,
+    6_755_399_441_055_744.0 + 1023.0,
     52,
-    1023,
     splat_f64s,
     splat_u64s,
     add_f64s,
@@ -269,6 +274,106 @@ real!(
     reduce_sum_f64s,
     transmute_u64s_f64s,
     transmute_f64s_u64s,
-    sub_u64s,
     mul_u64s
 );
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use pulp::{Arch, WithSimd};
+
+    /// The instruction sets of this machine, the portable one first.
+    pub(crate) fn levels() -> Vec<Arch> {
+        #[cfg(target_arch = "x86_64")]
+        let further = [pulp::x86::V3::try_new().map(Arch::V3), pulp::x86::V4::try_new().map(Arch::V4)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let further = [Some(Arch::new())];
+        core::iter::once(Arch::Scalar).chain(further.into_iter().flatten()).collect()
+    }
+
+    /// A function of registers.
+    pub(crate) trait Lanewise<R: Real>: Copy {
+        fn apply<S: Simd>(self, simd: S, x: R::Vector<S>) -> R::Vector<S>;
+    }
+
+    /// `function` of every number, computed in registers of `arch`.
+    pub(crate) fn map<R: Real>(arch: Arch, function: impl Lanewise<R>, x: &[R]) -> Vec<R> {
+        struct Map<'a, R, F>(F, &'a [R]);
+        impl<R: Real, F: Lanewise<R>> WithSimd for Map<'_, R, F> {
+            type Output = Vec<R>;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> Vec<R> {
+                let lanes = R::lanes::<S>();
+                let mut padded = self.1.to_vec();
+                padded.resize(self.1.len().next_multiple_of(lanes), R::default());
+                for chunk in padded.chunks_exact_mut(lanes) {
+                    // SAFETY: the chunk holds as many numbers as the register.
+                    unsafe {
+                        let y = self.0.apply(simd, R::load(simd, chunk.as_ptr()));
+                        R::store(simd, chunk.as_mut_ptr(), y);
+                    }
+                }
+                padded.truncate(self.1.len());
+                padded
+            }
+        }
+        arch.dispatch(Map(function, x))
+    }
+
+    #[derive(Clone, Copy)]
+    struct Exp2;
+    impl<R: Real> Lanewise<R> for Exp2 {
+        #[inline(always)]
+        fn apply<S: Simd>(self, simd: S, x: R::Vector<S>) -> R::Vector<S> {
+            R::round_and_exp2(simd, x, R::from_f64(0.5)).1
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Round;
+    impl<R: Real> Lanewise<R> for Round {
+        #[inline(always)]
+        fn apply<S: Simd>(self, simd: S, x: R::Vector<S>) -> R::Vector<S> {
+            R::round_and_exp2(simd, x, R::from_f64(0.5)).0
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Limit;
+    impl<R: Real> Lanewise<R> for Limit {
+        #[inline(always)]
+        fn apply<S: Simd>(self, simd: S, x: R::Vector<S>) -> R::Vector<S> {
+            let limit = |x: f64| R::splat(simd, R::from_f64(x));
+            R::max(simd, limit(-1.0), R::min(simd, limit(1.0), x))
+        }
+    }
+
+    /// 2ⁿ and n over all normal exponents, on every level.
+    fn check_exp2<R: Real>(exponents: core::ops::RangeInclusive<i32>) {
+        for arch in levels() {
+            for n in exponents.clone() {
+                // Arguments up to a quarter off the integer round to it.
+                for offset in [-0.25, 0.0, 0.25] {
+                    let x = [R::from_f64(2.0 * (f64::from(n) + offset))];
+                    assert_eq!(map(arch, Round, &x)[0].to_f64(), f64::from(n), "{arch:?}");
+                    assert_eq!(map(arch, Exp2, &x)[0].to_f64(), 2_f64.powi(n), "{arch:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn powers_of_two_are_exact() {
+        check_exp2::<f32>(-126..=127);
+        check_exp2::<f64>(-1022..=1023);
+    }
+
+    #[test]
+    fn limits_keep_nan_in_the_second_place() {
+        for arch in levels() {
+            assert_eq!(map(arch, Limit, &[-3.0, 0.5, 3.0_f32]), [-1.0, 0.5, 1.0]);
+            assert_eq!(map(arch, Limit, &[-3.0, 0.5, 3.0_f64]), [-1.0, 0.5, 1.0]);
+            assert!(map(arch, Limit, &[f32::NAN])[0].is_nan() && map(arch, Limit, &[f64::NAN])[0].is_nan());
+        }
+    }
+}
