@@ -3,10 +3,12 @@
 pub mod activation;
 pub mod engine;
 pub mod expr;
+pub mod init;
 pub mod jet;
 pub mod network;
 pub mod optim;
 pub mod problem;
 pub mod rng;
+pub mod sample;
 pub mod settings;
 pub mod simd;
