@@ -42,10 +42,11 @@ impl Scorer {
     pub fn new(problem: &Problem) -> Option<Self> {
         let reference = problem.reference.as_ref()?;
         let points = problem.reference_points();
+        let dimensions = problem.coordinates.len();
         let references = reference
             .solutions
             .iter()
-            .map(|solution| solution.as_ref().map(|solution| solution.evaluate(&points)))
+            .map(|solution| solution.as_ref().map(|solution| solution.evaluate(&points, dimensions)))
             .collect();
         Some(Self { points, references })
     }

@@ -221,7 +221,7 @@ impl Default for Lbfgs {
 }
 
 /// How a condition's points are drawn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
     /// Independent and uniform.
@@ -229,6 +229,7 @@ pub enum Sampler {
     /// A regular grid, ends included.
     Grid,
     /// Latin hypercube.
+    #[default]
     LatinHypercube,
     /// Sobol's sequence with a random digital shift.
     Sobol,

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Exit, Failure, ProblemArgs, print};
+use super::solve::activation;
+use super::{Exit, Failure, ProblemArgs, print, warn};
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
@@ -14,7 +15,9 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    let problem = args.problem.load(args.file.as_deref())?;
-    print(&problem.describe())?;
+    let loaded = args.problem.load(args.file.as_deref())?;
+    warn(&loaded.warnings);
+    activation(&loaded.problem)?;
+    print(&loaded.problem.describe())?;
     Ok(Exit::Done)
 }

@@ -8,11 +8,13 @@ mod problems;
 mod progress;
 mod solve;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use pinn::problem::{Diagnostics, Document, Problem};
+use pinn::problem::{self, Diagnostics, Document, Place, Problem};
+use pinn::settings::Stage;
 
 /// Solve partial differential equations with physics-informed neural networks.
 ///
@@ -109,7 +111,7 @@ pub(crate) struct ProblemArgs {
     problem: Option<String>,
     /// A run configuration: a TOML file whose tables are laid over the problem's.
     #[arg(long, short, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// Change any value of the problem file, such as `parameters.nu=0.02` or `conditions.initial.weight=100`.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -146,4 +148,152 @@ pub(crate) struct ProblemArgs {
     /// Relative L2 error to reach (total loss without a reference); else exit code 3.
     #[arg(long, value_name = "E")]
     tolerance: Option<f64>,
+}
+
+impl ProblemArgs {
+    /// Reads the problem, lays the configuration and all changes over it, and builds it; warnings go to stderr.
+    fn load(&self, positional: Option<&str>) -> Result<Loaded, Failure> {
+        let config = self.config.as_deref().map(read_document).transpose()?;
+        let config_folder = self.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let (name, beside) = match (positional.or(self.problem.as_deref()), &config) {
+            (Some(name), _) => (name.to_owned(), Path::new("")),
+            (None, Some(config)) => match config.problem() {
+                Some(name) => (name.to_owned(), config_folder),
+                None => {
+                    let path = self.config.as_deref().unwrap_or(Path::new("")).display();
+                    return Err(Failure::usage(format!(
+                        "{path} names no problem; add `problem = \"burgers\"` to it, or give --problem"
+                    )));
+                }
+            },
+            (None, None) => {
+                return Err(Failure::usage(
+                    "no problem given; try `--problem burgers`, or `pinn-solve problems` for a list",
+                ));
+            }
+        };
+        let (mut document, text, folder) = open_problem(&name, beside)?;
+        if let Some(config) = config {
+            document.overlay(config);
+        }
+        for change in &self.set {
+            let (key, value) = change.split_once('=').ok_or_else(|| {
+                Failure::usage(format!("--set {change}: write KEY=VALUE, such as --set parameters.nu=0.02"))
+            })?;
+            document.set(key.trim(), value.trim())?;
+        }
+        for (key, value) in self.flags() {
+            document.set(key, &value)?;
+        }
+        let (mut problem, warnings) = document.build(&folder)?;
+        self.adjust(&mut problem)?;
+        Ok(Loaded { problem, text, warnings })
+    }
+
+    /// Flags that are a key of the problem file under another name.
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        let quoted = |text: &String| format!("{text:?}");
+        [
+            ("network.scale", self.scale.map(|x| format!("{x:?}"))),
+            ("network.activation", self.activation.as_ref().map(quoted)),
+            ("network.init", self.init.as_ref().map(quoted)),
+            ("network.depth", self.depth.map(|n| n.to_string())),
+            ("network.width", self.width.map(|n| n.to_string())),
+            ("training.precision", self.precision.as_ref().map(quoted)),
+            ("training.seed", self.seed.map(|n| n.to_string())),
+            ("training.tolerance", self.tolerance.map(|x| format!("{x:?}"))),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+
+    /// Flags that change several places at once.
+    fn adjust(&self, problem: &mut Problem) -> Result<(), Failure> {
+        if let Some(points) = self.points {
+            if points == 0 {
+                return Err(Failure::usage("--points 0: a condition needs at least one point"));
+            }
+            for condition in &mut problem.conditions {
+                if condition.place == Place::Interior {
+                    condition.points = points;
+                }
+            }
+        }
+        if let Some(lr) = self.lr {
+            if !(lr > 0.0 && lr.is_finite()) {
+                return Err(Failure::usage(format!("--lr {lr}: a learning rate is positive and finite")));
+            }
+            for stage in &mut problem.training.stages {
+                if let Stage::Adam(adam) = stage {
+                    adam.lr = lr;
+                }
+            }
+        }
+        if let Some(mut left) = self.steps {
+            let stages = &mut problem.training.stages;
+            let last = stages.len().saturating_sub(1);
+            for (i, stage) in stages.iter_mut().enumerate() {
+                let steps = if i == last { left } else { stage.steps().min(left) };
+                *stage.steps_mut() = steps;
+                left -= steps;
+            }
+            stages.retain(|stage| stage.steps() > 0);
+        }
+        Ok(())
+    }
+}
+
+/// A problem ready to be solved.
+struct Loaded {
+    problem: Problem,
+    /// The problem file's text.
+    text: String,
+    warnings: Diagnostics,
+}
+
+fn read_document(path: &Path) -> Result<Document, Failure> {
+    Ok(Document::parse(&path.display().to_string(), &read_text(path)?)?)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}; check the path", path.display()))
+    })?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::usage(format!("{} is not UTF-8 text; problem files are plain TOML", path.display()))
+    })
+}
+
+/// A built-in problem, or a file (relative to `beside`): its document, its text, and the folder its paths start from.
+fn open_problem(name: &str, beside: &Path) -> Result<(Document, String, PathBuf), Failure> {
+    let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
+    if is_path || beside.join(name).is_file() {
+        let path = beside.join(name);
+        let text = read_text(&path)?;
+        let document = Document::parse(&path.display().to_string(), &text)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        return Ok((document, text, folder));
+    }
+    let text = problem::embedded_text(name).map_err(Failure::usage)?;
+    Ok((Document::parse(&format!("{name}.toml"), text)?, text.to_owned(), PathBuf::new()))
+}
+
+/// Writes to stdout; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::unexpected(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Shows warnings on stderr.
+fn warn(warnings: &Diagnostics) {
+    if !warnings.is_empty() {
+        eprintln!("{}", warnings.render(color_on_stderr()).trim_end());
+    }
+}
+
+fn color_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

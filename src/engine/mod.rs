@@ -4,6 +4,8 @@
 //! the gradient, residuals and predictions.
 //! It knows networks through their shape and equations through their formulas; it knows no optimizer.
 
+#[cfg(feature = "burn")]
+pub mod burn;
 pub mod cpu;
 pub mod pointwise;
 
@@ -13,6 +15,9 @@ pub enum EngineError {
     /// The operating system refused.
     #[error("cannot start the engine's threads: {0}; ask for fewer with --threads")]
     Threads(String),
+    /// The device does not compute in this precision.
+    #[error("device {0} cannot compute in {1}; choose another --precision or --device")]
+    Precision(String, String),
 }
 
 /// Computes losses, gradients, residuals and predictions of one problem with one network.

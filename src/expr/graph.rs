@@ -268,9 +268,19 @@ impl Graph {
         &self.nodes
     }
 
+    /// The ids of all nodes, in order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        (0..self.nodes.len()).map(|i| NodeId(i as u32))
+    }
+
     /// The node behind an id.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]
+    }
+
+    /// The id of the node at `place` in [`Graph::nodes`].
+    pub fn id(&self, place: usize) -> Option<NodeId> {
+        (place < self.nodes.len()).then_some(NodeId(place as u32))
     }
 
     /// The id of `node`, which is added if it is new; nothing is simplified.

@@ -13,6 +13,7 @@ use core::ops::Range;
 pub use ast::Expr;
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub use parse::{MAX_HEIGHT, MAX_LENGTH, MAX_NESTING, is_name, parse};
+pub(crate) use scope::listed;
 pub use scope::{Context, Meaning, Scope, Symbol};
 
 /// A mistake in a formula.

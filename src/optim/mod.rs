@@ -3,7 +3,23 @@
 //! They see the vector, the loss and its gradient, and know nothing of networks, engines or equations.
 //! A method is a file here, a variant of [`crate::settings::Stage`], and a line in [`new`].
 
+mod adam;
+mod lbfgs;
+
 use std::collections::BTreeMap;
+
+pub use adam::Adam;
+pub use lbfgs::Lbfgs;
+
+use crate::settings::Stage;
+
+/// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`.
+pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
+    match stage {
+        Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
+        Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters)),
+    }
+}
 
 /// A differentiable function of the flat parameter vector.
 pub trait Objective {
@@ -67,4 +83,45 @@ pub trait Optimizer: Send {
 
     /// Takes up a memory that [`Optimizer::state`] gave; a foreign one is refused with the reason.
     fn restore(&mut self, state: &State) -> Result<(), String>;
+}
+
+impl State {
+    /// The number called `name`.
+    fn scalar(&self, name: &str) -> Result<f64, String> {
+        self.scalars.get(name).copied().ok_or_else(|| format!("the optimizer's `{name}` is missing"))
+    }
+
+    /// Copies the vector called `name`, which must be as long as `to`.
+    fn copy(&self, name: &str, to: &mut [f64]) -> Result<(), String> {
+        match self.vectors.get(name) {
+            Some(vector) if vector.len() == to.len() => {
+                to.copy_from_slice(vector);
+                Ok(())
+            }
+            Some(vector) => Err(format!(
+                "the optimizer's `{name}` has {} numbers instead of {}",
+                vector.len(),
+                to.len()
+            )),
+            None => Err(format!("the optimizer's `{name}` is missing")),
+        }
+    }
+}
+
+/// The scalar product, in eight interleaved partial sums, which vectorize and lose less to rounding.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for i in 0..8 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// The Euclidean norm.
+fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
 }

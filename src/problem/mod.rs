@@ -1,5 +1,18 @@
 //! Problems: from a TOML file to formulas the engines can compute.
+//!
+//! A [`Document`] is a file that was read, perhaps with others laid over it;
+//! [`Document::build`] checks it and gives the [`Problem`], or [`Diagnostics`] that say what is wrong and where.
 
+mod build;
+mod diagnostic;
+mod embedded;
+mod file;
 mod model;
+mod reference;
+mod table;
+mod write;
 
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use embedded::embedded;
+pub use file::Document;
 pub use model::*;

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::expr::{Graph, NodeId};
+use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
 use crate::settings::{Network, Sampler, Training};
 
 /// A problem, complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
     /// The file's stem or the embedded name: names the run directory.
     pub name: String,
@@ -31,6 +31,19 @@ pub struct Problem {
     pub network: Network,
     /// The `[training]` table.
     pub training: Training,
+    /// What the file said where the formulas above keep only its meaning.
+    pub written: Written,
+}
+
+/// Formulas as written, so that a problem can be written out again.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Written {
+    /// The `[definitions]` table: names and formulas.
+    pub definitions: Vec<(String, String)>,
+    /// What enters the network.
+    pub features: Vec<String>,
+    /// For every unknown its closed form, empty if its reference is none.
+    pub solutions: Vec<String>,
 }
 
 /// A coordinate and its domain.
@@ -58,7 +71,7 @@ pub struct Unknown {
 }
 
 /// Some functions over one graph.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Formula {
     /// The shared nodes.
     pub graph: Graph,
@@ -66,8 +79,32 @@ pub struct Formula {
     pub roots: Vec<NodeId>,
 }
 
+impl Formula {
+    /// The derivatives of raw network outputs that the roots need, closed downward.
+    pub fn jets(&self) -> JetSet {
+        JetSet::closure(self.graph.jets(&self.roots).into_iter().map(|(_, index)| index))
+    }
+
+    /// How many trainable coefficients the roots name: one more than the highest index.
+    pub fn coefficients(&self) -> usize {
+        let needed = self.graph.reachable(&self.roots);
+        let indices = self.graph.nodes().iter().zip(needed).filter_map(|(node, needed)| match *node {
+            Node::Coefficient(k) if needed => Some(k + 1),
+            _ => None,
+        });
+        indices.max().unwrap_or(0)
+    }
+}
+
+impl Problem {
+    /// Trainable coefficients, which follow the network's parameters in the flat vector.
+    pub fn coefficients(&self) -> usize {
+        self.conditions.iter().map(|condition| condition.residuals.coefficients()).max().unwrap_or(0)
+    }
+}
+
 /// One term of the loss: `weight · Σ over residuals of the mean of residual²` at the points.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Condition {
     /// The term's name in metrics and charts.
     pub name: String,
@@ -123,7 +160,7 @@ pub enum Place {
 }
 
 /// What the answer is measured against.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Reference {
     /// For every unknown its reference, if it has one.
     pub solutions: Vec<Option<Solution>>,
@@ -153,7 +190,7 @@ impl Axis {
 }
 
 /// One unknown's reference.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Solution {
     /// A closed form over the coordinates, one root.
     Exact(Formula),

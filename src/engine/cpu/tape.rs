@@ -92,13 +92,13 @@ impl Tape {
             live: vec![],
         };
         let mut registers = BTreeMap::new();
-        for (i, node) in nodes.iter().enumerate().filter(|&(i, _)| needed[i]) {
+        for ((i, node), id) in nodes.iter().enumerate().zip(graph.ids()).filter(|&((i, _), _)| needed[i]) {
             let to = tape.live.len();
             tape.live.push(live[i]);
             registers.insert(i, to);
             match *node {
                 Node::Constant(x) => tape.constants.push((to, x)),
-                _ if !live[i] => tape.columns.push((to, NodeId(i as u32))),
+                _ if !live[i] => tape.columns.push((to, id)),
                 Node::Jet { output, index, side } => {
                     let channel = jets.channel(index).expect("the jet set holds what the formula needs");
                     tape.jets.push(JetInput { register: to, output, channel, side });

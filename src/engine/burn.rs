@@ -1,0 +1,530 @@
+//! The portable engine: jets and residuals as Burn tensors, parameters' gradients by Burn's reverse mode.
+//!
+//! It does the same mathematics as the fused engine by another route: the activation's derivatives come from its
+//! expression, differentiated symbolically, and nothing of the fused kernels is used.
+//! So it runs on every Burn device, and checks the fused engine.
+//!
+//! Points go through in chunks, so that memory stays bounded however many there are.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use super::pointwise::{Evaluator, feature_jets};
+use super::{Engine, EngineError};
+use crate::activation::Activation;
+use crate::expr::{Binary, Graph, Node, NodeId, Unary};
+use crate::jet::{ChainRule, JetSet, MAX_ORDER};
+use crate::network::{Layer, Shape};
+use crate::problem::{Formula, Problem};
+use crate::settings::Precision;
+
+/// The engine on one Burn device.
+pub struct BurnEngine {
+    /// The device itself, and the same with autodiff.
+    device: Device,
+    tracked: Device,
+    dtype: DType,
+    shape: Shape,
+    layers: Vec<Layer>,
+    dimensions: usize,
+    coefficients: usize,
+    /// f, f′, … of `Node::Coordinate { coordinate: 0, .. }`, scale included.
+    activation: Formula,
+    features: Formula,
+    conditions: Vec<Condition>,
+    prediction: Condition,
+    chunk: usize,
+}
+
+/// A condition, or the prediction, and its points.
+struct Condition {
+    jets: JetSet,
+    chain: ChainRule,
+    formula: Formula,
+    /// For every node of the formula: does the network enter it?
+    varies: Vec<bool>,
+    /// Nodes that depend on the point alone and are read by those that vary, or are roots themselves.
+    columns: Vec<NodeId>,
+    sides: usize,
+    weight: f64,
+    chunks: Vec<Chunk>,
+    sites: usize,
+}
+
+/// Some sites of a condition, as tensors.
+struct Chunk {
+    /// Jets of the features, `(channels·sides·sites) × features`.
+    inputs: Tensor<2>,
+    /// The columns, one number a site each.
+    columns: Vec<Tensor<1>>,
+    sites: usize,
+}
+
+/// The parameters on the device: weights `outputs × inputs` and biases `1 × outputs`, layer by layer.
+struct Parameters {
+    weights: Vec<Tensor<2>>,
+    biases: Vec<Tensor<2>>,
+    coefficients: Option<Tensor<1>>,
+}
+
+impl BurnEngine {
+    /// An engine for `problem` with a network of `shape` on `device`.
+    ///
+    /// `chunk` is how many points go through at once.
+    /// Conditions have no points until [`Engine::set_points`].
+    pub fn new(
+        problem: &Problem,
+        shape: &Shape,
+        activation: &Activation,
+        device: Device,
+        precision: Precision,
+        chunk: usize,
+    ) -> Result<Self, EngineError> {
+        let dtype = match precision {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        if !device.supports_dtype(dtype) {
+            return Err(EngineError::Precision(format!("{device:?}"), format!("{dtype:?}").to_lowercase()));
+        }
+        let mut graph = Graph::default();
+        let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+        let mut roots = vec![activation.expression(&mut graph, x)];
+        for order in 0..MAX_ORDER {
+            roots.push(graph.derivative(roots[order], 0));
+        }
+        Ok(Self {
+            tracked: device.clone().autodiff(),
+            device,
+            dtype,
+            layers: shape.layers(),
+            shape: shape.clone(),
+            dimensions: problem.coordinates.len(),
+            coefficients: problem.coefficients(),
+            activation: Formula { graph, roots },
+            features: problem.features.clone(),
+            conditions: problem
+                .conditions
+                .iter()
+                .map(|condition| {
+                    let (jets, formula) = (condition.jets.clone(), condition.residuals.clone());
+                    Condition::new(jets, formula, condition.sides(), condition.weight)
+                })
+                .collect(),
+            prediction: Condition::new(problem.values.jets(), problem.values.clone(), 1, 1.0),
+            chunk,
+        })
+    }
+
+    /// Brings θ to the device in one transfer.
+    fn upload(&self, theta: &[f64], track: bool) -> Parameters {
+        let all = self.tensor(theta);
+        let leaf = |from: usize, length: usize| {
+            let part = all.clone().narrow(0, from, length);
+            if track { part.autodiff().require_grad() } else { part }
+        };
+        let matrix = |from: usize, rows: usize, columns: usize| {
+            let part = all.clone().narrow(0, from, rows * columns).reshape([rows, columns]);
+            if track { part.autodiff().require_grad() } else { part }
+        };
+        Parameters {
+            weights: self.layers.iter().map(|l| matrix(l.weights, l.outputs, l.inputs)).collect(),
+            biases: self.layers.iter().map(|l| matrix(l.biases, 1, l.outputs)).collect(),
+            coefficients: (self.coefficients > 0)
+                .then(|| leaf(self.shape.parameters(), self.coefficients)),
+        }
+    }
+
+    fn tensor(&self, values: &[f64]) -> Tensor<1> {
+        Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (&self.device, self.dtype))
+    }
+
+    /// Cuts points into chunks and computes on the host what depends on them alone.
+    fn bind(&self, condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<Chunk> {
+        let (dimensions, sides, inputs) = (self.dimensions, condition.sides, self.shape.inputs);
+        let channels = condition.jets.channels();
+        let row = sides * dimensions;
+        let sites = points.len() / row;
+        let mut features = Evaluator::new(&feature_jets(&self.features, &condition.jets));
+        let column_formula =
+            Formula { graph: condition.formula.graph.clone(), roots: condition.columns.clone() };
+        let mut columns = Evaluator::new(&column_formula);
+        let per_chunk = (self.chunk / sides).max(1);
+        (0..sites)
+            .step_by(per_chunk)
+            .map(|first| {
+                let count = per_chunk.min(sites - first);
+                let mut jets = vec![0.0; channels * sides * count * inputs];
+                let mut column_values = vec![vec![0.0; count]; condition.columns.len()];
+                for slot in 0..count {
+                    let site = &points[(first + slot) * row..][..row];
+                    for side in 0..sides {
+                        let point = &site[side * dimensions..][..dimensions];
+                        for (i, &x) in features.evaluate(point, dimensions, |_| f64::NAN).iter().enumerate() {
+                            let (channel, feature) = (i / inputs, i % inputs);
+                            jets[((channel * sides + side) * count + slot) * inputs + feature] = x;
+                        }
+                    }
+                    let values = columns.evaluate(site, dimensions, |column| data[column][first + slot]);
+                    for (column, &x) in column_values.iter_mut().zip(values) {
+                        column[slot] = x;
+                    }
+                }
+                Chunk {
+                    inputs: self.tensor(&jets).reshape([channels * sides * count, inputs]),
+                    columns: column_values.iter().map(|column| self.tensor(column)).collect(),
+                    sites: count,
+                }
+            })
+            .collect()
+    }
+
+    /// Raw outputs of all channels of a chunk, `(channels·sides·sites) × outputs`.
+    fn network(&self, parameters: &Parameters, chain: &ChainRule, chunk: &Chunk, points: usize) -> Tensor<2> {
+        let mut rows = chunk.inputs.clone();
+        if parameters.weights[0].is_autodiff() {
+            rows = rows.autodiff();
+        }
+        for l in 0..=self.shape.depth {
+            let z = rows.matmul(parameters.weights[l].clone().transpose());
+            let mut channels: Vec<Tensor<2>> =
+                (0..chain.channels()).map(|c| z.clone().narrow(0, c * points, points)).collect();
+            channels[0] = channels[0].clone() + parameters.biases[l].clone();
+            if l < self.shape.depth {
+                channels = self.activate(chain, &channels);
+            }
+            rows = if channels.len() == 1 { channels.swap_remove(0) } else { Tensor::cat(channels, 0) };
+        }
+        rows
+    }
+
+    /// The chain rule: y = f(z) on every channel.
+    fn activate(&self, chain: &ChainRule, z: &[Tensor<2>]) -> Vec<Tensor<2>> {
+        let slopes = evaluate(
+            &self.activation.graph,
+            &self.activation.roots[..=chain.order()],
+            &mut |_, node| matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(z[0].clone())),
+        );
+        (0..chain.channels())
+            .map(|channel| {
+                if channel == 0 {
+                    return slopes[0].clone().tensor(&z[0]);
+                }
+                let terms = chain.terms(channel).iter().map(|term| {
+                    let mut product = slopes[term.factors.len()].clone();
+                    for &factor in &term.factors {
+                        product = product.binary(Binary::Mul, Value::Tensor(z[factor].clone()));
+                    }
+                    product.binary(Binary::Mul, Value::Number(term.coefficient))
+                });
+                let sum = terms.reduce(|sum, term| sum.binary(Binary::Add, term));
+                sum.expect("every derivative has a term").tensor(&z[0])
+            })
+            .collect()
+    }
+
+    /// The formula's roots at a chunk's sites.
+    fn roots(&self, parameters: &Parameters, condition: &Condition, chunk: &Chunk) -> Vec<Tensor<1>> {
+        let points = condition.sides * chunk.sites;
+        let outputs = self.network(parameters, &condition.chain, chunk, points);
+        let values = evaluate(&condition.formula.graph, &condition.formula.roots, &mut |id, node| {
+            if !condition.varies[id.index()] {
+                let column = condition.columns.iter().position(|&column| column == id);
+                return column.map(|column| Value::Tensor(chunk.columns[column].clone()));
+            }
+            Some(Value::Tensor(match node {
+                Node::Jet { output, index, side } => {
+                    let channel = condition.jets.channel(index).expect("the jets hold what is needed");
+                    let first = channel * points + side * chunk.sites;
+                    let column = outputs.clone().narrow(0, first, chunk.sites).narrow(1, output, 1);
+                    column.reshape([chunk.sites])
+                }
+                Node::Coefficient(k) => {
+                    let all = parameters.coefficients.clone().expect("the problem has coefficients");
+                    all.narrow(0, k, 1).expand([chunk.sites])
+                }
+                _ => return None,
+            }))
+        });
+        let like = || {
+            let zeros: Tensor<1> = Tensor::zeros([chunk.sites], (&self.device, self.dtype));
+            if outputs.is_autodiff() { zeros.autodiff() } else { zeros }
+        };
+        values.into_iter().map(|value| value.tensor(&like())).collect()
+    }
+
+    /// Every chunk of every condition; gradients are added up on the device and read once.
+    fn run(&mut self, theta: &[f64], terms: &mut [f64], gradient: Option<&mut [f64]>) -> f64 {
+        let parameters = self.upload(theta, gradient.is_some());
+        let mut leaves = gradient.is_some().then(|| Sums::new(&parameters));
+        let mut total = 0.0;
+        for (which, condition) in self.conditions.iter().enumerate() {
+            let mut squares: Option<Tensor<1>> = None;
+            for chunk in &condition.chunks {
+                let residuals = self.roots(&parameters, condition, chunk);
+                let sum = residuals
+                    .into_iter()
+                    .map(|residual| (residual.clone() * residual).sum())
+                    .reduce(|sum, square| sum + square);
+                let Some(sum) = sum else { continue };
+                if let Some(leaves) = &mut leaves
+                    && sum.is_tracked()
+                {
+                    let loss = sum.clone().mul_scalar(condition.weight / condition.sites as f64);
+                    leaves.add(&parameters, &loss);
+                }
+                let sum = sum.inner();
+                squares = Some(match squares {
+                    Some(squares) => squares + sum,
+                    None => sum,
+                });
+            }
+            let squares = squares.map_or(0.0, |squares| read(squares)[0]);
+            terms[which] = if condition.sites == 0 { 0.0 } else { squares / condition.sites as f64 };
+            total += condition.weight * terms[which];
+        }
+        if let (Some(leaves), Some(gradient)) = (leaves, gradient) {
+            gradient.copy_from_slice(&leaves.read(gradient.len()));
+        }
+        total
+    }
+
+    fn evaluate(&self, theta: &[f64], condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
+        let parameters = self.upload(theta, false);
+        let row = condition.sides * self.dimensions;
+        let per_chunk = (self.chunk / condition.sides).max(1);
+        let roots = condition.formula.roots.len();
+        let mut values = Vec::with_capacity(points.len() / row * roots);
+        for (i, slice) in points.chunks(per_chunk * row).enumerate() {
+            let sites = slice.len() / row;
+            let data: Vec<Vec<f64>> =
+                data.iter().map(|column| column[i * per_chunk..][..sites].to_vec()).collect();
+            for chunk in self.bind(condition, slice, &data) {
+                let columns: Vec<Vec<f64>> =
+                    self.roots(&parameters, condition, &chunk).into_iter().map(read).collect();
+                for site in 0..chunk.sites {
+                    values.extend(columns.iter().map(|column| column[site]));
+                }
+            }
+        }
+        values
+    }
+}
+
+impl Condition {
+    fn new(jets: JetSet, formula: Formula, sides: usize, weight: f64) -> Self {
+        let graph = &formula.graph;
+        let varies = graph.varies();
+        let needed = graph.reachable(&formula.roots);
+        let constant = |id: &NodeId| matches!(graph.node(*id), Node::Constant(_));
+        let mut columns: Vec<NodeId> = graph
+            .nodes()
+            .iter()
+            .zip(&needed)
+            .zip(&varies)
+            .filter(|((_, needed), varies)| **needed && **varies)
+            .flat_map(|((node, _), _)| node.operands())
+            .chain(formula.roots.iter().copied())
+            .filter(|id| !varies[id.index()] && !constant(id))
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let chain = ChainRule::new(&jets);
+        Self { jets, chain, varies, columns, formula, sides, weight, chunks: vec![], sites: 0 }
+    }
+}
+
+impl Engine for BurnEngine {
+    fn parameters(&self) -> usize {
+        self.shape.parameters() + self.coefficients
+    }
+
+    fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
+        let chunks = self.bind(&self.conditions[condition], points, data);
+        let condition = &mut self.conditions[condition];
+        condition.sites = chunks.iter().map(|chunk| chunk.sites).sum();
+        condition.chunks = chunks;
+    }
+
+    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
+        self.run(theta, terms, None)
+    }
+
+    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
+        self.run(theta, terms, Some(gradient))
+    }
+
+    fn residuals(
+        &mut self,
+        theta: &[f64],
+        condition: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        self.evaluate(theta, &self.conditions[condition], points, data)
+    }
+
+    fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
+        self.evaluate(theta, &self.prediction, points, &[])
+    }
+}
+
+/// Gradients of the leaves, in the order of the flat vector, added up on the device.
+struct Sums(Vec<Option<Tensor<1>>>);
+
+impl Sums {
+    fn new(parameters: &Parameters) -> Self {
+        Self(vec![None; 2 * parameters.weights.len() + usize::from(parameters.coefficients.is_some())])
+    }
+
+    fn add(&mut self, parameters: &Parameters, loss: &Tensor<1>) {
+        let mut gradients = loss.backward();
+        let mut put = |slot: usize, gradient: Option<Tensor<1>>| {
+            if let Some(gradient) = gradient {
+                self.0[slot] = Some(match self.0[slot].take() {
+                    Some(sum) => sum + gradient,
+                    None => gradient,
+                });
+            }
+        };
+        for (l, (weights, biases)) in parameters.weights.iter().zip(&parameters.biases).enumerate() {
+            put(2 * l, weights.grad_remove(&mut gradients).map(|g| g.flatten(0, 1)));
+            put(2 * l + 1, biases.grad_remove(&mut gradients).map(|g| g.flatten(0, 1)));
+        }
+        if let Some(coefficients) = &parameters.coefficients {
+            put(2 * parameters.weights.len(), coefficients.grad_remove(&mut gradients));
+        }
+    }
+
+    /// All gradients in one transfer; a leaf that nothing depends on has none, and the rest are all there.
+    fn read(self, length: usize) -> Vec<f64> {
+        let parts: Vec<_> = self.0.into_iter().flatten().collect();
+        let flat = if parts.is_empty() { vec![] } else { read(Tensor::cat(parts, 0)) };
+        if flat.len() == length { flat } else { vec![0.0; length] }
+    }
+}
+
+/// A number, or a tensor of one number for each place.
+#[derive(Clone)]
+enum Value<const D: usize> {
+    Number(f64),
+    Tensor(Tensor<D>),
+}
+
+impl<const D: usize> Value<D> {
+    /// As a tensor of the shape of `like`.
+    fn tensor(self, like: &Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Tensor(tensor) => tensor,
+            Self::Number(x) => like.zeros_like().add_scalar(x),
+        }
+    }
+
+    fn unary(self, f: Unary) -> Self {
+        let a = match self {
+            Self::Number(x) => return Self::Number(f.apply(x)),
+            Self::Tensor(a) => a,
+        };
+        Self::Tensor(match f {
+            Unary::Neg => a.neg(),
+            Unary::Sin => a.sin(),
+            Unary::Cos => a.cos(),
+            Unary::Tan => a.tan(),
+            Unary::Asin => a.asin(),
+            Unary::Acos => a.acos(),
+            Unary::Atan => a.atan(),
+            Unary::Sinh => a.sinh(),
+            Unary::Cosh => a.cosh(),
+            Unary::Tanh => a.tanh(),
+            Unary::Exp => a.exp(),
+            Unary::Ln => a.log(),
+            Unary::Sqrt => a.sqrt(),
+            Unary::Abs => a.abs(),
+            Unary::Sign => a.sign(),
+            Unary::Step => a.sign().add_scalar(1.0).mul_scalar(0.5),
+            Unary::Erf => a.erf(),
+            Unary::Phi => {
+                a.mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5)
+            }
+        })
+    }
+
+    fn binary(self, f: Binary, other: Self) -> Self {
+        use Value::{Number, Tensor as Array};
+        match (f, self, other) {
+            (f, Number(a), Number(b)) => Number(f.apply(a, b)),
+            (Binary::Add, Array(a), Number(b)) | (Binary::Add, Number(b), Array(a)) => Array(a.add_scalar(b)),
+            (Binary::Mul, Array(a), Number(1.0)) | (Binary::Mul, Number(1.0), Array(a)) => Array(a),
+            (Binary::Mul, Array(a), Number(b)) | (Binary::Mul, Number(b), Array(a)) => Array(a.mul_scalar(b)),
+            (Binary::Sub, Array(a), Number(b)) => Array(a.sub_scalar(b)),
+            (Binary::Sub, Number(a), Array(b)) => Array(b.neg().add_scalar(a)),
+            (Binary::Div, Array(a), Number(b)) => Array(a.div_scalar(b)),
+            (Binary::Div, Number(a), Array(b)) => Array(b.recip().mul_scalar(a)),
+            (Binary::Pow, Array(a), Number(2.0)) => Array(a.clone() * a),
+            (Binary::Pow, Array(a), Number(3.0)) => Array(a.clone() * a.clone() * a),
+            (Binary::Pow, Array(a), Number(b)) if b.fract() == 0.0 => Array(a.powi_scalar(b as i64)),
+            (Binary::Pow, Array(a), Number(b)) => Array(a.powf_scalar(b)),
+            (f, a, b) => {
+                let (a, b) = match (a, b) {
+                    (Array(a), Array(b)) => (a, b),
+                    (Array(a), b) => (a.clone(), b.tensor(&a)),
+                    (a, Array(b)) => (a.tensor(&b), b),
+                    (Number(_), Number(_)) => unreachable!("two numbers are folded above"),
+                };
+                Array(match f {
+                    Binary::Add => a + b,
+                    Binary::Sub => a - b,
+                    Binary::Mul => a * b,
+                    Binary::Div => a / b,
+                    Binary::Pow => a.powf(b),
+                    Binary::Min => a.min_pair(b),
+                    Binary::Max => a.max_pair(b),
+                })
+            }
+        }
+    }
+}
+
+/// Computes the roots of a graph over tensors; `input` gives the value of every node that it knows.
+fn evaluate<const D: usize>(
+    graph: &Graph,
+    roots: &[NodeId],
+    input: &mut dyn FnMut(NodeId, Node) -> Option<Value<D>>,
+) -> Vec<Value<D>> {
+    let length = roots.iter().map(|root| root.index() + 1).max().unwrap_or(0);
+    let mut needed = vec![false; length];
+    let mut values: Vec<Option<Value<D>>> = vec![None; length];
+    for root in roots {
+        needed[root.index()] = true;
+    }
+    for (i, id) in graph.ids().take(length).enumerate().collect::<Vec<_>>().into_iter().rev() {
+        if !needed[i] {
+            continue;
+        }
+        let node = graph.node(id);
+        values[i] = match node {
+            Node::Constant(x) => Some(Value::Number(x)),
+            _ => input(id, node),
+        };
+        if values[i].is_none() {
+            for operand in node.operands() {
+                needed[operand.index()] = true;
+            }
+        }
+    }
+    for (i, &node) in graph.nodes()[..length].iter().enumerate() {
+        if needed[i] && values[i].is_none() {
+            let value = |id: NodeId| values[id.index()].clone().expect("operands come first");
+            values[i] = Some(match node {
+                Node::Unary(f, a) => value(a).unary(f),
+                Node::Binary(f, a, b) => value(a).binary(f, value(b)),
+                _ => unreachable!("every input has a value"),
+            });
+        }
+    }
+    roots.iter().map(|root| values[root.index()].clone().expect("roots are needed")).collect()
+}
+
+/// Reads a tensor back as f64.
+fn read(tensor: Tensor<1>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}

@@ -1,0 +1,205 @@
+//! Mistakes in problem files, and how they are shown.
+//!
+//! A problem may come from several texts laid over one another.
+//! Each text has a stretch of one common space of byte offsets, so that a span alone says where something was written.
+
+use core::fmt;
+use core::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::expr;
+
+/// One mistake or warning.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// Only a warning?
+    pub warning: bool,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// Where it was written, if anywhere: bytes in the common space of the sources.
+    pub span: Option<Range<usize>>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake at `span`.
+    pub fn error(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
+        Self {
+            warning: false,
+            message: message.into(),
+            span: span.into(),
+            hint: None,
+        }
+    }
+
+    /// Something worth a look at `span`.
+    pub fn warning(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
+        Self {
+            warning: true,
+            ..Self::error(span, message)
+        }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A mistake in a formula whose spans already count in the common space.
+impl From<expr::Error> for Diagnostic {
+    fn from(error: expr::Error) -> Self {
+        Self {
+            hint: error.hint,
+            ..Self::error(error.span, error.message)
+        }
+    }
+}
+
+/// The texts a problem was read from.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Sources(Vec<Source>);
+
+#[derive(Clone, Debug)]
+struct Source {
+    name: String,
+    text: String,
+    start: usize,
+}
+
+impl Sources {
+    /// One text alone.
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        Self(vec![Source {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            start: 0,
+        }])
+    }
+
+    /// The name of the first text.
+    pub(crate) fn name(&self) -> &str {
+        self.0.first().map_or("", |source| &source.name)
+    }
+
+    /// Every text with the offset of its beginning.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.0
+            .iter()
+            .map(|source| (source.start, source.text.as_str()))
+    }
+
+    /// Appends the texts of `other`.
+    pub(crate) fn append(&mut self, other: Self) {
+        // One byte apart, so that a span at a text's very end is not one at the next one's beginning.
+        let shift = self
+            .0
+            .last()
+            .map_or(0, |last| last.start + last.text.len() + 1);
+        self.0.extend(other.0.into_iter().map(|source| Source {
+            start: source.start + shift,
+            ..source
+        }));
+    }
+
+    /// What was written at `span`; empty if nothing was.
+    pub(crate) fn text(&self, span: &Range<usize>) -> &str {
+        self.find(span)
+            .and_then(|source| {
+                source
+                    .text
+                    .get(span.start - source.start..span.end - source.start)
+            })
+            .unwrap_or("")
+    }
+
+    fn find(&self, span: &Range<usize>) -> Option<&Source> {
+        self.0
+            .iter()
+            .rev()
+            .find(|source| source.start <= span.start)
+    }
+}
+
+/// Mistakes and warnings, with the texts they are about.
+#[derive(Clone, Default, Debug)]
+pub struct Diagnostics {
+    pub(crate) sources: Sources,
+    pub(crate) items: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// One mistake that lies in no text.
+    pub(crate) fn plain(name: &str, message: impl Into<String>) -> Self {
+        Self {
+            sources: Sources::new(name, ""),
+            items: vec![Diagnostic::error(None, message)],
+        }
+    }
+
+    /// Is there nothing to report?
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The mistakes and warnings.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.items.iter()
+    }
+
+    /// Everything as text for a terminal: message, file, line, column, the line with a caret, and the hint.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let rendered: Vec<_> = self
+            .items
+            .iter()
+            .map(|item| renderer.render(&[self.group(item)]))
+            .collect();
+        rendered.join("\n\n")
+    }
+
+    fn group<'a>(&'a self, item: &'a Diagnostic) -> Group<'a> {
+        let level = if item.warning {
+            Level::WARNING
+        } else {
+            Level::ERROR
+        };
+        let group = Group::with_title(level.primary_title(&item.message));
+        let place = item
+            .span
+            .as_ref()
+            .and_then(|span| Some((span, self.sources.find(span)?)));
+        let mut group = match place {
+            Some((span, source)) => {
+                let at = |offset: usize| (offset - source.start).min(source.text.len());
+                let span = at(span.start)..at(span.end);
+                group.element(
+                    Snippet::source(&source.text)
+                        .path(&source.name)
+                        .annotation(AnnotationKind::Primary.span(span)),
+                )
+            }
+            None => group.element(Origin::path(self.sources.name())),
+        };
+        if let Some(hint) = &item.hint {
+            group = group.element(Level::HELP.message(hint));
+        }
+        group
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl core::error::Error for Diagnostics {}

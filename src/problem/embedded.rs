@@ -1,0 +1,169 @@
+//! The problems that come with the program.
+
+/// Every problem that comes with the program: its name and the text of its file.
+pub fn embedded() -> &'static [(&'static str, &'static str)] {
+    &EMBEDDED
+}
+
+/// `("name", text of problems/name.toml)` for each name.
+macro_rules! problems {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../problems/", $name, ".toml")))),*]
+    };
+}
+
+static EMBEDDED: [(&str, &str); 11] = problems! {
+    "burgers"
+    "black-scholes"
+    "black-scholes-literal"
+    "heat"
+    "wave"
+    "poisson-2d"
+    "allen-cahn"
+    "kdv"
+    "beam"
+    "lid-driven-cavity"
+    "kovasznay"
+};
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::expr::{Graph, Node};
+    use crate::problem::{Condition, Document, Formula, Place, Problem, Solution};
+    use rand::RngExt;
+
+    fn problem(document: &Document) -> Problem {
+        let built = document.build(Path::new("problems"));
+        let (problem, warnings) = built.unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert!(warnings.is_empty(), "{warnings}");
+        problem
+    }
+
+    fn document(name: &str, text: &str) -> Document {
+        let document = Document::parse(&format!("problems/{name}.toml"), text);
+        document.unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    #[test]
+    fn every_problem_builds_without_a_warning() {
+        for (name, text) in embedded() {
+            assert_eq!(problem(&document(name, text)).name, *name);
+        }
+    }
+
+    #[test]
+    fn every_problem_written_out_is_the_same_problem() {
+        for (name, text) in embedded() {
+            let original = problem(&document(name, text));
+            let written = original.to_toml();
+            let again = problem(&document(name, &written));
+            assert_eq!(original, again, "{written}");
+            assert_eq!(written, again.to_toml());
+        }
+    }
+
+    /// Puts the reference solution in place of the unknowns: every residual must vanish.
+    #[test]
+    fn every_exact_solution_solves_its_problem() {
+        let mut checked = Vec::new();
+        for (name, text) in embedded() {
+            let mut document = document(name, text);
+            // The unknowns themselves are put in, so an ansatz must not come between.
+            for unknown in problem(&document).unknowns {
+                document
+                    .set(
+                        &format!("unknowns.{}", unknown.name),
+                        "{ ansatz = \"net\" }",
+                    )
+                    .unwrap();
+            }
+            let problem = problem(&document);
+            let Some(exact) = exact(&problem) else {
+                continue;
+            };
+            for condition in &problem.conditions {
+                let worst = worst_residual(&problem, condition, &exact);
+                assert!(worst < 1e-10, "{name}: {} leaves {worst:e}", condition.name);
+            }
+            checked.push(*name);
+        }
+        let all = [
+            "black-scholes",
+            "heat",
+            "wave",
+            "poisson-2d",
+            "kdv",
+            "beam",
+            "kovasznay",
+        ];
+        assert_eq!(checked, all);
+    }
+
+    fn exact(problem: &Problem) -> Option<Vec<Formula>> {
+        let solutions = &problem.reference.as_ref()?.solutions;
+        let formulas = solutions.iter().map(|solution| match solution {
+            Some(Solution::Exact(formula)) => Some(formula.clone()),
+            _ => None,
+        });
+        formulas.collect()
+    }
+
+    fn worst_residual(problem: &Problem, condition: &Condition, exact: &[Formula]) -> f64 {
+        let mut graph = Graph::default();
+        let residuals = &condition.residuals;
+        let roots = residuals
+            .graph
+            .transplant(&residuals.roots, &mut graph, |graph, leaf| {
+                let Node::Jet { output, index, .. } = leaf else {
+                    return graph.insert(leaf);
+                };
+                let copies =
+                    exact[output]
+                        .graph
+                        .transplant(&exact[output].roots, graph, Graph::insert);
+                index
+                    .coordinates()
+                    .fold(copies[0], |node, along| graph.derivative(node, along))
+            });
+        let formula = Formula { graph, roots };
+        let mut random = crate::rng::stream(7, &condition.name);
+        let points: Vec<f64> = (0..200)
+            .flat_map(|_| {
+                let coordinates = problem.coordinates.iter().enumerate();
+                coordinates
+                    .map(|(i, c)| match &condition.place {
+                        Place::Face(fixed) if fixed.iter().any(|(j, _)| *j == i) => {
+                            fixed.iter().find(|(j, _)| *j == i).unwrap().1
+                        }
+                        _ => c.lower + (c.upper - c.lower) * random.random::<f64>(),
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let values = formula.evaluate(&points, problem.coordinates.len());
+        assert!(values.iter().all(|x| x.is_finite()));
+        values.iter().fold(0.0, |worst, x| worst.max(x.abs()))
+    }
+
+    #[test]
+    fn black_scholes_has_its_known_prices() {
+        let (name, text) = embedded()[1];
+        let problem = problem(&document(name, text));
+        let price = exact(&problem).unwrap().remove(0);
+        for (s, t, known) in [
+            (0.5, 1.0, 0.052252917861),
+            (1.0, 1.0, 0.524388621172),
+            (0.6, 0.25, 0.106740944239),
+            (0.4, 0.5, 0.002280773953),
+            (0.0, 0.5, 0.0),
+            (0.7, 0.0, 0.2),
+            (0.5, 0.0, 0.0),
+        ] {
+            let value = price.evaluate(&[s, t], 2)[0];
+            assert!((value - known).abs() < 1e-12, "V({s}, {t}) = {value}");
+        }
+    }
+}

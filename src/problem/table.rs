@@ -1,0 +1,283 @@
+//! Tables of numbers from files: CSV with a header, and NumPy's npy.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// A table of finite numbers.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Numbers {
+    /// The columns' names; npy files have none.
+    pub(crate) header: Option<Vec<String>>,
+    /// The columns, all of one length.
+    pub(crate) columns: Vec<Vec<f64>>,
+}
+
+/// Reads a table, npy by its extension and CSV otherwise.
+///
+/// # Errors
+///
+/// What is wrong with the file, with the line where there is one; the caller says which file it was.
+pub(crate) fn read(path: &Path) -> Result<Numbers, String> {
+    let bytes = bytes(path)?;
+    let npy = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    let numbers = if npy {
+        npy_table(&bytes)
+    } else {
+        csv_table(&bytes)
+    }?;
+    if numbers.columns.first().is_none_or(Vec::is_empty) {
+        return Err("it has no rows".into());
+    }
+    for (c, column) in numbers.columns.iter().enumerate() {
+        if let Some(row) = column.iter().position(|x| !x.is_finite()) {
+            let (row, c) = (row + 1, c + 1);
+            return Err(format!("row {row}, column {c} is not a finite number"));
+        }
+    }
+    Ok(numbers)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    // Asked first, so that a pipe or a device is not even opened.
+    let metadata = fs::metadata(path).map_err(|error| error.to_string().to_lowercase())?;
+    if metadata.is_dir() {
+        return Err("it is a folder".into());
+    }
+    if !metadata.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    if metadata.len() > MAX_BYTES {
+        let size = metadata.len();
+        return Err(format!("it has {size} bytes, more than {MAX_BYTES}"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string().to_lowercase())?;
+    Ok(bytes)
+}
+
+/// Comma-separated numbers under a header; lines that begin with `#` are skipped.
+fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
+    let text = core::str::from_utf8(bytes).map_err(|_| "it is not a text file (UTF-8)")?;
+    // A byte order mark, as spreadsheets write it, is no part of the first name.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| error.to_string())?;
+    let header: Vec<String> = header.iter().map(str::to_owned).collect();
+    if header.iter().all(String::is_empty) {
+        return Err("it is empty".into());
+    }
+    if header.iter().any(|name| name.parse::<f64>().is_ok()) {
+        return Err("its first line holds numbers where the columns' names should be".into());
+    }
+    let mut columns = vec![Vec::new(); header.len()];
+    let mut record = csv::StringRecord::new();
+    loop {
+        let more = reader
+            .read_record(&mut record)
+            .map_err(|error| error.to_string())?;
+        if !more {
+            break;
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != header.len() {
+            let (has, wants) = (record.len(), header.len());
+            return Err(format!(
+                "line {line} has {has} columns, the header has {wants}"
+            ));
+        }
+        for ((field, column), name) in record.iter().zip(&mut columns).zip(&header) {
+            let value = field.parse().map_err(|_| {
+                let shown: String = field.chars().take(40).collect();
+                format!(
+                    "line {line}, column `{name}`: `{}` is not a number",
+                    shown.escape_debug()
+                )
+            })?;
+            column.push(value);
+        }
+    }
+    Ok(Numbers {
+        header: Some(header),
+        columns,
+    })
+}
+
+/// NumPy's format, versions 1 and 2: a two-dimensional array of little-endian f4 or f8, row by row.
+///
+/// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
+fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
+    let not_npy = || "it is not an npy file".to_owned();
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(not_npy)?;
+    let (length, body) = match rest {
+        [1, _, a, b, body @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), body),
+        [2, _, a, b, c, d, body @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, body),
+        [version, ..] => return Err(format!("its npy version {version} is not 1 or 2")),
+        [] => return Err(not_npy()),
+    };
+    let header = body.get(..length).ok_or("its header is cut off")?;
+    let data = &body[length..];
+    let header = core::str::from_utf8(header).map_err(|_| not_npy())?;
+    let entry = |key: &str| {
+        let at = header.find(&format!("'{key}'"))? + key.len() + 2;
+        Some(header[at..].trim_start().strip_prefix(':')?.trim_start())
+    };
+    let kind = entry("descr").ok_or_else(not_npy)?;
+    let size = match kind.get(..5) {
+        Some("'<f8'") => 8,
+        Some("'<f4'") => 4,
+        _ => {
+            let kind = kind.split(',').next().unwrap_or_default();
+            return Err(format!(
+                "its numbers are {kind}; save them as '<f8' or '<f4'"
+            ));
+        }
+    };
+    if !entry("fortran_order")
+        .ok_or_else(not_npy)?
+        .starts_with("False")
+    {
+        return Err("it is in Fortran order; save numpy.ascontiguousarray of it".into());
+    }
+    let shape = entry("shape").and_then(|s| s.strip_prefix('(')?.split(')').next());
+    let shape: Option<Vec<usize>> = shape
+        .ok_or_else(not_npy)?
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().ok())
+        .collect();
+    let shape = shape.ok_or_else(not_npy)?;
+    let &[rows, columns] = shape.as_slice() else {
+        let dimensions = shape.len();
+        return Err(format!(
+            "it has {dimensions} dimensions, not 2 (rows and columns)"
+        ));
+    };
+    let wanted = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
+    if wanted != Some(data.len()) {
+        let has = data.len();
+        return Err(format!(
+            "it holds {has} bytes of numbers, not {rows} × {columns} × {size}"
+        ));
+    }
+    if columns > 1000 {
+        return Err(format!("it has {columns} columns"));
+    }
+    let number = |at: usize| match size {
+        8 => f64::from_le_bytes(core::array::from_fn(|i| data[at + i])),
+        _ => f64::from(f32::from_le_bytes(core::array::from_fn(|i| data[at + i]))),
+    };
+    let column = |c: usize| {
+        (0..rows)
+            .map(|r| number((r * columns + c) * size))
+            .collect()
+    };
+    Ok(Numbers {
+        header: None,
+        columns: (0..columns).map(column).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn npy(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"\x93NUMPY".to_vec();
+        bytes.extend([version, 0]);
+        match version {
+            1 => bytes.extend((header.len() as u16).to_le_bytes()),
+            _ => bytes.extend((header.len() as u32).to_le_bytes()),
+        }
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    const HEADER: &str = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }  \n";
+
+    #[test]
+    fn npy_reads_both_versions_and_precisions() {
+        let data: Vec<u8> = (0..6).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+        let columns = vec![vec![0.0, 3.0], vec![1.0, 4.0], vec![2.0, 5.0]];
+        for version in [1, 2] {
+            let numbers = npy_table(&npy(version, HEADER, &data));
+            assert_eq!(numbers.map(|n| n.columns), Ok(columns.clone()));
+        }
+        let data: Vec<u8> = (0..6u8).flat_map(|i| f32::from(i).to_le_bytes()).collect();
+        let numbers = npy_table(&npy(1, &HEADER.replace("f8", "f4"), &data));
+        assert_eq!(numbers.map(|n| n.columns), Ok(columns));
+    }
+
+    #[test]
+    fn npy_says_what_is_wrong() {
+        let check = |bytes: &[u8], wrong: &str| {
+            let error = npy_table(bytes).unwrap_err();
+            assert!(error.contains(wrong), "{error}");
+        };
+        check(b"hello", "not an npy file");
+        check(b"\x93NUMPY", "not an npy file");
+        check(b"\x93NUMPY\x03\x00", "version 3");
+        check(b"\x93NUMPY\x01\x00\xff\xff", "cut off");
+        check(&npy(1, HEADER, &[0; 47]), "47 bytes");
+        check(&npy(1, &HEADER.replace("<f8", "<i8"), &[0; 48]), "'<i8'");
+        check(
+            &npy(1, &HEADER.replace("False", "True"), &[0; 48]),
+            "Fortran",
+        );
+        check(
+            &npy(1, &HEADER.replace("(2, 3)", "(6,)"), &[0; 48]),
+            "1 dimensions",
+        );
+        let huge = format!("({}, 3)", usize::MAX);
+        check(
+            &npy(1, &HEADER.replace("(2, 3)", &huge), &[0; 48]),
+            "48 bytes",
+        );
+    }
+
+    #[test]
+    fn csv_says_what_is_wrong() {
+        let check = |text: &[u8], wrong: &str| {
+            let error = csv_table(text).unwrap_err();
+            assert!(error.contains(wrong), "{error}");
+        };
+        check(b"", "empty");
+        check(b"\xff\xfe\x00", "UTF-8");
+        check(b"1,2\n3,4\n", "names");
+        check(b"x,t\n1\n", "line 2 has 1 columns");
+        check(b"x,t\n1,2\n3,four\n", "line 3, column `t`: `four`");
+    }
+
+    #[test]
+    fn csv_skips_comments_spaces_and_byte_order_marks() {
+        let numbers = csv_table("\u{feff}# made by hand\nx, t\n 1, 2e-1\n".as_bytes());
+        let numbers = numbers.unwrap();
+        assert_eq!(numbers.columns, [[1.0], [0.2]]);
+        assert_eq!(numbers.header.unwrap(), ["x", "t"]);
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |name: &str| read(&folder.path().join(name)).unwrap_err();
+        assert!(error("missing.csv").contains("no such file"));
+        assert!(error("").contains("folder"));
+        fs::write(folder.path().join("short.csv"), "x\n").unwrap();
+        assert!(error("short.csv").contains("no rows"));
+        fs::write(folder.path().join("nan.csv"), "x\n1\nnan\n").unwrap();
+        assert!(error("nan.csv").contains("row 2, column 1"));
+    }
+}

@@ -1,0 +1,433 @@
+//! Problems written out: for people, and as a complete problem file.
+
+use core::fmt::Write;
+
+use serde::Serialize;
+
+use super::model::{Condition, Place, Problem, Solution};
+use crate::expr::{Expr, Node, NodeId};
+use crate::network::Shape;
+use crate::settings::{Network, Training};
+
+/// A formula longer than this many operations is not written out for people.
+const MAX_SHOWN: usize = 400;
+
+impl Problem {
+    /// The shape of the network that solves the problem.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            inputs: self.features.roots.len(),
+            depth: self.network.depth,
+            width: self.network.width,
+            outputs: self.unknowns.len(),
+        }
+    }
+
+    /// The problem as understood, for people: equations, derivatives, conditions, network, reference.
+    pub fn describe(&self) -> String {
+        let mut out = format!("{}: {}\n", self.name, self.title);
+        let mut line = |head: &str, text: String| {
+            let sep = if text.is_empty() { "" } else { " " };
+            out += &format!("{:<12}{sep}{text}\n", head);
+        };
+        line("", String::new());
+        let unit = |unit: &str| {
+            if unit.is_empty() {
+                String::new()
+            } else {
+                format!(" [{unit}]")
+            }
+        };
+        for (i, c) in self.coordinates.iter().enumerate() {
+            let head = if i == 0 { "coordinates" } else { "" };
+            line(
+                head,
+                format!(
+                    "{} from {} to {}{}",
+                    c.name,
+                    c.lower,
+                    c.upper,
+                    unit(&c.unit)
+                ),
+            );
+        }
+        for (i, (name, value)) in self.parameters.iter().enumerate() {
+            line(
+                if i == 0 { "parameters" } else { "" },
+                format!("{name} = {value}"),
+            );
+        }
+        for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
+            line(
+                if i == 0 { "definitions" } else { "" },
+                format!("{name} = {formula}"),
+            );
+        }
+        for (i, u) in self.unknowns.iter().enumerate() {
+            let ansatz = u
+                .ansatz
+                .as_ref()
+                .map(|a| format!(" = {a}"))
+                .unwrap_or_default();
+            line(
+                if i == 0 { "unknowns" } else { "" },
+                format!("{}{ansatz}{}", u.name, unit(&u.unit)),
+            );
+        }
+        let n = &self.network;
+        line("", String::new());
+        line(
+            "network",
+            format!(
+                "{} hidden layers of {} neurons, {} parameters",
+                n.depth,
+                n.width,
+                grouped(self.shape().parameters())
+            ),
+        );
+        line(
+            "",
+            format!(
+                "{}, scale {}, {} initialization",
+                n.activation,
+                n.scale,
+                name_of(&n.init)
+            ),
+        );
+        line("", format!("inputs {}", self.written.features.join(", ")));
+        for condition in &self.conditions {
+            line("", String::new());
+            line(
+                "condition",
+                format!("{}: {}", condition.name, self.where_and_how(condition)),
+            );
+            for (written, &root) in condition.written.iter().zip(&condition.residuals.roots) {
+                line("  residual", written.clone());
+                let understood = match self.understood(condition, root) {
+                    Some(expr) => expr.to_string(),
+                    None => format!("more than {MAX_SHOWN} operations"),
+                };
+                if understood != *written {
+                    line("  computed", understood);
+                }
+            }
+            let jets = condition.residuals.graph.jets(&condition.residuals.roots);
+            let needed: Vec<_> = jets
+                .into_iter()
+                .map(|(output, index)| self.jet_name(output, index))
+                .collect();
+            line(
+                "  needs",
+                format!(
+                    "{} ({} channels)",
+                    needed.join(", "),
+                    condition.jets.channels()
+                ),
+            );
+        }
+        line("", String::new());
+        match &self.reference {
+            None => line("reference", "none".into()),
+            Some(reference) => {
+                for (i, (u, solution)) in self.unknowns.iter().zip(&reference.solutions).enumerate()
+                {
+                    let text = match solution {
+                        None => "none".to_owned(),
+                        Some(Solution::Exact(_)) => self.written.solutions[i].clone(),
+                        Some(Solution::ColeHopf { .. }) => "the Cole–Hopf solution".to_owned(),
+                        Some(Solution::Table { path, values, .. }) => {
+                            format!("{} values from {}", grouped(values.len()), path.display())
+                        }
+                    };
+                    line(
+                        if i == 0 { "reference" } else { "" },
+                        format!("{}: {text}", u.name),
+                    );
+                }
+                if let Some(error) = reference.error {
+                    line("", format!("right to {error}"));
+                }
+            }
+        }
+        let points = self.reference_points().len() / self.coordinates.len();
+        line("", format!("measured at {} points", grouped(points)));
+        out.lines()
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect()
+    }
+
+    fn where_and_how(&self, condition: &Condition) -> String {
+        let Condition { points, weight, .. } = condition;
+        let points = grouped(*points);
+        let place = match &condition.place {
+            Place::Interior => "interior".to_owned(),
+            place => self.place_text(place),
+        };
+        match &condition.place {
+            Place::Points { .. } => format!("{points} points of {place}, weight {weight}"),
+            Place::Periodic { .. } => {
+                format!(
+                    "{place}, {points} pairs of points ({}), weight {weight}",
+                    name_of(&condition.sampler)
+                )
+            }
+            _ => format!(
+                "{place}, {points} points ({}), weight {weight}",
+                name_of(&condition.sampler)
+            ),
+        }
+    }
+
+    /// A place as problem files write it, or a file's path.
+    fn place_text(&self, place: &Place) -> String {
+        match place {
+            Place::Interior => "interior".to_owned(),
+            Place::Face(fixed) => {
+                let parts: Vec<_> = fixed
+                    .iter()
+                    .map(|(i, x)| format!("{} = {x}", self.coordinates[*i].name))
+                    .collect();
+                parts.join(", ")
+            }
+            Place::Periodic { coordinate } => {
+                format!("periodic {}", self.coordinates[*coordinate].name)
+            }
+            Place::Points { path, .. } => path.display().to_string(),
+        }
+    }
+
+    fn understood(&self, condition: &Condition, root: NodeId) -> Option<Expr> {
+        let sides = condition.sides();
+        let at = |side: usize| match (sides, side) {
+            (1, _) => "",
+            (_, 0) => "@lower",
+            _ => "@upper",
+        };
+        condition
+            .residuals
+            .graph
+            .to_expr(root, MAX_SHOWN, &|leaf| match leaf {
+                Node::Coordinate { coordinate, side } => {
+                    self.coordinates[coordinate].name.clone() + at(side)
+                }
+                Node::Data(column) => match &condition.place {
+                    Place::Points { columns, .. } => columns[column].clone(),
+                    _ => format!("column {column}"),
+                },
+                Node::Jet {
+                    output,
+                    index,
+                    side,
+                } => self.jet_name(output, index) + at(side),
+                Node::Coefficient(k) => format!("coefficient {k}"),
+                _ => String::new(),
+            })
+    }
+
+    /// A raw output's derivative: as the unknown's where the unknown is the raw output, else of `net`.
+    fn jet_name(&self, output: usize, index: crate::jet::MultiIndex) -> String {
+        let unknown = &self.unknowns[output];
+        let mut name = match (&unknown.ansatz, self.unknowns.len()) {
+            (None, _) => unknown.name.clone(),
+            (Some(_), 1) => "net".to_owned(),
+            (Some(_), _) => format!("net[{}]", unknown.name),
+        };
+        let along: Vec<_> = index
+            .coordinates()
+            .map(|i| self.coordinates[i].name.as_str())
+            .collect();
+        let between = if self.coordinates.iter().all(|c| c.name.chars().count() == 1) {
+            ""
+        } else {
+            "_"
+        };
+        if !along.is_empty() {
+            name += &format!("_{}", along.join(between));
+        }
+        name
+    }
+
+    /// A complete problem file, every default filled in, whose [build](super::Document::build) gives this problem again.
+    ///
+    /// Numbers keep every bit; paths of data files are absolute.
+    pub fn to_toml(&self) -> String {
+        let mut out = format!("title = {}\n", quoted(&self.title));
+        out += "\n[coordinates]\n";
+        for c in &self.coordinates {
+            let domain = format!("[{}, {}]", number(c.lower), number(c.upper));
+            let _ = writeln!(
+                out,
+                "{} = {{ domain = {domain}, unit = {} }}",
+                key(&c.name),
+                quoted(&c.unit)
+            );
+        }
+        if !self.parameters.is_empty() {
+            out += "\n[parameters]\n";
+            for (name, value) in &self.parameters {
+                let _ = writeln!(out, "{} = {}", key(name), number(*value));
+            }
+        }
+        if !self.written.definitions.is_empty() {
+            out += "\n[definitions]\n";
+            for (name, formula) in &self.written.definitions {
+                let _ = writeln!(out, "{} = {}", key(name), quoted(formula));
+            }
+        }
+        out += "\n[unknowns]\n";
+        for u in &self.unknowns {
+            let ansatz = u.ansatz.as_ref();
+            let ansatz = ansatz.map_or(String::new(), |a| format!("ansatz = {}, ", quoted(a)));
+            let _ = writeln!(
+                out,
+                "{} = {{ {ansatz}unit = {} }}",
+                key(&u.name),
+                quoted(&u.unit)
+            );
+        }
+        #[derive(Serialize)]
+        struct Networks<'a> {
+            network: &'a Network,
+        }
+        #[derive(Serialize)]
+        struct Trainings<'a> {
+            training: &'a Training,
+        }
+        let _ = write!(
+            out,
+            "\n{}",
+            plain(&Networks {
+                network: &self.network
+            })
+        );
+        let features: Vec<_> = self.written.features.iter().map(|f| quoted(f)).collect();
+        let _ = writeln!(out, "features = [{}]", features.join(", "));
+        let _ = write!(
+            out,
+            "\n{}",
+            plain(&Trainings {
+                training: &self.training
+            })
+        );
+        for c in &self.conditions {
+            let _ = writeln!(out, "\n[conditions.{}]", key(&c.name));
+            let text = quoted(&self.place_text(&c.place));
+            match &c.place {
+                Place::Points { .. } => {
+                    let _ = writeln!(out, "place = {{ file = {text} }}");
+                }
+                _ => {
+                    let _ = writeln!(out, "place = {text}");
+                }
+            }
+            match &c.place {
+                Place::Periodic { .. } => {
+                    let order = c.residuals.roots.len() / self.unknowns.len() - 1;
+                    let _ = writeln!(out, "order = {order}");
+                }
+                _ => {
+                    let residuals: Vec<_> = c.written.iter().map(|r| quoted(r)).collect();
+                    let _ = writeln!(out, "residual = [{}]", residuals.join(", "));
+                }
+            }
+            let _ = writeln!(out, "weight = {}", number(c.weight));
+            if !matches!(c.place, Place::Points { .. }) {
+                let _ = writeln!(
+                    out,
+                    "points = {}\nsampler = {}",
+                    c.points,
+                    quoted(&name_of(&c.sampler))
+                );
+            }
+        }
+        if let Some(reference) = &self.reference {
+            out += "\n[reference]\n";
+            let table = reference
+                .solutions
+                .iter()
+                .flatten()
+                .find_map(|solution| match solution {
+                    Solution::Table { path, .. } => Some(path),
+                    _ => None,
+                });
+            let formulas: Vec<_> = self
+                .unknowns
+                .iter()
+                .zip(&self.written.solutions)
+                .filter(|(_, written)| !written.is_empty())
+                .map(|(u, written)| format!("{} = {}", key(&u.name), quoted(written)))
+                .collect();
+            if let Some(path) = table {
+                let _ = writeln!(
+                    out,
+                    "solution = {{ file = {} }}",
+                    quoted(&path.display().to_string())
+                );
+            } else if !formulas.is_empty() {
+                let _ = writeln!(out, "solution = {{ {} }}", formulas.join(", "));
+            }
+            if let Some(error) = reference.error {
+                let _ = writeln!(out, "error = {}", number(error));
+            }
+            let axes: Vec<_> = self
+                .coordinates
+                .iter()
+                .zip(&reference.grid)
+                .map(|(c, axis)| {
+                    let (from, to) = (number(axis.from), number(axis.to));
+                    format!(
+                        "{} = {{ from = {from}, to = {to}, points = {} }}",
+                        key(&c.name),
+                        axis.points
+                    )
+                })
+                .collect();
+            let _ = writeln!(out, "grid = {{ {} }}", axes.join(", "));
+        }
+        out
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn number(x: f64) -> String {
+    toml::Value::from(x).to_string()
+}
+
+/// A key, quoted where TOML asks for it.
+fn key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(bare) {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
+}
+
+fn plain(settings: &impl Serialize) -> String {
+    // Plain data without odd keys always has a TOML form.
+    toml::to_string(settings).unwrap_or_default()
+}
+
+/// The name by which settings files call a variant.
+fn name_of(variant: &impl Serialize) -> String {
+    let value = toml::Value::try_from(variant).ok();
+    value
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Digits in groups of three.
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,193 @@
+//! `checkpoint.safetensors`: the training state, bit for bit.
+//!
+//! Vectors are f64 tensors, readable from Python; single numbers are JSON in the file's metadata, f64 as hexadecimal
+//! bits so that nothing is rounded.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::optim;
+use crate::train::State;
+
+/// Version of the layout of a checkpoint.
+pub const CHECKPOINT_VERSION: u32 = 1;
+
+/// The key of our numbers in the metadata.
+const KEY: &str = "pinn-solve";
+
+/// Why a checkpoint cannot be taken up.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Torn, or no checkpoint at all.
+    #[error("the checkpoint is damaged or no checkpoint of pinn-solve ({0}); start the run anew")]
+    Damaged(String),
+    /// Written by a newer program.
+    #[error("the checkpoint has layout {0}, this program knows layouts up to {CHECKPOINT_VERSION}; update pinn-solve")]
+    Newer(u32),
+}
+
+/// A training state and what it belongs to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Checkpoint {
+    /// Digest of the resolved problem, so that a state is not taken up by another problem.
+    pub problem: u64,
+    /// Seconds of training so far.
+    pub seconds: f64,
+    /// The state.
+    pub state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    version: u32,
+    program: String,
+    problem: u64,
+    seconds: Bits,
+    step: usize,
+    stage: usize,
+    stage_step: usize,
+    round: usize,
+    best_loss: Bits,
+    optimizer: Option<BTreeMap<String, Bits>>,
+}
+
+/// An f64 by its bits.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Bits(u64);
+
+impl From<f64> for Bits {
+    fn from(x: f64) -> Self {
+        Self(x.to_bits())
+    }
+}
+
+impl Checkpoint {
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let state = &self.state;
+        let numbers = Numbers {
+            version: CHECKPOINT_VERSION,
+            program: env!("CARGO_PKG_VERSION").into(),
+            problem: self.problem,
+            seconds: self.seconds.into(),
+            step: state.step,
+            stage: state.stage,
+            stage_step: state.stage_step,
+            round: state.round,
+            best_loss: state.best_loss.into(),
+            optimizer: state.optimizer.as_ref().map(|optimizer| {
+                optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
+            }),
+        };
+        let mut tensors = vec![("theta".to_owned(), &state.theta), ("best_theta".to_owned(), &state.best_theta)];
+        for (name, vector) in state.optimizer.iter().flat_map(|optimizer| &optimizer.vectors) {
+            tensors.push((format!("optimizer.{name}"), vector));
+        }
+        let bytes: Vec<(String, usize, Vec<u8>)> = tensors
+            .into_iter()
+            .map(|(name, x)| (name, x.len(), x.iter().flat_map(|x| x.to_le_bytes()).collect()))
+            .collect();
+        let views = bytes.iter().map(|(name, length, bytes)| {
+            let view = TensorView::new(Dtype::F64, vec![*length], bytes);
+            (name, view.expect("eight bytes a number"))
+        });
+        let json = serde_json::to_string(&numbers).expect("plain numbers");
+        let metadata = HashMap::from([(KEY.to_owned(), json)]);
+        safetensors::serialize(views, Some(metadata)).expect("names are distinct and sizes fit")
+    }
+
+    /// Reads what [`Checkpoint::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let damaged = |what: &dyn std::fmt::Display| CheckpointError::Damaged(what.to_string());
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| damaged(&error))?;
+        let json = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let json = json.ok_or_else(|| damaged(&"it has no numbers of ours"))?;
+        let version = serde_json::from_str::<serde_json::Value>(json)
+            .ok()
+            .and_then(|value| u32::try_from(value.get("version")?.as_u64()?).ok());
+        if let Some(version) = version.filter(|&version| version > CHECKPOINT_VERSION) {
+            return Err(CheckpointError::Newer(version));
+        }
+        let numbers: Numbers = serde_json::from_str(json).map_err(|error| damaged(&error))?;
+        let vector = |name: &str| -> Result<Vec<f64>, CheckpointError> {
+            let view = tensors.tensor(name).map_err(|error| damaged(&error))?;
+            if view.dtype() != Dtype::F64 {
+                return Err(damaged(&format!("`{name}` is not f64")));
+            }
+            let chunks = view.data().chunks_exact(8);
+            Ok(chunks.map(|c| f64::from_le_bytes(c.try_into().expect("eight bytes"))).collect())
+        };
+        let optimizer = match numbers.optimizer {
+            None => None,
+            Some(scalars) => {
+                let mut optimizer = optim::State::default();
+                optimizer.scalars =
+                    scalars.into_iter().map(|(name, bits)| (name, f64::from_bits(bits.0))).collect();
+                for name in tensors.names() {
+                    if let Some(short) = name.strip_prefix("optimizer.") {
+                        optimizer.vectors.insert(short.to_owned(), vector(name)?);
+                    }
+                }
+                Some(optimizer)
+            }
+        };
+        Ok(Self {
+            problem: numbers.problem,
+            seconds: f64::from_bits(numbers.seconds.0),
+            state: State {
+                step: numbers.step,
+                stage: numbers.stage,
+                stage_step: numbers.stage_step,
+                round: numbers.round,
+                theta: vector("theta")?,
+                best_theta: vector("best_theta")?,
+                best_loss: f64::from_bits(numbers.best_loss.0),
+                optimizer,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let mut optimizer = optim::State::default();
+        optimizer.scalars.insert("loss".into(), f64::from_bits(0x3ff0_0000_0000_0001));
+        optimizer.vectors.insert("first".into(), vec![1.0 / 3.0, -0.0]);
+        let state = State {
+            step: 7,
+            stage: 1,
+            stage_step: 3,
+            round: 2,
+            theta: vec![0.1, 0.2, f64::MIN_POSITIVE],
+            best_theta: vec![1e-300, 2.0, 3.0],
+            best_loss: f64::INFINITY,
+            optimizer: Some(optimizer),
+        };
+        Checkpoint { problem: u64::MAX, seconds: 0.1, state }
+    }
+
+    #[test]
+    fn a_checkpoint_survives_bit_for_bit() {
+        let checkpoint = checkpoint();
+        assert_eq!(Checkpoint::from_bytes(&checkpoint.to_bytes()), Ok(checkpoint));
+    }
+
+    #[test]
+    fn torn_foreign_and_newer_files_are_refused() {
+        let bytes = checkpoint().to_bytes();
+        for length in [0, 7, 100, bytes.len() - 1] {
+            let error = Checkpoint::from_bytes(&bytes[..length]).expect_err("torn");
+            assert!(matches!(error, CheckpointError::Damaged(_)), "{error}");
+        }
+        let text = String::from_utf8_lossy(&bytes[..400]).replace("version\\\":1", "version\\\":9");
+        let mut newer = bytes.clone();
+        newer[..400].copy_from_slice(&text.as_bytes()[..400]);
+        assert_eq!(Checkpoint::from_bytes(&newer), Err(CheckpointError::Newer(9)));
+    }
+}

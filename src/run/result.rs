@@ -1,0 +1,108 @@
+//! `result.json`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::train::StageReport;
+
+/// Version of the layout of `result.json`; it changes when a field changes its meaning or goes.
+pub const RESULT_VERSION: u32 = 1;
+
+/// What a run came to, as written to `result.json`.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct RunResult {
+    /// [`RESULT_VERSION`].
+    pub schema_version: u32,
+    /// Version of the program.
+    pub version: &'static str,
+    /// The problem's name.
+    pub problem: String,
+    /// The problem's title.
+    pub title: String,
+    /// Where it was computed: `cpu`, `flex`, `libtorch`, …
+    pub device: String,
+    /// The device in words, such as the instruction set.
+    pub device_detail: String,
+    /// `f32` or `f64`.
+    pub precision: String,
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// Threads of the engine.
+    pub threads: usize,
+    /// Length of θ.
+    pub parameters: usize,
+    /// Activation without its scale.
+    pub activation: String,
+    /// Scale of the activation.
+    pub scale: f64,
+    /// Rule that drew the weights.
+    pub init: String,
+    /// Hidden layers.
+    pub depth: usize,
+    /// Neurons of a hidden layer.
+    pub width: usize,
+    /// How training ended.
+    pub outcome: RunOutcome,
+    /// Where and why it diverged, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Steps taken.
+    pub steps: usize,
+    /// Stages, one after the other.
+    pub stages: Vec<StageReport>,
+    /// Wall-clock seconds of training.
+    pub seconds: f64,
+    /// Median milliseconds of a step.
+    pub step_ms: Option<f64>,
+    /// Loss at the parameters that are the answer.
+    pub loss: Loss,
+    /// Errors of every unknown that has a reference.
+    pub unknowns: BTreeMap<String, UnknownResult>,
+    /// The reference's own greatest error, if known.
+    pub reference_error: Option<f64>,
+    /// Most memory the process ever held; `null` where the system does not say.
+    pub peak_memory_bytes: Option<u64>,
+    /// What the run directory holds.
+    pub files: Vec<String>,
+}
+
+/// How training ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// All stages ran, or the tolerance was reached.
+    Done,
+    /// A tolerance was asked for and not reached.
+    ToleranceNotReached,
+    /// Ctrl-C or a termination signal.
+    Interrupted,
+    /// The loss became infinite or NaN.
+    Diverged,
+}
+
+/// The loss and its terms.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Loss {
+    /// Σ λ·mean(residual²).
+    pub total: f64,
+    /// mean(residual²) of every condition, unweighted.
+    pub terms: BTreeMap<String, f64>,
+}
+
+/// Errors of one unknown against its reference.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct UnknownResult {
+    /// ‖u − u*‖₂/‖u*‖₂ over the scoring points.
+    pub rel_l2: f64,
+    /// Greatest absolute difference.
+    pub max_error: f64,
+}
+
+/// The most memory this process ever held, where the system says (Linux).
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
