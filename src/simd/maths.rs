@@ -51,7 +51,7 @@ impl Constants for f32 {
     const EXPM1_LOWER: Self = -20.0;
     const ATAN: &'static [Self] = &[-0.33333316, 0.19998534, -0.14244549, 0.10600493, -0.060935847];
     const ERF: &'static [Self] = &[
-        1.1283792,
+        core::f32::consts::FRAC_2_SQRT_PI,
         0.6366194,
         0.10277783,
         -0.019153068,
@@ -99,7 +99,7 @@ impl Constants for f64 {
         -0.0180019019992054,
     ];
     const ERF: &'static [Self] = &[
-        1.1283791670955126,
+        core::f64::consts::FRAC_2_SQRT_PI,
         0.6366197723676116,
         0.1027726033000589,
         -0.01912844696304406,
@@ -138,7 +138,7 @@ pub fn exp<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> R::Vector<S> {
     R::mul(simd, R::mul_add(simd, tail, first, first), second)
 }
 
-/// eˣ − 1 for x ≤ 0 (a positive x up to ln 2 · 100 does no harm), without cancellation near 0.
+/// eˣ − 1 for x ≤ 0, without cancellation near 0.
 #[inline(always)]
 pub fn expm1<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> R::Vector<S> {
     let x = R::max(simd, R::splat(simd, R::EXPM1_LOWER), x);
