@@ -541,7 +541,7 @@ impl Graph {
 
     /// Copies `roots` into `target`, where `leaf` says what becomes of every constant and input.
     ///
-    /// This is substitution, and with [`Graph::insert`] as `leaf` it is extraction of what `roots` need.
+    /// This is substitution; what is built anew is simplified anew.
     pub fn transplant(
         &self,
         roots: &[NodeId],
@@ -560,6 +560,33 @@ impl Graph {
             }
         }
         roots.iter().map(|root| copies[root.index()]).collect()
+    }
+
+    /// What `roots` need and nothing else, in an order that depends on the formulas alone.
+    pub fn extract(&self, roots: &[NodeId]) -> (Self, Vec<NodeId>) {
+        let mut graph = Self::default();
+        let mut copies = HashMap::new();
+        // Depth first, with a stack of its own: graphs may be deeper than the machine's.
+        let mut open: Vec<NodeId> = roots.iter().rev().copied().collect();
+        while let Some(&id) = open.last() {
+            let node = self.node(id);
+            // The last one pushed is done first.
+            let waiting = open.len();
+            let missing = node.operands().filter(|a| !copies.contains_key(a));
+            open.extend(missing.collect::<Vec<_>>().into_iter().rev());
+            if open.len() == waiting {
+                open.pop();
+                let copy = match node {
+                    Node::Unary(f, a) => Node::Unary(f, copies[&a]),
+                    Node::Binary(f, a, b) => Node::Binary(f, copies[&a], copies[&b]),
+                    leaf => leaf,
+                };
+                // Met a second time, a node is interned as the same copy.
+                copies.insert(id, graph.insert(copy));
+            }
+        }
+        let roots = roots.iter().map(|root| copies[root]).collect();
+        (graph, roots)
     }
 
     /// Computes every node at one point; `input` is asked for each input node, `values[id.index()]` holds the answers.
