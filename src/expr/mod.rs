@@ -95,3 +95,63 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, known)| known)
 }
+
+#[cfg(test)]
+pub(crate) mod random {
+    //! Random formulas for the property tests.
+
+    use proptest::prelude::*;
+
+    use super::ast::{Expr, Kind};
+    use super::{Binary, Unary};
+
+    /// Any formula of the language over the names `x` and `t`.
+    pub(crate) fn expr() -> impl Strategy<Value = Expr> {
+        let number = prop_oneof![
+            (0..20u32).prop_map(f64::from),
+            0.0..1e3,
+            any::<f64>()
+                .prop_map(f64::abs)
+                .prop_filter("finite", |x| x.is_finite()),
+        ];
+        let leaf = prop_oneof![
+            number.prop_map(Kind::Number),
+            prop_oneof![Just("x"), Just("t")].prop_map(|name| Kind::Name(name.into())),
+        ];
+        let unary = (0..Unary::ALL.len()).prop_map(|i| Unary::ALL[i].1);
+        let binary = prop_oneof![
+            Just(Binary::Add),
+            Just(Binary::Sub),
+            Just(Binary::Mul),
+            Just(Binary::Div),
+            Just(Binary::Pow),
+            Just(Binary::Min),
+            Just(Binary::Max),
+        ];
+        leaf.prop_map(Expr::from)
+            .prop_recursive(6, 40, 2, move |part| {
+                let one = (prop_oneof![unary.clone(), Just(Unary::Neg)], part.clone())
+                    .prop_map(|(f, a)| Kind::Unary(f, Box::new(a)).into());
+                let two = (binary.clone(), part.clone(), part)
+                    .prop_map(|(f, a, b)| Kind::Binary(f, Box::new(a), Box::new(b)).into());
+                prop_oneof![1 => one, 2 => two]
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn closest_forgives_a_slip() {
+        let check =
+            |name, expected| assert_eq!(closest(name, ["sin", "interior", "u", "nu"]), expected);
+        check("sni", Some("sin"));
+        check("Sin", Some("sin"));
+        check("interor", Some("interior"));
+        check("U", Some("u"));
+        check("v", None);
+        check("wave", None);
+    }
+}

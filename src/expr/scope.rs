@@ -351,3 +351,172 @@ fn joined<S: AsRef<str>>(words: &[S]) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const ANYWHERE: Context = Context {
+        place: "this formula",
+        allowed: &[
+            Meaning::Coordinate,
+            Meaning::Parameter,
+            Meaning::Definition,
+            Meaning::Unknown,
+        ],
+    };
+
+    /// Unknowns `u` and `w_1`, a parameter `nu` = 2, a definition `flux` = u²/2, and these coordinates.
+    fn scope(coordinates: &[&str]) -> (Scope, Graph) {
+        let mut graph = Graph::default();
+        let mut scope = Scope::new(&mut graph, coordinates);
+        let nu = graph.constant(2.0);
+        scope.set("nu", Symbol::Value(Meaning::Parameter, nu));
+        for (output, name) in ["u", "w_1"].into_iter().enumerate() {
+            let index = MultiIndex::VALUE;
+            let node = graph.insert(Node::Jet {
+                output,
+                index,
+                side: 0,
+            });
+            scope.set(name, Symbol::Value(Meaning::Unknown, node));
+        }
+        let flux = parse("u^2/2").unwrap();
+        let flux = scope
+            .lower(&flux, &mut graph, ANYWHERE, &mut Vec::new())
+            .unwrap();
+        scope.set("flux", Symbol::Value(Meaning::Definition, flux));
+        scope.set("later", Symbol::Later(Meaning::Parameter));
+        scope.set("net", Symbol::Value(Meaning::Output, flux));
+        (scope, graph)
+    }
+
+    fn check(coordinates: &[&str], text: &str, expected: &str) {
+        let (scope, mut graph) = scope(coordinates);
+        let mut errors = Vec::new();
+        let node = scope.lower(&parse(text).unwrap(), &mut graph, ANYWHERE, &mut errors);
+        let shown = match node {
+            Some(node) => graph
+                .to_expr(node, 100, &|leaf| match leaf {
+                    Node::Jet { output, index, .. } => {
+                        let along: Vec<_> = index.coordinates().map(|i| i.to_string()).collect();
+                        format!("{}[{}]", ["u", "w"][output], along.concat())
+                    }
+                    Node::Coordinate { coordinate, .. } => coordinates[coordinate].to_owned(),
+                    _ => "?".to_owned(),
+                })
+                .unwrap()
+                .to_string(),
+            None => errors
+                .iter()
+                .map(|e| format!("{} → {}", e.message, e.hint.as_deref().unwrap_or("")))
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn subscripts_are_rows_of_coordinates() {
+        check(&["x", "t"], "u_xxt", "u[001]");
+        check(&["x", "t"], "u_txx", "u[001]");
+        check(&["x", "t"], "u_x_x_t", "u[001]");
+        check(&["x1", "x2"], "u_x1x2", "u[01]");
+        check(&["x1", "x2"], "u_x1_x2", "u[01]");
+        check(&["x", "t"], "w_1_x", "w[0]");
+        check(
+            &["x", "xx"],
+            "u_xx",
+            "`u_xx` can be read as more than one derivative → rename a coordinate, or set underscores between coordinates",
+        );
+        check(
+            &["x", "xx"],
+            "u_x_xx_x",
+            "`u_x_xx_x` can be read as more than one derivative → rename a coordinate, or set underscores between coordinates",
+        );
+        check(&["ξ", "τ"], "u_ξξτ", "u[001]");
+    }
+
+    #[test]
+    fn definitions_are_differentiated_in_total() {
+        check(&["x", "t"], "flux_x", "2*u[]*u[0]/2");
+        check(
+            &["x", "t"],
+            "u_t + flux_x - nu*u_xx",
+            "u[1] + 2*u[]*u[0]/2 - 2*u[00]",
+        );
+    }
+
+    #[test]
+    fn unknown_names_are_explained() {
+        let xt = ["x", "t"];
+        check(
+            &xt,
+            "u_y",
+            "`y` in `u_y` is not a row of coordinates → the coordinates are `x` and `t`",
+        );
+        check(
+            &xt,
+            "nu_x",
+            "`nu_x`: `nu` is a parameter, which has no derivatives → derivatives are taken of unknowns and definitions",
+        );
+        check(
+            &xt,
+            "x_t",
+            "`x_t`: `x` is a coordinate, which has no derivatives → derivatives are taken of unknowns and definitions",
+        );
+        check(
+            &xt,
+            "v_x",
+            "`v_x` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]",
+        );
+        check(&xt, "flx", "unknown symbol `flx` → did you mean `flux`?");
+        check(
+            &xt,
+            "qqq",
+            "unknown symbol `qqq` → declare it under [parameters], [definitions] or [unknowns]",
+        );
+        check(
+            &xt,
+            "later",
+            "`later` is used before it is declared → move `later` above this line",
+        );
+        check(
+            &xt,
+            "net",
+            "`net` is the network's raw output, which this formula cannot use → it may use coordinates, parameters, definitions and unknowns",
+        );
+        check(
+            &xt,
+            "a + b",
+            "unknown symbol `a` → declare it under [parameters], [definitions] or [unknowns]; unknown symbol `b` → declare it under [parameters], [definitions] or [unknowns]",
+        );
+    }
+
+    #[test]
+    fn orders_above_four_are_refused() {
+        let hint = "make an intermediate quantity an unknown of its own, for example `w` with the residual `w - u_xx`";
+        check(&["x"], "u_xxxx", "u[0000]");
+        check(
+            &["x"],
+            "u_xxxxx",
+            &format!("`u_xxxxx` has order 5, derivatives go up to order 4 → {hint}"),
+        );
+        let many = format!("u_{}", "x".repeat(60));
+        check(
+            &["x"],
+            &many,
+            &format!("`{many}` has order 60, derivatives go up to order 4 → {hint}"),
+        );
+        let more = format!("u_{}", "x".repeat(600));
+        check(
+            &["x"],
+            &more,
+            &format!(
+                "`{}` in `{more}` is not a row of coordinates → the coordinates are `x`",
+                &more[2..]
+            ),
+        );
+    }
+}

@@ -786,6 +786,7 @@ impl Builder<'_> {
                 ));
             }
         }
+        let (graph, roots) = graph.extract(&roots);
         Some((written, Formula { graph, roots }))
     }
 
@@ -1441,12 +1442,8 @@ impl Builder<'_> {
 
     /// Takes what `roots` need out of the common graph.
     fn extract(&self, roots: &[NodeId]) -> Formula {
-        let mut graph = Graph::default();
-        let roots = self.graph.transplant(roots, &mut graph, Graph::insert);
-        // Simplifying on the way may leave nodes behind that nothing needs; a second pass drops them.
-        let mut lean = Graph::default();
-        let roots = graph.transplant(&roots, &mut lean, Graph::insert);
-        Formula { graph: lean, roots }
+        let (graph, roots) = self.graph.extract(roots);
+        Formula { graph, roots }
     }
 
     // Files.

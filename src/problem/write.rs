@@ -392,8 +392,9 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// The shortest digits that read back as the same number; with a point or an exponent, so a TOML float.
 fn number(x: f64) -> String {
-    toml::Value::from(x).to_string()
+    format!("{x:?}")
 }
 
 /// A key, quoted where TOML asks for it.
