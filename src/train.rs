@@ -286,9 +286,7 @@ impl Loop<'_> {
             scores: scores.as_deref(),
         }));
         let reached = match (training.tolerance, &scores) {
-            (Some(tolerance), Some(scores)) => {
-                scores.iter().flatten().all(|score| score.rel_l2 <= tolerance)
-            }
+            (Some(tolerance), Some(scores)) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
             (Some(tolerance), None) => self.scorer.is_none() && progress.loss <= tolerance,
             (None, _) => false,
         };

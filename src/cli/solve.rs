@@ -71,8 +71,8 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
         }
     }
     let shape = problem.shape();
-    let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed)
-        .map_err(Failure::usage)?;
+    let theta =
+        init::draw(&shape, &activation, &problem.network, problem.training.seed).map_err(Failure::usage)?;
     let (mut engine, device) = engine(args, problem, &shape, &activation)?;
     let mut directory = match &args.out {
         Some(path) => RunDirectory::create(path)?,
@@ -99,7 +99,9 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
     let mut result = result(&loaded, &outcome, &recording, &device);
     let written =
         pictures::write(problem, &mut *engine, &outcome, &recording.history, &directory, !args.no_plots)?;
-    result.files.extend(["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors"].map(Into::into));
+    result
+        .files
+        .extend(["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors"].map(Into::into));
     result.files.extend(written);
     result.files.push("result.json".into());
     result.files.sort();
@@ -433,7 +435,10 @@ fn summary(problem: &Problem, result: &RunResult, device: &Device, path: &Path) 
     let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
     for (name, errors) in &result.unknowns {
-        line(name, format!("relative L2 error {:.3e}, greatest error {:.3e}", errors.rel_l2, errors.max_error));
+        line(
+            name,
+            format!("relative L2 error {:.3e}, greatest error {:.3e}", errors.rel_l2, errors.max_error),
+        );
     }
     if result.unknowns.is_empty() {
         line("error", "unknown: the problem has no reference solution".into());

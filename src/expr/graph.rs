@@ -382,35 +382,21 @@ impl Graph {
         let mut derivatives = vec![zero; root.index() + 1];
         for id in 0..=root.index() {
             if needed[id] {
-                derivatives[id] =
-                    self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
+                derivatives[id] = self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
             }
         }
         derivatives[root.index()]
     }
 
-    fn derivative_of_node(
-        &mut self,
-        id: NodeId,
-        coordinate: usize,
-        derivatives: &[NodeId],
-    ) -> NodeId {
+    fn derivative_of_node(&mut self, id: NodeId, coordinate: usize, derivatives: &[NodeId]) -> NodeId {
         use Binary::{Add, Div, Max, Min, Mul, Pow, Sub};
         let node = self.node(id);
         match node {
             Node::Constant(_) | Node::Data(_) | Node::Coefficient(_) => self.constant(0.0),
-            Node::Coordinate { coordinate: c, .. } => {
-                self.constant(if c == coordinate { 1.0 } else { 0.0 })
+            Node::Coordinate { coordinate: c, .. } => self.constant(if c == coordinate { 1.0 } else { 0.0 }),
+            Node::Jet { output, index, side } => {
+                self.insert(Node::Jet { output, index: index.plus(coordinate), side })
             }
-            Node::Jet {
-                output,
-                index,
-                side,
-            } => self.insert(Node::Jet {
-                output,
-                index: index.plus(coordinate),
-                side,
-            }),
             Node::Unary(f, a) => {
                 let da = derivatives[a.index()];
                 if self.is_zero(da) {
@@ -650,12 +636,7 @@ impl Graph {
     /// `root` as a formula for people; `name` names each input.
     ///
     /// Shared nodes are written out wherever they are used: `None` if that takes more than `limit` operations.
-    pub fn to_expr(
-        &self,
-        root: NodeId,
-        limit: usize,
-        name: &dyn Fn(Node) -> String,
-    ) -> Option<Expr> {
+    pub fn to_expr(&self, root: NodeId, limit: usize, name: &dyn Fn(Node) -> String) -> Option<Expr> {
         let mut sizes: Vec<usize> = Vec::with_capacity(root.index() + 1);
         for node in &self.nodes[..=root.index()] {
             let operands = node.operands().map(|a| sizes[a.index()]);
@@ -687,10 +668,7 @@ mod tests {
     use super::super::{Context, Meaning, Scope, parse, random};
     use super::*;
 
-    const COORDINATES: Context = Context {
-        place: "this formula",
-        allowed: &[Meaning::Coordinate],
-    };
+    const COORDINATES: Context = Context { place: "this formula", allowed: &[Meaning::Coordinate] };
 
     fn lower(graph: &mut Graph, expr: &Expr) -> NodeId {
         let scope = Scope::new(graph, &["x", "t"]);
@@ -753,10 +731,7 @@ mod tests {
         let check = |f: Unary, a: f64, expected: f64| {
             let value = f.apply(a);
             // Far out, rounding the argument of erfc costs Φ a digit.
-            assert!(
-                (value - expected).abs() <= 1e-14 * expected.abs(),
-                "{f:?}({a}) = {value:e}"
-            );
+            assert!((value - expected).abs() <= 1e-14 * expected.abs(), "{f:?}({a}) = {value:e}");
         };
         check(Unary::Erf, 0.5, 0.520_499_877_813_046_5);
         check(Unary::Erf, 2.0, 0.995_322_265_018_952_7);
@@ -861,18 +836,11 @@ mod tests {
             side: 0,
         };
         let u = graph.insert(jet(0));
-        let x = graph.insert(Node::Coordinate {
-            coordinate: 0,
-            side: 0,
-        });
+        let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
         let product = graph.binary(Binary::Mul, x, u);
         let once = graph.derivative(product, 0);
         let twice = graph.derivative(once, 0);
-        let orders: Vec<_> = graph
-            .jets(&[twice])
-            .iter()
-            .map(|(o, i)| (*o, i.order()))
-            .collect();
+        let orders: Vec<_> = graph.jets(&[twice]).iter().map(|(o, i)| (*o, i.order())).collect();
         assert_eq!(orders, [(1, 1), (1, 2)]);
         let (lean, roots) = graph.extract(&[twice]);
         // (x·u)_xx = u_x + (u_x + x·u_xx)

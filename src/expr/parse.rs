@@ -25,22 +25,12 @@ const MAX_ERRORS: usize = 8;
 /// Every mistake found, in the order of the text.
 pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
     if text.len() > MAX_LENGTH {
-        let message = format!(
-            "the formula has {} bytes, more than {MAX_LENGTH}",
-            text.len()
-        );
+        let message = format!("the formula has {} bytes, more than {MAX_LENGTH}", text.len());
         let hint = "name parts of it under [definitions]";
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
     let (tokens, errors) = lex(text);
-    let mut parser = Parser {
-        tokens,
-        next: 0,
-        end: text.len(),
-        nesting: 0,
-        errors,
-        stopped: false,
-    };
+    let mut parser = Parser { tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -104,9 +94,7 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
             }
             '*' if rest.starts_with("**") => {
                 length = 2;
-                errors.push(
-                    Error::new(at..at + 2, "unknown operator `**`").hint("a power is written `^`"),
-                );
+                errors.push(Error::new(at..at + 2, "unknown operator `**`").hint("a power is written `^`"));
                 Some(Token::Operator(Binary::Pow))
             }
             '+' => Some(Token::Operator(Binary::Add)),
@@ -119,17 +107,13 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
             ')' => Some(Token::Close),
             _ => {
                 // Odd characters in a row are one mistake.
-                let odd =
-                    |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
+                let odd = |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
                 let others = rest[length..].find(|c| !odd(c));
                 length = others.map_or(rest.len(), |more| length + more);
                 let (token, hint) = meant(&rest[..length]);
                 let error = Error::new(
                     at..at + length,
-                    format!(
-                        "unexpected `{}` in a formula",
-                        rest[..length].escape_debug()
-                    ),
+                    format!("unexpected `{}` in a formula", rest[..length].escape_debug()),
                 );
                 errors.push(match hint {
                     Some(hint) => error.hint(hint),
@@ -149,10 +133,7 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
 /// What odd characters probably stand for, and the advice to give.
 fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
     let (operator, hint) = match odd {
-        "=" | "==" => (
-            Binary::Sub,
-            "a residual is what shall be zero: for `a = b` write `a - (b)`",
-        ),
+        "=" | "==" => (Binary::Sub, "a residual is what shall be zero: for `a = b` write `a - (b)`"),
         "−" | "–" => (Binary::Sub, "write the minus sign `-`"),
         "·" | "×" => (Binary::Mul, "write a product `*`"),
         "÷" => (Binary::Div, "write a quotient `/`"),
@@ -169,12 +150,7 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
 /// Length of the number at the start: `1`, `1.5`, `.5`, `1e-3`.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let digits = |from: usize| {
-        bytes[from..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
-    };
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut length = digits(0);
     if bytes.get(length) == Some(&b'.') {
         length += 1;
@@ -208,10 +184,7 @@ struct Grown {
 
 impl Grown {
     fn leaf(kind: Kind, span: Range<usize>) -> Self {
-        Self {
-            expr: Expr { kind, span },
-            height: 1,
-        }
+        Self { expr: Expr { kind, span }, height: 1 }
     }
 
     /// Stands for what could not be read; an error has been recorded.
@@ -252,10 +225,7 @@ impl Parser {
             if self.errors.len() >= MAX_ERRORS {
                 break;
             }
-            if self
-                .peek()
-                .is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma))
-            {
+            if self.peek().is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma)) {
                 self.expression(0);
             }
         }
@@ -334,10 +304,7 @@ impl Parser {
                 )
             }
             Token::Operator(operator) => {
-                self.error(
-                    span.clone(),
-                    format!("expected a value before `{}`", operator.name()),
-                );
+                self.error(span.clone(), format!("expected a value before `{}`", operator.name()));
                 Grown::missing(span.start..span.start)
             }
             Token::Comma | Token::Close => {
@@ -352,10 +319,7 @@ impl Parser {
         let known = function(&name);
         let Some((Token::Open, open)) = self.peek() else {
             if known.is_some() {
-                let error = Error::new(
-                    span.clone(),
-                    format!("the function `{name}` has no argument"),
-                );
+                let error = Error::new(span.clone(), format!("the function `{name}` has no argument"));
                 self.report(error.hint(format!("write `{name}(...)`")));
             }
             return Grown::leaf(Kind::Name(name), span);
@@ -378,9 +342,7 @@ impl Parser {
         };
         let count = arguments.len();
         let mut arguments = arguments.into_iter();
-        let first = arguments
-            .next()
-            .unwrap_or_else(|| Grown::missing(whole.clone()));
+        let first = arguments.next().unwrap_or_else(|| Grown::missing(whole.clone()));
         match function {
             super::Function::Unary(f) if count == 1 => {
                 self.join(whole, first.height, Kind::Unary(f, Box::new(first.expr)))
@@ -393,17 +355,11 @@ impl Parser {
                 )
             }),
             super::Function::Unary(_) => {
-                self.error(
-                    whole.clone(),
-                    format!("`{name}` takes one argument, not {count}"),
-                );
+                self.error(whole.clone(), format!("`{name}` takes one argument, not {count}"));
                 Grown::missing(whole)
             }
             super::Function::Binary(_) => {
-                self.error(
-                    whole.clone(),
-                    format!("`{name}` takes two or more arguments"),
-                );
+                self.error(whole.clone(), format!("`{name}` takes two or more arguments"));
                 Grown::missing(whole)
             }
         }
@@ -433,10 +389,7 @@ impl Parser {
             self.too_deep(span.clone());
             return Grown::missing(span);
         }
-        Grown {
-            expr: Expr { kind, span },
-            height: height + 1,
-        }
+        Grown { expr: Expr { kind, span }, height: height + 1 }
     }
 
     fn too_deep(&mut self, span: Range<usize>) {
@@ -521,10 +474,7 @@ mod tests {
         check("sin( pi * x )", "sin(pi*x)");
         check("log(x)", "ln(x)");
         check("max(a,b)", "max(a, b)");
-        check(
-            "1e-3 + .5 + 1.50 + 2e10 + 1e300",
-            "0.001 + 0.5 + 1.5 + 2e10 + 1e300",
-        );
+        check("1e-3 + .5 + 1.50 + 2e10 + 1e300", "0.001 + 0.5 + 1.5 + 2e10 + 1e300");
         check("ν*Größe_1", "ν*Größe_1");
     }
 
@@ -550,33 +500,18 @@ mod tests {
         check_errors("* u", &["[*] expected a value before `*`"]);
         check_errors("(u", &["[(] this `(` is not closed"]);
         check_errors("u)", &["[)] this `)` closes nothing"]);
-        check_errors(
-            "u, v",
-            &["[,] unexpected `,` outside a function's arguments"],
-        );
+        check_errors("u, v", &["[,] unexpected `,` outside a function's arguments"]);
         check_errors("sin()", &["[)] expected a value here"]);
-        check_errors(
-            "2x",
-            &["[x] expected an operator here → a product is written with `*`"],
-        );
-        check_errors(
-            "2 (x)",
-            &["[(] expected an operator here → a product is written with `*`"],
-        );
+        check_errors("2x", &["[x] expected an operator here → a product is written with `*`"]);
+        check_errors("2 (x)", &["[(] expected an operator here → a product is written with `*`"]);
         check_errors(
             "u = 1",
             &[
                 "[=] unexpected `=` in a formula → a residual is what shall be zero: for `a = b` write `a - (b)`",
             ],
         );
-        check_errors(
-            "x**2",
-            &["[**] unknown operator `**` → a power is written `^`"],
-        );
-        check_errors(
-            "x − 1",
-            &["[−] unexpected `−` in a formula → write the minus sign `-`"],
-        );
+        check_errors("x**2", &["[**] unknown operator `**` → a power is written `^`"]);
+        check_errors("x − 1", &["[−] unexpected `−` in a formula → write the minus sign `-`"]);
         check_errors(
             "x $ 1",
             &[
@@ -591,28 +526,13 @@ mod tests {
                 "[x] expected an operator here → a product is written with `*`",
             ],
         );
-        check_errors(
-            "sni(x)",
-            &["[sni] unknown function `sni` → did you mean `sin`?"],
-        );
-        check_errors(
-            "u(x)",
-            &["[u] unknown function `u` → for a product write `u*(...)`"],
-        );
-        check_errors(
-            "sin(x, t)",
-            &["[sin(x, t)] `sin` takes one argument, not 2"],
-        );
+        check_errors("sni(x)", &["[sni] unknown function `sni` → did you mean `sin`?"]);
+        check_errors("u(x)", &["[u] unknown function `u` → for a product write `u*(...)`"]);
+        check_errors("sin(x, t)", &["[sin(x, t)] `sin` takes one argument, not 2"]);
         check_errors("max(x)", &["[max(x)] `max` takes two or more arguments"]);
-        check_errors(
-            "1e999",
-            &["[1e999] the number is too large for double precision"],
-        );
+        check_errors("1e999", &["[1e999] the number is too large for double precision"]);
         check_errors("_x", &["[_] unexpected `_` in a formula"]);
-        check_errors(
-            "x²",
-            &["[²] unexpected `²` in a formula → a power is written `^2`"],
-        );
+        check_errors("x²", &["[²] unexpected `²` in a formula → a power is written `^2`"]);
         check_errors(".", &["[.] `.` is not a number"]);
     }
 

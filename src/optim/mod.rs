@@ -109,11 +109,9 @@ impl State {
                 to.copy_from_slice(vector);
                 Ok(())
             }
-            Some(vector) => Err(format!(
-                "the optimizer's `{name}` has {} numbers instead of {}",
-                vector.len(),
-                to.len()
-            )),
+            Some(vector) => {
+                Err(format!("the optimizer's `{name}` has {} numbers instead of {}", vector.len(), to.len()))
+            }
             None => Err(format!("the optimizer's `{name}` is missing")),
         }
     }
