@@ -30,7 +30,7 @@ const MAX_GRID: usize = 10_000_000;
 /// Weights and biases in all: 4 GB in double precision.
 const MAX_PARAMETERS: f64 = 5e8;
 /// Operations in one problem's formulas.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 200_000;
 
 const NUMBER: Context = Context {
     place: "a plain number",
