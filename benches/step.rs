@@ -78,7 +78,8 @@ fn time<R: Real>(case: &Case, threads: usize) -> Vec<f64> {
     let problem = problem(case);
     let shape = problem.shape();
     let activation = Activation::parse(&problem.network.activation).expect("a known activation");
-    let mut engine = CpuEngine::<R>::new(&problem, &shape, &activation, threads, Isa::best()).expect("an engine");
+    let mut engine =
+        CpuEngine::<R>::new(&problem, &shape, &activation, threads, Isa::best()).expect("an engine");
     for (i, condition) in problem.conditions.iter().enumerate() {
         let (points, data) = sample::points(&problem, condition, 0, 0);
         engine.set_points(i, &points, data);

@@ -647,6 +647,13 @@ impl Graph {
 
     fn written_out(&self, root: NodeId, name: &dyn Fn(Node) -> String) -> Expr {
         let operand = |a| Box::new(self.written_out(a, name));
+        // −(a·b) is the same as (−a)·b, which needs no parentheses.
+        if let Node::Unary(Unary::Neg, product) = self.node(root)
+            && let Node::Binary(f @ (Binary::Mul | Binary::Div), a, b) = self.node(product)
+        {
+            let a = Expr::from(Kind::Unary(Unary::Neg, operand(a)));
+            return Kind::Binary(f, Box::new(a), operand(b)).into();
+        }
         let kind = match self.node(root) {
             Node::Constant(x) if x < 0.0 => {
                 let magnitude = Expr::from(Kind::Number(-x));

@@ -235,10 +235,7 @@ impl Parser {
     fn expression(&mut self, tightness: u8) -> Grown {
         self.nesting += 1;
         let mut left = self.operand();
-        loop {
-            let Some((token, span)) = self.peek() else {
-                break;
-            };
+        while let Some((token, span)) = self.peek() {
             let operator = match token {
                 Token::Operator(operator) => operator,
                 Token::Close | Token::Comma => break,

@@ -2,7 +2,7 @@
 
 use core::ops::{Range, RangeInclusive};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,9 @@ const MAX_GRID: usize = 10_000_000;
 /// Weights and biases in all: 4 GB in double precision.
 const MAX_PARAMETERS: f64 = 5e8;
 /// Operations in one problem's formulas.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 200_000;
 
-const NUMBER: Context = Context { place: "a number", allowed: &[Meaning::Parameter] };
+const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
 const ANSATZ: Context =
     Context { place: "an ansatz", allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output] };
 const FEATURE: Context = Context { place: "a feature", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
@@ -310,12 +310,11 @@ impl Builder<'_> {
                 let formula = self.formula(value, ANSATZ);
                 node = formula.as_ref().map(|(node, _)| *node);
                 written = formula.map(|(_, written)| written);
-                if let Some(node) = node
-                    && self.graph.jets(&[node]).is_empty()
-                {
+                if node.is_some_and(|node| self.graph.jets(&[node]).is_empty()) {
                     let message = format!("the ansatz of `{name}` does not use the network");
                     let hint = "`net` is the network's raw output, as in `t*net`";
                     self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    node = None;
                 }
             }
             self.scope.set(name, known(Meaning::Unknown, node));
@@ -777,8 +776,7 @@ impl Builder<'_> {
 
     fn points_file(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
         let name = self.text(value, "a file's name")?;
-        let path = self.absolute(name);
-        let Numbers { header, columns } = self.numbers(&path, value)?;
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
         let Some(header) = header else {
             let message = "the points of a condition come from a CSV file with a header";
             self.report(Diagnostic::error(value.span(), message));
@@ -965,8 +963,10 @@ impl Builder<'_> {
         }
         let error = cole_hopf_error(nu, coordinates[t].upper);
         if error > 1e-10 {
-            let message =
-                format!("at nu = {nu} the `cole-hopf` quadrature is only right to about {error:.0e}");
+            let message = format!(
+                "for nu = {nu} and t up to {} the `cole-hopf` quadrature is only right to about {error:.0e}",
+                coordinates[t].upper
+            );
             self.report(Diagnostic::warning(value.span(), message));
         }
         Some(Solution::ColeHopf { x: 1 - t, t, nu })
@@ -979,8 +979,7 @@ impl Builder<'_> {
         unknowns: &[Unknown],
     ) -> Option<Vec<Option<Solution>>> {
         let name = self.text(value, "a file's name")?;
-        let path = self.absolute(name);
-        let Numbers { header, columns } = self.numbers(&path, value)?;
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
         let names = coordinates.iter().map(|c| c.name.clone()).chain(unknowns.iter().map(|u| u.name.clone()));
         let names: Vec<_> = names.collect();
         let wrong = if let Some(header) = &header {
@@ -1246,17 +1245,15 @@ impl Builder<'_> {
 
     // Files.
 
-    fn absolute(&self, name: &str) -> std::path::PathBuf {
+    fn numbers(&mut self, name: &str, value: &Value<'_>) -> Option<(PathBuf, Numbers)> {
         let path = self.folder.join(name);
-        std::path::absolute(&path).unwrap_or(path)
-    }
-
-    fn numbers(&mut self, path: &Path, value: &Value<'_>) -> Option<Numbers> {
-        match table::read(path) {
-            Ok(numbers) => Some(numbers),
+        let path = std::path::absolute(&path).unwrap_or(path);
+        match table::read(&path) {
+            Ok(numbers) => Some((path, numbers)),
             Err(why) => {
-                let message = format!("cannot use `{}`: {why}", path.display());
-                let hint = "file names are relative to the problem file";
+                let message = format!("cannot use the file `{}`: {why}", name.escape_debug());
+                let hint =
+                    format!("file names are relative to the problem file: this is `{}`", path.display());
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -1380,7 +1377,17 @@ fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
             };
             Diagnostic::error(span, format!("unknown {what} `{wrong}`")).hint(hint)
         }
-        _ => Diagnostic::error(span, line),
+        _ => {
+            let plain = [
+                ("usize", "a whole number from 0 up"),
+                ("u64", "a whole number from 0 up"),
+                ("f64", "a number"),
+            ];
+            let spoken = plain.iter().fold(line.to_owned(), |line, (rust, words)| {
+                line.replace(&format!("expected {rust}"), &format!("expected {words}"))
+            });
+            Diagnostic::error(span, spoken)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables of numbers from files: CSV with a header, and NumPy's npy.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The largest file that is read, in bytes.
@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path) -> Result<Numbers, String> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     // Asked first, so that a pipe or a device is not even opened.
-    let metadata = fs::metadata(path).map_err(|error| error.to_string().to_lowercase())?;
+    let metadata = fs::metadata(path).map_err(why)?;
     if metadata.is_dir() {
         return Err("it is a folder".into());
     }
@@ -51,10 +51,16 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("it has {size} bytes, more than {MAX_BYTES}"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| error.to_string().to_lowercase())?;
+    fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(why)?;
     Ok(bytes)
+}
+
+fn why(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        io::ErrorKind::PermissionDenied => "it may not be read".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// Comma-separated numbers under a header; lines that begin with `#` are skipped.

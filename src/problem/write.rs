@@ -5,6 +5,7 @@ use core::fmt::Write;
 use serde::Serialize;
 
 use super::model::{Condition, Place, Problem, Solution};
+use crate::expr::ast::Kind;
 use crate::expr::{Expr, Node, NodeId};
 use crate::network::Shape;
 use crate::settings::{Network, Training};
@@ -28,7 +29,7 @@ impl Problem {
         let mut out = format!("{}: {}\n", self.name, self.title);
         let mut line = |head: &str, text: String| {
             let sep = if text.is_empty() { "" } else { " " };
-            out += &format!("{:<12}{sep}{text}\n", head);
+            out += &format!("{head:<12}{sep}{text}\n");
         };
         line("", String::new());
         let unit = |unit: &str| {
@@ -77,7 +78,11 @@ impl Problem {
             let jets = condition.residuals.graph.jets(&condition.residuals.roots);
             let needed: Vec<_> =
                 jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
-            line("  needs", format!("{} ({} channels)", needed.join(", "), condition.jets.channels()));
+            let channels = match condition.jets.channels() {
+                1 => "1 channel".to_owned(),
+                count => format!("{count} channels"),
+            };
+            line("  needs", format!("{} ({channels})", needed.join(", ")));
         }
         line("", String::new());
         match &self.reference {
@@ -95,7 +100,7 @@ impl Problem {
                     line(if i == 0 { "reference" } else { "" }, format!("{}: {text}", u.name));
                 }
                 if let Some(error) = reference.error {
-                    line("", format!("right to {error}"));
+                    line("", format!("right to {error:?}"));
                 }
             }
         }
@@ -146,7 +151,7 @@ impl Problem {
             (_, 0) => "@lower",
             _ => "@upper",
         };
-        condition.residuals.graph.to_expr(root, MAX_SHOWN, &|leaf| match leaf {
+        let name = |leaf| match leaf {
             Node::Coordinate { coordinate, side } => self.coordinates[coordinate].name.clone() + at(side),
             Node::Data(column) => match &condition.place {
                 Place::Points { columns, .. } => columns[column].clone(),
@@ -155,7 +160,10 @@ impl Problem {
             Node::Jet { output, index, side } => self.jet_name(output, index) + at(side),
             Node::Coefficient(k) => format!("coefficient {k}"),
             _ => String::new(),
-        })
+        };
+        let mut expr = condition.residuals.graph.to_expr(root, MAX_SHOWN, &name)?;
+        round(&mut expr);
+        Some(expr)
     }
 
     /// A raw output's derivative: as the unknown's where the unknown is the raw output, else of `net`.
@@ -273,6 +281,19 @@ impl Problem {
             let _ = writeln!(out, "grid = {{ {} }}", axes.join(", "));
         }
         out
+    }
+}
+
+/// Rounds numbers to six digits, enough for people to know them by.
+fn round(expr: &mut Expr) {
+    match &mut expr.kind {
+        Kind::Number(x) => *x = format!("{x:.5e}").parse().unwrap_or(*x),
+        Kind::Name(_) => {}
+        Kind::Unary(_, a) => round(a),
+        Kind::Binary(_, a, b) => {
+            round(a);
+            round(b);
+        }
     }
 }
 
