@@ -1,0 +1,267 @@
+//! The program as a user runs it: exit codes, files, messages.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Small enough to train in a moment.
+const HEAT: &str = r#"
+title = "Heat"
+[coordinates]
+x = [0, 1]
+t = [0, 0.1]
+[unknowns]
+u = {}
+[network]
+depth = 2
+width = 8
+[training]
+stages = [{ adam = { steps = 30 } }, { lbfgs = { steps = 30 } }]
+evaluate = 10
+[conditions.physics]
+place = "interior"
+residual = "u_t - u_xx"
+points = 60
+[conditions.initial]
+place = "t = 0"
+residual = "u - sin(pi*x)"
+points = 20
+[conditions.walls]
+place = "x = 0"
+residual = "u"
+points = 10
+[conditions.right]
+place = "x = 1"
+residual = "u"
+points = 10
+[reference]
+solution = { u = "exp(-pi^2*t)*sin(pi*x)" }
+grid = { x = 11, t = 6 }
+"#;
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("heat.toml"), HEAT).expect("a file");
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::cargo_bin("pinn-solve").expect("the program");
+    command.current_dir(folder).args(arguments).output().expect("it runs")
+}
+
+fn exit(output: &Output) -> i32 {
+    output.status.code().expect("no signal")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn result(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, &[arguments, &["--json"]].concat());
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("stdout is result.json and nothing else")
+}
+
+fn theta(run: &Path) -> Vec<u8> {
+    fs::read(run.join("checkpoint.safetensors")).expect("a checkpoint")
+}
+
+#[test]
+fn a_run_leaves_its_result_and_its_files() {
+    let folder = folder();
+    let result = result(folder.path(), &["--problem", "heat.toml", "--out", "run", "--threads", "1"]);
+    assert_eq!(result["schema_version"], 1);
+    assert_eq!(result["outcome"], "done");
+    assert_eq!(result["problem"], "heat");
+    assert_eq!(result["steps"], 60);
+    assert_eq!(result["precision"], "f64");
+    assert!(result["unknowns"]["u"]["rel_l2"].as_f64().expect("measured") < 0.5);
+    let total = result["loss"]["total"].as_f64().expect("a loss");
+    let terms = result["loss"]["terms"].as_object().expect("terms");
+    let sum: f64 = terms.values().map(|term| term.as_f64().expect("a term")).sum();
+    assert!((sum - total).abs() <= 1e-12 * total);
+    let run = folder.path().join("run");
+    for file in result["files"].as_array().expect("files") {
+        let path = run.join(file.as_str().expect("a name"));
+        assert!(path.is_file(), "{} is missing", path.display());
+    }
+    for file in ["loss.png", "solution.png", "slices.png", "solution.csv", "metrics.jsonl", "resolved.toml"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let saved: Value = serde_json::from_slice(&fs::read(run.join("result.json")).expect("there")).expect("JSON");
+    assert_eq!(saved, result);
+    let csv = fs::read_to_string(run.join("solution.csv")).expect("there");
+    assert_eq!(csv.lines().next(), Some("x,t,u,u_reference,u_error"));
+    assert_eq!(csv.lines().count(), 1 + 11 * 6);
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("there");
+    let last: Value = serde_json::from_str(metrics.lines().last().expect("lines")).expect("JSON");
+    assert_eq!(last["step"], 60);
+    assert!(last["terms"]["physics"].as_f64().is_some() && last["rel_l2"]["u"].as_f64().is_some());
+}
+
+#[test]
+fn the_resolved_file_gives_the_same_bits_again_at_any_number_of_threads() {
+    let folder = folder();
+    let flags = ["--problem", "heat.toml", "--scale", "0.5", "--seed", "7", "--out", "a", "--no-plots"];
+    result(folder.path(), &[&flags[..], &["--threads", "1"]].concat());
+    result(folder.path(), &["--problem", "a/resolved.toml", "--out", "b", "--no-plots", "--threads", "2"]);
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    let tensors = |bytes: Vec<u8>| {
+        // The header holds the wall-clock time; the tensors follow it.
+        let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(tensors(theta(&a)), tensors(theta(&b)));
+    let resolved = |run: &Path| fs::read_to_string(run.join("resolved.toml")).expect("there");
+    assert_eq!(resolved(&a), resolved(&b));
+}
+
+#[test]
+fn another_seed_gives_another_network() {
+    let folder = folder();
+    let quick = ["--problem", "heat.toml", "--steps", "3", "--no-plots"];
+    result(folder.path(), &[&quick[..], &["--out", "a", "--seed", "1"]].concat());
+    result(folder.path(), &[&quick[..], &["--out", "b", "--seed", "2"]].concat());
+    assert_ne!(theta(&folder.path().join("a")), theta(&folder.path().join("b")));
+}
+
+#[test]
+fn an_existing_folder_is_never_overwritten() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("taken")).expect("a folder");
+    let output = run(folder.path(), &["--problem", "heat.toml", "--out", "taken"]);
+    assert_eq!(exit(&output), 2);
+    assert!(stderr(&output).contains("exists already"), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(folder.path().join("taken")).expect("there").count(), 0);
+}
+
+#[test]
+fn mistakes_end_with_code_2_and_say_what_to_do() {
+    let folder = folder();
+    fs::write(folder.path().join("bad.toml"), HEAT.replace("u_t - u_xx", "u_t - v_xx")).expect("a file");
+    let check = |arguments: &[&str], expected: &str| {
+        let output = run(folder.path(), arguments);
+        assert_eq!(exit(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?} prints a result");
+        assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
+    };
+    check(&["--problem", "bad.toml"], "bad.toml:16:");
+    check(&["--problem", "burger"], "did you mean `burgers`?");
+    check(&["--problem", "nowhere.toml"], "cannot read nowhere.toml");
+    check(&["--problem", "heat.toml", "--activation", "relu"], "relu");
+    check(&["--problem", "heat.toml", "--scale", "-1"], "positive");
+    check(&["--problem", "heat.toml", "--threads", "0"], "--threads 0");
+    check(&["--problem", "heat.toml", "--points", "0"], "--points 0");
+    check(&["--problem", "heat.toml", "--device", "abacus"], "--device abacus");
+    check(&["--problem", "heat.toml", "--set", "network.depht=3"], "depth");
+    check(&["--problem", "heat.toml", "--set", "network"], "KEY=VALUE");
+    check(&["--nonsense"], "--nonsense");
+    assert!(!folder.path().join("output").exists(), "a mistake leaves no run behind");
+}
+
+#[test]
+fn a_tolerance_that_is_not_reached_ends_with_code_3() {
+    let folder = folder();
+    let arguments = ["--problem", "heat.toml", "--steps", "5", "--tolerance", "1e-9", "--no-plots", "--out", "run"];
+    let output = run(folder.path(), &arguments);
+    assert_eq!(exit(&output), 3);
+    assert!(stderr(&output).contains("not reached"), "{}", stderr(&output));
+    assert!(folder.path().join("run/result.json").is_file());
+}
+
+#[test]
+fn a_tolerance_that_is_reached_ends_training() {
+    let folder = folder();
+    let arguments = ["--problem", "heat.toml", "--tolerance", "0.9", "--no-plots", "--out", "run"];
+    let result = result(folder.path(), &arguments);
+    assert!(result["steps"].as_u64().expect("steps") < 60, "{result}");
+}
+
+#[test]
+fn divergence_ends_with_code_4_and_keeps_what_there_is() {
+    let folder = folder();
+    let arguments =
+        ["--problem", "heat.toml", "--lr", "1e200", "--no-plots", "--out", "run", "--precision", "f32"];
+    let output = run(folder.path(), &arguments);
+    assert_eq!(exit(&output), 4, "{}", stderr(&output));
+    assert!(stderr(&output).contains("try a smaller --lr"), "{}", stderr(&output));
+    let result: Value =
+        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there")).expect("JSON");
+    assert_eq!(result["outcome"], "diverged");
+    assert!(result["reason"].as_str().expect("a reason").contains("not finite at step"));
+}
+
+#[test]
+fn a_configuration_is_laid_over_its_problem() {
+    let folder = folder();
+    let config = "problem = \"heat.toml\"\n[network]\nwidth = 5\n[training]\nstages = [{ adam = { steps = 4 } }]\n";
+    fs::write(folder.path().join("quick.toml"), config).expect("a file");
+    let result = result(folder.path(), &["--config", "quick.toml", "--depth", "3", "--no-plots"]);
+    assert_eq!((&result["width"], &result["depth"], &result["steps"]), (&5.into(), &3.into(), &4.into()));
+    let output = fs::read_dir(folder.path().join("output")).expect("the default place").count();
+    assert_eq!(output, 1);
+}
+
+#[test]
+fn check_prints_the_problem_as_understood() {
+    let folder = folder();
+    let output = run(folder.path(), &["check", "heat.toml"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    for expected in ["u_t - u_xx", "u_xx", "physics", "t = 0", "60", "2", "8"] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+    let broken = run(folder.path(), &["check", "burgers", "--set", "conditions.physics.residual=u_q"]);
+    assert_eq!(exit(&broken), 2);
+}
+
+#[test]
+fn problems_are_listed_and_printed() {
+    let folder = folder();
+    let list = String::from_utf8_lossy(&run(folder.path(), &["problems"]).stdout).into_owned();
+    assert!(list.lines().any(|line| line.starts_with("black-scholes ")), "{list}");
+    let text = run(folder.path(), &["problems", "burgers"]).stdout;
+    fs::write(folder.path().join("mine.toml"), text).expect("a file");
+    assert_eq!(exit(&run(folder.path(), &["check", "mine.toml"])), 0);
+}
+
+#[test]
+fn completions_are_made() {
+    let output = run(&std::env::temp_dir(), &["completions", "bash"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("pinn-solve"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_finishes_the_step_and_writes_everything() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let folder = folder();
+    let program = assert_cmd::cargo::cargo_bin("pinn-solve");
+    let mut child = Command::new(program)
+        .current_dir(folder.path())
+        .args(["--problem", "heat.toml", "--steps", "100000000", "--out", "run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let metrics = folder.path().join("run/checkpoint.safetensors");
+    let start = Instant::now();
+    while !metrics.exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(kill.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let result: Value =
+        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there")).expect("JSON");
+    assert_eq!(result["outcome"], "interrupted");
+    assert!(folder.path().join("run/loss.png").is_file());
+}

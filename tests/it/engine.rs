@@ -1,0 +1,275 @@
+//! The engines: gradients against differences, jets against symbolic differentiation, and equal bits at any number
+//! of threads.
+
+use pinn::activation::Activation;
+use pinn::engine::Engine;
+use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::expr::{Binary, Graph, Node, NodeId};
+use pinn::init;
+use pinn::jet::MultiIndex;
+use pinn::network::Shape;
+use pinn::problem::{Problem, embedded};
+use pinn::sample;
+use pinn::simd::Real;
+
+use super::{embedded_problem, problem};
+
+/// Every activation, a scaled one and a sum.
+const ACTIVATIONS: &[(&str, f64)] = &[
+    ("tanh", 1.0),
+    ("erf", 1.0),
+    ("arctan", 1.0),
+    ("gd", 1.0),
+    ("softsign_1", 1.0),
+    ("softsign_2", 1.0),
+    ("tanh", 0.1),
+    ("softsign_2", 3.0),
+    ("softsign_1 + softsign_2", 1.0),
+    ("0.5*tanh(2*x) + erf", 1.0),
+];
+
+/// Residuals that need every derivative up to order four, mixed ones too.
+const RESIDUALS: &[&str] = &[
+    "u - x",
+    "u_x*u + y",
+    "u_y + u*u_x - 0.1*u_xx",
+    "u_xx + u_yy",
+    "u_xy*u - u_x",
+    "u_xx*u_yy - u_xy^2",
+    "u_xxx + u_y*u",
+    "u_xxy + u_xyy",
+    "u_xxxx + u_yy",
+    "u_xxxx + 2*u_xxyy + u_yyyy - exp(u)",
+    "u_xyyy*sin(u_x) + tanh(u_xxxy)",
+];
+
+fn square(residual: &str, network: &str) -> Problem {
+    problem(&format!(
+        "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = {{}}\n[network]\n{network}\n\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 37\n"
+    ))
+}
+
+/// An engine with the points of round 0, and initial parameters with biases that are not zero.
+fn engine<R: Real>(problem: &Problem, threads: usize, isa: Isa) -> (CpuEngine<R>, Vec<f64>) {
+    let network = &problem.network;
+    let activation = Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits");
+    let shape = problem.shape();
+    let mut engine = CpuEngine::new(problem, &shape, &activation, threads, isa).expect("an engine");
+    set_points(problem, &mut engine);
+    (engine, parameters(&shape, &activation, problem))
+}
+
+pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(problem, condition, 1, 0);
+        engine.set_points(i, &points, data);
+    }
+}
+
+pub(crate) fn parameters(shape: &Shape, activation: &Activation, problem: &Problem) -> Vec<f64> {
+    let mut theta = init::draw(shape, activation, &problem.network, 1).expect("parameters");
+    // Milder weights and some bias, so that no unit is saturated.
+    for (i, x) in theta.iter_mut().enumerate() {
+        *x = 0.7 * *x + 0.1 * activation.omega() * (i as f64 * 0.7).sin();
+    }
+    theta
+}
+
+/// The gradient along some directions against central differences of fourth order.
+fn check_gradient(problem: &Problem, what: &str) {
+    let (mut engine, theta) = engine::<f64>(problem, 1, Isa::best());
+    let mut terms = vec![0.0; problem.conditions.len()];
+    let mut gradient = vec![0.0; theta.len()];
+    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    assert!(loss.is_finite() && loss > 0.0, "{what}: loss {loss}");
+    let kinked = Activation::parse(&problem.network.activation).expect("known").is_kinked();
+    let size = theta.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let steepness = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
+    for d in 0..3 {
+        let direction: Vec<f64> = (0..theta.len()).map(|i| ((i * (d + 2) + d) as f64 * 1.3).sin()).collect();
+        let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+        // A small step where f'' jumps, so that no unit crosses its kink.
+        let h = if kinked { 1e-6 } else { 3e-4 } * size / norm;
+        let mut at = |step: f64| {
+            let moved: Vec<f64> = theta.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+            engine.loss(&moved, &mut terms)
+        };
+        let difference = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
+        let slope: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
+        let scale = steepness * norm / (theta.len() as f64).sqrt();
+        assert!(
+            (slope - difference).abs() <= 1e-6 * slope.abs().max(scale),
+            "{what}: slope {slope} against difference {difference}"
+        );
+    }
+}
+
+#[test]
+fn gradients_agree_with_differences_for_every_activation_and_derivative() {
+    for (activation, scale) in ACTIVATIONS {
+        for residual in RESIDUALS {
+            let network = format!("depth = 3\nwidth = 7\nactivation = \"{activation}\"\nscale = {scale:?}");
+            let problem = square(residual, &network);
+            check_gradient(&problem, &format!("{scale}·({activation}), {residual}"));
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_differences_for_every_problem() {
+    for (name, _) in embedded() {
+        let points = |key: &str| (format!("conditions.{key}.points"), "20".to_owned());
+        let all = embedded_problem(name, &[("network.depth", "2"), ("network.width", "9")]);
+        let changes: Vec<_> = all.conditions.iter().map(|condition| points(&condition.name)).collect();
+        let mut changes: Vec<_> = changes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        changes.extend([("network.depth", "2"), ("network.width", "9")]);
+        check_gradient(&embedded_problem(name, &changes), name);
+    }
+}
+
+/// The network as a formula of the coordinates: its derivatives are then symbolic, an independent route.
+fn network_formula(problem: &Problem, shape: &Shape, activation: &Activation, theta: &[f64]) -> (Graph, NodeId) {
+    let mut graph = Graph::default();
+    let mut values: Vec<NodeId> = problem
+        .coordinates
+        .iter()
+        .enumerate()
+        .map(|(coordinate, c)| {
+            let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
+            let slope = graph.constant(2.0 / (c.upper - c.lower));
+            let shift = graph.constant(-1.0 - c.lower * 2.0 / (c.upper - c.lower));
+            let scaled = graph.binary(Binary::Mul, slope, x);
+            graph.binary(Binary::Add, scaled, shift)
+        })
+        .collect();
+    for (l, layer) in shape.layers().into_iter().enumerate() {
+        values = (0..layer.outputs)
+            .map(|n| {
+                let mut sum = graph.constant(theta[layer.biases + n]);
+                for (k, &value) in values.iter().enumerate() {
+                    let weight = graph.constant(theta[layer.weights + n * layer.inputs + k]);
+                    let product = graph.binary(Binary::Mul, weight, value);
+                    sum = graph.binary(Binary::Add, sum, product);
+                }
+                if l < shape.depth { activation.expression(&mut graph, sum) } else { sum }
+            })
+            .collect();
+    }
+    (graph, values[0])
+}
+
+#[test]
+fn jets_agree_with_symbolic_differentiation_of_the_network() {
+    let derivatives = ["u", "u_x", "u_y", "u_xy", "u_yy", "u_xxx", "u_xyy", "u_xxxx", "u_xxyy", "u_yyyy"];
+    for activation in ["tanh", "erf", "arctan", "gd", "softsign_2"] {
+        for written in derivatives {
+            let problem =
+                square(written, &format!("depth = 2\nwidth = 3\nscale = 0.7\nactivation = \"{activation}\""));
+            let (mut engine, theta) = engine::<f64>(&problem, 1, Isa::best());
+            let function = Activation::parse(activation).expect("known").scaled(0.7).expect("fits");
+            let (mut graph, mut root) = network_formula(&problem, &problem.shape(), &function, &theta);
+            let index = written.trim_start_matches(['u', '_']).chars().fold(MultiIndex::VALUE, |index, c| {
+                let coordinate = usize::from(c == 'y');
+                root = graph.derivative(root, coordinate);
+                index.plus(coordinate)
+            });
+            let points = [-0.9, 0.1, 0.2, 1.7, 0.65, 0.4];
+            let jets = engine.residuals(&theta, 0, &points, &[]);
+            let mut values = vec![];
+            for (point, jet) in points.chunks(2).zip(jets) {
+                graph.eval(&mut values, |node| match node {
+                    Node::Coordinate { coordinate, .. } => point[coordinate],
+                    _ => unreachable!("the network is a formula of the coordinates"),
+                });
+                let exact = values[root.index()];
+                let scale = exact.abs().max(1.0);
+                assert!(
+                    (jet - exact).abs() < 1e-11 * scale,
+                    "{activation} {written} of order {}: {jet} against {exact}",
+                    index.order()
+                );
+            }
+        }
+    }
+}
+
+/// Loss, terms and gradient as bits.
+fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
+    let (mut engine, theta) = engine::<R>(problem, threads, Isa::best());
+    let mut terms = vec![0.0; problem.conditions.len()];
+    let mut gradient = vec![0.0; theta.len()];
+    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    [vec![loss], terms, gradient].concat().into_iter().map(f64::to_bits).collect()
+}
+
+#[test]
+fn results_are_the_same_bits_at_any_number_of_threads() {
+    for name in ["burgers", "allen-cahn", "kovasznay"] {
+        let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "20")]);
+        let one = bits::<f32>(&problem, 1);
+        assert_eq!(one, bits::<f32>(&problem, 2), "{name}");
+        assert_eq!(one, bits::<f32>(&problem, 3), "{name}");
+        assert_eq!(bits::<f64>(&problem, 1), bits::<f64>(&problem, 2), "{name}");
+    }
+}
+
+#[test]
+fn instruction_sets_agree() {
+    fn check<R: Real>(tolerance: f64) {
+        for width in ["5", "16", "33"] {
+            let problem = embedded_problem("kdv", &[("network.depth", "3"), ("network.width", width)]);
+            let mut terms = vec![0.0; problem.conditions.len()];
+            let results: Vec<(f64, Vec<f64>)> = Isa::available()
+                .into_iter()
+                .map(|isa| {
+                    let (mut engine, theta) = engine::<R>(&problem, 1, isa);
+                    let mut gradient = vec![0.0; theta.len()];
+                    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+                    (loss, gradient)
+                })
+                .collect();
+            let (loss, gradient) = &results[0];
+            let norm = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
+            for (other, other_gradient) in &results[1..] {
+                assert!((loss - other).abs() <= tolerance * loss, "{loss} against {other}");
+                let difference: f64 = gradient.iter().zip(other_gradient).map(|(a, b)| (a - b).powi(2)).sum();
+                assert!(difference.sqrt() <= tolerance * norm, "gradients differ by {}", difference.sqrt() / norm);
+            }
+        }
+    }
+    check::<f64>(1e-11);
+    check::<f32>(2e-3);
+}
+
+#[test]
+fn many_points_predict_what_each_predicts_alone() {
+    let problem = embedded_problem("kovasznay", &[("network.depth", "2"), ("network.width", "12")]);
+    let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
+    let points: Vec<f64> = (0..2 * 1501).map(|i| 0.4 * (i as f64 * 0.37).sin()).collect();
+    let together = engine.predict(&theta, &points);
+    assert_eq!(together.len(), 1501 * problem.unknowns.len());
+    for i in [0, 1, 700, 1500] {
+        let alone = engine.predict(&theta, &points[2 * i..2 * i + 2]);
+        assert_eq!(alone, together[i * problem.unknowns.len()..][..problem.unknowns.len()]);
+    }
+}
+
+#[test]
+fn the_loss_is_the_weighted_mean_of_squared_residuals() {
+    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
+    let mut terms = vec![0.0; problem.conditions.len()];
+    let loss = engine.loss(&theta, &mut terms);
+    let mut total = 0.0;
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(&problem, condition, 1, 0);
+        let residuals = engine.residuals(&theta, i, &points, data);
+        let sites = points.len() / (problem.coordinates.len() * condition.sides());
+        assert_eq!(residuals.len(), sites * condition.residuals.roots.len());
+        let mean = residuals.iter().map(|r| r * r).sum::<f64>() / sites as f64;
+        assert!((mean - terms[i]).abs() < 1e-12 * mean.max(1e-3), "{}: {mean} {}", condition.name, terms[i]);
+        total += condition.weight * mean;
+    }
+    assert!((total - loss).abs() < 1e-12 * loss);
+}

@@ -1,0 +1,24 @@
+//! The integration tests, one binary.
+
+mod cli;
+mod engine;
+
+use std::path::Path;
+
+use pinn::problem::{Document, Problem, embedded};
+
+/// The problem of a complete file.
+fn problem(text: &str) -> Problem {
+    let document = Document::parse("test.toml", text).and_then(|document| document.build(Path::new("")));
+    document.unwrap_or_else(|wrong| panic!("{wrong}")).0
+}
+
+/// A built-in problem with some values changed.
+fn embedded_problem(name: &str, changes: &[(&str, &str)]) -> Problem {
+    let (_, text) = embedded().iter().find(|(known, _)| *known == name).expect("a built-in problem");
+    let mut document = Document::parse(name, text).expect("TOML");
+    for (key, value) in changes {
+        document.set(key, value).expect("a key");
+    }
+    document.build(Path::new("")).unwrap_or_else(|wrong| panic!("{wrong}")).0
+}
