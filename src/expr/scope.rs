@@ -259,9 +259,16 @@ impl Scope {
         if let Some((base, rest)) = name.split_once('_')
             && !self.readings(rest).is_empty()
         {
+            let differentiable = self.symbols.iter().filter(|(_, symbol)| {
+                matches!(symbol.meaning(), Meaning::Unknown | Meaning::Definition)
+            });
+            let hint = match closest(base, differentiable.map(|(name, _)| name.as_str())) {
+                Some(known) => format!("did you mean `{known}_{rest}`?"),
+                None => format!("declare `{base}` under [unknowns]"),
+            };
             return (
                 format!("`{name}` is a derivative of `{base}`, which is not an unknown"),
-                Some(format!("declare `{base}` under [unknowns]")),
+                Some(hint),
             );
         }
         (
@@ -470,6 +477,11 @@ mod tests {
             &xt,
             "v_x",
             "`v_x` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]",
+        );
+        check(
+            &xt,
+            "fluc_x",
+            "`fluc_x` is a derivative of `fluc`, which is not an unknown → did you mean `flux_x`?",
         );
         check(&xt, "flx", "unknown symbol `flx` → did you mean `flux`?");
         check(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::model::{Condition, Place, Problem, Solution};
 use crate::expr::ast::Kind;
-use crate::expr::{Expr, Node, NodeId};
+use crate::expr::{Digits, Expr, Node, NodeId};
 use crate::network::Shape;
 use crate::settings::{Network, Training};
 
@@ -46,8 +46,8 @@ impl Problem {
                 format!(
                     "{} from {} to {}{}",
                     c.name,
-                    c.lower,
-                    c.upper,
+                    Digits(c.lower),
+                    Digits(c.upper),
                     unit(&c.unit)
                 ),
             );
@@ -55,7 +55,7 @@ impl Problem {
         for (i, (name, value)) in self.parameters.iter().enumerate() {
             line(
                 if i == 0 { "parameters" } else { "" },
-                format!("{name} = {value}"),
+                format!("{name} = {}", Digits(*value)),
             );
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
@@ -143,7 +143,7 @@ impl Problem {
                     );
                 }
                 if let Some(error) = reference.error {
-                    line("", format!("right to {error:?}"));
+                    line("", format!("right to {}", Digits(error)));
                 }
             }
         }
@@ -183,7 +183,7 @@ impl Problem {
             Place::Face(fixed) => {
                 let parts: Vec<_> = fixed
                     .iter()
-                    .map(|(i, x)| format!("{} = {x}", self.coordinates[*i].name))
+                    .map(|(i, x)| format!("{} = {}", self.coordinates[*i].name, Digits(*x)))
                     .collect();
                 parts.join(", ")
             }
