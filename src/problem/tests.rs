@@ -384,7 +384,7 @@ fn conditions_are_checked() {
         "nu_x*U_xx",
         &[
             "12:28 `nu_x`: `nu` is a parameter, which has no derivatives → derivatives are taken of unknowns and definitions",
-            "12:33 `U_xx` is a derivative of `U`, which is not an unknown → did you mean `u_xx`?",
+            "12:33 unknown symbol `U_xx` → did you mean `u_xx`?",
         ],
     );
     check(
