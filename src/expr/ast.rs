@@ -93,7 +93,7 @@ impl Expr {
             f.write_str("(")?;
         }
         match &self.kind {
-            Kind::Number(x) => write_number(f, *x)?,
+            Kind::Number(x) => write!(f, "{}", Digits(*x))?,
             Kind::Name(name) => f.write_str(name)?,
             Kind::Unary(Unary::Neg, a) => {
                 f.write_str("-")?;
@@ -126,8 +126,15 @@ impl Expr {
     }
 }
 
-/// The shortest digits that read back as the same number, with an exponent where that is shorter.
-fn write_number(f: &mut fmt::Formatter<'_>, x: f64) -> fmt::Result {
-    let (plain, scientific) = (format!("{x}"), format!("{x:e}"));
-    f.write_str(if plain.len() <= scientific.len() + 3 { &plain } else { &scientific })
+/// Prints a number with the fewest digits that read back as the same one, with an exponent where that is shorter.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Digits(pub f64);
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(x) = self;
+        let (plain, scientific) = (format!("{x}"), format!("{x:e}"));
+        let shorter = scientific.len() + 3 < plain.len();
+        f.write_str(if shorter { &scientific } else { &plain })
+    }
 }

@@ -10,7 +10,7 @@ mod scope;
 
 use core::ops::Range;
 
-pub use ast::Expr;
+pub use ast::{Digits, Expr};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub use parse::{MAX_HEIGHT, MAX_LENGTH, MAX_NESTING, is_name, parse};
 pub(crate) use scope::listed;

@@ -223,30 +223,46 @@ impl Scope {
                 ),
             };
         }
-        let names = self.symbols.iter();
-        let mut usable: Vec<&str> = names
-            .filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        usable.push("pi");
-        for name in function_names() {
-            usable.push(name);
-        }
-        if let Some(known) = closest(name, usable) {
-            return (format!("unknown symbol `{name}`"), Some(format!("did you mean `{known}`?")));
-        }
-        if let Some((base, rest)) = name.split_once('_')
-            && !self.readings(rest).is_empty()
-        {
-            return (
+        let derivative = name
+            .split_once('_')
+            .filter(|(_, rest)| !self.readings(rest).is_empty());
+        let differentiable =
+            |symbol: &Symbol| matches!(symbol.meaning(), Meaning::Unknown | Meaning::Definition);
+        let near_derivative = derivative.and_then(|(base, rest)| {
+            let known = self
+                .symbols
+                .iter()
+                .filter(|(_, symbol)| differentiable(symbol));
+            let near = closest(base, known.map(|(name, _)| name.as_str()))?;
+            Some(format!("{near}_{rest}"))
+        });
+        let near = near_derivative.or_else(|| {
+            let usable = self
+                .symbols
+                .iter()
+                .filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()));
+            let mut names: Vec<&str> = usable.map(|(name, _)| name.as_str()).collect();
+            names.push("pi");
+            // One by one: the functions' names live longer than the scope's.
+            for function in function_names() {
+                names.push(function);
+            }
+            closest(name, names).map(str::to_owned)
+        });
+        match (near, derivative) {
+            (Some(near), _) => (
+                format!("unknown symbol `{name}`"),
+                Some(format!("did you mean `{near}`?")),
+            ),
+            (None, Some((base, _))) => (
                 format!("`{name}` is a derivative of `{base}`, which is not an unknown"),
                 Some(format!("declare `{base}` under [unknowns]")),
-            );
+            ),
+            (None, None) => (
+                format!("unknown symbol `{name}`"),
+                Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
+            ),
         }
-        (
-            format!("unknown symbol `{name}`"),
-            Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
-        )
     }
 
     /// Every way to read `name` as a derivative of an unknown or a definition.
@@ -425,6 +441,11 @@ mod tests {
             &xt,
             "v_x",
             "`v_x` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]",
+        );
+        check(
+            &xt,
+            "fluc_x",
+            "unknown symbol `fluc_x` → did you mean `flux_x`?",
         );
         check(&xt, "flx", "unknown symbol `flx` → did you mean `flux`?");
         check(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::model::{Condition, Place, Problem, Solution};
 use crate::expr::ast::Kind;
-use crate::expr::{Expr, Node, NodeId};
+use crate::expr::{Digits, Expr, Node, NodeId};
 use crate::network::Shape;
 use crate::settings::{Network, Training};
 
@@ -37,10 +37,22 @@ impl Problem {
         };
         for (i, c) in self.coordinates.iter().enumerate() {
             let head = if i == 0 { "coordinates" } else { "" };
-            line(head, format!("{} from {} to {}{}", c.name, c.lower, c.upper, unit(&c.unit)));
+            line(
+                head,
+                format!(
+                    "{} from {} to {}{}",
+                    c.name,
+                    Digits(c.lower),
+                    Digits(c.upper),
+                    unit(&c.unit)
+                ),
+            );
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
-            line(if i == 0 { "parameters" } else { "" }, format!("{name} = {value}"));
+            line(
+                if i == 0 { "parameters" } else { "" },
+                format!("{name} = {}", Digits(*value)),
+            );
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
             line(if i == 0 { "definitions" } else { "" }, format!("{name} = {formula}"));
@@ -100,7 +112,7 @@ impl Problem {
                     line(if i == 0 { "reference" } else { "" }, format!("{}: {text}", u.name));
                 }
                 if let Some(error) = reference.error {
-                    line("", format!("right to {error:?}"));
+                    line("", format!("right to {}", Digits(error)));
                 }
             }
         }
@@ -133,8 +145,10 @@ impl Problem {
         match place {
             Place::Interior => "interior".to_owned(),
             Place::Face(fixed) => {
-                let parts: Vec<_> =
-                    fixed.iter().map(|(i, x)| format!("{} = {x}", self.coordinates[*i].name)).collect();
+                let parts: Vec<_> = fixed
+                    .iter()
+                    .map(|(i, x)| format!("{} = {}", self.coordinates[*i].name, Digits(*x)))
+                    .collect();
                 parts.join(", ")
             }
             Place::Periodic { coordinate } => {

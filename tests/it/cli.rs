@@ -94,7 +94,8 @@ fn a_run_leaves_its_result_and_its_files() {
     for file in ["loss.png", "solution.png", "slices.png", "solution.csv", "metrics.jsonl", "resolved.toml"] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
-    let saved: Value = serde_json::from_slice(&fs::read(run.join("result.json")).expect("there")).expect("JSON");
+    let saved: Value =
+        serde_json::from_slice(&fs::read(run.join("result.json")).expect("there")).expect("JSON");
     assert_eq!(saved, result);
     let csv = fs::read_to_string(run.join("solution.csv")).expect("there");
     assert_eq!(csv.lines().next(), Some("x,t,u,u_reference,u_error"));
@@ -168,7 +169,8 @@ fn mistakes_end_with_code_2_and_say_what_to_do() {
 #[test]
 fn a_tolerance_that_is_not_reached_ends_with_code_3() {
     let folder = folder();
-    let arguments = ["--problem", "heat.toml", "--steps", "5", "--tolerance", "1e-9", "--no-plots", "--out", "run"];
+    let arguments =
+        ["--problem", "heat.toml", "--steps", "5", "--tolerance", "1e-9", "--no-plots", "--out", "run"];
     let output = run(folder.path(), &arguments);
     assert_eq!(exit(&output), 3);
     assert!(stderr(&output).contains("not reached"), "{}", stderr(&output));
@@ -192,7 +194,8 @@ fn divergence_ends_with_code_4_and_keeps_what_there_is() {
     assert_eq!(exit(&output), 4, "{}", stderr(&output));
     assert!(stderr(&output).contains("try a smaller --lr"), "{}", stderr(&output));
     let result: Value =
-        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there")).expect("JSON");
+        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there"))
+            .expect("JSON");
     assert_eq!(result["outcome"], "diverged");
     assert!(result["reason"].as_str().expect("a reason").contains("not finite at step"));
 }
@@ -200,7 +203,8 @@ fn divergence_ends_with_code_4_and_keeps_what_there_is() {
 #[test]
 fn a_configuration_is_laid_over_its_problem() {
     let folder = folder();
-    let config = "problem = \"heat.toml\"\n[network]\nwidth = 5\n[training]\nstages = [{ adam = { steps = 4 } }]\n";
+    let config =
+        "problem = \"heat.toml\"\n[network]\nwidth = 5\n[training]\nstages = [{ adam = { steps = 4 } }]\n";
     fs::write(folder.path().join("quick.toml"), config).expect("a file");
     let result = result(folder.path(), &["--config", "quick.toml", "--depth", "3", "--no-plots"]);
     assert_eq!((&result["width"], &result["depth"], &result["steps"]), (&5.into(), &3.into(), &4.into()));
@@ -261,7 +265,8 @@ fn an_interrupt_finishes_the_step_and_writes_everything() {
     assert!(kill.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let result: Value =
-        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there")).expect("JSON");
+        serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).expect("there"))
+            .expect("JSON");
     assert_eq!(result["outcome"], "interrupted");
     assert!(folder.path().join("run/loss.png").is_file());
 }

@@ -53,7 +53,8 @@ fn square(residual: &str, network: &str) -> Problem {
 /// An engine with the points of round 0, and initial parameters with biases that are not zero.
 fn engine<R: Real>(problem: &Problem, threads: usize, isa: Isa) -> (CpuEngine<R>, Vec<f64>) {
     let network = &problem.network;
-    let activation = Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits");
+    let activation =
+        Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits");
     let shape = problem.shape();
     let mut engine = CpuEngine::new(problem, &shape, &activation, threads, isa).expect("an engine");
     set_points(problem, &mut engine);
@@ -129,7 +130,12 @@ fn gradients_agree_with_differences_for_every_problem() {
 }
 
 /// The network as a formula of the coordinates: its derivatives are then symbolic, an independent route.
-fn network_formula(problem: &Problem, shape: &Shape, activation: &Activation, theta: &[f64]) -> (Graph, NodeId) {
+fn network_formula(
+    problem: &Problem,
+    shape: &Shape,
+    activation: &Activation,
+    theta: &[f64],
+) -> (Graph, NodeId) {
     let mut graph = Graph::default();
     let mut values: Vec<NodeId> = problem
         .coordinates
@@ -234,7 +240,11 @@ fn instruction_sets_agree() {
             for (other, other_gradient) in &results[1..] {
                 assert!((loss - other).abs() <= tolerance * loss, "{loss} against {other}");
                 let difference: f64 = gradient.iter().zip(other_gradient).map(|(a, b)| (a - b).powi(2)).sum();
-                assert!(difference.sqrt() <= tolerance * norm, "gradients differ by {}", difference.sqrt() / norm);
+                assert!(
+                    difference.sqrt() <= tolerance * norm,
+                    "gradients differ by {}",
+                    difference.sqrt() / norm
+                );
             }
         }
     }

@@ -1,0 +1,423 @@
+//! The conditions: where their points lie, and what shall be zero there.
+
+use core::ops::Range;
+use serde::Deserialize;
+use toml::de::{DeValue, ValueDeserializer};
+
+use super::values::serde_mistake;
+use super::{Builder, POINTS, RESIDUAL, unusable};
+use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, listed};
+use crate::jet::{JetSet, MAX_ORDER};
+use crate::problem::diagnostic::Diagnostic;
+use crate::problem::file::{Table, Value, article};
+use crate::problem::model::{Condition, Coordinate, Formula, Place, Unknown};
+use crate::problem::table::Numbers;
+use crate::settings::Sampler;
+
+impl Builder<'_> {
+    pub(super) fn conditions(
+        &mut self,
+        table: &Table<'_>,
+        coordinates: &[Coordinate],
+        unknowns: &[Unknown],
+    ) -> Vec<Condition> {
+        let entries = self.entries(table, "conditions", true);
+        let mut conditions = Vec::new();
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            if let Some(table) = self.table(value, "a condition") {
+                conditions.extend(self.condition(name, key.span(), table, coordinates, unknowns));
+            }
+        }
+        conditions
+    }
+
+    pub(super) fn condition(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        table: &Table<'_>,
+        coordinates: &[Coordinate],
+        unknowns: &[Unknown],
+    ) -> Option<Condition> {
+        const KEYS: [&str; 6] = ["place", "residual", "weight", "points", "sampler", "order"];
+        self.check_keys(table, "a condition", &KEYS);
+        let weight = match table.get("weight") {
+            Some(value) => self.number(value, "the weight"),
+            None => Some(1.0),
+        };
+        if let (Some(value), Some(weight)) = (table.get("weight"), weight)
+            && weight < 0.0
+        {
+            let message = format!("the weight is {weight}, which is negative");
+            self.report(Diagnostic::error(value.span(), message));
+        }
+        let Some(place_value) = table.get("place") else {
+            let message = format!("the condition `{name}` has no place");
+            self.report(Diagnostic::error(span, message).hint(PLACES));
+            return None;
+        };
+        let place = self.place(place_value, coordinates);
+        let counted = match &place {
+            Some(Place::Interior) => 2000,
+            Some(Place::Points { points, .. }) => points.len() / coordinates.len(),
+            _ => 200,
+        };
+        let mut points = counted;
+        let mut sampler = Sampler::default();
+        let drawn = !matches!(place, Some(Place::Points { .. }));
+        for key in ["points", "sampler"] {
+            if let Some((key_name, _)) = table.get_key_value(key)
+                && !drawn
+            {
+                let message = format!("`{key}` has no meaning here: the points come from a file");
+                self.report(Diagnostic::error(key_name.span(), message).hint("remove the line"));
+            }
+        }
+        if let (Some(value), true) = (table.get("points"), drawn) {
+            points = self
+                .count(value, "the number of points", POINTS)
+                .unwrap_or(counted);
+        }
+        if let (Some(value), true) = (table.get("sampler"), drawn) {
+            match Sampler::deserialize(ValueDeserializer::from(value.clone())) {
+                Ok(named) => sampler = named,
+                Err(error) => self.report(serde_mistake(error.message(), value.span())),
+            }
+        }
+        if let (Some((key, _)), false) = (
+            table.get_key_value("order"),
+            matches!(place, None | Some(Place::Periodic { .. })),
+        ) {
+            let message = "`order` has a meaning in periodic conditions only";
+            self.report(Diagnostic::error(key.span(), message).hint("remove the line"));
+        }
+        let residual = table.get("residual");
+        let (written, residuals) = match &place {
+            Some(Place::Periodic { coordinate }) => {
+                if let Some((key, _)) = table.get_key_value("residual") {
+                    let message = "a periodic condition has no residual of its own";
+                    let hint = "remove the line: values and derivatives up to `order` are matched";
+                    self.report(Diagnostic::error(key.span(), message).hint(hint));
+                }
+                let order = match table.get("order") {
+                    Some(value) => self.count(value, "the order", 0..=MAX_ORDER)?,
+                    None => 1,
+                };
+                self.periodic(*coordinate, order, coordinates, unknowns)?
+            }
+            _ => {
+                let Some(residual) = residual else {
+                    let message = format!("the condition `{name}` has no residual");
+                    let hint = "write what shall be zero, for example `residual = \"u - 1\"`";
+                    self.report(Diagnostic::error(span, message).hint(hint));
+                    return None;
+                };
+                self.residuals(residual, place.as_ref())?
+            }
+        };
+        let jets = residuals.graph.jets(&residuals.roots);
+        Some(Condition {
+            name: name.to_owned(),
+            place: place?,
+            written,
+            jets: JetSet::closure(jets.into_iter().map(|(_, index)| index)),
+            residuals,
+            weight: weight?,
+            points,
+            sampler,
+        })
+    }
+
+    pub(super) fn residuals(
+        &mut self,
+        value: &Value<'_>,
+        place: Option<&Place>,
+    ) -> Option<(Vec<String>, Formula)> {
+        let outer = self.scope.clone();
+        if let Some(Place::Points { columns, .. }) = place {
+            for (column, name) in columns.iter().enumerate() {
+                let node = self.graph.insert(Node::Data(column));
+                self.scope.set(name, Symbol::Value(Meaning::Data, node));
+            }
+        }
+        let list = match value.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![value],
+        };
+        if list.is_empty() {
+            let message = "the list of residuals is empty";
+            self.report(Diagnostic::error(value.span(), message));
+        }
+        let count = list.len();
+        let (mut written, mut roots) = (Vec::new(), Vec::new());
+        for value in list {
+            if let Some((root, text)) = self.formula(value, RESIDUAL) {
+                if self.graph.jets(&[root]).is_empty() {
+                    let message = "this residual uses no unknown: training cannot change it";
+                    self.report(Diagnostic::error(value.span(), message));
+                }
+                roots.push(root);
+                written.push(text);
+            }
+        }
+        self.scope = outer;
+        let residuals = self.extract(&roots);
+        (count > 0 && roots.len() == count).then_some((written, residuals))
+    }
+
+    /// Values and derivatives at both ends of `coordinate` must agree, for every unknown.
+    pub(super) fn periodic(
+        &mut self,
+        coordinate: usize,
+        order: usize,
+        coordinates: &[Coordinate],
+        unknowns: &[Unknown],
+    ) -> Option<(Vec<String>, Formula)> {
+        let Coordinate {
+            name, lower, upper, ..
+        } = &coordinates[coordinate];
+        let (mut written, mut roots) = (Vec::new(), Vec::new());
+        let mut graph = Graph::default();
+        for unknown in unknowns {
+            let Some(Symbol::Value(_, mut node)) = self.scope.get(&unknown.name) else {
+                return None;
+            };
+            self.used.insert(unknown.name.clone());
+            let mut term = unknown.name.clone();
+            for k in 0..=order {
+                if k > 0 {
+                    node = self.graph.derivative(node, coordinate);
+                    term += if k == 1 { "_" } else { "" };
+                    term += name;
+                }
+                let [low, high] = [0, 1].map(|to| {
+                    let copies = self.graph.transplant(&[node], &mut graph, |graph, leaf| {
+                        graph.insert(match leaf {
+                            Node::Jet { output, index, .. } => Node::Jet {
+                                output,
+                                index,
+                                side: to,
+                            },
+                            Node::Coordinate { coordinate, .. } => Node::Coordinate {
+                                coordinate,
+                                side: to,
+                            },
+                            other => other,
+                        })
+                    });
+                    copies[0]
+                });
+                roots.push(graph.binary(Binary::Sub, low, high));
+                written.push(format!(
+                    "{term} at {name} = {} less {term} at {name} = {}",
+                    Digits(*lower),
+                    Digits(*upper)
+                ));
+            }
+        }
+        let (graph, roots) = graph.extract(&roots);
+        Some((written, Formula { graph, roots }))
+    }
+
+    pub(super) fn place(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                self.check_keys(table, "a place", &["file"]);
+                let Some(file) = table.get("file") else {
+                    let message = "this place has no file";
+                    self.report(Diagnostic::error(value.span(), message).hint(PLACES));
+                    return None;
+                };
+                self.points_file(file, coordinates)
+            }
+            DeValue::String(text) => {
+                let text = text.trim();
+                let words: Vec<_> = text.split_whitespace().collect();
+                match words.as_slice() {
+                    ["interior"] => return Some(Place::Interior),
+                    ["periodic", name] => {
+                        let Some(coordinate) = coordinates.iter().position(|c| c.name == *name)
+                        else {
+                            self.no_coordinate(name, coordinates, self.part_of(value, name));
+                            return None;
+                        };
+                        return Some(Place::Periodic { coordinate });
+                    }
+                    _ => {}
+                }
+                if text.contains('=') {
+                    return self.face(value, coordinates);
+                }
+                let message = format!("`{}` is not a place", text.escape_debug());
+                let known = closest(text, ["interior", "periodic"]);
+                let hint = known.map_or(PLACES.to_owned(), |known| {
+                    format!("did you mean `{known}`?")
+                });
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                None
+            }
+            other => {
+                let message = format!("a place is not {}", article(other));
+                self.report(Diagnostic::error(value.span(), message).hint(PLACES));
+                None
+            }
+        }
+    }
+
+    /// `t = 0`, or several fixed coordinates with commas between.
+    pub(super) fn face(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
+        let (text, locate) = self.located(value)?;
+        let mut fixed: Vec<(usize, f64)> = Vec::new();
+        let mut fine = true;
+        let mut start = 0;
+        for part in split_outside_parentheses(text) {
+            let span = locate.place(start..start + part.len());
+            let (name, number) = part.split_once('=').unwrap_or((part, ""));
+            let offset = start + name.len() + 1;
+            start += part.len() + 1;
+            let name = name.trim();
+            let Some(coordinate) = coordinates.iter().position(|c| c.name == name) else {
+                self.no_coordinate(name, coordinates, span);
+                fine = false;
+                continue;
+            };
+            let c = &coordinates[coordinate];
+            let expr = self.parsed(number, |range| {
+                locate.place(range.start + offset..range.end + offset)
+            });
+            let Some(x) =
+                expr.and_then(|expr| self.lowered_number(&expr, span.clone(), "the place"))
+            else {
+                fine = false;
+                continue;
+            };
+            if fixed.iter().any(|(other, _)| *other == coordinate) {
+                let message = format!("`{name}` is fixed twice");
+                self.report(Diagnostic::error(span, message));
+                fine = false;
+                continue;
+            }
+            // An end that was computed in another way may differ in its last digits.
+            let slack = 1e-12 * (c.upper - c.lower);
+            let x = [c.lower, c.upper]
+                .into_iter()
+                .find(|end| (x - end).abs() <= slack)
+                .unwrap_or(x);
+            if x < c.lower || x > c.upper {
+                let message = format!(
+                    "{name} = {} lies outside the domain [{}, {}]",
+                    Digits(x),
+                    Digits(c.lower),
+                    Digits(c.upper)
+                );
+                let hint = format!(
+                    "its faces are `{name} = {}` and `{name} = {}`",
+                    Digits(c.lower),
+                    Digits(c.upper)
+                );
+                self.report(Diagnostic::error(span, message).hint(hint));
+                fine = false;
+            }
+            fixed.push((coordinate, x));
+        }
+        fine.then_some(Place::Face(fixed))
+    }
+
+    pub(super) fn points_file(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+    ) -> Option<Place> {
+        let name = self.text(value, "a file's name")?;
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
+        let Some(header) = header else {
+            let message = "the points of a condition come from a CSV file with a header";
+            self.report(Diagnostic::error(value.span(), message));
+            return None;
+        };
+        let rows = columns[0].len();
+        let mut places = Vec::new();
+        let mut fine = true;
+        for c in coordinates {
+            match header.iter().position(|name| *name == c.name) {
+                Some(column) => {
+                    let outside = columns[column]
+                        .iter()
+                        .position(|x| *x < c.lower || *x > c.upper);
+                    if let Some(row) = outside {
+                        let message = format!(
+                            "`{name}`, row {}: {} = {} lies outside the domain [{}, {}]",
+                            row + 1,
+                            c.name,
+                            columns[column][row],
+                            Digits(c.lower),
+                            Digits(c.upper)
+                        );
+                        self.report(Diagnostic::error(value.span(), message));
+                        fine = false;
+                    }
+                    places.push(column);
+                }
+                None => {
+                    let message = format!("`{name}` has no column `{}`", c.name);
+                    let hint = format!("its header names {}", listed(&header));
+                    self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    fine = false;
+                }
+            }
+        }
+        let (mut names, mut data) = (Vec::new(), Vec::new());
+        for (i, (column, values)) in header.iter().zip(columns.iter()).enumerate() {
+            if places.contains(&i) {
+                continue;
+            }
+            let clash = match self.scope.get(column) {
+                Some(symbol) => Some(format!("it is {}", symbol.meaning().words())),
+                None if names.contains(column) || coordinates.iter().any(|c| c.name == *column) => {
+                    Some("there are two of them".to_owned())
+                }
+                None if self.scope.is_derivative(column) => {
+                    Some("it reads as a derivative".to_owned())
+                }
+                None => unusable(column),
+            };
+            if let Some(why) = clash {
+                let message = format!(
+                    "the column `{}` of `{name}` cannot be used: {why}",
+                    column.escape_debug()
+                );
+                let hint = "rename it in the file's header, for example `u_obs`";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                fine = false;
+            }
+            names.push(column.clone());
+            data.push(values.clone());
+        }
+        let points = (0..rows).flat_map(|r| places.iter().map(move |&c| (r, c)));
+        let points = points.map(|(r, c)| columns[c][r]).collect();
+        fine.then_some(Place::Points {
+            path,
+            points,
+            columns: names,
+            data,
+        })
+    }
+}
+
+const PLACES: &str =
+    "a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }";
+
+/// The parts of `text` between its commas, those in parentheses left alone.
+fn split_outside_parentheses(text: &str) -> Vec<&str> {
+    let mut depth = 0;
+    text.split(|c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+    .collect()
+}

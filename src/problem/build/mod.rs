@@ -1,0 +1,432 @@
+//! From a document to a problem: every table is walked, every mistake collected, every formula compiled.
+
+mod conditions;
+mod reference;
+mod settings;
+mod values;
+
+use core::ops::RangeInclusive;
+use std::collections::BTreeSet;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeString, DeValue};
+
+use crate::expr::{
+    Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, function, is_name,
+};
+use crate::jet::{MAX_COORDINATES, MultiIndex};
+use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
+use crate::problem::file::{Table, Value};
+use crate::problem::model::{Condition, Coordinate, Problem, Unknown, Written};
+
+/// Collocation points of one condition.
+const POINTS: RangeInclusive<usize> = 1..=100_000_000;
+/// Points at which the answer is measured.
+const MAX_GRID: usize = 10_000_000;
+/// Weights and biases in all: 4 GB in double precision.
+const MAX_PARAMETERS: f64 = 5e8;
+/// Operations in one problem's formulas.
+const MAX_NODES: usize = 200_000;
+
+const NUMBER: Context = Context {
+    place: "a plain number",
+    allowed: &[Meaning::Parameter],
+};
+const ANSATZ: Context = Context {
+    place: "an ansatz",
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output],
+};
+const FEATURE: Context = Context {
+    place: "a feature",
+    allowed: &[Meaning::Coordinate, Meaning::Parameter],
+};
+const DEFINITION: Context = Context {
+    place: "a definition",
+    allowed: &[
+        Meaning::Coordinate,
+        Meaning::Parameter,
+        Meaning::Definition,
+        Meaning::Unknown,
+    ],
+};
+const RESIDUAL: Context = Context {
+    place: "a residual",
+    allowed: &[
+        Meaning::Coordinate,
+        Meaning::Parameter,
+        Meaning::Definition,
+        Meaning::Unknown,
+        Meaning::Data,
+    ],
+};
+const SOLUTION: Context = Context {
+    place: "a reference solution",
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition],
+};
+
+/// Builds the problem that `table` describes, or says everything that is wrong with it.
+pub(crate) fn build(
+    sources: &Sources,
+    table: &Table<'_>,
+    folder: &Path,
+) -> Result<(Problem, Diagnostics), Diagnostics> {
+    let mut builder = Builder {
+        sources,
+        folder,
+        items: Vec::new(),
+        graph: Graph::default(),
+        scope: Scope::default(),
+        used: BTreeSet::new(),
+    };
+    let problem = builder.problem(table);
+    let mut items = builder.items;
+    let sources = sources.clone();
+    match problem {
+        Some(problem) if items.iter().all(|item| item.warning) => {
+            Ok((problem, Diagnostics { sources, items }))
+        }
+        _ => {
+            // In the order of the text; what has no place comes first.
+            items.sort_by_key(|item| item.span.as_ref().map(|span| span.start));
+            Err(Diagnostics { sources, items })
+        }
+    }
+}
+
+struct Builder<'a> {
+    sources: &'a Sources,
+    folder: &'a Path,
+    items: Vec<Diagnostic>,
+    /// Everything is first lowered into this one graph; each formula then takes out what it needs.
+    graph: Graph,
+    scope: Scope,
+    /// Names that formulas mention.
+    used: BTreeSet<String>,
+}
+
+/// A name as declared: its key, and the value that says what it is.
+type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Value<'t>);
+
+impl Builder<'_> {
+    fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
+        const KEYS: [&str; 9] = [
+            "title",
+            "coordinates",
+            "parameters",
+            "definitions",
+            "unknowns",
+            "network",
+            "training",
+            "conditions",
+            "reference",
+        ];
+        if let Some((key, _)) = table.get_key_value("problem") {
+            let message = "`problem` belongs in a run configuration, not in a problem file";
+            let hint = "pass the file as a configuration (--config), or remove the line";
+            self.report(Diagnostic::error(key.span(), message).hint(hint));
+        } else {
+            self.check_keys(table, "a problem file", &KEYS);
+        }
+        let name = Path::new(self.sources.name()).file_stem().map_or_else(
+            || "problem".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
+        let title = match table.get("title") {
+            Some(value) => self.text(value, "the title").unwrap_or_default().to_owned(),
+            None => name.clone(),
+        };
+        let coordinates = self.entries(table, "coordinates", true);
+        let parameters = self.entries(table, "parameters", false);
+        let definitions = self.entries(table, "definitions", false);
+        let unknowns = self.entries(table, "unknowns", true);
+        self.declare(&coordinates, &parameters, &definitions, &unknowns)?;
+
+        let parameters = self.parameters(&parameters);
+        let coordinates = self.coordinates(&coordinates);
+        let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
+        let (unknowns, values) = self.unknowns(&unknowns);
+        let definitions = self.definitions(&definitions);
+        let (network, features, written_features) =
+            self.network(table.get("network"), &coordinates, unknowns.len());
+        let training = self.training(table.get("training"));
+        let conditions = self.conditions(table, &coordinates, &unknowns);
+        let (reference, solutions) =
+            self.reference(table.get("reference"), &coordinates, &unknowns, &parameters);
+
+        if self.has_errors() {
+            return None;
+        }
+        for (output, (unknown, span)) in unknowns.iter().zip(unknown_keys).enumerate() {
+            let used = |c: &Condition| {
+                let jets = c.residuals.graph.jets(&c.residuals.roots);
+                jets.iter().any(|(o, _)| *o == output)
+            };
+            if !conditions.iter().any(used) {
+                let message = format!("no residual uses the unknown `{}`", unknown.name);
+                let hint = "add its equation to [conditions], or remove it";
+                self.report(Diagnostic::error(span, message).hint(hint));
+            }
+        }
+        for kind in ["parameters", "definitions"] {
+            for (key, _) in self.entries(table, kind, false) {
+                let name: &str = key.get_ref();
+                let derivative = format!("{name}_");
+                if !self
+                    .used
+                    .iter()
+                    .any(|used| used == name || used.starts_with(&derivative))
+                {
+                    let message = format!("`{name}` is never used");
+                    self.report(Diagnostic::warning(key.span(), message));
+                }
+            }
+        }
+        let values = self.extract(&values);
+        Some(Problem {
+            name,
+            title,
+            coordinates,
+            parameters,
+            unknowns,
+            features,
+            values,
+            conditions,
+            reference,
+            network,
+            training,
+            written: Written {
+                definitions,
+                features: written_features,
+                solutions,
+            },
+        })
+    }
+
+    // Declarations.
+
+    /// Gives every name its meaning; `None` if what is left makes no sense to read formulas with.
+    fn declare(
+        &mut self,
+        coordinates: &[Entry<'_>],
+        parameters: &[Entry<'_>],
+        definitions: &[Entry<'_>],
+        unknowns: &[Entry<'_>],
+    ) -> Option<()> {
+        if coordinates.len() > MAX_COORDINATES {
+            let message = format!(
+                "{} coordinates are too many: at most {MAX_COORDINATES}",
+                coordinates.len()
+            );
+            self.report(Diagnostic::error(
+                coordinates[MAX_COORDINATES].0.span(),
+                message,
+            ));
+            return None;
+        }
+        let names: Vec<_> = coordinates
+            .iter()
+            .map(|(key, _)| key.get_ref().as_ref())
+            .collect();
+        let mut seen = BTreeSet::new();
+        let mut fine = true;
+        for (entries, meaning) in [
+            (coordinates, Meaning::Coordinate),
+            (parameters, Meaning::Parameter),
+            (unknowns, Meaning::Unknown),
+            (definitions, Meaning::Definition),
+        ] {
+            for (key, _) in entries {
+                let name: &str = key.get_ref();
+                let clash = if !seen.insert(name) {
+                    let other = self
+                        .scope
+                        .get(name)
+                        .map_or("a coordinate", |s| s.meaning().words());
+                    Some(format!("`{name}` is already {other}"))
+                } else {
+                    unusable(name)
+                };
+                if let Some(message) = clash {
+                    fine = false;
+                    self.report(Diagnostic::error(key.span(), message).hint("choose another name"));
+                }
+                if meaning != Meaning::Coordinate {
+                    self.scope.set(name, Symbol::Later(meaning));
+                }
+            }
+            if meaning == Meaning::Coordinate {
+                self.scope = Scope::new(&mut self.graph, &names);
+            }
+        }
+        for (key, _) in [parameters, definitions, unknowns].concat() {
+            let name: &str = key.get_ref();
+            if self.scope.is_derivative(name) {
+                fine = false;
+                let message = format!("`{name}` is also the name of a derivative");
+                self.report(Diagnostic::error(key.span(), message).hint("choose another name"));
+            }
+        }
+        (fine && !coordinates.is_empty() && !unknowns.is_empty()).then_some(())
+    }
+
+    fn parameters(&mut self, entries: &[Entry<'_>]) -> Vec<(String, f64)> {
+        let mut parameters = Vec::new();
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            let symbol = match self.number(value, &format!("the parameter `{name}`")) {
+                Some(x) => {
+                    parameters.push((name.to_owned(), x));
+                    Symbol::Value(Meaning::Parameter, self.graph.constant(x))
+                }
+                None => Symbol::Broken(Meaning::Parameter),
+            };
+            self.scope.set(name, symbol);
+        }
+        parameters
+    }
+
+    fn coordinates(&mut self, entries: &[Entry<'_>]) -> Vec<Coordinate> {
+        let mut coordinates = Vec::new();
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            let mut unit = String::new();
+            let domain = match value.get_ref() {
+                DeValue::Table(table) => {
+                    self.check_keys(table, "a coordinate", &["domain", "unit"]);
+                    unit = self.unit(table);
+                    table.get("domain")
+                }
+                _ => Some(*value),
+            };
+            let ends = match domain.map(|domain| (domain, domain.get_ref())) {
+                Some((_, DeValue::Array(ends))) if ends.len() == 2 => {
+                    let lower = self.number(&ends[0], "the lower end");
+                    let upper = self.number(&ends[1], "the upper end");
+                    lower.zip(upper)
+                }
+                _ => {
+                    let span = domain.map_or(key.span(), Spanned::span);
+                    let message = format!("the coordinate `{name}` has no domain");
+                    let hint = "give its two ends, for example [0, 1]";
+                    self.report(Diagnostic::error(span, message).hint(hint));
+                    None
+                }
+            };
+            let span = domain.map_or(key.span(), Spanned::span);
+            let ends = ends.filter(|&(lower, upper)| {
+                let width = upper - lower;
+                let scales = [2.0 / width, width, lower + upper];
+                let wrong = if lower >= upper {
+                    let message = format!(
+                        "the domain of `{name}` is empty: [{}, {}]",
+                        Digits(lower),
+                        Digits(upper)
+                    );
+                    Diagnostic::error(span, message).hint("the first end is below the second")
+                } else if scales.iter().any(|x| !x.is_finite()) {
+                    let message = format!(
+                        "the domain [{}, {}] of `{name}` is beyond double precision",
+                        Digits(lower),
+                        Digits(upper)
+                    );
+                    Diagnostic::error(span, message).hint("choose another unit")
+                } else {
+                    return true;
+                };
+                self.report(wrong);
+                false
+            });
+            // Where the domain is wrong, NaN keeps checks that build on it silent.
+            let (lower, upper) = ends.unwrap_or((f64::NAN, f64::NAN));
+            coordinates.push(Coordinate {
+                name: name.to_owned(),
+                lower,
+                upper,
+                unit,
+            });
+        }
+        coordinates
+    }
+
+    fn unknowns(&mut self, entries: &[Entry<'_>]) -> (Vec<Unknown>, Vec<NodeId>) {
+        let (mut unknowns, mut values) = (Vec::new(), Vec::new());
+        for (output, (key, value)) in entries.iter().enumerate() {
+            let name: &str = key.get_ref();
+            let raw = self.graph.insert(Node::Jet {
+                output,
+                index: MultiIndex::VALUE,
+                side: 0,
+            });
+            let mut unit = String::new();
+            let ansatz = match value.get_ref() {
+                DeValue::Table(table) => {
+                    self.check_keys(table, "an unknown", &["ansatz", "unit"]);
+                    unit = self.unit(table);
+                    table.get("ansatz")
+                }
+                _ => Some(*value),
+            };
+            let mut written = None;
+            let mut node = Some(raw);
+            if let Some(value) = ansatz {
+                self.scope.set("net", Symbol::Value(Meaning::Output, raw));
+                let formula = self.formula(value, ANSATZ);
+                node = formula.as_ref().map(|(node, _)| *node);
+                written = formula.map(|(_, written)| written);
+                if node.is_some_and(|node| self.graph.jets(&[node]).is_empty()) {
+                    let message = format!("the ansatz of `{name}` does not use the network");
+                    let hint = "`net` is the network's raw output, as in `t*net`";
+                    self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    node = None;
+                }
+            }
+            self.scope.set(name, known(Meaning::Unknown, node));
+            values.push(node.unwrap_or(raw));
+            unknowns.push(Unknown {
+                name: name.to_owned(),
+                ansatz: written,
+                unit,
+            });
+        }
+        // From here on `net` is known by name, so that its use elsewhere is explained.
+        if let Some(&raw) = values.first() {
+            self.scope.set("net", Symbol::Value(Meaning::Output, raw));
+        }
+        (unknowns, values)
+    }
+
+    fn definitions(&mut self, entries: &[Entry<'_>]) -> Vec<(String, String)> {
+        let mut definitions = Vec::new();
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            let formula = self.formula(value, DEFINITION);
+            let node = formula.as_ref().map(|(node, _)| *node);
+            self.scope.set(name, known(Meaning::Definition, node));
+            definitions.extend(formula.map(|(_, written)| (name.to_owned(), written)));
+        }
+        definitions
+    }
+}
+
+fn known(meaning: Meaning, node: Option<NodeId>) -> Symbol {
+    node.map_or(Symbol::Broken(meaning), |node| Symbol::Value(meaning, node))
+}
+
+/// Why `name` cannot be declared, if it cannot.
+fn unusable(name: &str) -> Option<String> {
+    let shown = name.escape_debug();
+    if !is_name(name) {
+        return Some(format!(
+            "`{shown}` is not a name: a letter, then letters, digits and underscores"
+        ));
+    }
+    if function(name).is_some() {
+        return Some(format!("`{shown}` is a function"));
+    }
+    match name {
+        "pi" => Some("`pi` is the number".to_owned()),
+        "net" => Some("`net` is the network's raw output".to_owned()),
+        "file" => Some("`file` has a meaning of its own in problem files".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,281 @@
+//! The `[reference]` table.
+
+use toml::de::DeValue;
+
+use super::{Builder, MAX_GRID, SOLUTION};
+use crate::expr::{Digits, listed};
+use crate::problem::diagnostic::Diagnostic;
+use crate::problem::file::{Value, article};
+use crate::problem::model::{Axis, Coordinate, Reference, Solution, Unknown};
+use crate::problem::reference::{cole_hopf_error, default_grid, grid_points};
+use crate::problem::table::Numbers;
+
+impl Builder<'_> {
+    pub(super) fn reference(
+        &mut self,
+        value: Option<&Value<'_>>,
+        coordinates: &[Coordinate],
+        unknowns: &[Unknown],
+        parameters: &[(String, f64)],
+    ) -> (Option<Reference>, Vec<String>) {
+        let written = vec![String::new(); unknowns.len()];
+        let Some(table) = value.and_then(|value| self.table(value, "[reference]")) else {
+            return (None, written);
+        };
+        self.check_keys(table, "[reference]", &["solution", "error", "grid"]);
+        let error = table.get("error").and_then(|value| {
+            let error = self.number(value, "the reference's error")?;
+            if error < 0.0 {
+                self.report(Diagnostic::error(value.span(), "an error is not negative"));
+            }
+            Some(error)
+        });
+        let grid = match table.get("grid") {
+            Some(grid) => self.grid(grid, coordinates),
+            None => default_grid(coordinates),
+        };
+        let mut reference = Reference {
+            solutions: vec![None; unknowns.len()],
+            error,
+            grid,
+        };
+        let Some(value) = table.get("solution") else {
+            return (Some(reference), written);
+        };
+        let mut written = written;
+        match value.get_ref() {
+            DeValue::Table(table) if table.contains_key("file") => {
+                self.check_keys(table, "a solution from a file", &["file"]);
+                if let Some(file) = table.get("file") {
+                    let tables = self.solution_file(file, coordinates, unknowns);
+                    reference.solutions = tables.unwrap_or(reference.solutions);
+                }
+            }
+            DeValue::Table(table) => {
+                let names: Vec<_> = unknowns.iter().map(|u| u.name.as_str()).collect();
+                self.check_keys(table, "the solution", &names);
+                for (i, name) in names.iter().enumerate() {
+                    if let Some(value) = table.get(*name)
+                        && let Some((solution, text)) =
+                            self.solution(value, coordinates, parameters, &reference.grid)
+                    {
+                        reference.solutions[i] = Some(solution);
+                        written[i] = text;
+                    }
+                }
+            }
+            DeValue::String(_) if unknowns.len() == 1 => {
+                if let Some((solution, text)) =
+                    self.solution(value, coordinates, parameters, &reference.grid)
+                {
+                    reference.solutions[0] = Some(solution);
+                    written[0] = text;
+                }
+            }
+            other => {
+                let message = format!("the solution is not {}", article(other));
+                let hint = "write { u = \"a formula\" }, or { file = \"reference.csv\" }";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
+        }
+        (Some(reference), written)
+    }
+
+    pub(super) fn solution(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+        parameters: &[(String, f64)],
+        grid: &[Axis],
+    ) -> Option<(Solution, String)> {
+        if value.get_ref().as_str().map(str::trim) == Some("cole-hopf") {
+            let solution = self.cole_hopf(value, coordinates, parameters)?;
+            return Some((solution, "cole-hopf".to_owned()));
+        }
+        let (root, text) = self.formula(value, SOLUTION)?;
+        if !self.graph.jets(&[root]).is_empty() {
+            let message = "a reference solution cannot use unknowns, not even through a definition";
+            self.report(Diagnostic::error(value.span(), message));
+            return None;
+        }
+        let formula = self.extract(&[root]);
+        // A look at the grid: what is not finite there would make every error NaN.
+        let coarse: Vec<_> = grid
+            .iter()
+            .map(|axis| Axis {
+                points: axis.points.min(20),
+                ..*axis
+            })
+            .collect();
+        if coarse
+            .iter()
+            .map(|axis| axis.points as f64)
+            .product::<f64>()
+            < 2e5
+            && !self.has_errors()
+        {
+            let points = grid_points(&coarse);
+            let values = formula.evaluate(&points, coordinates.len());
+            if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+                let row = &points[i * coordinates.len()..];
+                let place: Vec<_> = coordinates
+                    .iter()
+                    .zip(row)
+                    .map(|(c, x)| format!("{} = {}", c.name, Digits(*x)))
+                    .collect();
+                let message = format!("the solution is {} at {}", values[i], place.join(", "));
+                let hint =
+                    "guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
+        }
+        Some((Solution::Exact(formula), text))
+    }
+
+    pub(super) fn cole_hopf(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+        parameters: &[(String, f64)],
+    ) -> Option<Solution> {
+        let t = coordinates.iter().position(|c| c.name == "t");
+        let nu = parameters.iter().find(|(name, _)| name == "nu");
+        let (Some(t), Some(&(_, nu)), 2) = (t, nu, coordinates.len()) else {
+            let message = "`cole-hopf` solves u_t + u*u_x = nu*u_xx, u = -sin(pi*x) at t = 0";
+            let hint = "it needs two coordinates, one of them `t`, and a parameter `nu`";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        self.used.insert("nu".to_owned());
+        if nu <= 0.0 || coordinates[t].lower < 0.0 {
+            let message = "`cole-hopf` needs nu > 0 and t from 0 up";
+            self.report(Diagnostic::error(value.span(), message));
+            return None;
+        }
+        let error = cole_hopf_error(nu, coordinates[t].upper);
+        if error > 1e-10 {
+            let message = format!(
+                "for nu = {nu} and t up to {} the `cole-hopf` quadrature is only right to about {error:.0e}",
+                coordinates[t].upper
+            );
+            self.report(Diagnostic::warning(value.span(), message));
+        }
+        Some(Solution::ColeHopf { x: 1 - t, t, nu })
+    }
+
+    pub(super) fn solution_file(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+        unknowns: &[Unknown],
+    ) -> Option<Vec<Option<Solution>>> {
+        let name = self.text(value, "a file's name")?;
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
+        let names = coordinates
+            .iter()
+            .map(|c| c.name.clone())
+            .chain(unknowns.iter().map(|u| u.name.clone()));
+        let names: Vec<_> = names.collect();
+        let wrong = if let Some(header) = &header {
+            let missing = names[..coordinates.len()]
+                .iter()
+                .find(|name| !header.contains(name));
+            let odd = header.iter().find(|name| !names.contains(name));
+            let twice = header
+                .iter()
+                .enumerate()
+                .find(|(i, name)| header[..*i].contains(name));
+            match (missing, odd, twice) {
+                (Some(missing), ..) => Some(format!("it has no column `{missing}`")),
+                (_, Some(odd), _) => Some(format!(
+                    "its column `{}` is neither a coordinate nor an unknown",
+                    odd.escape_debug()
+                )),
+                (.., Some((_, twice))) => Some(format!("it has two columns `{twice}`")),
+                _ if header.len() == coordinates.len() => {
+                    Some("it has a column for no unknown".to_owned())
+                }
+                _ => None,
+            }
+        } else {
+            (columns.len() != names.len())
+                .then(|| format!("it has {} columns, not {}", columns.len(), names.len()))
+        };
+        if let Some(wrong) = wrong {
+            let message = format!("`{name}` is not a reference for this problem: {wrong}");
+            let hint = format!("its columns are {}", listed(&names));
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        let column = |name: &String| {
+            let at = header
+                .as_ref()
+                .unwrap_or(&names)
+                .iter()
+                .position(|n| n == name)?;
+            Some(&columns[at])
+        };
+        let rows: Vec<_> = names[..coordinates.len()]
+            .iter()
+            .filter_map(column)
+            .collect();
+        let points: Vec<f64> = (0..columns[0].len())
+            .flat_map(|r| rows.iter().map(move |c| c[r]))
+            .collect();
+        let solutions = unknowns.iter().map(|unknown| {
+            column(&unknown.name).map(|values| Solution::Table {
+                path: path.clone(),
+                points: points.clone(),
+                values: values.clone(),
+            })
+        });
+        Some(solutions.collect())
+    }
+
+    pub(super) fn grid(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Vec<Axis> {
+        let mut grid = default_grid(coordinates);
+        let Some(table) = self.table(value, "the grid") else {
+            return grid;
+        };
+        let names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
+        self.check_keys(table, "the grid", &names);
+        for (axis, c) in grid.iter_mut().zip(coordinates) {
+            let Some(value) = table.get(c.name.as_str()) else {
+                continue;
+            };
+            let mut points = Some(value);
+            if let DeValue::Table(table) = value.get_ref() {
+                self.check_keys(table, "an axis", &["from", "to", "points"]);
+                let end = |builder: &mut Self, key: &str, default: f64| match table.get(key) {
+                    Some(value) => builder
+                        .number(value, "an end of the axis")
+                        .unwrap_or(default),
+                    None => default,
+                };
+                axis.from = end(self, "from", c.lower);
+                axis.to = end(self, "to", c.upper);
+                if axis.from < c.lower || axis.from > axis.to || axis.to > c.upper {
+                    let message = format!(
+                        "the grid goes from {} to {}, not upwards within the domain [{}, {}]",
+                        Digits(axis.from),
+                        Digits(axis.to),
+                        Digits(c.lower),
+                        Digits(c.upper)
+                    );
+                    self.report(Diagnostic::error(value.span(), message));
+                }
+                points = table.get("points");
+            }
+            if let Some(value) = points {
+                let count = self.count(value, "the number of points", 1..=MAX_GRID);
+                axis.points = count.unwrap_or(axis.points);
+            }
+        }
+        if grid.iter().map(|axis| axis.points as f64).product::<f64>() > MAX_GRID as f64 {
+            let message = format!("the grid has more than {MAX_GRID} points");
+            self.report(Diagnostic::error(value.span(), message));
+            return default_grid(coordinates);
+        }
+        grid
+    }
+}

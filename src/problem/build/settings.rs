@@ -1,0 +1,238 @@
+//! The tables `[network]` and `[training]`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
+
+use super::values::serde_mistake;
+use super::{Builder, FEATURE, MAX_PARAMETERS};
+use crate::expr::{self, Digits, Node, Symbol};
+use crate::problem::diagnostic::Diagnostic;
+use crate::problem::file::{Table, Value};
+use crate::problem::model::{Coordinate, Formula};
+use crate::settings::{Network, Schedule, Stage, Training};
+
+impl Builder<'_> {
+    pub(super) fn network(
+        &mut self,
+        value: Option<&Value<'_>>,
+        coordinates: &[Coordinate],
+        outputs: usize,
+    ) -> (Network, Formula, Vec<String>) {
+        let empty = Table::new();
+        let table = value.map_or(Some(&empty), |value| self.table(value, "[network]"));
+        let table = table.unwrap_or(&empty);
+        let network: Network = self.settings(table, "[network]", &["features"]);
+        let span = |key: &str| table.get(key).map(Spanned::span);
+        for (key, count, most) in [
+            ("depth", network.depth, 1_000_000),
+            ("width", network.width, 65_536),
+        ] {
+            if !(1..=most).contains(&count) {
+                let message = format!("the {key} is {count}, not from 1 to {most}");
+                self.report(Diagnostic::error(span(key), message));
+            }
+        }
+        if !(network.scale.is_finite() && network.scale > 0.0) {
+            let message = format!("the scale is {}, not a positive number", network.scale);
+            self.report(Diagnostic::error(span("scale"), message));
+        }
+        if !(network.sigma_b.is_finite() && network.sigma_b >= 0.0) {
+            let message = format!("sigma-b is {}, not a number from 0 up", network.sigma_b);
+            self.report(Diagnostic::error(span("sigma-b"), message));
+        }
+
+        let (features, written) = self.features(table.get("features"), coordinates);
+        let (depth, width) = (network.depth as f64, network.width as f64);
+        // In floating point, where absurd sizes do not overflow.
+        let (inputs, outputs) = (features.roots.len() as f64, outputs as f64);
+        let size = width * (inputs + 1.0)
+            + (depth - 1.0) * width * (width + 1.0)
+            + outputs * (width + 1.0);
+        if size > MAX_PARAMETERS && !self.has_errors() {
+            let message = format!(
+                "the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}"
+            );
+            self.report(Diagnostic::error(span("width").or(span("depth")), message));
+        }
+        (network, features, written)
+    }
+
+    /// What enters the network, and its text.
+    pub(super) fn features(
+        &mut self,
+        value: Option<&Value<'_>>,
+        coordinates: &[Coordinate],
+    ) -> (Formula, Vec<String>) {
+        let mut written = Vec::new();
+        let mut roots = Vec::new();
+        match value.map(|value| (value, value.get_ref())) {
+            None => {
+                for c in coordinates {
+                    // As text that is read back, so that writing it into a file changes nothing.
+                    let text = centred(c);
+                    let expr = expr::parse(&text).ok();
+                    roots.extend(expr.and_then(|expr| self.lowered(&expr, FEATURE)));
+                    written.push(text);
+                }
+            }
+            Some((value, DeValue::Array(features))) if !features.is_empty() => {
+                for value in features.iter() {
+                    if let Some((root, text)) = self.formula(value, FEATURE) {
+                        if matches!(self.graph.node(root), Node::Constant(_)) {
+                            let message = "this feature is constant: it tells the network nothing";
+                            self.report(Diagnostic::error(value.span(), message));
+                        }
+                        roots.push(root);
+                        written.push(text);
+                    }
+                }
+                let seen = self.graph.reachable(&roots);
+                for c in coordinates {
+                    let blind = match self.scope.get(&c.name) {
+                        Some(Symbol::Value(_, id)) => seen.get(id.index()) != Some(&true),
+                        _ => false,
+                    };
+                    if blind && roots.len() == features.len() {
+                        let message = format!("no feature depends on the coordinate `{}`", c.name);
+                        self.report(Diagnostic::warning(value.span(), message));
+                    }
+                }
+            }
+            Some((value, _)) => {
+                let message = "`features` is a list of formulas";
+                let hint = "for example [\"sin(pi*x)\", \"2*t - 1\"]";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
+        }
+        (self.extract(&roots), written)
+    }
+
+    pub(super) fn training(&mut self, value: Option<&Value<'_>>) -> Training {
+        let empty = Table::new();
+        let table = value.map_or(Some(&empty), |value| self.table(value, "[training]"));
+        let table = table.unwrap_or(&empty);
+        let training: Training = self.settings(table, "[training]", &[]);
+        let stages = table.get("stages");
+        for (i, stage) in training.stages.iter().enumerate() {
+            let place = stages.map(|stages| at(stages, &[&i.to_string(), stage.name()]));
+            let mut check = |fine: bool, key: &str, wanted: &str| {
+                if !fine {
+                    let span = place.map(|place| at(place, &[key]).span());
+                    let message = format!("`{key}` must be {wanted}");
+                    self.report(Diagnostic::error(span, message));
+                }
+            };
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            match stage {
+                Stage::Adam(adam) => {
+                    check(positive(adam.lr), "lr", "a positive number");
+                    check(
+                        (0.0..1.0).contains(&adam.beta1),
+                        "beta1",
+                        "from 0 to below 1",
+                    );
+                    check(
+                        (0.0..1.0).contains(&adam.beta2),
+                        "beta2",
+                        "from 0 to below 1",
+                    );
+                    check(positive(adam.epsilon), "epsilon", "a positive number");
+                    match adam.schedule {
+                        Schedule::Constant => {}
+                        Schedule::Exponential { rate, every } => {
+                            check(
+                                positive(rate) && every > 0,
+                                "schedule",
+                                "given a positive rate and a positive number of steps",
+                            );
+                        }
+                        Schedule::Cosine { end } => {
+                            check(
+                                end.is_finite() && end >= 0.0,
+                                "schedule",
+                                "given an end from 0 up",
+                            );
+                        }
+                    }
+                }
+                Stage::Lbfgs(lbfgs) => check(lbfgs.history > 0, "history", "at least 1"),
+            }
+        }
+        training
+    }
+
+    /// Reads a plain table key by key, so that several mistakes are reported; keys in `others` are left alone.
+    pub(super) fn settings<T: Default + Serialize + DeserializeOwned>(
+        &mut self,
+        table: &Table<'_>,
+        name: &str,
+        others: &[&str],
+    ) -> T {
+        let defaults = toml::Table::try_from(T::default()).unwrap_or_default();
+        let keys: Vec<_> = defaults
+            .keys()
+            .map(String::as_str)
+            .chain(others.iter().copied())
+            .collect();
+        self.check_keys(table, name, &keys);
+        let read = |table: Table<'_>| {
+            T::deserialize(ValueDeserializer::from(Spanned::new(
+                0..0,
+                DeValue::Table(table),
+            )))
+        };
+        let mut good = Table::new();
+        for (key, value) in table.iter() {
+            if others.contains(&key.get_ref().as_ref()) || !keys.contains(&key.get_ref().as_ref()) {
+                continue;
+            }
+            let mut alone = Table::new();
+            alone.insert(key.clone(), value.clone());
+            match read(alone) {
+                Ok(_) => {
+                    good.insert(key.clone(), value.clone());
+                }
+                Err(error) => {
+                    let span = error.span().filter(|span| span.end > 0);
+                    self.report(serde_mistake(error.message(), span.unwrap_or(value.span())));
+                }
+            }
+        }
+        read(good).unwrap_or_default()
+    }
+}
+
+/// The coordinate mapped linearly to [−1, 1], as a formula.
+fn centred(c: &Coordinate) -> String {
+    if c.lower.is_nan() {
+        // The domain is wrong, which has been reported.
+        return c.name.clone();
+    }
+    let scale = 2.0 / (c.upper - c.lower);
+    let shift = (c.upper + c.lower) / (c.upper - c.lower);
+    let scaled = if scale == 1.0 {
+        c.name.clone()
+    } else {
+        format!("{}*{}", Digits(scale), c.name)
+    };
+    match shift {
+        0.0 => scaled,
+        _ if shift > 0.0 => format!("{scaled} - {}", Digits(shift)),
+        _ => format!("{scaled} + {}", Digits(-shift)),
+    }
+}
+
+/// The value at a path of keys and indices, or the last one on the way that exists.
+fn at<'t>(value: &'t Value<'t>, path: &[&str]) -> &'t Value<'t> {
+    let Some((key, rest)) = path.split_first() else {
+        return value;
+    };
+    let next = match value.get_ref() {
+        DeValue::Table(table) => table.get(*key),
+        DeValue::Array(array) => key.parse::<usize>().ok().and_then(|i| array.get(i)),
+        _ => None,
+    };
+    next.map_or(value, |next| at(next, rest))
+}
