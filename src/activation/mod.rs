@@ -374,7 +374,7 @@ mod tests {
         // Computed in 40 digits.
         let check = |text: &str, x: f64, expected: [f64; 6]| {
             for (sign, x) in [(1.0, x), (-1.0, -x)] {
-                let odd = |n: usize| if n % 2 == 0 { sign } else { 1.0 };
+                let odd = |n: usize| if n.is_multiple_of(2) { sign } else { 1.0 };
                 for (n, (found, expected)) in parse(text).derivatives(x).into_iter().zip(expected).enumerate()
                 {
                     let error = (odd(n) * found - expected).abs();

@@ -1,6 +1,6 @@
 //! How weights and biases are drawn.
 //!
-//! A rule is a file here, a variant of [`Init`](settings::Init) and a line in [`draw`].
+//! A rule is a file here, a variant of [`Init`] and a line in [`draw`].
 //! It states a [`Law`] for every layer; the drawing itself is common to all.
 
 mod eoc;
