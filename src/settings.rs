@@ -52,6 +52,19 @@ pub enum Init {
     He,
 }
 
+impl Init {
+    /// As written in problem files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Eoc => "eoc",
+            Self::Xavier => "xavier",
+            Self::XavierUniform => "xavier-uniform",
+            Self::He => "he",
+        }
+    }
+}
+
 /// Floating-point precision of the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -219,7 +219,7 @@ impl Loop<'_> {
         let seed = self.problem.training.seed;
         for (i, condition) in self.problem.conditions.iter().enumerate() {
             let (points, data) = sample::points(self.problem, condition, seed, self.state.round);
-            self.objective.engine.set_points(i, &points, data);
+            self.objective.engine.set_points(i, &points, &data);
         }
     }
 
@@ -286,9 +286,7 @@ impl Loop<'_> {
             scores: scores.as_deref(),
         }));
         let reached = match (training.tolerance, &scores) {
-            (Some(tolerance), Some(scores)) => {
-                scores.iter().flatten().all(|score| score.rel_l2 <= tolerance)
-            }
+            (Some(tolerance), Some(scores)) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
             (Some(tolerance), None) => self.scorer.is_none() && progress.loss <= tolerance,
             (None, _) => false,
         };

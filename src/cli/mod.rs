@@ -4,6 +4,7 @@
 
 mod check;
 mod completions;
+mod pictures;
 mod problems;
 mod progress;
 mod solve;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use pinn::expr;
 use pinn::problem::{self, Diagnostics, Document, Place, Problem};
 use pinn::settings::Stage;
 
@@ -275,8 +277,20 @@ fn open_problem(name: &str, beside: &Path) -> Result<(Document, String, PathBuf)
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         return Ok((document, text, folder));
     }
-    let text = problem::embedded_text(name).map_err(Failure::usage)?;
+    let text = embedded_text(name)?;
     Ok((Document::parse(&format!("{name}.toml"), text)?, text.to_owned(), PathBuf::new()))
+}
+
+/// The text of a built-in problem.
+fn embedded_text(name: &str) -> Result<&'static str, Failure> {
+    let known = problem::embedded();
+    known.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
+        let close = expr::closest(name, known.iter().map(|(known, _)| *known));
+        let hint = close.map_or(String::new(), |close| format!("; did you mean `{close}`?"));
+        Failure::usage(format!(
+            "there is no built-in problem `{name}`{hint} (`pinn-solve problems` lists them; a file's name ends in .toml)"
+        ))
+    })
 }
 
 /// Writes to stdout; a reader that has seen enough is no error.

@@ -1,9 +1,11 @@
 //! `pinn-solve problems [NAME]`: the built-in problems.
 
-use clap::Args;
-use pinn::problem;
+use std::path::Path;
 
-use super::{Exit, Failure, print};
+use clap::Args;
+use pinn::problem::{self, Document};
+
+use super::{Exit, Failure, embedded_text, print};
 
 #[derive(Args)]
 pub(crate) struct ProblemsArgs {
@@ -13,14 +15,14 @@ pub(crate) struct ProblemsArgs {
 
 pub(crate) fn run(args: &ProblemsArgs) -> Result<Exit, Failure> {
     match &args.name {
-        Some(name) => print(problem::embedded_text(name).map_err(Failure::usage)?)?,
+        Some(name) => print(embedded_text(name)?)?,
         None => {
             let width = problem::embedded().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
             let lines = problem::embedded().iter().map(|(name, text)| {
-                let title = problem::title(text).unwrap_or_default();
-                format!("{name:width$}  {title}\n")
+                let (problem, _) = Document::parse(name, text)?.build(Path::new(""))?;
+                Ok(format!("{name:width$}  {}\n", problem.title))
             });
-            print(&lines.collect::<String>())?;
+            print(&lines.collect::<Result<String, Failure>>()?)?;
         }
     }
     Ok(Exit::Done)

@@ -18,11 +18,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar for `steps` steps; hidden if `quiet` or where stderr is no terminal.
     pub(crate) fn new(steps: usize, quiet: bool) -> Self {
-        let target = if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(PER_SECOND)
-        };
+        let target =
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(PER_SECOND) };
         let bar = ProgressBar::with_draw_target(Some(steps as u64), target);
         let template = "{prefix:6} {bar:30} {pos}/{len}  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));

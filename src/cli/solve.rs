@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use clap::Args;
 use pinn::activation::Activation;
@@ -71,8 +71,8 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
         }
     }
     let shape = problem.shape();
-    let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed)
-        .map_err(Failure::usage)?;
+    let theta =
+        init::draw(&shape, &activation, &problem.network, problem.training.seed).map_err(Failure::usage)?;
     let (mut engine, device) = engine(args, problem, &shape, &activation)?;
     let mut directory = match &args.out {
         Some(path) => RunDirectory::create(path)?,
@@ -99,7 +99,9 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
     let mut result = result(&loaded, &outcome, &recording, &device);
     let written =
         pictures::write(problem, &mut *engine, &outcome, &recording.history, &directory, !args.no_plots)?;
-    result.files.extend(["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors"].map(Into::into));
+    result
+        .files
+        .extend(["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors"].map(Into::into));
     result.files.extend(written);
     result.files.push("result.json".into());
     result.files.sort();
@@ -433,7 +435,10 @@ fn summary(problem: &Problem, result: &RunResult, device: &Device, path: &Path) 
     let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
     for (name, errors) in &result.unknowns {
-        line(name, format!("relative L2 error {:.3e}, greatest error {:.3e}", errors.rel_l2, errors.max_error));
+        line(
+            name,
+            format!("relative L2 error {:.3e}, greatest error {:.3e}", errors.rel_l2, errors.max_error),
+        );
     }
     if result.unknowns.is_empty() {
         line("error", "unknown: the problem has no reference solution".into());
@@ -444,18 +449,5 @@ fn summary(problem: &Problem, result: &RunResult, device: &Device, path: &Path) 
 
 /// UTC as `20261124T015500`.
 fn timestamp() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    let (days, of_day) = ((seconds / 86_400) as i64, seconds % 86_400);
-    // Days to a date in the Gregorian calendar, counting years from March (Hinnant 2013, "civil_from_days").
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}")
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string()
 }

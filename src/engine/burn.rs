@@ -129,8 +129,7 @@ impl BurnEngine {
         Parameters {
             weights: self.layers.iter().map(|l| matrix(l.weights, l.outputs, l.inputs)).collect(),
             biases: self.layers.iter().map(|l| matrix(l.biases, 1, l.outputs)).collect(),
-            coefficients: (self.coefficients > 0)
-                .then(|| leaf(self.shape.parameters(), self.coefficients)),
+            coefficients: (self.coefficients > 0).then(|| leaf(self.shape.parameters(), self.coefficients)),
         }
     }
 
@@ -199,11 +198,10 @@ impl BurnEngine {
 
     /// The chain rule: y = f(z) on every channel.
     fn activate(&self, chain: &ChainRule, z: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        let slopes = evaluate(
-            &self.activation.graph,
-            &self.activation.roots[..=chain.order()],
-            &mut |_, node| matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(z[0].clone())),
-        );
+        let slopes =
+            evaluate(&self.activation.graph, &self.activation.roots[..=chain.order()], &mut |_, node| {
+                matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(z[0].clone()))
+            });
         (0..chain.channels())
             .map(|channel| {
                 if channel == 0 {
@@ -353,13 +351,7 @@ impl Engine for BurnEngine {
         self.run(theta, terms, Some(gradient))
     }
 
-    fn residuals(
-        &mut self,
-        theta: &[f64],
-        condition: usize,
-        points: &[f64],
-        data: &[Vec<f64>],
-    ) -> Vec<f64> {
+    fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         self.evaluate(theta, &self.conditions[condition], points, data)
     }
 
@@ -442,9 +434,7 @@ impl<const D: usize> Value<D> {
             Unary::Sign => a.sign(),
             Unary::Step => a.sign().add_scalar(1.0).mul_scalar(0.5),
             Unary::Erf => a.erf(),
-            Unary::Phi => {
-                a.mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5)
-            }
+            Unary::Phi => a.mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5),
         })
     }
 

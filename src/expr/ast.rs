@@ -129,9 +129,5 @@ impl Expr {
 /// The shortest digits that read back as the same number, with an exponent where that is shorter.
 fn write_number(f: &mut fmt::Formatter<'_>, x: f64) -> fmt::Result {
     let (plain, scientific) = (format!("{x}"), format!("{x:e}"));
-    f.write_str(if plain.len() <= scientific.len() + 3 {
-        &plain
-    } else {
-        &scientific
-    })
+    f.write_str(if plain.len() <= scientific.len() + 3 { &plain } else { &scientific })
 }

@@ -382,35 +382,21 @@ impl Graph {
         let mut derivatives = vec![zero; root.index() + 1];
         for id in 0..=root.index() {
             if needed[id] {
-                derivatives[id] =
-                    self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
+                derivatives[id] = self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
             }
         }
         derivatives[root.index()]
     }
 
-    fn derivative_of_node(
-        &mut self,
-        id: NodeId,
-        coordinate: usize,
-        derivatives: &[NodeId],
-    ) -> NodeId {
+    fn derivative_of_node(&mut self, id: NodeId, coordinate: usize, derivatives: &[NodeId]) -> NodeId {
         use Binary::{Add, Div, Max, Min, Mul, Pow, Sub};
         let node = self.node(id);
         match node {
             Node::Constant(_) | Node::Data(_) | Node::Coefficient(_) => self.constant(0.0),
-            Node::Coordinate { coordinate: c, .. } => {
-                self.constant(if c == coordinate { 1.0 } else { 0.0 })
+            Node::Coordinate { coordinate: c, .. } => self.constant(if c == coordinate { 1.0 } else { 0.0 }),
+            Node::Jet { output, index, side } => {
+                self.insert(Node::Jet { output, index: index.plus(coordinate), side })
             }
-            Node::Jet {
-                output,
-                index,
-                side,
-            } => self.insert(Node::Jet {
-                output,
-                index: index.plus(coordinate),
-                side,
-            }),
             Node::Unary(f, a) => {
                 let da = derivatives[a.index()];
                 if self.is_zero(da) {
@@ -541,7 +527,7 @@ impl Graph {
 
     /// Copies `roots` into `target`, where `leaf` says what becomes of every constant and input.
     ///
-    /// This is substitution, and with [`Graph::insert`] as `leaf` it is extraction of what `roots` need.
+    /// This is substitution; what is built anew is simplified anew.
     pub fn transplant(
         &self,
         roots: &[NodeId],
@@ -560,6 +546,33 @@ impl Graph {
             }
         }
         roots.iter().map(|root| copies[root.index()]).collect()
+    }
+
+    /// What `roots` need and nothing else, in an order that depends on the formulas alone.
+    pub fn extract(&self, roots: &[NodeId]) -> (Self, Vec<NodeId>) {
+        let mut graph = Self::default();
+        let mut copies = HashMap::new();
+        // Depth first, with a stack of its own: graphs may be deeper than the machine's.
+        let mut open: Vec<NodeId> = roots.iter().rev().copied().collect();
+        while let Some(&id) = open.last() {
+            let node = self.node(id);
+            // The last one pushed is done first.
+            let waiting = open.len();
+            let missing = node.operands().filter(|a| !copies.contains_key(a));
+            open.extend(missing.collect::<Vec<_>>().into_iter().rev());
+            if open.len() == waiting {
+                open.pop();
+                let copy = match node {
+                    Node::Unary(f, a) => Node::Unary(f, copies[&a]),
+                    Node::Binary(f, a, b) => Node::Binary(f, copies[&a], copies[&b]),
+                    leaf => leaf,
+                };
+                // Met a second time, a node is interned as the same copy.
+                copies.insert(id, graph.insert(copy));
+            }
+        }
+        let roots = roots.iter().map(|root| copies[root]).collect();
+        (graph, roots)
     }
 
     /// Computes every node at one point; `input` is asked for each input node, `values[id.index()]` holds the answers.
@@ -623,12 +636,7 @@ impl Graph {
     /// `root` as a formula for people; `name` names each input.
     ///
     /// Shared nodes are written out wherever they are used: `None` if that takes more than `limit` operations.
-    pub fn to_expr(
-        &self,
-        root: NodeId,
-        limit: usize,
-        name: &dyn Fn(Node) -> String,
-    ) -> Option<Expr> {
+    pub fn to_expr(&self, root: NodeId, limit: usize, name: &dyn Fn(Node) -> String) -> Option<Expr> {
         let mut sizes: Vec<usize> = Vec::with_capacity(root.index() + 1);
         for node in &self.nodes[..=root.index()] {
             let operands = node.operands().map(|a| sizes[a.index()]);
@@ -639,6 +647,13 @@ impl Graph {
 
     fn written_out(&self, root: NodeId, name: &dyn Fn(Node) -> String) -> Expr {
         let operand = |a| Box::new(self.written_out(a, name));
+        // −(a·b) is the same as (−a)·b, which needs no parentheses.
+        if let Node::Unary(Unary::Neg, product) = self.node(root)
+            && let Node::Binary(f @ (Binary::Mul | Binary::Div), a, b) = self.node(product)
+        {
+            let a = Expr::from(Kind::Unary(Unary::Neg, operand(a)));
+            return Kind::Binary(f, Box::new(a), operand(b)).into();
+        }
         let kind = match self.node(root) {
             Node::Constant(x) if x < 0.0 => {
                 let magnitude = Expr::from(Kind::Number(-x));
@@ -650,5 +665,274 @@ impl Graph {
             node => Kind::Name(name(node)),
         };
         kind.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Context, Meaning, Scope, parse, random};
+    use super::*;
+
+    const COORDINATES: Context = Context { place: "this formula", allowed: &[Meaning::Coordinate] };
+
+    fn lower(graph: &mut Graph, expr: &Expr) -> NodeId {
+        let scope = Scope::new(graph, &["x", "t"]);
+        let mut errors = Vec::new();
+        let node = scope.lower(expr, graph, COORDINATES, &mut errors);
+        node.unwrap_or_else(|| panic!("{errors:?}"))
+    }
+
+    fn value(graph: &Graph, root: NodeId, point: [f64; 2]) -> f64 {
+        let mut values = Vec::new();
+        graph.eval(&mut values, |leaf| match leaf {
+            Node::Coordinate { coordinate, .. } => point[coordinate],
+            other => panic!("{other:?}"),
+        });
+        values[root.index()]
+    }
+
+    /// The formula as simplified.
+    fn check(text: &str, expected: &str) {
+        let mut graph = Graph::default();
+        let root = lower(&mut graph, &parse(text).unwrap());
+        assert_eq!(shown(&graph, root), expected, "{text}");
+    }
+
+    fn shown(graph: &Graph, root: NodeId) -> String {
+        let name = |leaf| match leaf {
+            Node::Coordinate { coordinate, .. } => ["x", "t"][coordinate].to_owned(),
+            other => format!("{other:?}"),
+        };
+        graph.to_expr(root, 1000, &name).unwrap().to_string()
+    }
+
+    #[test]
+    fn formulas_are_simplified() {
+        check("1 + 2*3", "7");
+        check("x*0 + t*1 - 0", "t");
+        check("0 - x", "-x");
+        check("--x", "x");
+        check("x + -t", "x - t");
+        check("-x + t", "t - x");
+        check("x - -t", "x + t");
+        check("-x*-t", "x*t");
+        check("-2*x + t", "t - 2*x");
+        check("-(x - t)", "t - x");
+        check("x - x", "0");
+        check("x^1 + x^0", "x + 1");
+        check("0/x", "0");
+        check("x*t - t*x", "0");
+        check("max(x, x)", "x");
+        check("sqrt(4)*x", "2*x");
+        // What is not finite is left to be found.
+        check("1/0", "1/0");
+        check("ln(0)", "ln(0)");
+        check("x - 2", "x - 2");
+        check("x + -2", "x - 2");
+    }
+
+    #[test]
+    fn functions_have_their_known_values() {
+        let check = |f: Unary, a: f64, expected: f64| {
+            let value = f.apply(a);
+            // Far out, rounding the argument of erfc costs Φ a digit.
+            assert!((value - expected).abs() <= 1e-14 * expected.abs(), "{f:?}({a}) = {value:e}");
+        };
+        check(Unary::Erf, 0.5, 0.520_499_877_813_046_5);
+        check(Unary::Erf, 2.0, 0.995_322_265_018_952_7);
+        check(Unary::Phi, 0.0, 0.5);
+        check(Unary::Phi, 1.0, 0.841_344_746_068_542_9);
+        check(Unary::Phi, -6.0, 9.865_876_450_376_981e-10);
+        check(Unary::Step, -2.0, 0.0);
+        check(Unary::Step, 0.0, 0.5);
+        check(Unary::Sign, -0.0, 0.0);
+        assert!(Unary::Sign.apply(f64::NAN).is_nan());
+        assert!(Binary::Max.apply(f64::NAN, 1.0).is_nan());
+        assert_eq!(Binary::Pow.apply(-2.0, 3.0), -8.0);
+        assert_eq!(Binary::Pow.apply(-2.0, -2.0), 0.25);
+    }
+
+    #[test]
+    fn names_belong_to_their_functions() {
+        for (place, (_, f)) in Unary::ALL.into_iter().enumerate() {
+            assert_eq!(f as usize, place);
+        }
+    }
+
+    /// Richardson's extrapolation of central differences, and how far it may be off.
+    fn difference(f: impl Fn(f64) -> f64, x: f64) -> (f64, f64) {
+        let slope = |h: f64| (f(x + h) - f(x - h)) / (2.0 * h);
+        let (a, b, c) = (slope(4e-3), slope(2e-3), slope(1e-3));
+        let (ab, bc) = ((4.0 * b - a) / 3.0, (4.0 * c - b) / 3.0);
+        let rounding = 1e-12 * (f(x + 1e-3).abs() + f(x - 1e-3).abs());
+        (bc + (bc - ab) / 15.0, (bc - ab).abs() + rounding)
+    }
+
+    #[test]
+    fn every_function_has_its_derivative() {
+        let check = |text: &str, points: &[f64]| {
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &parse(text).unwrap());
+            let mut root = root;
+            // The first four derivatives, each against differences of the one before.
+            for order in 1..=4 {
+                let slope = graph.derivative(root, 0);
+                for &x in points {
+                    let (expected, _) = difference(|x| value(&graph, root, [x, 0.7]), x);
+                    let found = value(&graph, slope, [x, 0.7]);
+                    let scale = expected.abs().max(1.0);
+                    assert!(
+                        (found - expected).abs() < 1e-6 * scale,
+                        "{text}, order {order} at {x}: {found} {expected}"
+                    );
+                }
+                root = slope;
+            }
+        };
+        let (both, positive) = ([-0.8, -0.3, 0.4, 0.9], [0.3, 0.8, 2.5]);
+        for (name, _) in Unary::ALL.into_iter().skip(1) {
+            match name {
+                "ln" | "sqrt" => check(&format!("{name}(x)"), &positive),
+                "asin" | "acos" => check(&format!("{name}(x)"), &both[1..3]),
+                _ => check(&format!("{name}(1.3*x)"), &both),
+            }
+        }
+        for text in [
+            "x^3",
+            "x^-2",
+            "x^4*t",
+            "2^x",
+            "t^x",
+            "x/(2 + x^2)",
+            "(x + t)*x",
+            "min(x, x^2)",
+            "max(x, x^2*t)",
+            "-x^2",
+        ] {
+            check(text, &both);
+        }
+        check("x^x", &positive);
+        check("x^2.5", &positive);
+        check("(x^2 + t)^(x*t)", &both);
+    }
+
+    #[test]
+    fn kinks_take_the_mean_of_both_sides() {
+        let check = |text: &str, expected: f64| {
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &parse(text).unwrap());
+            let slope = graph.derivative(root, 0);
+            assert_eq!(value(&graph, slope, [0.0, 0.0]), expected);
+        };
+        check("abs(x)", 0.0);
+        check("max(x, 0)", 0.5);
+        check("min(x, 3*x)", 2.0);
+        check("x^2", 0.0);
+        check("x^3", 0.0);
+        check("x^1", 1.0);
+    }
+
+    #[test]
+    fn derivatives_of_outputs_are_jets_of_higher_order() {
+        let mut graph = Graph::default();
+        let jet = |order| Node::Jet {
+            output: 1,
+            index: (0..order).fold(MultiIndex::VALUE, |i, _| i.plus(0)),
+            side: 0,
+        };
+        let u = graph.insert(jet(0));
+        let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+        let product = graph.binary(Binary::Mul, x, u);
+        let once = graph.derivative(product, 0);
+        let twice = graph.derivative(once, 0);
+        let orders: Vec<_> = graph.jets(&[twice]).iter().map(|(o, i)| (*o, i.order())).collect();
+        assert_eq!(orders, [(1, 1), (1, 2)]);
+        let (lean, roots) = graph.extract(&[twice]);
+        // (x·u)_xx = u_x + (u_x + x·u_xx)
+        let mut values = Vec::new();
+        lean.eval(&mut values, |leaf| match leaf {
+            leaf if leaf == jet(1) => 5.0,
+            leaf if leaf == jet(2) => 7.0,
+            _ => 3.0,
+        });
+        assert_eq!(values[roots[0].index()], 2.0 * 5.0 + 3.0 * 7.0);
+        let varies = lean.varies();
+        assert!(varies[roots[0].index()]);
+        assert_eq!(varies.iter().filter(|v| !**v).count(), 1, "only x is fixed");
+    }
+
+    proptest! {
+        #[test]
+        fn simplifying_keeps_finite_values(expr in random::expr(), x in -2.0..2.0f64, t in -2.0..2.0f64) {
+            let plain = plain_value(&expr, x, t);
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &expr);
+            let simplified = value(&graph, root, [x, t]);
+            if bounded(&expr, x, t, f64::MAX) {
+                prop_assert_eq!(simplified, plain);
+            }
+            let (lean, roots) = graph.extract(&[root]);
+            let extracted = value(&lean, roots[0], [x, t]);
+            prop_assert_eq!(extracted.to_bits(), simplified.to_bits());
+        }
+
+        #[test]
+        fn derivatives_agree_with_differences(expr in random::expr(), x in -2.0..2.0f64, t in -2.0..2.0f64) {
+            // Among huge numbers differences see nothing but rounding.
+            if !bounded(&expr, x, t, 1e6) {
+                return Ok(());
+            }
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &expr);
+            let slope = graph.derivative(root, 0);
+            let (expected, doubt) = difference(|x| value(&graph, root, [x, t]), x);
+            let found = value(&graph, slope, [x, t]);
+            // Where differences do not settle (kinks, poles, edges) they tell nothing.
+            let settled = doubt < 1e-6 * expected.abs().max(1e-3);
+            if !settled || !found.is_finite() {
+                return Ok(());
+            }
+            let close = (found - expected).abs() <= 1e-4 * expected.abs().max(1e-3);
+            prop_assert!(close, "{}: {} {}", expr, found, expected);
+        }
+
+        #[test]
+        fn what_is_printed_means_the_same(expr in random::expr(), x in -2.0..2.0f64, t in -2.0..2.0f64) {
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &expr);
+            if let Ok(again) = parse(&shown(&graph, root)) {
+                let mut second = Graph::default();
+                let copy = lower(&mut second, &again);
+                let (a, b) = (value(&graph, root, [x, t]), value(&second, copy, [x, t]));
+                prop_assert!(a == b || !a.is_finite(), "{} {}", a, b);
+            }
+        }
+    }
+
+    fn plain_value(expr: &Expr, x: f64, t: f64) -> f64 {
+        match &expr.kind {
+            Kind::Number(number) => *number,
+            Kind::Name(name) => {
+                if name == "x" {
+                    x
+                } else {
+                    t
+                }
+            }
+            Kind::Unary(f, a) => f.apply(plain_value(a, x, t)),
+            Kind::Binary(f, a, b) => f.apply(plain_value(a, x, t), plain_value(b, x, t)),
+        }
+    }
+
+    /// Are all intermediate values of at most this size?
+    fn bounded(expr: &Expr, x: f64, t: f64, size: f64) -> bool {
+        let operands = match &expr.kind {
+            Kind::Number(_) | Kind::Name(_) => true,
+            Kind::Unary(_, a) => bounded(a, x, t, size),
+            Kind::Binary(_, a, b) => bounded(a, x, t, size) && bounded(b, x, t, size),
+        };
+        operands && plain_value(expr, x, t).abs() <= size
     }
 }

@@ -31,11 +31,7 @@ pub struct Error {
 impl Error {
     /// A mistake without advice.
     pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self {
-            span,
-            message: message.into(),
-            hint: None,
-        }
+        Self { span, message: message.into(), hint: None }
     }
 
     /// The same with advice.
@@ -61,11 +57,9 @@ pub fn function(name: &str) -> Option<Function> {
         "min" => Some(Function::Binary(Binary::Min)),
         "max" => Some(Function::Binary(Binary::Max)),
         "log" => Some(Function::Unary(Unary::Ln)),
-        _ => Unary::ALL
-            .into_iter()
-            .skip(1)
-            .find(|(known, _)| *known == name)
-            .map(|(_, f)| Function::Unary(f)),
+        _ => {
+            Unary::ALL.into_iter().skip(1).find(|(known, _)| *known == name).map(|(_, f)| Function::Unary(f))
+        }
     }
 }
 
@@ -81,11 +75,8 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|known| {
-            let distance = if known.eq_ignore_ascii_case(name) {
-                0
-            } else {
-                strsim::damerau_levenshtein(known, name)
-            };
+            let distance =
+                if known.eq_ignore_ascii_case(name) { 0 } else { strsim::damerau_levenshtein(known, name) };
             (distance, known)
         })
         .filter(|&(distance, known)| {
@@ -94,4 +85,60 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+pub(crate) mod random {
+    //! Random formulas for the property tests.
+
+    use proptest::prelude::*;
+
+    use super::ast::{Expr, Kind};
+    use super::{Binary, Unary};
+
+    /// Any formula of the language over the names `x` and `t`.
+    pub(crate) fn expr() -> impl Strategy<Value = Expr> {
+        let number = prop_oneof![
+            (0..20u32).prop_map(f64::from),
+            0.0..1e3,
+            any::<f64>().prop_map(f64::abs).prop_filter("finite", |x| x.is_finite()),
+        ];
+        let leaf = prop_oneof![
+            number.prop_map(Kind::Number),
+            prop_oneof![Just("x"), Just("t")].prop_map(|name| Kind::Name(name.into())),
+        ];
+        let unary = (0..Unary::ALL.len()).prop_map(|i| Unary::ALL[i].1);
+        let binary = prop_oneof![
+            Just(Binary::Add),
+            Just(Binary::Sub),
+            Just(Binary::Mul),
+            Just(Binary::Div),
+            Just(Binary::Pow),
+            Just(Binary::Min),
+            Just(Binary::Max),
+        ];
+        leaf.prop_map(Expr::from).prop_recursive(6, 40, 2, move |part| {
+            let one = (prop_oneof![unary.clone(), Just(Unary::Neg)], part.clone())
+                .prop_map(|(f, a)| Kind::Unary(f, Box::new(a)).into());
+            let two = (binary.clone(), part.clone(), part)
+                .prop_map(|(f, a, b)| Kind::Binary(f, Box::new(a), Box::new(b)).into());
+            prop_oneof![1 => one, 2 => two]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn closest_forgives_a_slip() {
+        let check = |name, expected| assert_eq!(closest(name, ["sin", "interior", "u", "nu"]), expected);
+        check("sni", Some("sin"));
+        check("Sin", Some("sin"));
+        check("interor", Some("interior"));
+        check("U", Some("u"));
+        check("v", None);
+        check("wave", None);
+    }
 }

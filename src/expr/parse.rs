@@ -25,22 +25,12 @@ const MAX_ERRORS: usize = 8;
 /// Every mistake found, in the order of the text.
 pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
     if text.len() > MAX_LENGTH {
-        let message = format!(
-            "the formula has {} bytes, more than {MAX_LENGTH}",
-            text.len()
-        );
+        let message = format!("the formula has {} bytes, more than {MAX_LENGTH}", text.len());
         let hint = "name parts of it under [definitions]";
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
     let (tokens, errors) = lex(text);
-    let mut parser = Parser {
-        tokens,
-        next: 0,
-        end: text.len(),
-        nesting: 0,
-        errors,
-        stopped: false,
-    };
+    let mut parser = Parser { tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -61,7 +51,7 @@ fn starts_name(c: char) -> bool {
 }
 
 fn continues_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_alphabetic() || c.is_ascii_digit() || c == '_'
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -104,9 +94,7 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
             }
             '*' if rest.starts_with("**") => {
                 length = 2;
-                errors.push(
-                    Error::new(at..at + 2, "unknown operator `**`").hint("a power is written `^`"),
-                );
+                errors.push(Error::new(at..at + 2, "unknown operator `**`").hint("a power is written `^`"));
                 Some(Token::Operator(Binary::Pow))
             }
             '+' => Some(Token::Operator(Binary::Add)),
@@ -119,16 +107,13 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
             ')' => Some(Token::Close),
             _ => {
                 // Odd characters in a row are one mistake.
-                let odd =
-                    |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
-                length = rest.find(|c| !odd(c)).unwrap_or(rest.len());
+                let odd = |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
+                let others = rest[length..].find(|c| !odd(c));
+                length = others.map_or(rest.len(), |more| length + more);
                 let (token, hint) = meant(&rest[..length]);
                 let error = Error::new(
                     at..at + length,
-                    format!(
-                        "unexpected `{}` in a formula",
-                        rest[..length].escape_debug()
-                    ),
+                    format!("unexpected `{}` in a formula", rest[..length].escape_debug()),
                 );
                 errors.push(match hint {
                     Some(hint) => error.hint(hint),
@@ -148,13 +133,11 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
 /// What odd characters probably stand for, and the advice to give.
 fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
     let (operator, hint) = match odd {
-        "=" | "==" => (
-            Binary::Sub,
-            "a residual is what shall be zero: for `a = b` write `a - (b)`",
-        ),
+        "=" | "==" => (Binary::Sub, "a residual is what shall be zero: for `a = b` write `a - (b)`"),
         "−" | "–" => (Binary::Sub, "write the minus sign `-`"),
         "·" | "×" => (Binary::Mul, "write a product `*`"),
         "÷" => (Binary::Div, "write a quotient `/`"),
+        "²" => return (None, Some("a power is written `^2`")),
         "[" | "]" | "{" | "}" => return (None, Some("use round parentheses")),
         "<" | ">" | "<=" | ">=" => {
             return (None, Some("write conditions with step(), min() or max()"));
@@ -167,12 +150,7 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
 /// Length of the number at the start: `1`, `1.5`, `.5`, `1e-3`.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let digits = |from: usize| {
-        bytes[from..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
-    };
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut length = digits(0);
     if bytes.get(length) == Some(&b'.') {
         length += 1;
@@ -206,10 +184,7 @@ struct Grown {
 
 impl Grown {
     fn leaf(kind: Kind, span: Range<usize>) -> Self {
-        Self {
-            expr: Expr { kind, span },
-            height: 1,
-        }
+        Self { expr: Expr { kind, span }, height: 1 }
     }
 
     /// Stands for what could not be read; an error has been recorded.
@@ -250,10 +225,7 @@ impl Parser {
             if self.errors.len() >= MAX_ERRORS {
                 break;
             }
-            if self
-                .peek()
-                .is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma))
-            {
+            if self.peek().is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma)) {
                 self.expression(0);
             }
         }
@@ -263,10 +235,7 @@ impl Parser {
     fn expression(&mut self, tightness: u8) -> Grown {
         self.nesting += 1;
         let mut left = self.operand();
-        loop {
-            let Some((token, span)) = self.peek() else {
-                break;
-            };
+        while let Some((token, span)) = self.peek() {
             let operator = match token {
                 Token::Operator(operator) => operator,
                 Token::Close | Token::Comma => break,
@@ -332,10 +301,7 @@ impl Parser {
                 )
             }
             Token::Operator(operator) => {
-                self.error(
-                    span.clone(),
-                    format!("expected a value before `{}`", operator.name()),
-                );
+                self.error(span.clone(), format!("expected a value before `{}`", operator.name()));
                 Grown::missing(span.start..span.start)
             }
             Token::Comma | Token::Close => {
@@ -350,10 +316,7 @@ impl Parser {
         let known = function(&name);
         let Some((Token::Open, open)) = self.peek() else {
             if known.is_some() {
-                let error = Error::new(
-                    span.clone(),
-                    format!("the function `{name}` has no argument"),
-                );
+                let error = Error::new(span.clone(), format!("the function `{name}` has no argument"));
                 self.report(error.hint(format!("write `{name}(...)`")));
             }
             return Grown::leaf(Kind::Name(name), span);
@@ -376,9 +339,7 @@ impl Parser {
         };
         let count = arguments.len();
         let mut arguments = arguments.into_iter();
-        let first = arguments
-            .next()
-            .unwrap_or_else(|| Grown::missing(whole.clone()));
+        let first = arguments.next().unwrap_or_else(|| Grown::missing(whole.clone()));
         match function {
             super::Function::Unary(f) if count == 1 => {
                 self.join(whole, first.height, Kind::Unary(f, Box::new(first.expr)))
@@ -391,17 +352,11 @@ impl Parser {
                 )
             }),
             super::Function::Unary(_) => {
-                self.error(
-                    whole.clone(),
-                    format!("`{name}` takes one argument, not {count}"),
-                );
+                self.error(whole.clone(), format!("`{name}` takes one argument, not {count}"));
                 Grown::missing(whole)
             }
             super::Function::Binary(_) => {
-                self.error(
-                    whole.clone(),
-                    format!("`{name}` takes two or more arguments"),
-                );
+                self.error(whole.clone(), format!("`{name}` takes two or more arguments"));
                 Grown::missing(whole)
             }
         }
@@ -431,10 +386,7 @@ impl Parser {
             self.too_deep(span.clone());
             return Grown::missing(span);
         }
-        Grown {
-            expr: Expr { kind, span },
-            height: height + 1,
-        }
+        Grown { expr: Expr { kind, span }, height: height + 1 }
     }
 
     fn too_deep(&mut self, span: Range<usize>) {
@@ -457,6 +409,199 @@ impl Parser {
     fn report(&mut self, error: Error) {
         if !self.stopped {
             self.errors.push(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::random;
+    use super::*;
+
+    fn check(text: &str, printed: &str) {
+        match parse(text) {
+            Ok(expr) => assert_eq!(expr.to_string(), printed),
+            Err(errors) => panic!("{text}: {errors:?}"),
+        }
+    }
+
+    /// The tree with every operation in parentheses.
+    fn grouped(expr: &Expr) -> String {
+        match &expr.kind {
+            Kind::Number(x) => x.to_string(),
+            Kind::Name(name) => name.clone(),
+            Kind::Unary(f, a) => format!("{}({})", f.name(), grouped(a)),
+            Kind::Binary(f, a, b) => format!("({} {} {})", grouped(a), f.name(), grouped(b)),
+        }
+    }
+
+    fn check_grouping(text: &str, expected: &str) {
+        assert_eq!(grouped(&parse(text).unwrap()), expected);
+    }
+
+    #[test]
+    fn operators_group_as_on_paper() {
+        check_grouping("a + b*c", "(a + (b * c))");
+        check_grouping("a - b - c", "((a - b) - c)");
+        check_grouping("a/b/c", "((a / b) / c)");
+        check_grouping("a/b*c", "((a / b) * c)");
+        check_grouping("a^b^c", "(a ^ (b ^ c))");
+        check_grouping("-x^2", "-((x ^ 2))");
+        check_grouping("(-x)^2", "(-(x) ^ 2)");
+        check_grouping("-a*b", "(-(a) * b)");
+        check_grouping("a*-b", "(a * -(b))");
+        check_grouping("2^-1", "(2 ^ -(1))");
+        check_grouping("2^-x^2", "(2 ^ -((x ^ 2)))");
+        check_grouping("2^-x*y", "((2 ^ -(x)) * y)");
+        check_grouping("--x", "-(-(x))");
+        check_grouping("+x", "x");
+        check_grouping("min(a, b, c)", "((a min b) min c)");
+    }
+
+    #[test]
+    fn formulas_print_as_on_paper() {
+        check("u_t+u*u_x-nu*u_xx", "u_t + u*u_x - nu*u_xx");
+        check("((a))", "a");
+        check("a-(b-c)", "a - (b - c)");
+        check("a/(b*c)", "a/(b*c)");
+        check("(a^b)^c", "(a^b)^c");
+        check("-(a*b)", "-(a*b)");
+        check("sin( pi * x )", "sin(pi*x)");
+        check("log(x)", "ln(x)");
+        check("max(a,b)", "max(a, b)");
+        check("1e-3 + .5 + 1.50 + 2e10 + 1e300", "0.001 + 0.5 + 1.5 + 2e10 + 1e300");
+        check("ν*Größe_1", "ν*Größe_1");
+    }
+
+    /// Each mistake as the text it points at and its message, with its hint after an arrow.
+    fn check_errors(text: &str, expected: &[&str]) {
+        let errors = parse(text).unwrap_err();
+        let shown: Vec<_> = errors
+            .iter()
+            .map(|error| {
+                let hint = error.hint.as_ref().map(|hint| format!(" → {hint}"));
+                let place = &text[error.span.clone()];
+                format!("[{place}] {}{}", error.message, hint.unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        check_errors("", &["[] the formula is empty"]);
+        check_errors("  ", &["[  ] the formula is empty"]);
+        check_errors("u +", &["[] the formula ends where a value should follow"]);
+        check_errors("* u", &["[*] expected a value before `*`"]);
+        check_errors("(u", &["[(] this `(` is not closed"]);
+        check_errors("u)", &["[)] this `)` closes nothing"]);
+        check_errors("u, v", &["[,] unexpected `,` outside a function's arguments"]);
+        check_errors("sin()", &["[)] expected a value here"]);
+        check_errors("2x", &["[x] expected an operator here → a product is written with `*`"]);
+        check_errors("2 (x)", &["[(] expected an operator here → a product is written with `*`"]);
+        check_errors(
+            "u = 1",
+            &[
+                "[=] unexpected `=` in a formula → a residual is what shall be zero: for `a = b` write `a - (b)`",
+            ],
+        );
+        check_errors("x**2", &["[**] unknown operator `**` → a power is written `^`"]);
+        check_errors("x − 1", &["[−] unexpected `−` in a formula → write the minus sign `-`"]);
+        check_errors(
+            "x $ 1",
+            &[
+                "[$] unexpected `$` in a formula",
+                "[1] expected an operator here → a product is written with `*`",
+            ],
+        );
+        check_errors(
+            "sin x",
+            &[
+                "[sin] the function `sin` has no argument → write `sin(...)`",
+                "[x] expected an operator here → a product is written with `*`",
+            ],
+        );
+        check_errors("sni(x)", &["[sni] unknown function `sni` → did you mean `sin`?"]);
+        check_errors("u(x)", &["[u] unknown function `u` → for a product write `u*(...)`"]);
+        check_errors("sin(x, t)", &["[sin(x, t)] `sin` takes one argument, not 2"]);
+        check_errors("max(x)", &["[max(x)] `max` takes two or more arguments"]);
+        check_errors("1e999", &["[1e999] the number is too large for double precision"]);
+        check_errors("_x", &["[_] unexpected `_` in a formula"]);
+        check_errors("x²", &["[²] unexpected `²` in a formula → a power is written `^2`"]);
+        check_errors(".", &["[.] `.` is not a number"]);
+    }
+
+    #[test]
+    fn several_mistakes_are_reported_at_once() {
+        check_errors(
+            "sni(x) + 2y + cso(t) = 0",
+            &[
+                "[sni] unknown function `sni` → did you mean `sin`?",
+                "[y] expected an operator here → a product is written with `*`",
+                "[cso] unknown function `cso` → did you mean `cos`?",
+                "[=] unexpected `=` in a formula → a residual is what shall be zero: for `a = b` write `a - (b)`",
+            ],
+        );
+    }
+
+    #[test]
+    fn size_is_limited() {
+        let message = |text: String| {
+            let errors = parse(&text).unwrap_err();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            errors[0].message.clone()
+        };
+        assert!(message("(".repeat(10_000_000)).contains("more than 65536"));
+        assert!(message("(".repeat(60_000)).contains("too deep"));
+        assert!(message("-".repeat(60_000)).contains("too deep"));
+        assert!(message("x^".repeat(20_000) + "x").contains("too deep"));
+        assert!(message("sin(".repeat(10_000)).contains("too deep"));
+        assert!(message("x+".repeat(20_000) + "x").contains("too deep"));
+        let long = "x+".repeat(MAX_HEIGHT - 2) + "x";
+        assert!(parse(&long).is_ok());
+        let nested = "(".repeat(90) + "x" + &")".repeat(90);
+        assert!(parse(&nested).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_parsing_is_the_identity(expr in random::expr()) {
+            prop_assert_eq!(parse(&expr.to_string()), Ok(expr));
+        }
+
+        /// Without any one pair of parentheses the text means something else.
+        #[test]
+        fn no_parentheses_are_needless(expr in random::expr()) {
+            let text = expr.to_string();
+            for (open, _) in text.match_indices('(') {
+                if text[..open].ends_with(continues_name) {
+                    continue;
+                }
+                let mut depth = 0;
+                let close = text[open..].find(|c| {
+                    depth += i32::from(c == '(') - i32::from(c == ')');
+                    depth == 0
+                });
+                let close = open + close.expect("parentheses come in pairs");
+                let without = format!("{}{}{}", &text[..open], &text[open + 1..close], &text[close + 1..]);
+                prop_assert_ne!(parse(&without), Ok(expr.clone()));
+            }
+        }
+
+        #[test]
+        fn random_text_never_panics(text in "\\PC{0,60}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn random_formulas_never_panic_and_point_into_the_text(
+            text in "[-+*/^(),. x1eE=$πsin\u{2212}]{0,40}"
+        ) {
+            for error in parse(&text).err().unwrap_or_default() {
+                prop_assert!(text.get(error.span).is_some());
+            }
         }
     }
 }

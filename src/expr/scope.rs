@@ -81,10 +81,7 @@ impl Scope {
     pub fn new(graph: &mut Graph, coordinates: &[&str]) -> Self {
         let mut scope = Self::default();
         for (coordinate, &name) in coordinates.iter().enumerate() {
-            let node = graph.insert(Node::Coordinate {
-                coordinate,
-                side: 0,
-            });
+            let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
             scope.coordinates.push(name.to_owned());
             scope.set(name, Symbol::Value(Meaning::Coordinate, node));
         }
@@ -123,11 +120,7 @@ impl Scope {
             Kind::Name(name) => match self.resolve(name, graph, context) {
                 Ok(node) => node,
                 Err((message, hint)) => {
-                    errors.push(Error {
-                        span: expr.span.clone(),
-                        message,
-                        hint,
-                    });
+                    errors.push(Error { span: expr.span.clone(), message, hint });
                     None
                 }
             },
@@ -164,10 +157,7 @@ impl Scope {
         };
         if distinct.next().is_some() {
             let hint = "rename a coordinate, or set underscores between coordinates".to_owned();
-            return Err((
-                format!("`{name}` can be read as more than one derivative"),
-                Some(hint),
-            ));
+            return Err((format!("`{name}` can be read as more than one derivative"), Some(hint)));
         }
         let symbol = self.symbols[base];
         let Some(mut node) = self.value(base, symbol, context)? else {
@@ -176,8 +166,7 @@ impl Scope {
         let inner = graph.jets(&[node]).iter().map(|(_, i)| i.order()).max();
         let order = inner.unwrap_or(0) + index.order();
         if order > MAX_ORDER {
-            let mut message =
-                format!("`{name}` has order {order}, derivatives go up to order {MAX_ORDER}");
+            let mut message = format!("`{name}` has order {order}, derivatives go up to order {MAX_ORDER}");
             if inner.unwrap_or(0) > 0 {
                 message += &format!(" (`{base}` itself holds derivatives)");
             }
@@ -201,11 +190,7 @@ impl Scope {
     ) -> Result<Option<NodeId>, (String, Option<String>)> {
         let meaning = symbol.meaning();
         if !context.allowed.contains(&meaning) {
-            let message = format!(
-                "`{name}` is {}, which {} cannot use",
-                meaning.words(),
-                context.place
-            );
+            let message = format!("`{name}` is {}, which {} cannot use", meaning.words(), context.place);
             return Err((message, Some(allowed_words(context))));
         }
         match symbol {
@@ -233,10 +218,7 @@ impl Scope {
                     Some(format!("the coordinates are {coordinates}")),
                 ),
                 meaning => (
-                    format!(
-                        "`{name}`: `{base}` is {}, which has no derivatives",
-                        meaning.words()
-                    ),
+                    format!("`{name}`: `{base}` is {}, which has no derivatives", meaning.words()),
                     Some("derivatives are taken of unknowns and definitions".to_owned()),
                 ),
             };
@@ -251,10 +233,7 @@ impl Scope {
             usable.push(name);
         }
         if let Some(known) = closest(name, usable) {
-            return (
-                format!("unknown symbol `{name}`"),
-                Some(format!("did you mean `{known}`?")),
-            );
+            return (format!("unknown symbol `{name}`"), Some(format!("did you mean `{known}`?")));
         }
         if let Some((base, rest)) = name.split_once('_')
             && !self.readings(rest).is_empty()
@@ -303,10 +282,8 @@ impl Scope {
             }
             for (coordinate, name) in self.coordinates.iter().enumerate() {
                 if text[start..].starts_with(name.as_str()) {
-                    let longer: Vec<_> = reached[at]
-                        .iter()
-                        .map(|i: &MultiIndex| i.plus(coordinate))
-                        .collect();
+                    let longer: Vec<_> =
+                        reached[at].iter().map(|i: &MultiIndex| i.plus(coordinate)).collect();
                     reached[start + name.len()].extend(longer);
                 }
             }
@@ -334,10 +311,7 @@ fn allowed_words(context: Context) -> String {
 
 /// Names in backticks, joined for a sentence.
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<_> = names
-        .iter()
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     joined(&quoted)
 }
 
@@ -349,5 +323,140 @@ fn joined<S: AsRef<str>>(words: &[S]) -> String {
             let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
             format!("{} and {}", first.join(", "), last.as_ref())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const ANYWHERE: Context = Context {
+        place: "this formula",
+        allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown],
+    };
+
+    /// Unknowns `u` and `w_1`, a parameter `nu` = 2, a definition `flux` = u²/2, and these coordinates.
+    fn scope(coordinates: &[&str]) -> (Scope, Graph) {
+        let mut graph = Graph::default();
+        let mut scope = Scope::new(&mut graph, coordinates);
+        let nu = graph.constant(2.0);
+        scope.set("nu", Symbol::Value(Meaning::Parameter, nu));
+        for (output, name) in ["u", "w_1"].into_iter().enumerate() {
+            let index = MultiIndex::VALUE;
+            let node = graph.insert(Node::Jet { output, index, side: 0 });
+            scope.set(name, Symbol::Value(Meaning::Unknown, node));
+        }
+        let flux = parse("u^2/2").unwrap();
+        let flux = scope.lower(&flux, &mut graph, ANYWHERE, &mut Vec::new()).unwrap();
+        scope.set("flux", Symbol::Value(Meaning::Definition, flux));
+        scope.set("later", Symbol::Later(Meaning::Parameter));
+        scope.set("net", Symbol::Value(Meaning::Output, flux));
+        (scope, graph)
+    }
+
+    fn check(coordinates: &[&str], text: &str, expected: &str) {
+        let (scope, mut graph) = scope(coordinates);
+        let mut errors = Vec::new();
+        let node = scope.lower(&parse(text).unwrap(), &mut graph, ANYWHERE, &mut errors);
+        let shown = match node {
+            Some(node) => graph
+                .to_expr(node, 100, &|leaf| match leaf {
+                    Node::Jet { output, index, .. } => {
+                        let along: Vec<_> = index.coordinates().map(|i| i.to_string()).collect();
+                        format!("{}[{}]", ["u", "w"][output], along.concat())
+                    }
+                    Node::Coordinate { coordinate, .. } => coordinates[coordinate].to_owned(),
+                    _ => "?".to_owned(),
+                })
+                .unwrap()
+                .to_string(),
+            None => errors
+                .iter()
+                .map(|e| format!("{} → {}", e.message, e.hint.as_deref().unwrap_or("")))
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn subscripts_are_rows_of_coordinates() {
+        check(&["x", "t"], "u_xxt", "u[001]");
+        check(&["x", "t"], "u_txx", "u[001]");
+        check(&["x", "t"], "u_x_x_t", "u[001]");
+        check(&["x1", "x2"], "u_x1x2", "u[01]");
+        check(&["x1", "x2"], "u_x1_x2", "u[01]");
+        check(&["x", "t"], "w_1_x", "w[0]");
+        check(
+            &["x", "xx"],
+            "u_xx",
+            "`u_xx` can be read as more than one derivative → rename a coordinate, or set underscores between coordinates",
+        );
+        check(
+            &["x", "xx"],
+            "u_x_xx_x",
+            "`u_x_xx_x` can be read as more than one derivative → rename a coordinate, or set underscores between coordinates",
+        );
+        check(&["ξ", "τ"], "u_ξξτ", "u[001]");
+    }
+
+    #[test]
+    fn definitions_are_differentiated_in_total() {
+        check(&["x", "t"], "flux_x", "2*u[]*u[0]/2");
+        check(&["x", "t"], "u_t + flux_x - nu*u_xx", "u[1] + 2*u[]*u[0]/2 - 2*u[00]");
+    }
+
+    #[test]
+    fn unknown_names_are_explained() {
+        let xt = ["x", "t"];
+        check(&xt, "u_y", "`y` in `u_y` is not a row of coordinates → the coordinates are `x` and `t`");
+        check(
+            &xt,
+            "nu_x",
+            "`nu_x`: `nu` is a parameter, which has no derivatives → derivatives are taken of unknowns and definitions",
+        );
+        check(
+            &xt,
+            "x_t",
+            "`x_t`: `x` is a coordinate, which has no derivatives → derivatives are taken of unknowns and definitions",
+        );
+        check(
+            &xt,
+            "v_x",
+            "`v_x` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]",
+        );
+        check(&xt, "flx", "unknown symbol `flx` → did you mean `flux`?");
+        check(
+            &xt,
+            "qqq",
+            "unknown symbol `qqq` → declare it under [parameters], [definitions] or [unknowns]",
+        );
+        check(&xt, "later", "`later` is used before it is declared → move `later` above this line");
+        check(
+            &xt,
+            "net",
+            "`net` is the network's raw output, which this formula cannot use → it may use coordinates, parameters, definitions and unknowns",
+        );
+        check(
+            &xt,
+            "a + b",
+            "unknown symbol `a` → declare it under [parameters], [definitions] or [unknowns]; unknown symbol `b` → declare it under [parameters], [definitions] or [unknowns]",
+        );
+    }
+
+    #[test]
+    fn orders_above_four_are_refused() {
+        let hint = "make an intermediate quantity an unknown of its own, for example `w` with the residual `w - u_xx`";
+        check(&["x"], "u_xxxx", "u[0000]");
+        check(&["x"], "u_xxxxx", &format!("`u_xxxxx` has order 5, derivatives go up to order 4 → {hint}"));
+        let many = format!("u_{}", "x".repeat(60));
+        check(&["x"], &many, &format!("`{many}` has order 60, derivatives go up to order 4 → {hint}"));
+        let more = format!("u_{}", "x".repeat(600));
+        check(
+            &["x"],
+            &more,
+            &format!("`{}` in `{more}` is not a row of coordinates → the coordinates are `x`", &more[2..]),
+        );
     }
 }

@@ -61,7 +61,8 @@ impl Lbfgs {
     /// `direction = −H·gradient`.
     fn set_direction(&mut self) {
         let n = self.gradient.len();
-        let Self { history, steps, changes, inverse, pairs, kept, gradient, direction, coefficients, .. } = self;
+        let Self { history, steps, changes, inverse, pairs, kept, gradient, direction, coefficients, .. } =
+            self;
         for (d, g) in direction.iter_mut().zip(&*gradient) {
             *d = -g;
         }

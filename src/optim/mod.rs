@@ -61,6 +61,17 @@ pub enum StopReason {
     NonFinite,
 }
 
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::GradientVanished => "the gradient is zero",
+            Self::NoDescent => "no better point along the descent direction",
+            Self::LossStalled => "the loss no longer changes",
+            Self::NonFinite => "the loss or the gradient is not finite",
+        })
+    }
+}
+
 /// An optimizer's whole memory, by name: enough to continue bit for bit.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct State {
@@ -98,11 +109,9 @@ impl State {
                 to.copy_from_slice(vector);
                 Ok(())
             }
-            Some(vector) => Err(format!(
-                "the optimizer's `{name}` has {} numbers instead of {}",
-                vector.len(),
-                to.len()
-            )),
+            Some(vector) => {
+                Err(format!("the optimizer's `{name}` has {} numbers instead of {}", vector.len(), to.len()))
+            }
             None => Err(format!("the optimizer's `{name}` is missing")),
         }
     }

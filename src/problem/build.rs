@@ -2,7 +2,7 @@
 
 use core::ops::{Range, RangeInclusive};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use super::model::{
 use super::reference::{cole_hopf_error, default_grid, grid_points};
 use super::table::{self, Numbers};
 use crate::expr::{
-    self, Binary, Context, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, ast, closest,
-    function, is_name, listed,
+    self, Binary, Context, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, ast, closest, function,
+    is_name, listed,
 };
 use crate::jet::{JetSet, MAX_COORDINATES, MAX_ORDER, MultiIndex};
 use crate::settings::{Network, Sampler, Schedule, Stage, Training};
@@ -30,38 +30,19 @@ const MAX_GRID: usize = 10_000_000;
 /// Weights and biases in all: 4 GB in double precision.
 const MAX_PARAMETERS: f64 = 5e8;
 /// Operations in one problem's formulas.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 200_000;
 
-const NUMBER: Context = Context {
-    place: "a number",
-    allowed: &[Meaning::Parameter],
-};
-const ANSATZ: Context = Context {
-    place: "an ansatz",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output],
-};
-const FEATURE: Context = Context {
-    place: "a feature",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter],
-};
+const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
+const ANSATZ: Context =
+    Context { place: "an ansatz", allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output] };
+const FEATURE: Context = Context { place: "a feature", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const DEFINITION: Context = Context {
     place: "a definition",
-    allowed: &[
-        Meaning::Coordinate,
-        Meaning::Parameter,
-        Meaning::Definition,
-        Meaning::Unknown,
-    ],
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown],
 };
 const RESIDUAL: Context = Context {
     place: "a residual",
-    allowed: &[
-        Meaning::Coordinate,
-        Meaning::Parameter,
-        Meaning::Definition,
-        Meaning::Unknown,
-        Meaning::Data,
-    ],
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown, Meaning::Data],
 };
 const SOLUTION: Context = Context {
     place: "a reference solution",
@@ -131,10 +112,9 @@ impl Builder<'_> {
         } else {
             self.check_keys(table, "a problem file", &KEYS);
         }
-        let name = Path::new(self.sources.name()).file_stem().map_or_else(
-            || "problem".to_owned(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
+        let name = Path::new(self.sources.name())
+            .file_stem()
+            .map_or_else(|| "problem".to_owned(), |stem| stem.to_string_lossy().into_owned());
         let title = match table.get("title") {
             Some(value) => self.text(value, "the title").unwrap_or_default().to_owned(),
             None => name.clone(),
@@ -175,11 +155,7 @@ impl Builder<'_> {
             for (key, _) in self.entries(table, kind, false) {
                 let name: &str = key.get_ref();
                 let derivative = format!("{name}_");
-                if !self
-                    .used
-                    .iter()
-                    .any(|used| used == name || used.starts_with(&derivative))
-                {
+                if !self.used.iter().any(|used| used == name || used.starts_with(&derivative)) {
                     let message = format!("`{name}` is never used");
                     self.report(Diagnostic::warning(key.span(), message));
                 }
@@ -198,11 +174,7 @@ impl Builder<'_> {
             reference,
             network,
             training,
-            written: Written {
-                definitions,
-                features: written_features,
-                solutions,
-            },
+            written: Written { definitions, features: written_features, solutions },
         })
     }
 
@@ -217,20 +189,12 @@ impl Builder<'_> {
         unknowns: &[Entry<'_>],
     ) -> Option<()> {
         if coordinates.len() > MAX_COORDINATES {
-            let message = format!(
-                "{} coordinates are too many: at most {MAX_COORDINATES}",
-                coordinates.len()
-            );
-            self.report(Diagnostic::error(
-                coordinates[MAX_COORDINATES].0.span(),
-                message,
-            ));
+            let message =
+                format!("{} coordinates are too many: at most {MAX_COORDINATES}", coordinates.len());
+            self.report(Diagnostic::error(coordinates[MAX_COORDINATES].0.span(), message));
             return None;
         }
-        let names: Vec<_> = coordinates
-            .iter()
-            .map(|(key, _)| key.get_ref().as_ref())
-            .collect();
+        let names: Vec<_> = coordinates.iter().map(|(key, _)| key.get_ref().as_ref()).collect();
         let mut seen = BTreeSet::new();
         let mut fine = true;
         for (entries, meaning) in [
@@ -242,10 +206,7 @@ impl Builder<'_> {
             for (key, _) in entries {
                 let name: &str = key.get_ref();
                 let clash = if !seen.insert(name) {
-                    let other = self
-                        .scope
-                        .get(name)
-                        .map_or("a coordinate", |s| s.meaning().words());
+                    let other = self.scope.get(name).map_or("a coordinate", |s| s.meaning().words());
                     Some(format!("`{name}` is already {other}"))
                 } else {
                     unusable(name)
@@ -323,12 +284,7 @@ impl Builder<'_> {
                 let hint = "the first end is below the second";
                 self.report(Diagnostic::error(span, message).hint(hint));
             }
-            coordinates.push(Coordinate {
-                name: name.to_owned(),
-                lower,
-                upper,
-                unit,
-            });
+            coordinates.push(Coordinate { name: name.to_owned(), lower, upper, unit });
         }
         coordinates
     }
@@ -337,11 +293,7 @@ impl Builder<'_> {
         let (mut unknowns, mut values) = (Vec::new(), Vec::new());
         for (output, (key, value)) in entries.iter().enumerate() {
             let name: &str = key.get_ref();
-            let raw = self.graph.insert(Node::Jet {
-                output,
-                index: MultiIndex::VALUE,
-                side: 0,
-            });
+            let raw = self.graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             let mut unit = String::new();
             let ansatz = match value.get_ref() {
                 DeValue::Table(table) => {
@@ -358,21 +310,16 @@ impl Builder<'_> {
                 let formula = self.formula(value, ANSATZ);
                 node = formula.as_ref().map(|(node, _)| *node);
                 written = formula.map(|(_, written)| written);
-                if let Some(node) = node
-                    && self.graph.jets(&[node]).is_empty()
-                {
+                if node.is_some_and(|node| self.graph.jets(&[node]).is_empty()) {
                     let message = format!("the ansatz of `{name}` does not use the network");
                     let hint = "`net` is the network's raw output, as in `t*net`";
                     self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    node = None;
                 }
             }
             self.scope.set(name, known(Meaning::Unknown, node));
             values.push(node.unwrap_or(raw));
-            unknowns.push(Unknown {
-                name: name.to_owned(),
-                ansatz: written,
-                unit,
-            });
+            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit });
         }
         // From here on `net` is known by name, so that its use elsewhere is explained.
         if let Some(&raw) = values.first() {
@@ -406,10 +353,7 @@ impl Builder<'_> {
         let table = table.unwrap_or(&empty);
         let network: Network = self.settings(table, "[network]", &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
-        for (key, count, most) in [
-            ("depth", network.depth, 1_000_000),
-            ("width", network.width, 65_536),
-        ] {
+        for (key, count, most) in [("depth", network.depth, 1_000_000), ("width", network.width, 65_536)] {
             if !(1..=most).contains(&count) {
                 let message = format!("the {key} is {count}, not from 1 to {most}");
                 self.report(Diagnostic::error(span(key), message));
@@ -433,13 +377,8 @@ impl Builder<'_> {
                     // The text is read back, so that writing it into a file changes nothing.
                     if let Ok(expr) = expr::parse(&text) {
                         let mut errors = Vec::new();
-                        let root = self
-                            .scope
-                            .lower(&expr, &mut self.graph, FEATURE, &mut errors);
-                        let plain = Node::Coordinate {
-                            coordinate,
-                            side: 0,
-                        };
+                        let root = self.scope.lower(&expr, &mut self.graph, FEATURE, &mut errors);
+                        let plain = Node::Coordinate { coordinate, side: 0 };
                         roots.push(root.unwrap_or_else(|| self.graph.insert(plain)));
                     }
                     written.push(text);
@@ -459,12 +398,11 @@ impl Builder<'_> {
                 let seen = self.graph.reachable(&roots);
                 for (i, c) in coordinates.iter().enumerate() {
                     let id = self.scope.get(&c.name);
-                    let reaches = matches!(id, Some(Symbol::Value(_, id)) if seen.get(id.index()) == Some(&true));
+                    let reaches =
+                        matches!(id, Some(Symbol::Value(_, id)) if seen.get(id.index()) == Some(&true));
                     if !reaches && roots.len() == features.len() {
-                        let message = format!(
-                            "no feature depends on the coordinate `{}`",
-                            coordinates[i].name
-                        );
+                        let message =
+                            format!("no feature depends on the coordinate `{}`", coordinates[i].name);
                         let span = table.get("features").map(Spanned::span);
                         self.report(Diagnostic::warning(span, message));
                     }
@@ -478,13 +416,11 @@ impl Builder<'_> {
         }
         let (depth, width) = (network.depth as f64, network.width as f64);
         let (inputs, all_outputs) = (roots.len() as f64, outputs as f64);
-        let size = width * (inputs + 1.0)
-            + (depth - 1.0) * width * (width + 1.0)
-            + all_outputs * (width + 1.0);
+        let size =
+            width * (inputs + 1.0) + (depth - 1.0) * width * (width + 1.0) + all_outputs * (width + 1.0);
         if size > MAX_PARAMETERS && !self.has_errors() {
-            let message = format!(
-                "the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}"
-            );
+            let message =
+                format!("the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}");
             self.report(Diagnostic::error(span("width").or(span("depth")), message));
         }
         let features = self.extract(&roots);
@@ -510,16 +446,8 @@ impl Builder<'_> {
             match stage {
                 Stage::Adam(adam) => {
                     check(positive(adam.lr), "lr", "a positive number");
-                    check(
-                        (0.0..1.0).contains(&adam.beta1),
-                        "beta1",
-                        "from 0 to below 1",
-                    );
-                    check(
-                        (0.0..1.0).contains(&adam.beta2),
-                        "beta2",
-                        "from 0 to below 1",
-                    );
+                    check((0.0..1.0).contains(&adam.beta1), "beta1", "from 0 to below 1");
+                    check((0.0..1.0).contains(&adam.beta2), "beta2", "from 0 to below 1");
                     check(positive(adam.epsilon), "epsilon", "a positive number");
                     match adam.schedule {
                         Schedule::Constant => {}
@@ -531,11 +459,7 @@ impl Builder<'_> {
                             );
                         }
                         Schedule::Cosine { end } => {
-                            check(
-                                end.is_finite() && end >= 0.0,
-                                "schedule",
-                                "given an end from 0 up",
-                            );
+                            check(end.is_finite() && end >= 0.0, "schedule", "given an end from 0 up");
                         }
                     }
                 }
@@ -553,17 +477,10 @@ impl Builder<'_> {
         others: &[&str],
     ) -> T {
         let defaults = toml::Table::try_from(T::default()).unwrap_or_default();
-        let keys: Vec<_> = defaults
-            .keys()
-            .map(String::as_str)
-            .chain(others.iter().copied())
-            .collect();
+        let keys: Vec<_> = defaults.keys().map(String::as_str).chain(others.iter().copied()).collect();
         self.check_keys(table, name, &keys);
         let read = |table: Table<'_>| {
-            T::deserialize(ValueDeserializer::from(Spanned::new(
-                0..0,
-                DeValue::Table(table),
-            )))
+            T::deserialize(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table))))
         };
         let mut good = Table::new();
         for (key, value) in table.iter() {
@@ -647,9 +564,7 @@ impl Builder<'_> {
             }
         }
         if let (Some(value), true) = (table.get("points"), drawn) {
-            points = self
-                .count(value, "the number of points", POINTS)
-                .unwrap_or(counted);
+            points = self.count(value, "the number of points", POINTS).unwrap_or(counted);
         }
         if let (Some(value), true) = (table.get("sampler"), drawn) {
             match Sampler::deserialize(ValueDeserializer::from(value.clone())) {
@@ -657,10 +572,9 @@ impl Builder<'_> {
                 Err(error) => self.report(serde_mistake(error.message(), value.span())),
             }
         }
-        if let (Some((key, _)), false) = (
-            table.get_key_value("order"),
-            matches!(place, None | Some(Place::Periodic { .. })),
-        ) {
+        if let (Some((key, _)), false) =
+            (table.get_key_value("order"), matches!(place, None | Some(Place::Periodic { .. })))
+        {
             let message = "`order` has a meaning in periodic conditions only";
             self.report(Diagnostic::error(key.span(), message).hint("remove the line"));
         }
@@ -701,11 +615,7 @@ impl Builder<'_> {
         })
     }
 
-    fn residuals(
-        &mut self,
-        value: &Value<'_>,
-        place: Option<&Place>,
-    ) -> Option<(Vec<String>, Formula)> {
+    fn residuals(&mut self, value: &Value<'_>, place: Option<&Place>) -> Option<(Vec<String>, Formula)> {
         let outer = self.scope.clone();
         if let Some(Place::Points { columns, .. }) = place {
             for (column, name) in columns.iter().enumerate() {
@@ -746,9 +656,7 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
     ) -> Option<(Vec<String>, Formula)> {
-        let Coordinate {
-            name, lower, upper, ..
-        } = &coordinates[coordinate];
+        let Coordinate { name, lower, upper, .. } = &coordinates[coordinate];
         let (mut written, mut roots) = (Vec::new(), Vec::new());
         let mut graph = Graph::default();
         for unknown in unknowns {
@@ -766,26 +674,18 @@ impl Builder<'_> {
                 let [low, high] = [0, 1].map(|to| {
                     let copies = self.graph.transplant(&[node], &mut graph, |graph, leaf| {
                         graph.insert(match leaf {
-                            Node::Jet { output, index, .. } => Node::Jet {
-                                output,
-                                index,
-                                side: to,
-                            },
-                            Node::Coordinate { coordinate, .. } => Node::Coordinate {
-                                coordinate,
-                                side: to,
-                            },
+                            Node::Jet { output, index, .. } => Node::Jet { output, index, side: to },
+                            Node::Coordinate { coordinate, .. } => Node::Coordinate { coordinate, side: to },
                             other => other,
                         })
                     });
                     copies[0]
                 });
                 roots.push(graph.binary(Binary::Sub, low, high));
-                written.push(format!(
-                    "{term} at {name} = {lower} less {term} at {name} = {upper}"
-                ));
+                written.push(format!("{term} at {name} = {lower} less {term} at {name} = {upper}"));
             }
         }
+        let (graph, roots) = graph.extract(&roots);
         Some((written, Formula { graph, roots }))
     }
 
@@ -806,8 +706,7 @@ impl Builder<'_> {
                 match words.as_slice() {
                     ["interior"] => return Some(Place::Interior),
                     ["periodic", name] => {
-                        let Some(coordinate) = coordinates.iter().position(|c| c.name == *name)
-                        else {
+                        let Some(coordinate) = coordinates.iter().position(|c| c.name == *name) else {
                             self.no_coordinate(name, coordinates, self.part_of(value, name));
                             return None;
                         };
@@ -820,9 +719,7 @@ impl Builder<'_> {
                 }
                 let message = format!("`{}` is not a place", text.escape_debug());
                 let known = closest(text, ["interior", "periodic"]);
-                let hint = known.map_or(PLACES.to_owned(), |known| {
-                    format!("did you mean `{known}`?")
-                });
+                let hint = known.map_or(PLACES.to_owned(), |known| format!("did you mean `{known}`?"));
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -852,12 +749,8 @@ impl Builder<'_> {
                 continue;
             };
             let c = &coordinates[coordinate];
-            let expr = self.parsed(number, |range| {
-                locate.place(range.start + offset..range.end + offset)
-            });
-            let Some(x) =
-                expr.and_then(|expr| self.lowered_number(&expr, span.clone(), "the place"))
-            else {
+            let expr = self.parsed(number, |range| locate.place(range.start + offset..range.end + offset));
+            let Some(x) = expr.and_then(|expr| self.lowered_number(&expr, span.clone(), "the place")) else {
                 fine = false;
                 continue;
             };
@@ -869,19 +762,10 @@ impl Builder<'_> {
             }
             // An end that was computed in another way may differ in its last digits.
             let slack = 1e-12 * (c.upper - c.lower);
-            let x = [c.lower, c.upper]
-                .into_iter()
-                .find(|end| (x - end).abs() <= slack)
-                .unwrap_or(x);
+            let x = [c.lower, c.upper].into_iter().find(|end| (x - end).abs() <= slack).unwrap_or(x);
             if x < c.lower || x > c.upper {
-                let message = format!(
-                    "{name} = {x} lies outside the domain [{}, {}]",
-                    c.lower, c.upper
-                );
-                let hint = format!(
-                    "its faces are `{name} = {}` and `{name} = {}`",
-                    c.lower, c.upper
-                );
+                let message = format!("{name} = {x} lies outside the domain [{}, {}]", c.lower, c.upper);
+                let hint = format!("its faces are `{name} = {}` and `{name} = {}`", c.lower, c.upper);
                 self.report(Diagnostic::error(span, message).hint(hint));
                 fine = false;
             }
@@ -892,8 +776,7 @@ impl Builder<'_> {
 
     fn points_file(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
         let name = self.text(value, "a file's name")?;
-        let path = self.absolute(name);
-        let Numbers { header, columns } = self.numbers(&path, value)?;
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
         let Some(header) = header else {
             let message = "the points of a condition come from a CSV file with a header";
             self.report(Diagnostic::error(value.span(), message));
@@ -905,9 +788,7 @@ impl Builder<'_> {
         for c in coordinates {
             match header.iter().position(|name| *name == c.name) {
                 Some(column) => {
-                    let outside = columns[column]
-                        .iter()
-                        .position(|x| *x < c.lower || *x > c.upper);
+                    let outside = columns[column].iter().position(|x| *x < c.lower || *x > c.upper);
                     if let Some(row) = outside {
                         let message = format!(
                             "`{name}`, row {}: {} = {} lies outside the domain [{}, {}]",
@@ -940,16 +821,12 @@ impl Builder<'_> {
                 None if names.contains(column) || coordinates.iter().any(|c| c.name == *column) => {
                     Some("there are two of them".to_owned())
                 }
-                None if self.scope.is_derivative(column) => {
-                    Some("it reads as a derivative".to_owned())
-                }
+                None if self.scope.is_derivative(column) => Some("it reads as a derivative".to_owned()),
                 None => unusable(column),
             };
             if let Some(why) = clash {
-                let message = format!(
-                    "the column `{}` of `{name}` cannot be used: {why}",
-                    column.escape_debug()
-                );
+                let message =
+                    format!("the column `{}` of `{name}` cannot be used: {why}", column.escape_debug());
                 let hint = "rename it in the file's header, for example `u_obs`";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 fine = false;
@@ -959,12 +836,7 @@ impl Builder<'_> {
         }
         let points = (0..rows).flat_map(|r| places.iter().map(move |&c| (r, c)));
         let points = points.map(|(r, c)| columns[c][r]).collect();
-        fine.then_some(Place::Points {
-            path,
-            points,
-            columns: names,
-            data,
-        })
+        fine.then_some(Place::Points { path, points, columns: names, data })
     }
 
     // The reference.
@@ -992,11 +864,7 @@ impl Builder<'_> {
             Some(grid) => self.grid(grid, coordinates),
             None => default_grid(coordinates),
         };
-        let mut reference = Reference {
-            solutions: vec![None; unknowns.len()],
-            error,
-            grid,
-        };
+        let mut reference = Reference { solutions: vec![None; unknowns.len()], error, grid };
         let Some(value) = table.get("solution") else {
             return (Some(reference), written);
         };
@@ -1023,8 +891,7 @@ impl Builder<'_> {
                 }
             }
             DeValue::String(_) if unknowns.len() == 1 => {
-                if let Some((solution, text)) =
-                    self.solution(value, coordinates, parameters, &reference.grid)
+                if let Some((solution, text)) = self.solution(value, coordinates, parameters, &reference.grid)
                 {
                     reference.solutions[0] = Some(solution);
                     written[0] = text;
@@ -1058,32 +925,16 @@ impl Builder<'_> {
         }
         let formula = self.extract(&[root]);
         // A look at the grid: what is not finite there would make every error NaN.
-        let coarse: Vec<_> = grid
-            .iter()
-            .map(|axis| Axis {
-                points: axis.points.min(20),
-                ..*axis
-            })
-            .collect();
-        if coarse
-            .iter()
-            .map(|axis| axis.points as f64)
-            .product::<f64>()
-            < 2e5
-            && !self.has_errors()
-        {
+        let coarse: Vec<_> = grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis }).collect();
+        if coarse.iter().map(|axis| axis.points as f64).product::<f64>() < 2e5 && !self.has_errors() {
             let points = grid_points(&coarse);
             let values = formula.evaluate(&points, coordinates.len());
             if let Some(i) = values.iter().position(|x| !x.is_finite()) {
                 let row = &points[i * coordinates.len()..];
-                let place: Vec<_> = coordinates
-                    .iter()
-                    .zip(row)
-                    .map(|(c, x)| format!("{} = {x}", c.name))
-                    .collect();
+                let place: Vec<_> =
+                    coordinates.iter().zip(row).map(|(c, x)| format!("{} = {x}", c.name)).collect();
                 let message = format!("the solution is {} at {}", values[i], place.join(", "));
-                let hint =
-                    "guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`";
+                let hint = "guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
@@ -1113,7 +964,8 @@ impl Builder<'_> {
         let error = cole_hopf_error(nu, coordinates[t].upper);
         if error > 1e-10 {
             let message = format!(
-                "at nu = {nu} the `cole-hopf` quadrature is only right to about {error:.0e}"
+                "for nu = {nu} and t up to {} the `cole-hopf` quadrature is only right to about {error:.0e}",
+                coordinates[t].upper
             );
             self.report(Diagnostic::warning(value.span(), message));
         }
@@ -1127,22 +979,13 @@ impl Builder<'_> {
         unknowns: &[Unknown],
     ) -> Option<Vec<Option<Solution>>> {
         let name = self.text(value, "a file's name")?;
-        let path = self.absolute(name);
-        let Numbers { header, columns } = self.numbers(&path, value)?;
-        let names = coordinates
-            .iter()
-            .map(|c| c.name.clone())
-            .chain(unknowns.iter().map(|u| u.name.clone()));
+        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
+        let names = coordinates.iter().map(|c| c.name.clone()).chain(unknowns.iter().map(|u| u.name.clone()));
         let names: Vec<_> = names.collect();
         let wrong = if let Some(header) = &header {
-            let missing = names[..coordinates.len()]
-                .iter()
-                .find(|name| !header.contains(name));
+            let missing = names[..coordinates.len()].iter().find(|name| !header.contains(name));
             let odd = header.iter().find(|name| !names.contains(name));
-            let twice = header
-                .iter()
-                .enumerate()
-                .find(|(i, name)| header[..*i].contains(name));
+            let twice = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name));
             match (missing, odd, twice) {
                 (Some(missing), ..) => Some(format!("it has no column `{missing}`")),
                 (_, Some(odd), _) => Some(format!(
@@ -1150,9 +993,7 @@ impl Builder<'_> {
                     odd.escape_debug()
                 )),
                 (.., Some((_, twice))) => Some(format!("it has two columns `{twice}`")),
-                _ if header.len() == coordinates.len() => {
-                    Some("it has a column for no unknown".to_owned())
-                }
+                _ if header.len() == coordinates.len() => Some("it has a column for no unknown".to_owned()),
                 _ => None,
             }
         } else {
@@ -1166,20 +1007,11 @@ impl Builder<'_> {
             return None;
         }
         let column = |name: &String| {
-            let at = header
-                .as_ref()
-                .unwrap_or(&names)
-                .iter()
-                .position(|n| n == name)?;
+            let at = header.as_ref().unwrap_or(&names).iter().position(|n| n == name)?;
             Some(&columns[at])
         };
-        let rows: Vec<_> = names[..coordinates.len()]
-            .iter()
-            .filter_map(column)
-            .collect();
-        let points: Vec<f64> = (0..columns[0].len())
-            .flat_map(|r| rows.iter().map(move |c| c[r]))
-            .collect();
+        let rows: Vec<_> = names[..coordinates.len()].iter().filter_map(column).collect();
+        let points: Vec<f64> = (0..columns[0].len()).flat_map(|r| rows.iter().map(move |c| c[r])).collect();
         let solutions = unknowns.iter().map(|unknown| {
             column(&unknown.name).map(|values| Solution::Table {
                 path: path.clone(),
@@ -1205,9 +1037,7 @@ impl Builder<'_> {
             if let DeValue::Table(table) = value.get_ref() {
                 self.check_keys(table, "an axis", &["from", "to", "points"]);
                 let end = |builder: &mut Self, key: &str, default: f64| match table.get(key) {
-                    Some(value) => builder
-                        .number(value, "an end of the axis")
-                        .unwrap_or(default),
+                    Some(value) => builder.number(value, "an end of the axis").unwrap_or(default),
                     None => default,
                 };
                 axis.from = end(self, "from", c.lower);
@@ -1246,18 +1076,11 @@ impl Builder<'_> {
         };
         if required && entries.is_empty() {
             let (message, hint) = match key {
-                "coordinates" => (
-                    "the problem has no coordinates",
-                    "write [coordinates] and, for example, `x = [0, 1]`",
-                ),
-                "unknowns" => (
-                    "the problem has no unknowns",
-                    "write [unknowns] and, for example, `u = {}`",
-                ),
-                _ => (
-                    "the problem has no conditions",
-                    "write [conditions.NAME] with a place and a residual",
-                ),
+                "coordinates" => {
+                    ("the problem has no coordinates", "write [coordinates] and, for example, `x = [0, 1]`")
+                }
+                "unknowns" => ("the problem has no unknowns", "write [unknowns] and, for example, `u = {}`"),
+                _ => ("the problem has no conditions", "write [conditions.NAME] with a place and a residual"),
             };
             let span = table.get(key).map(Spanned::span);
             self.report(Diagnostic::error(span, message).hint(hint));
@@ -1284,27 +1107,16 @@ impl Builder<'_> {
     }
 
     fn unit(&mut self, table: &Table<'_>) -> String {
-        let unit = table
-            .get("unit")
-            .and_then(|value| self.text(value, "the unit"));
+        let unit = table.get("unit").and_then(|value| self.text(value, "the unit"));
         unit.unwrap_or_default().to_owned()
     }
 
-    fn count(
-        &mut self,
-        value: &Value<'_>,
-        what: &str,
-        range: RangeInclusive<usize>,
-    ) -> Option<usize> {
+    fn count(&mut self, value: &Value<'_>, what: &str, range: RangeInclusive<usize>) -> Option<usize> {
         let integer = value.get_ref().as_integer();
         let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
         let count = count.filter(|count| range.contains(count));
         if count.is_none() {
-            let message = format!(
-                "{what} is an integer from {} to {}",
-                range.start(),
-                range.end()
-            );
+            let message = format!("{what} is an integer from {} to {}", range.start(), range.end());
             self.report(Diagnostic::error(value.span(), message));
         }
         count
@@ -1348,32 +1160,21 @@ impl Builder<'_> {
                 let expr = self.parsed(text, |range| locate.place(range))?;
                 return Some((expr, text.to_owned()));
             }
-            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix())
-                .ok()
-                .map(|i| i as f64),
+            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).ok().map(|i| i as f64),
             DeValue::Float(x) => x.as_str().parse::<f64>().ok(),
             other => {
-                let message = format!(
-                    "expected a number or a formula in quotes, not {}",
-                    article(other)
-                );
+                let message = format!("expected a number or a formula in quotes, not {}", article(other));
                 self.report(Diagnostic::error(value.span(), message));
                 return None;
             }
         };
         let Some(x) = number.filter(|x| x.is_finite()) else {
-            self.report(Diagnostic::error(
-                value.span(),
-                "this is not a finite number",
-            ));
+            self.report(Diagnostic::error(value.span(), "this is not a finite number"));
             return None;
         };
         let magnitude = Expr::from(ast::Kind::Number(x.abs()));
-        let mut expr = if x < 0.0 {
-            ast::Kind::Unary(Unary::Neg, Box::new(magnitude)).into()
-        } else {
-            magnitude
-        };
+        let mut expr =
+            if x < 0.0 { ast::Kind::Unary(Unary::Neg, Box::new(magnitude)).into() } else { magnitude };
         expr.relocate(&|_| value.span());
         let written = expr.to_string();
         Some((expr, written))
@@ -1412,9 +1213,7 @@ impl Builder<'_> {
 
     fn lowered(&mut self, expr: &Expr, context: Context) -> Option<NodeId> {
         let mut errors = Vec::new();
-        let node = self
-            .scope
-            .lower(expr, &mut self.graph, context, &mut errors);
+        let node = self.scope.lower(expr, &mut self.graph, context, &mut errors);
         for error in errors {
             self.report(error.into());
         }
@@ -1435,33 +1234,26 @@ impl Builder<'_> {
             let mut operands = self.graph.nodes()[i].operands().peekable();
             needed[i] && operands.peek().is_some() && operands.all(constant)
         })?;
-        self.graph
-            .to_expr(self.graph.id(found)?, 100, &|_| String::new())
+        self.graph.to_expr(self.graph.id(found)?, 100, &|_| String::new())
     }
 
     /// Takes what `roots` need out of the common graph.
     fn extract(&self, roots: &[NodeId]) -> Formula {
-        let mut graph = Graph::default();
-        let roots = self.graph.transplant(roots, &mut graph, Graph::insert);
-        // Simplifying on the way may leave nodes behind that nothing needs; a second pass drops them.
-        let mut lean = Graph::default();
-        let roots = graph.transplant(&roots, &mut lean, Graph::insert);
-        Formula { graph: lean, roots }
+        let (graph, roots) = self.graph.extract(roots);
+        Formula { graph, roots }
     }
 
     // Files.
 
-    fn absolute(&self, name: &str) -> std::path::PathBuf {
+    fn numbers(&mut self, name: &str, value: &Value<'_>) -> Option<(PathBuf, Numbers)> {
         let path = self.folder.join(name);
-        std::path::absolute(&path).unwrap_or(path)
-    }
-
-    fn numbers(&mut self, path: &Path, value: &Value<'_>) -> Option<Numbers> {
-        match table::read(path) {
-            Ok(numbers) => Some(numbers),
+        let path = std::path::absolute(&path).unwrap_or(path);
+        match table::read(&path) {
+            Ok(numbers) => Some((path, numbers)),
             Err(why) => {
-                let message = format!("cannot use `{}`: {why}", path.display());
-                let hint = "file names are relative to the problem file";
+                let message = format!("cannot use the file `{}`: {why}", name.escape_debug());
+                let hint =
+                    format!("file names are relative to the problem file: this is `{}`", path.display());
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -1506,11 +1298,7 @@ impl Builder<'_> {
         let text = self.text(value, "a formula")?;
         let whole = value.span();
         // Where the string has escapes, its content is nowhere to be found and the whole string is pointed at.
-        let inner = self
-            .sources
-            .text(&whole)
-            .find(text)
-            .map(|at| whole.start + at);
+        let inner = self.sources.text(&whole).find(text).map(|at| whole.start + at);
         Some((text, Locator { inner, whole }))
     }
 
@@ -1549,9 +1337,7 @@ fn known(meaning: Meaning, node: Option<NodeId>) -> Symbol {
 fn unusable(name: &str) -> Option<String> {
     let shown = name.escape_debug();
     if !is_name(name) {
-        return Some(format!(
-            "`{shown}` is not a name: a letter, then letters, digits and underscores"
-        ));
+        return Some(format!("`{shown}` is not a name: a letter, then letters, digits and underscores"));
     }
     if function(name).is_some() {
         return Some(format!("`{shown}` is a function"));
@@ -1568,11 +1354,7 @@ fn unusable(name: &str) -> Option<String> {
 fn centred(c: &Coordinate) -> String {
     let scale = 2.0 / (c.upper - c.lower);
     let shift = (c.upper + c.lower) / (c.upper - c.lower);
-    let scaled = if scale == 1.0 {
-        c.name.clone()
-    } else {
-        format!("{scale}*{}", c.name)
-    };
+    let scaled = if scale == 1.0 { c.name.clone() } else { format!("{scale}*{}", c.name) };
     match shift {
         0.0 => scaled,
         _ if shift > 0.0 => format!("{scaled} - {shift}"),
@@ -1588,18 +1370,24 @@ fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
     match (quoted.next(), unknown) {
         (Some(wrong), true) => {
             let known: Vec<_> = quoted.collect();
-            let what = if message.starts_with("unknown field") {
-                "key"
-            } else {
-                "name"
-            };
+            let what = if message.starts_with("unknown field") { "key" } else { "name" };
             let hint = match closest(wrong, known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known are {}", listed(&known)),
             };
             Diagnostic::error(span, format!("unknown {what} `{wrong}`")).hint(hint)
         }
-        _ => Diagnostic::error(span, line),
+        _ => {
+            let plain = [
+                ("usize", "a whole number from 0 up"),
+                ("u64", "a whole number from 0 up"),
+                ("f64", "a number"),
+            ];
+            let spoken = plain.iter().fold(line.to_owned(), |line, (rust, words)| {
+                line.replace(&format!("expected {rust}"), &format!("expected {words}"))
+            });
+            Diagnostic::error(span, spoken)
+        }
     }
 }
 

@@ -26,20 +26,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake at `span`.
     pub fn error(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
-        Self {
-            warning: false,
-            message: message.into(),
-            span: span.into(),
-            hint: None,
-        }
+        Self { warning: false, message: message.into(), span: span.into(), hint: None }
     }
 
     /// Something worth a look at `span`.
     pub fn warning(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
-        Self {
-            warning: true,
-            ..Self::error(span, message)
-        }
+        Self { warning: true, ..Self::error(span, message) }
     }
 
     /// The same with advice.
@@ -53,10 +45,7 @@ impl Diagnostic {
 /// A mistake in a formula whose spans already count in the common space.
 impl From<expr::Error> for Diagnostic {
     fn from(error: expr::Error) -> Self {
-        Self {
-            hint: error.hint,
-            ..Self::error(error.span, error.message)
-        }
+        Self { hint: error.hint, ..Self::error(error.span, error.message) }
     }
 }
 
@@ -74,11 +63,7 @@ struct Source {
 impl Sources {
     /// One text alone.
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self(vec![Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            start: 0,
-        }])
+        Self(vec![Source { name: name.to_owned(), text: text.to_owned(), start: 0 }])
     }
 
     /// The name of the first text.
@@ -88,40 +73,25 @@ impl Sources {
 
     /// Every text with the offset of its beginning.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.0
-            .iter()
-            .map(|source| (source.start, source.text.as_str()))
+        self.0.iter().map(|source| (source.start, source.text.as_str()))
     }
 
     /// Appends the texts of `other`.
     pub(crate) fn append(&mut self, other: Self) {
         // One byte apart, so that a span at a text's very end is not one at the next one's beginning.
-        let shift = self
-            .0
-            .last()
-            .map_or(0, |last| last.start + last.text.len() + 1);
-        self.0.extend(other.0.into_iter().map(|source| Source {
-            start: source.start + shift,
-            ..source
-        }));
+        let shift = self.0.last().map_or(0, |last| last.start + last.text.len() + 1);
+        self.0.extend(other.0.into_iter().map(|source| Source { start: source.start + shift, ..source }));
     }
 
     /// What was written at `span`; empty if nothing was.
     pub(crate) fn text(&self, span: &Range<usize>) -> &str {
         self.find(span)
-            .and_then(|source| {
-                source
-                    .text
-                    .get(span.start - source.start..span.end - source.start)
-            })
+            .and_then(|source| source.text.get(span.start - source.start..span.end - source.start))
             .unwrap_or("")
     }
 
     fn find(&self, span: &Range<usize>) -> Option<&Source> {
-        self.0
-            .iter()
-            .rev()
-            .find(|source| source.start <= span.start)
+        self.0.iter().rev().find(|source| source.start <= span.start)
     }
 }
 
@@ -135,10 +105,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// One mistake that lies in no text.
     pub(crate) fn plain(name: &str, message: impl Into<String>) -> Self {
-        Self {
-            sources: Sources::new(name, ""),
-            items: vec![Diagnostic::error(None, message)],
-        }
+        Self { sources: Sources::new(name, ""), items: vec![Diagnostic::error(None, message)] }
     }
 
     /// Is there nothing to report?
@@ -153,30 +120,15 @@ impl Diagnostics {
 
     /// Everything as text for a terminal: message, file, line, column, the line with a caret, and the hint.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
-        let rendered: Vec<_> = self
-            .items
-            .iter()
-            .map(|item| renderer.render(&[self.group(item)]))
-            .collect();
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let rendered: Vec<_> = self.items.iter().map(|item| renderer.render(&[self.group(item)])).collect();
         rendered.join("\n\n")
     }
 
     fn group<'a>(&'a self, item: &'a Diagnostic) -> Group<'a> {
-        let level = if item.warning {
-            Level::WARNING
-        } else {
-            Level::ERROR
-        };
+        let level = if item.warning { Level::WARNING } else { Level::ERROR };
         let group = Group::with_title(level.primary_title(&item.message));
-        let place = item
-            .span
-            .as_ref()
-            .and_then(|span| Some((span, self.sources.find(span)?)));
+        let place = item.span.as_ref().and_then(|span| Some((span, self.sources.find(span)?)));
         let mut group = match place {
             Some((span, source)) => {
                 let at = |offset: usize| (offset - source.start).min(source.text.len());

@@ -73,12 +73,7 @@ mod tests {
             let mut document = document(name, text);
             // The unknowns themselves are put in, so an ansatz must not come between.
             for unknown in problem(&document).unknowns {
-                document
-                    .set(
-                        &format!("unknowns.{}", unknown.name),
-                        "{ ansatz = \"net\" }",
-                    )
-                    .unwrap();
+                document.set(&format!("unknowns.{}", unknown.name), "{ ansatz = \"net\" }").unwrap();
             }
             let problem = problem(&document);
             let Some(exact) = exact(&problem) else {
@@ -90,15 +85,7 @@ mod tests {
             }
             checked.push(*name);
         }
-        let all = [
-            "black-scholes",
-            "heat",
-            "wave",
-            "poisson-2d",
-            "kdv",
-            "beam",
-            "kovasznay",
-        ];
+        let all = ["black-scholes", "heat", "wave", "poisson-2d", "kdv", "beam", "kovasznay"];
         assert_eq!(checked, all);
     }
 
@@ -114,20 +101,13 @@ mod tests {
     fn worst_residual(problem: &Problem, condition: &Condition, exact: &[Formula]) -> f64 {
         let mut graph = Graph::default();
         let residuals = &condition.residuals;
-        let roots = residuals
-            .graph
-            .transplant(&residuals.roots, &mut graph, |graph, leaf| {
-                let Node::Jet { output, index, .. } = leaf else {
-                    return graph.insert(leaf);
-                };
-                let copies =
-                    exact[output]
-                        .graph
-                        .transplant(&exact[output].roots, graph, Graph::insert);
-                index
-                    .coordinates()
-                    .fold(copies[0], |node, along| graph.derivative(node, along))
-            });
+        let roots = residuals.graph.transplant(&residuals.roots, &mut graph, |graph, leaf| {
+            let Node::Jet { output, index, .. } = leaf else {
+                return graph.insert(leaf);
+            };
+            let copies = exact[output].graph.transplant(&exact[output].roots, graph, Graph::insert);
+            index.coordinates().fold(copies[0], |node, along| graph.derivative(node, along))
+        });
         let formula = Formula { graph, roots };
         let mut random = crate::rng::stream(7, &condition.name);
         let points: Vec<f64> = (0..200)

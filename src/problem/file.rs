@@ -38,10 +38,8 @@ impl Document {
         }
         let sources = Sources::new(name, text);
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut items: Vec<_> = errors
-            .iter()
-            .map(|error| Diagnostic::error(error.span(), error.message()))
-            .collect();
+        let mut items: Vec<_> =
+            errors.iter().map(|error| Diagnostic::error(error.span(), error.message())).collect();
         let problem = match table.get_ref().get("problem") {
             Some(value) if value.get_ref().as_str().is_none() => {
                 let what = article(value.get_ref());
@@ -50,15 +48,9 @@ impl Document {
                 items.push(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
-            value => value
-                .and_then(|value| value.get_ref().as_str())
-                .map(str::to_owned),
+            value => value.and_then(|value| value.get_ref().as_str()).map(str::to_owned),
         };
-        if items.is_empty() {
-            Ok(Self { sources, problem })
-        } else {
-            Err(Diagnostics { sources, items })
-        }
+        if items.is_empty() { Ok(Self { sources, problem }) } else { Err(Diagnostics { sources, items }) }
     }
 
     /// The top-level key `problem`, by which a run configuration names the problem it runs:
@@ -169,20 +161,14 @@ fn merge_value<'a>(old: &mut Value<'a>, new: Value<'a>) {
 /// Is `value` a table whose keys are indices of an array of `length`?
 fn names_elements(value: &DeValue<'_>, length: usize) -> bool {
     value.as_table().is_some_and(|table| {
-        !table.is_empty()
-            && table
-                .keys()
-                .all(|key| key.get_ref().parse::<usize>().is_ok_and(|i| i < length))
+        !table.is_empty() && table.keys().all(|key| key.get_ref().parse::<usize>().is_ok_and(|i| i < length))
     })
 }
 
 fn shifted_table(table: Table<'_>, shift: usize) -> Table<'_> {
     let entries = table.into_iter().map(|(key, value)| {
         let span = shifted(key.span(), shift);
-        (
-            Spanned::new(span, key.into_inner()),
-            shifted_value(value, shift),
-        )
+        (Spanned::new(span, key.into_inner()), shifted_value(value, shift))
     });
     entries.collect()
 }
@@ -190,12 +176,9 @@ fn shifted_table(table: Table<'_>, shift: usize) -> Table<'_> {
 fn shifted_value(value: Value<'_>, shift: usize) -> Value<'_> {
     let span = shifted(value.span(), shift);
     let inner = match value.into_inner() {
-        DeValue::Array(array) => DeValue::Array(
-            array
-                .into_iter()
-                .map(|value| shifted_value(value, shift))
-                .collect(),
-        ),
+        DeValue::Array(array) => {
+            DeValue::Array(array.into_iter().map(|value| shifted_value(value, shift)).collect())
+        }
         DeValue::Table(table) => DeValue::Table(shifted_table(table, shift)),
         plain => plain,
     };

@@ -10,6 +10,8 @@ mod file;
 mod model;
 mod reference;
 mod table;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -41,26 +41,17 @@ impl Solution {
             Self::ColeHopf { x, t, nu } => {
                 let quadrature = gauss_hermite(COLE_HOPF_NODES);
                 let rows = points.chunks_exact(coordinates);
-                rows.map(|row| cole_hopf(row[*x], row[*t], *nu, &quadrature))
-                    .collect()
+                rows.map(|row| cole_hopf(row[*x], row[*t], *nu, &quadrature)).collect()
             }
-            Self::Table {
-                points: own,
-                values,
-                ..
-            } => {
+            Self::Table { points: own, values, .. } => {
                 if own == points {
                     return values.clone();
                 }
                 let bits = |row: &[f64]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-                let known: std::collections::HashMap<_, _> = own
-                    .chunks_exact(coordinates)
-                    .map(bits)
-                    .zip(values)
-                    .collect();
+                let known: std::collections::HashMap<_, _> =
+                    own.chunks_exact(coordinates).map(bits).zip(values).collect();
                 let rows = points.chunks_exact(coordinates);
-                rows.map(|row| known.get(&bits(row)).map_or(f64::NAN, |&&v| v))
-                    .collect()
+                rows.map(|row| known.get(&bits(row)).map_or(f64::NAN, |&&v| v)).collect()
             }
         }
     }
@@ -95,14 +86,7 @@ pub(crate) fn default_grid(coordinates: &[Coordinate]) -> Vec<Axis> {
         6 => 5,
         _ => 4,
     };
-    coordinates
-        .iter()
-        .map(|c| Axis {
-            from: c.lower,
-            to: c.upper,
-            points,
-        })
-        .collect()
+    coordinates.iter().map(|c| Axis { from: c.lower, to: c.upper, points }).collect()
 }
 
 /// All points of a grid, the last coordinate changing fastest.
@@ -130,10 +114,7 @@ fn cole_hopf(x: f64, t: f64, nu: f64, quadrature: &[(f64, f64)]) -> f64 {
     let reach = 2.0 * (nu * t).sqrt();
     let exponent = |y: f64| -(PI * y).cos() / (2.0 * PI * nu);
     // The largest exponent is taken out of both integrals, lest they overflow.
-    let largest = quadrature
-        .iter()
-        .map(|(z, _)| exponent(x - reach * z))
-        .fold(f64::NEG_INFINITY, f64::max);
+    let largest = quadrature.iter().map(|(z, _)| exponent(x - reach * z)).fold(f64::NEG_INFINITY, f64::max);
     let (mut above, mut below) = (0.0, 0.0);
     for (z, weight) in quadrature {
         let y = x - reach * z;
@@ -146,10 +127,7 @@ fn cole_hopf(x: f64, t: f64, nu: f64, quadrature: &[(f64, f64)]) -> f64 {
 
 /// How far the quadrature is from one with twice the nodes, at worst over a coarse grid of times up to `until`.
 pub(crate) fn cole_hopf_error(nu: f64, until: f64) -> f64 {
-    let (coarse, fine) = (
-        gauss_hermite(COLE_HOPF_NODES),
-        gauss_hermite(2 * COLE_HOPF_NODES),
-    );
+    let (coarse, fine) = (gauss_hermite(COLE_HOPF_NODES), gauss_hermite(2 * COLE_HOPF_NODES));
     let mut worst: f64 = 0.0;
     for i in 0..=20 {
         for j in 1..=10 {
@@ -173,13 +151,7 @@ fn gauss_hermite(n: usize) -> Vec<(f64, f64)> {
         let mut pivot = -z;
         let mut count = usize::from(pivot < 0.0);
         for j in 1..n {
-            pivot = -z
-                - 0.5 * j as f64
-                    / if pivot == 0.0 {
-                        f64::MIN_POSITIVE
-                    } else {
-                        pivot
-                    };
+            pivot = -z - 0.5 * j as f64 / if pivot == 0.0 { f64::MIN_POSITIVE } else { pivot };
             count += usize::from(pivot < 0.0);
         }
         count
@@ -241,8 +213,7 @@ mod tests {
         assert!(u(1.0, 0.7).abs() < 1e-15);
         // The steepest slope, by central differences of fourth order.
         let h = 2e-5;
-        let slope = (8.0 * (u(h, 0.51) - u(-h, 0.51)) - (u(2.0 * h, 0.51) - u(-2.0 * h, 0.51)))
-            / (12.0 * h);
+        let slope = (8.0 * (u(h, 0.51) - u(-h, 0.51)) - (u(2.0 * h, 0.51) - u(-2.0 * h, 0.51))) / (12.0 * h);
         assert!((slope + 152.005).abs() < 1e-3, "{slope}");
     }
 
@@ -250,9 +221,6 @@ mod tests {
     fn grids_go_through_every_combination() {
         let axis = |from, to, points| Axis { from, to, points };
         let points = grid_points(&[axis(0.0, 1.0, 2), axis(5.0, 6.0, 3)]);
-        assert_eq!(
-            points,
-            [0.0, 5.0, 0.0, 5.5, 0.0, 6.0, 1.0, 5.0, 1.0, 5.5, 1.0, 6.0]
-        );
+        assert_eq!(points, [0.0, 5.0, 0.0, 5.5, 0.0, 6.0, 1.0, 5.0, 1.0, 5.5, 1.0, 6.0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Tables of numbers from files: CSV with a header, and NumPy's npy.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The largest file that is read, in bytes.
@@ -23,14 +23,8 @@ pub(crate) struct Numbers {
 /// What is wrong with the file, with the line where there is one; the caller says which file it was.
 pub(crate) fn read(path: &Path) -> Result<Numbers, String> {
     let bytes = bytes(path)?;
-    let npy = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    let numbers = if npy {
-        npy_table(&bytes)
-    } else {
-        csv_table(&bytes)
-    }?;
+    let npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    let numbers = if npy { npy_table(&bytes) } else { csv_table(&bytes) }?;
     if numbers.columns.first().is_none_or(Vec::is_empty) {
         return Err("it has no rows".into());
     }
@@ -45,7 +39,7 @@ pub(crate) fn read(path: &Path) -> Result<Numbers, String> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     // Asked first, so that a pipe or a device is not even opened.
-    let metadata = fs::metadata(path).map_err(|error| error.to_string().to_lowercase())?;
+    let metadata = fs::metadata(path).map_err(why)?;
     if metadata.is_dir() {
         return Err("it is a folder".into());
     }
@@ -57,10 +51,16 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("it has {size} bytes, more than {MAX_BYTES}"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| error.to_string().to_lowercase())?;
+    fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(why)?;
     Ok(bytes)
+}
+
+fn why(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        io::ErrorKind::PermissionDenied => "it may not be read".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// Comma-separated numbers under a header; lines that begin with `#` are skipped.
@@ -84,34 +84,24 @@ fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
     let mut columns = vec![Vec::new(); header.len()];
     let mut record = csv::StringRecord::new();
     loop {
-        let more = reader
-            .read_record(&mut record)
-            .map_err(|error| error.to_string())?;
+        let more = reader.read_record(&mut record).map_err(|error| error.to_string())?;
         if !more {
             break;
         }
         let line = record.position().map_or(0, csv::Position::line);
         if record.len() != header.len() {
             let (has, wants) = (record.len(), header.len());
-            return Err(format!(
-                "line {line} has {has} columns, the header has {wants}"
-            ));
+            return Err(format!("line {line} has {has} columns, the header has {wants}"));
         }
         for ((field, column), name) in record.iter().zip(&mut columns).zip(&header) {
             let value = field.parse().map_err(|_| {
                 let shown: String = field.chars().take(40).collect();
-                format!(
-                    "line {line}, column `{name}`: `{}` is not a number",
-                    shown.escape_debug()
-                )
+                format!("line {line}, column `{name}`: `{}` is not a number", shown.escape_debug())
             })?;
             column.push(value);
         }
     }
-    Ok(Numbers {
-        header: Some(header),
-        columns,
-    })
+    Ok(Numbers { header: Some(header), columns })
 }
 
 /// NumPy's format, versions 1 and 2: a two-dimensional array of little-endian f4 or f8, row by row.
@@ -139,15 +129,10 @@ fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
         Some("'<f4'") => 4,
         _ => {
             let kind = kind.split(',').next().unwrap_or_default();
-            return Err(format!(
-                "its numbers are {kind}; save them as '<f8' or '<f4'"
-            ));
+            return Err(format!("its numbers are {kind}; save them as '<f8' or '<f4'"));
         }
     };
-    if !entry("fortran_order")
-        .ok_or_else(not_npy)?
-        .starts_with("False")
-    {
+    if !entry("fortran_order").ok_or_else(not_npy)?.starts_with("False") {
         return Err("it is in Fortran order; save numpy.ascontiguousarray of it".into());
     }
     let shape = entry("shape").and_then(|s| s.strip_prefix('(')?.split(')').next());
@@ -161,16 +146,12 @@ fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
     let shape = shape.ok_or_else(not_npy)?;
     let &[rows, columns] = shape.as_slice() else {
         let dimensions = shape.len();
-        return Err(format!(
-            "it has {dimensions} dimensions, not 2 (rows and columns)"
-        ));
+        return Err(format!("it has {dimensions} dimensions, not 2 (rows and columns)"));
     };
     let wanted = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
     if wanted != Some(data.len()) {
         let has = data.len();
-        return Err(format!(
-            "it holds {has} bytes of numbers, not {rows} × {columns} × {size}"
-        ));
+        return Err(format!("it holds {has} bytes of numbers, not {rows} × {columns} × {size}"));
     }
     if columns > 1000 {
         return Err(format!("it has {columns} columns"));
@@ -179,15 +160,8 @@ fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
         8 => f64::from_le_bytes(core::array::from_fn(|i| data[at + i])),
         _ => f64::from(f32::from_le_bytes(core::array::from_fn(|i| data[at + i]))),
     };
-    let column = |c: usize| {
-        (0..rows)
-            .map(|r| number((r * columns + c) * size))
-            .collect()
-    };
-    Ok(Numbers {
-        header: None,
-        columns: (0..columns).map(column).collect(),
-    })
+    let column = |c: usize| (0..rows).map(|r| number((r * columns + c) * size)).collect();
+    Ok(Numbers { header: None, columns: (0..columns).map(column).collect() })
 }
 
 #[cfg(test)]
@@ -233,19 +207,10 @@ mod tests {
         check(b"\x93NUMPY\x01\x00\xff\xff", "cut off");
         check(&npy(1, HEADER, &[0; 47]), "47 bytes");
         check(&npy(1, &HEADER.replace("<f8", "<i8"), &[0; 48]), "'<i8'");
-        check(
-            &npy(1, &HEADER.replace("False", "True"), &[0; 48]),
-            "Fortran",
-        );
-        check(
-            &npy(1, &HEADER.replace("(2, 3)", "(6,)"), &[0; 48]),
-            "1 dimensions",
-        );
+        check(&npy(1, &HEADER.replace("False", "True"), &[0; 48]), "Fortran");
+        check(&npy(1, &HEADER.replace("(2, 3)", "(6,)"), &[0; 48]), "1 dimensions");
         let huge = format!("({}, 3)", usize::MAX);
-        check(
-            &npy(1, &HEADER.replace("(2, 3)", &huge), &[0; 48]),
-            "48 bytes",
-        );
+        check(&npy(1, &HEADER.replace("(2, 3)", &huge), &[0; 48]), "48 bytes");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::fmt::Write;
 use serde::Serialize;
 
 use super::model::{Condition, Place, Problem, Solution};
+use crate::expr::ast::Kind;
 use crate::expr::{Expr, Node, NodeId};
 use crate::network::Shape;
 use crate::settings::{Network, Training};
@@ -28,51 +29,25 @@ impl Problem {
         let mut out = format!("{}: {}\n", self.name, self.title);
         let mut line = |head: &str, text: String| {
             let sep = if text.is_empty() { "" } else { " " };
-            out += &format!("{:<12}{sep}{text}\n", head);
+            out += &format!("{head:<12}{sep}{text}\n");
         };
         line("", String::new());
         let unit = |unit: &str| {
-            if unit.is_empty() {
-                String::new()
-            } else {
-                format!(" [{unit}]")
-            }
+            if unit.is_empty() { String::new() } else { format!(" [{unit}]") }
         };
         for (i, c) in self.coordinates.iter().enumerate() {
             let head = if i == 0 { "coordinates" } else { "" };
-            line(
-                head,
-                format!(
-                    "{} from {} to {}{}",
-                    c.name,
-                    c.lower,
-                    c.upper,
-                    unit(&c.unit)
-                ),
-            );
+            line(head, format!("{} from {} to {}{}", c.name, c.lower, c.upper, unit(&c.unit)));
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
-            line(
-                if i == 0 { "parameters" } else { "" },
-                format!("{name} = {value}"),
-            );
+            line(if i == 0 { "parameters" } else { "" }, format!("{name} = {value}"));
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
-            line(
-                if i == 0 { "definitions" } else { "" },
-                format!("{name} = {formula}"),
-            );
+            line(if i == 0 { "definitions" } else { "" }, format!("{name} = {formula}"));
         }
         for (i, u) in self.unknowns.iter().enumerate() {
-            let ansatz = u
-                .ansatz
-                .as_ref()
-                .map(|a| format!(" = {a}"))
-                .unwrap_or_default();
-            line(
-                if i == 0 { "unknowns" } else { "" },
-                format!("{}{ansatz}{}", u.name, unit(&u.unit)),
-            );
+            let ansatz = u.ansatz.as_ref().map(|a| format!(" = {a}")).unwrap_or_default();
+            line(if i == 0 { "unknowns" } else { "" }, format!("{}{ansatz}{}", u.name, unit(&u.unit)));
         }
         let n = &self.network;
         line("", String::new());
@@ -85,22 +60,11 @@ impl Problem {
                 grouped(self.shape().parameters())
             ),
         );
-        line(
-            "",
-            format!(
-                "{}, scale {}, {} initialization",
-                n.activation,
-                n.scale,
-                name_of(&n.init)
-            ),
-        );
+        line("", format!("{}, scale {}, {} initialization", n.activation, n.scale, name_of(&n.init)));
         line("", format!("inputs {}", self.written.features.join(", ")));
         for condition in &self.conditions {
             line("", String::new());
-            line(
-                "condition",
-                format!("{}: {}", condition.name, self.where_and_how(condition)),
-            );
+            line("condition", format!("{}: {}", condition.name, self.where_and_how(condition)));
             for (written, &root) in condition.written.iter().zip(&condition.residuals.roots) {
                 line("  residual", written.clone());
                 let understood = match self.understood(condition, root) {
@@ -112,25 +76,19 @@ impl Problem {
                 }
             }
             let jets = condition.residuals.graph.jets(&condition.residuals.roots);
-            let needed: Vec<_> = jets
-                .into_iter()
-                .map(|(output, index)| self.jet_name(output, index))
-                .collect();
-            line(
-                "  needs",
-                format!(
-                    "{} ({} channels)",
-                    needed.join(", "),
-                    condition.jets.channels()
-                ),
-            );
+            let needed: Vec<_> =
+                jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
+            let channels = match condition.jets.channels() {
+                1 => "1 channel".to_owned(),
+                count => format!("{count} channels"),
+            };
+            line("  needs", format!("{} ({channels})", needed.join(", ")));
         }
         line("", String::new());
         match &self.reference {
             None => line("reference", "none".into()),
             Some(reference) => {
-                for (i, (u, solution)) in self.unknowns.iter().zip(&reference.solutions).enumerate()
-                {
+                for (i, (u, solution)) in self.unknowns.iter().zip(&reference.solutions).enumerate() {
                     let text = match solution {
                         None => "none".to_owned(),
                         Some(Solution::Exact(_)) => self.written.solutions[i].clone(),
@@ -139,21 +97,16 @@ impl Problem {
                             format!("{} values from {}", grouped(values.len()), path.display())
                         }
                     };
-                    line(
-                        if i == 0 { "reference" } else { "" },
-                        format!("{}: {text}", u.name),
-                    );
+                    line(if i == 0 { "reference" } else { "" }, format!("{}: {text}", u.name));
                 }
                 if let Some(error) = reference.error {
-                    line("", format!("right to {error}"));
+                    line("", format!("right to {error:?}"));
                 }
             }
         }
         let points = self.reference_points().len() / self.coordinates.len();
         line("", format!("measured at {} points", grouped(points)));
-        out.lines()
-            .map(|line| line.trim_end().to_owned() + "\n")
-            .collect()
+        out.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 
     fn where_and_how(&self, condition: &Condition) -> String {
@@ -171,10 +124,7 @@ impl Problem {
                     name_of(&condition.sampler)
                 )
             }
-            _ => format!(
-                "{place}, {points} points ({}), weight {weight}",
-                name_of(&condition.sampler)
-            ),
+            _ => format!("{place}, {points} points ({}), weight {weight}", name_of(&condition.sampler)),
         }
     }
 
@@ -183,10 +133,8 @@ impl Problem {
         match place {
             Place::Interior => "interior".to_owned(),
             Place::Face(fixed) => {
-                let parts: Vec<_> = fixed
-                    .iter()
-                    .map(|(i, x)| format!("{} = {x}", self.coordinates[*i].name))
-                    .collect();
+                let parts: Vec<_> =
+                    fixed.iter().map(|(i, x)| format!("{} = {x}", self.coordinates[*i].name)).collect();
                 parts.join(", ")
             }
             Place::Periodic { coordinate } => {
@@ -203,25 +151,19 @@ impl Problem {
             (_, 0) => "@lower",
             _ => "@upper",
         };
-        condition
-            .residuals
-            .graph
-            .to_expr(root, MAX_SHOWN, &|leaf| match leaf {
-                Node::Coordinate { coordinate, side } => {
-                    self.coordinates[coordinate].name.clone() + at(side)
-                }
-                Node::Data(column) => match &condition.place {
-                    Place::Points { columns, .. } => columns[column].clone(),
-                    _ => format!("column {column}"),
-                },
-                Node::Jet {
-                    output,
-                    index,
-                    side,
-                } => self.jet_name(output, index) + at(side),
-                Node::Coefficient(k) => format!("coefficient {k}"),
-                _ => String::new(),
-            })
+        let name = |leaf| match leaf {
+            Node::Coordinate { coordinate, side } => self.coordinates[coordinate].name.clone() + at(side),
+            Node::Data(column) => match &condition.place {
+                Place::Points { columns, .. } => columns[column].clone(),
+                _ => format!("column {column}"),
+            },
+            Node::Jet { output, index, side } => self.jet_name(output, index) + at(side),
+            Node::Coefficient(k) => format!("coefficient {k}"),
+            _ => String::new(),
+        };
+        let mut expr = condition.residuals.graph.to_expr(root, MAX_SHOWN, &name)?;
+        round(&mut expr);
+        Some(expr)
     }
 
     /// A raw output's derivative: as the unknown's where the unknown is the raw output, else of `net`.
@@ -232,15 +174,8 @@ impl Problem {
             (Some(_), 1) => "net".to_owned(),
             (Some(_), _) => format!("net[{}]", unknown.name),
         };
-        let along: Vec<_> = index
-            .coordinates()
-            .map(|i| self.coordinates[i].name.as_str())
-            .collect();
-        let between = if self.coordinates.iter().all(|c| c.name.chars().count() == 1) {
-            ""
-        } else {
-            "_"
-        };
+        let along: Vec<_> = index.coordinates().map(|i| self.coordinates[i].name.as_str()).collect();
+        let between = if self.coordinates.iter().all(|c| c.name.chars().count() == 1) { "" } else { "_" };
         if !along.is_empty() {
             name += &format!("_{}", along.join(between));
         }
@@ -255,12 +190,7 @@ impl Problem {
         out += "\n[coordinates]\n";
         for c in &self.coordinates {
             let domain = format!("[{}, {}]", number(c.lower), number(c.upper));
-            let _ = writeln!(
-                out,
-                "{} = {{ domain = {domain}, unit = {} }}",
-                key(&c.name),
-                quoted(&c.unit)
-            );
+            let _ = writeln!(out, "{} = {{ domain = {domain}, unit = {} }}", key(&c.name), quoted(&c.unit));
         }
         if !self.parameters.is_empty() {
             out += "\n[parameters]\n";
@@ -278,12 +208,7 @@ impl Problem {
         for u in &self.unknowns {
             let ansatz = u.ansatz.as_ref();
             let ansatz = ansatz.map_or(String::new(), |a| format!("ansatz = {}, ", quoted(a)));
-            let _ = writeln!(
-                out,
-                "{} = {{ {ansatz}unit = {} }}",
-                key(&u.name),
-                quoted(&u.unit)
-            );
+            let _ = writeln!(out, "{} = {{ {ansatz}unit = {} }}", key(&u.name), quoted(&u.unit));
         }
         #[derive(Serialize)]
         struct Networks<'a> {
@@ -293,22 +218,10 @@ impl Problem {
         struct Trainings<'a> {
             training: &'a Training,
         }
-        let _ = write!(
-            out,
-            "\n{}",
-            plain(&Networks {
-                network: &self.network
-            })
-        );
+        let _ = write!(out, "\n{}", plain(&Networks { network: &self.network }));
         let features: Vec<_> = self.written.features.iter().map(|f| quoted(f)).collect();
         let _ = writeln!(out, "features = [{}]", features.join(", "));
-        let _ = write!(
-            out,
-            "\n{}",
-            plain(&Trainings {
-                training: &self.training
-            })
-        );
+        let _ = write!(out, "\n{}", plain(&Trainings { training: &self.training }));
         for c in &self.conditions {
             let _ = writeln!(out, "\n[conditions.{}]", key(&c.name));
             let text = quoted(&self.place_text(&c.place));
@@ -332,24 +245,15 @@ impl Problem {
             }
             let _ = writeln!(out, "weight = {}", number(c.weight));
             if !matches!(c.place, Place::Points { .. }) {
-                let _ = writeln!(
-                    out,
-                    "points = {}\nsampler = {}",
-                    c.points,
-                    quoted(&name_of(&c.sampler))
-                );
+                let _ = writeln!(out, "points = {}\nsampler = {}", c.points, quoted(&name_of(&c.sampler)));
             }
         }
         if let Some(reference) = &self.reference {
             out += "\n[reference]\n";
-            let table = reference
-                .solutions
-                .iter()
-                .flatten()
-                .find_map(|solution| match solution {
-                    Solution::Table { path, .. } => Some(path),
-                    _ => None,
-                });
+            let table = reference.solutions.iter().flatten().find_map(|solution| match solution {
+                Solution::Table { path, .. } => Some(path),
+                _ => None,
+            });
             let formulas: Vec<_> = self
                 .unknowns
                 .iter()
@@ -358,11 +262,7 @@ impl Problem {
                 .map(|(u, written)| format!("{} = {}", key(&u.name), quoted(written)))
                 .collect();
             if let Some(path) = table {
-                let _ = writeln!(
-                    out,
-                    "solution = {{ file = {} }}",
-                    quoted(&path.display().to_string())
-                );
+                let _ = writeln!(out, "solution = {{ file = {} }}", quoted(&path.display().to_string()));
             } else if !formulas.is_empty() {
                 let _ = writeln!(out, "solution = {{ {} }}", formulas.join(", "));
             }
@@ -375,11 +275,7 @@ impl Problem {
                 .zip(&reference.grid)
                 .map(|(c, axis)| {
                     let (from, to) = (number(axis.from), number(axis.to));
-                    format!(
-                        "{} = {{ from = {from}, to = {to}, points = {} }}",
-                        key(&c.name),
-                        axis.points
-                    )
+                    format!("{} = {{ from = {from}, to = {to}, points = {} }}", key(&c.name), axis.points)
                 })
                 .collect();
             let _ = writeln!(out, "grid = {{ {} }}", axes.join(", "));
@@ -388,22 +284,32 @@ impl Problem {
     }
 }
 
+/// Rounds numbers to six digits, enough for people to know them by.
+fn round(expr: &mut Expr) {
+    match &mut expr.kind {
+        Kind::Number(x) => *x = format!("{x:.5e}").parse().unwrap_or(*x),
+        Kind::Name(_) => {}
+        Kind::Unary(_, a) => round(a),
+        Kind::Binary(_, a, b) => {
+            round(a);
+            round(b);
+        }
+    }
+}
+
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// The shortest digits that read back as the same number; with a point or an exponent, so a TOML float.
 fn number(x: f64) -> String {
-    toml::Value::from(x).to_string()
+    format!("{x:?}")
 }
 
 /// A key, quoted where TOML asks for it.
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(bare) {
-        name.to_owned()
-    } else {
-        quoted(name)
-    }
+    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) }
 }
 
 fn plain(settings: &impl Serialize) -> String {
@@ -414,9 +320,7 @@ fn plain(settings: &impl Serialize) -> String {
 /// The name by which settings files call a variant.
 fn name_of(variant: &impl Serialize) -> String {
     let value = toml::Value::try_from(variant).ok();
-    value
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Digits in groups of three.

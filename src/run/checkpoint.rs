@@ -24,7 +24,9 @@ pub enum CheckpointError {
     #[error("the checkpoint is damaged or no checkpoint of pinn-solve ({0}); start the run anew")]
     Damaged(String),
     /// Written by a newer program.
-    #[error("the checkpoint has layout {0}, this program knows layouts up to {CHECKPOINT_VERSION}; update pinn-solve")]
+    #[error(
+        "the checkpoint has layout {0}, this program knows layouts up to {CHECKPOINT_VERSION}; update pinn-solve"
+    )]
     Newer(u32),
 }
 
@@ -81,7 +83,8 @@ impl Checkpoint {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
         };
-        let mut tensors = vec![("theta".to_owned(), &state.theta), ("best_theta".to_owned(), &state.best_theta)];
+        let mut tensors =
+            vec![("theta".to_owned(), &state.theta), ("best_theta".to_owned(), &state.best_theta)];
         for (name, vector) in state.optimizer.iter().flat_map(|optimizer| &optimizer.vectors) {
             tensors.push((format!("optimizer.{name}"), vector));
         }

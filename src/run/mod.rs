@@ -105,9 +105,8 @@ impl RunDirectory {
 
 fn make_parents(path: &Path) -> Result<(), RunError> {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => fs::create_dir_all(parent).map_err(|source| {
-            RunError::Io { action: "make the folder", path: parent.to_owned(), source }
-        }),
+        Some(parent) if !parent.as_os_str().is_empty() => fs::create_dir_all(parent)
+            .map_err(|source| RunError::Io { action: "make the folder", path: parent.to_owned(), source }),
         _ => Ok(()),
     }
 }

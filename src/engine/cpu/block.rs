@@ -6,7 +6,8 @@
 use aligned_vec::{AVec, avec};
 use pulp::Simd;
 
-use super::chain::{self, Plan};
+use super::activate::{self, MOST_SLOPES};
+use super::chain::{self, AddRows, Plan};
 use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
@@ -92,6 +93,7 @@ pub(super) struct Workspace<R> {
     y: AVec<R>,
     y_bar: AVec<R>,
     z_bar: AVec<R>,
+    slopes: AVec<R>,
     /// Raw outputs, `outputs × rows`.
     output: AVec<R>,
     /// Their adjoints, `rows × outputs`.
@@ -125,10 +127,36 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
     );
 }
 
-/// The kernels for registers `S` and activation `K`.
-pub(super) struct Fused<S, K> {
+/// The kernels for registers `S`; the activation's are behind a pointer, so that only they are compiled for each.
+pub(super) struct Fused<S, R> {
+    pub(super) simd: S,
+    pub(super) activation: Box<dyn Activate<R>>,
+}
+
+/// An activation's kernels on the value channel of a block.
+pub(super) trait Activate<R>: Send + Sync {
+    /// `z += bias`, `y = f(z)`.
+    fn values(&self, bias: &[R], z: &mut [R], y: &mut [R]);
+    /// The first `count` slopes of f at z, where y = f(z).
+    fn slopes(&self, count: usize, z: &[R], y: &[R], slopes: &mut [R]);
+}
+
+/// [`Activate`] for one activation and one kind of register.
+pub(super) struct ActivateWith<S, K> {
     pub(super) simd: S,
     pub(super) kernel: K,
+}
+
+impl<R: Real, S: Simd, K: Kernel> Activate<R> for ActivateWith<S, K> {
+    fn values(&self, bias: &[R], z: &mut [R], y: &mut [R]) {
+        let Self { simd, kernel } = *self;
+        simd.vectorize(activate::Values { simd, kernel, bias, z, y });
+    }
+
+    fn slopes(&self, count: usize, z: &[R], y: &[R], slopes: &mut [R]) {
+        let Self { simd, kernel } = *self;
+        simd.vectorize(activate::Slopes { simd, kernel, count, z, y, slopes });
+    }
 }
 
 impl<R: Real> Packed<R> {
@@ -259,6 +287,7 @@ impl<R: Real> Workspace<R> {
             y: empty(),
             y_bar: empty(),
             z_bar: empty(),
+            slopes: empty(),
             output: empty(),
             output_bar: empty(),
             registers: empty(),
@@ -280,6 +309,7 @@ impl<R: Real> Workspace<R> {
         grow(&mut self.y, net.layers.len() * rows * width);
         grow(&mut self.y_bar, rows * width);
         grow(&mut self.z_bar, rows * width);
+        grow(&mut self.slopes, MOST_SLOPES * term.points * width);
         grow(&mut self.output, net.outputs() * rows);
         grow(&mut self.output_bar, net.outputs() * rows);
         grow(&mut self.registers, registers);
@@ -315,7 +345,7 @@ impl<R: Real> Workspace<R> {
     }
 }
 
-impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
+impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
     fn lanes(&self) -> usize {
         R::lanes::<S>()
     }
@@ -352,9 +382,9 @@ impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
     }
 
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>) {
-        let Self { simd, kernel } = *self;
-        let (rows, width, points) = (term.rows(), net.width(), term.points);
-        let size = rows * width;
+        let simd = self.simd;
+        let (rows, width) = (term.rows(), net.width());
+        let (size, channel) = (rows * width, term.points * width);
         for (l, packed) in net.layers.iter().enumerate() {
             let depth = packed.layer.inputs;
             let z = &mut space.z[l * size..][..size];
@@ -363,16 +393,12 @@ impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
                 _ => (&space.y[(l - 1) * size..][..size], width),
             };
             simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: z });
-            simd.vectorize(chain::Forward {
-                simd,
-                kernel,
-                plan: &term.plan,
-                points,
-                width,
-                bias: &packed.bias,
-                z,
-                y: &mut space.y[l * size..][..size],
-            });
+            let y = &mut space.y[l * size..][..size];
+            self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
+            let order = term.plan.order();
+            self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
+            let slopes = &space.slopes[..];
+            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, z, y });
         }
         simd.vectorize(ColumnsProduct {
             simd,
@@ -396,9 +422,9 @@ impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
         space: &mut Workspace<R>,
         partial: &mut Partial<R>,
     ) {
-        let Self { simd, kernel } = *self;
-        let (rows, width, points, outputs) = (term.rows(), net.width(), term.points, net.outputs());
-        let size = rows * width;
+        let simd = self.simd;
+        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
+        let (size, channel) = (rows * width, term.points * width);
         let accumulate = !partial.fresh;
         partial.fresh = false;
         simd.vectorize(tape::Backward {
@@ -435,18 +461,19 @@ impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
         });
         for (l, packed) in net.layers.iter().enumerate().rev() {
             let layer = &packed.layer;
+            let (z, y) = (&space.z[l * size..][..size], &space.y[l * size..][..size]);
+            let order = term.plan.order();
+            self.activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
             simd.vectorize(chain::Backward {
                 simd,
-                kernel,
                 plan: &term.plan,
-                points,
-                width,
-                z: &space.z[l * size..][..size],
-                y: &space.y[l * size..][..size],
+                size: channel,
+                slopes: &space.slopes,
+                z,
                 y_bar: &space.y_bar,
                 z_bar: &mut space.z_bar,
-                bias_bar: &mut partial.biases[l],
             });
+            simd.vectorize(AddRows { simd, rows: &space.z_bar[..channel], sum: &mut partial.biases[l] });
             let weights = &mut partial.weights[l][..];
             if l == 0 {
                 // Few inputs: the transposed gradient is the one whose rows are long.
@@ -488,9 +515,9 @@ impl<R: Real, S: Simd, K: Kernel> Kernels<R> for Fused<S, K> {
     }
 }
 
-impl<S: Simd, K: Kernel> Fused<S, K> {
+impl<R: Real, S: Simd> Fused<S, R> {
     /// Brings raw outputs (with their bias), point columns and coefficients to the tape's registers.
-    fn load_registers<R: Real>(
+    fn load_registers(
         &self,
         net: &Packed<R>,
         term: &Term<R>,
@@ -529,7 +556,7 @@ impl<S: Simd, K: Kernel> Fused<S, K> {
     }
 
     /// Brings the jets' adjoints back to rows, and adds those of output biases and coefficients.
-    fn unload_adjoints<R: Real>(
+    fn unload_adjoints(
         &self,
         term: &Term<R>,
         outputs: usize,

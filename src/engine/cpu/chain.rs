@@ -1,16 +1,12 @@
-//! A hidden layer's activation, applied to all jet channels of a block in one pass, and its reverse.
+//! The chain rule on a block: all jet channels of y = f(z) from the slopes of f, and its reverse.
 //!
-//! A block holds its channels one after the other: row `c·points + p` is channel `c` of point `p`.
-//! This file knows the chain rule and activations; it knows no equation and no weights.
+//! A block holds its channels one after the other, each an array of `points × width` numbers.
+//! This file knows the chain rule; it knows no activation, no equation and no weights.
 
 use pulp::{NullaryFnOnce, Simd};
 
-use crate::activation::Kernel;
 use crate::jet::ChainRule;
 use crate::simd::Real;
-
-/// A number of channels that is not known when the kernel is compiled.
-const ANY: usize = usize::MAX;
 
 /// A chain rule laid out for the kernels.
 pub(super) struct Plan<R> {
@@ -51,115 +47,64 @@ impl<R: Real> Plan<R> {
     pub(super) fn channels(&self) -> usize {
         self.channels
     }
+
+    /// Slopes of f that the way forward needs; the way back needs one more.
+    pub(super) fn order(&self) -> usize {
+        self.order
+    }
 }
 
-/// `z += bias` on the value channel, then `y = f(z)` on all channels.
-pub(super) struct Forward<'a, R, S, K> {
+/// Channels 1, 2, … of y from those of z and from `order` slopes; channel 0 is the activation's own affair.
+pub(super) struct Forward<'a, R, S> {
     pub(super) simd: S,
-    pub(super) kernel: K,
     pub(super) plan: &'a Plan<R>,
-    pub(super) points: usize,
-    pub(super) width: usize,
-    pub(super) bias: &'a [R],
-    pub(super) z: &'a mut [R],
+    /// Length of a channel: points × width.
+    pub(super) size: usize,
+    pub(super) slopes: &'a [R],
+    pub(super) z: &'a [R],
     pub(super) y: &'a mut [R],
 }
 
-impl<R: Real, S: Simd, K: Kernel> NullaryFnOnce for Forward<'_, R, S, K> {
+impl<R: Real, S: Simd> NullaryFnOnce for Forward<'_, R, S> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let size = self.plan.channels * self.points * self.width;
-        assert!(self.width.is_multiple_of(R::lanes::<S>()) && self.bias.len() >= self.width);
-        assert!(self.z.len() >= size && self.y.len() >= size);
-        // SAFETY: every access is a register at a row below `channels·points` and a column below `width`,
-        // which the assertions above keep inside z, y and the bias; channels in the plan are below `channels`.
-        unsafe {
-            match (self.plan.order, self.plan.firsts, self.plan.seconds.len()) {
-                (0, ..) => self.low::<1, 0, 0>(),
-                (1, ..) => self.low::<1, ANY, 0>(),
-                (2, 1, 1) => self.low::<2, 1, 1>(),
-                (2, 2, 1) => self.low::<2, 2, 1>(),
-                (2, 2, 2) => self.low::<2, 2, 2>(),
-                (2, ..) => self.low::<2, ANY, ANY>(),
-                (3, ..) => self.high::<3>(),
-                _ => self.high::<4>(),
-            }
-        }
-    }
-}
-
-impl<R: Real, S: Simd, K: Kernel> Forward<'_, R, S, K> {
-    /// Orders up to two: `F` first and `G` second derivatives.
-    #[inline(always)]
-    unsafe fn low<const N: usize, const F: usize, const G: usize>(self) {
-        let Self { simd, kernel, plan, points, width, bias, z, y } = self;
-        let (z, y) = (z.as_mut_ptr(), y.as_mut_ptr());
-        let step = points * width;
-        let firsts = if F == ANY { plan.firsts } else { F };
-        let seconds = if G == ANY { plan.seconds.len() } else { G };
-        for column in (0..width).step_by(R::lanes::<S>()) {
-            // SAFETY: see the caller.
+        let Self { simd, plan, size, slopes, z, y } = self;
+        assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= plan.order * size);
+        assert!(z.len() >= plan.channels * size && y.len() >= plan.channels * size);
+        let (slopes, z, y) = (slopes.as_ptr(), z.as_ptr(), y.as_mut_ptr());
+        for place in (0..size).step_by(R::lanes::<S>()) {
+            // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
+            // `channels` and slopes below `order`, which the assertions above keep inside the buffers.
             unsafe {
-                let bias = R::load(simd, bias.as_ptr().add(column));
-                for point in 0..points {
-                    let place = point * width + column;
-                    let (z, y) = (z.add(place), y.add(place));
-                    let z0 = R::add(simd, R::load(simd, z), bias);
-                    let y0 = kernel.value::<S, R>(simd, z0);
-                    R::store(simd, z, z0);
-                    R::store(simd, y, y0);
-                    if firsts == 0 {
-                        continue;
-                    }
-                    let slopes: [_; N] = kernel.slopes::<S, R, N>(simd, z0, y0);
-                    for i in 1..=firsts {
-                        let zi = R::load(simd, z.add(i * step));
-                        R::store(simd, y.add(i * step), R::mul(simd, slopes[0], zi));
-                    }
-                    for g in 0..seconds {
-                        let [i, j] = *plan.seconds.get_unchecked(g);
-                        let s = (1 + firsts + g) * step;
-                        let zi = R::load(simd, z.add(i * step));
-                        let zj = R::load(simd, z.add(j * step));
-                        let curved = R::mul(simd, R::mul(simd, zi, zj), slopes[N - 1]);
-                        R::store(simd, y.add(s), R::mul_add(simd, slopes[0], R::load(simd, z.add(s)), curved));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Any order, by the table of terms.
-    #[inline(always)]
-    unsafe fn high<const N: usize>(self) {
-        let Self { simd, kernel, plan, points, width, bias, z, y } = self;
-        let (z, y) = (z.as_mut_ptr(), y.as_mut_ptr());
-        let step = points * width;
-        for column in (0..width).step_by(R::lanes::<S>()) {
-            // SAFETY: see the caller.
-            unsafe {
-                let bias = R::load(simd, bias.as_ptr().add(column));
-                for point in 0..points {
-                    let place = point * width + column;
-                    let (z, y) = (z.add(place), y.add(place));
-                    let z0 = R::add(simd, R::load(simd, z), bias);
-                    let y0 = kernel.value::<S, R>(simd, z0);
-                    R::store(simd, z, z0);
-                    R::store(simd, y, y0);
-                    let slopes: [_; N] = kernel.slopes::<S, R, N>(simd, z0, y0);
+                let z = |c: usize| R::load(simd, z.add(c * size + place));
+                let slope = |k: usize| R::load(simd, slopes.add((k - 1) * size + place));
+                let set = |c: usize, value| R::store(simd, y.add(c * size + place), value);
+                if plan.order > 2 {
                     let mut sum = R::splat(simd, R::default());
                     for (t, term) in plan.terms.iter().enumerate() {
-                        let mut product =
-                            R::mul(simd, R::splat(simd, term.coefficient), slopes[term.factors.len() - 1]);
+                        let coefficient = R::splat(simd, term.coefficient);
+                        let mut product = R::mul(simd, coefficient, slope(term.factors.len()));
                         for &i in &term.factors {
-                            product = R::mul(simd, product, R::load(simd, z.add(i * step)));
+                            product = R::mul(simd, product, z(i));
                         }
                         sum = R::add(simd, sum, product);
                         if plan.terms.get(t + 1).is_none_or(|next| next.channel != term.channel) {
-                            R::store(simd, y.add(term.channel * step), sum);
+                            set(term.channel, sum);
                             sum = R::splat(simd, R::default());
+                        }
+                    }
+                } else if plan.order > 0 {
+                    let first = slope(1);
+                    for i in 1..=plan.firsts {
+                        set(i, R::mul(simd, first, z(i)));
+                    }
+                    if plan.order == 2 {
+                        let second = slope(2);
+                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
+                            let curved = R::mul(simd, R::mul(simd, z(i), z(j)), second);
+                            set(s, R::mul_add(simd, first, z(s), curved));
                         }
                     }
                 }
@@ -168,146 +113,112 @@ impl<R: Real, S: Simd, K: Kernel> Forward<'_, R, S, K> {
     }
 }
 
-/// From the adjoint of y to the adjoint of z, on all channels; adds the bias's gradient.
-pub(super) struct Backward<'a, R, S, K> {
+/// From the adjoint of y to the adjoint of z on all channels, from `order + 1` slopes.
+pub(super) struct Backward<'a, R, S> {
     pub(super) simd: S,
-    pub(super) kernel: K,
     pub(super) plan: &'a Plan<R>,
-    pub(super) points: usize,
-    pub(super) width: usize,
+    /// Length of a channel: points × width.
+    pub(super) size: usize,
+    pub(super) slopes: &'a [R],
     pub(super) z: &'a [R],
-    pub(super) y: &'a [R],
     pub(super) y_bar: &'a [R],
     pub(super) z_bar: &'a mut [R],
-    pub(super) bias_bar: &'a mut [R],
 }
 
-impl<R: Real, S: Simd, K: Kernel> NullaryFnOnce for Backward<'_, R, S, K> {
+impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let size = self.plan.channels * self.points * self.width;
-        assert!(self.width.is_multiple_of(R::lanes::<S>()) && self.bias_bar.len() >= self.width);
-        assert!(self.z.len() >= size && self.y.len() >= size);
-        assert!(self.y_bar.len() >= size && self.z_bar.len() >= size);
-        // SAFETY: every access is a register at a row below `channels·points` and a column below `width`,
-        // which the assertions above keep inside the buffers; channels in the plan are below `channels`.
-        unsafe {
-            match (self.plan.order, self.plan.firsts, self.plan.seconds.len()) {
-                (0, ..) => self.low::<1, 0, 0>(),
-                (1, ..) => self.low::<2, ANY, 0>(),
-                (2, 1, 1) => self.low::<3, 1, 1>(),
-                (2, 2, 1) => self.low::<3, 2, 1>(),
-                (2, 2, 2) => self.low::<3, 2, 2>(),
-                (2, ..) => self.low::<3, ANY, ANY>(),
-                (3, ..) => self.high::<4>(),
-                _ => self.high::<5>(),
+        let Self { simd, plan, size, slopes, z, y_bar, z_bar } = self;
+        let length = plan.channels * size;
+        assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= (plan.order + 1) * size);
+        assert!(z.len() >= length && y_bar.len() >= length && z_bar.len() >= length);
+        let (slopes, z, y_bar) = (slopes.as_ptr(), z.as_ptr(), y_bar.as_ptr());
+        let z_bar = z_bar.as_mut_ptr();
+        for place in (0..size).step_by(R::lanes::<S>()) {
+            // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
+            // `channels` and slopes at most `order + 1`, which the assertions above keep inside the buffers.
+            unsafe {
+                let z = |c: usize| R::load(simd, z.add(c * size + place));
+                let bar = |c: usize| R::load(simd, y_bar.add(c * size + place));
+                let slope = |k: usize| R::load(simd, slopes.add((k - 1) * size + place));
+                let set = |c: usize, value| R::store(simd, z_bar.add(c * size + place), value);
+                let get = |c: usize| R::load(simd, z_bar.add(c * size + place).cast_const());
+                let first = slope(1);
+                let mut value_bar = R::mul(simd, first, bar(0));
+                if plan.order > 2 {
+                    for channel in 1..plan.channels {
+                        set(channel, R::splat(simd, R::default()));
+                    }
+                    for term in &plan.terms {
+                        let factors = &term.factors;
+                        let bar = R::mul(simd, R::splat(simd, term.coefficient), bar(term.channel));
+                        let outer = R::mul(simd, bar, slope(factors.len()));
+                        let mut whole = bar;
+                        for (f, &i) in factors.iter().enumerate() {
+                            whole = R::mul(simd, whole, z(i));
+                            let mut others = outer;
+                            for (g, &j) in factors.iter().enumerate() {
+                                if f != g {
+                                    others = R::mul(simd, others, z(j));
+                                }
+                            }
+                            set(i, R::add(simd, get(i), others));
+                        }
+                        value_bar = R::mul_add(simd, whole, slope(factors.len() + 1), value_bar);
+                    }
+                } else if plan.order > 0 {
+                    let second = slope(2);
+                    for i in 1..=plan.firsts {
+                        let bar = bar(i);
+                        value_bar = R::mul_add(simd, R::mul(simd, second, z(i)), bar, value_bar);
+                        set(i, R::mul(simd, first, bar));
+                    }
+                    if plan.order == 2 {
+                        let third = slope(3);
+                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
+                            let (bar, zi, zj) = (bar(s), z(i), z(j));
+                            let curve = R::mul(simd, R::mul(simd, zi, zj), third);
+                            let inner = R::mul_add(simd, second, z(s), curve);
+                            value_bar = R::mul_add(simd, inner, bar, value_bar);
+                            set(s, R::mul(simd, first, bar));
+                            let factor = R::mul(simd, second, bar);
+                            set(i, R::mul_add(simd, factor, zj, get(i)));
+                            set(j, R::mul_add(simd, factor, zi, get(j)));
+                        }
+                    }
+                }
+                set(0, value_bar);
             }
         }
     }
 }
 
-impl<R: Real, S: Simd, K: Kernel> Backward<'_, R, S, K> {
-    /// Orders up to two: `F` first and `G` second derivatives; `N` slopes, one more than the order.
-    #[inline(always)]
-    unsafe fn low<const N: usize, const F: usize, const G: usize>(self) {
-        let Self { simd, kernel, plan, points, width, z, y, y_bar, z_bar, bias_bar } = self;
-        let step = points * width;
-        let firsts = if F == ANY { plan.firsts } else { F };
-        let seconds = if G == ANY { plan.seconds.len() } else { G };
-        for column in (0..width).step_by(R::lanes::<S>()) {
-            // SAFETY: see the caller.
-            unsafe {
-                let bias_bar = bias_bar.as_mut_ptr().add(column);
-                let mut bias_sum = R::load(simd, bias_bar);
-                for point in 0..points {
-                    let place = point * width + column;
-                    let (z, y_bar) = (z.as_ptr().add(place), y_bar.as_ptr().add(place));
-                    let z_bar = z_bar.as_mut_ptr().add(place);
-                    let y0 = R::load(simd, y.as_ptr().add(place));
-                    let slopes: [_; N] = kernel.slopes::<S, R, N>(simd, R::load(simd, z), y0);
-                    let mut value_bar = R::mul(simd, slopes[0], R::load(simd, y_bar));
-                    for i in 1..=firsts {
-                        let bar = R::load(simd, y_bar.add(i * step));
-                        let zi = R::load(simd, z.add(i * step));
-                        value_bar = R::mul_add(simd, R::mul(simd, slopes[N.min(2) - 1], zi), bar, value_bar);
-                        R::store(simd, z_bar.add(i * step), R::mul(simd, slopes[0], bar));
-                    }
-                    for g in 0..seconds {
-                        let [i, j] = *plan.seconds.get_unchecked(g);
-                        let s = (1 + firsts + g) * step;
-                        let bar = R::load(simd, y_bar.add(s));
-                        let zi = R::load(simd, z.add(i * step));
-                        let zj = R::load(simd, z.add(j * step));
-                        let curve = R::mul(simd, R::mul(simd, zi, zj), slopes[N - 1]);
-                        let inner = R::mul_add(simd, slopes[N.min(2) - 1], R::load(simd, z.add(s)), curve);
-                        value_bar = R::mul_add(simd, inner, bar, value_bar);
-                        R::store(simd, z_bar.add(s), R::mul(simd, slopes[0], bar));
-                        let factor = R::mul(simd, slopes[N.min(2) - 1], bar);
-                        let zi_bar = R::load(simd, z_bar.add(i * step));
-                        R::store(simd, z_bar.add(i * step), R::mul_add(simd, factor, zj, zi_bar));
-                        let zj_bar = R::load(simd, z_bar.add(j * step));
-                        R::store(simd, z_bar.add(j * step), R::mul_add(simd, factor, zi, zj_bar));
-                    }
-                    R::store(simd, z_bar, value_bar);
-                    bias_sum = R::add(simd, bias_sum, value_bar);
-                }
-                R::store(simd, bias_bar, bias_sum);
-            }
-        }
-    }
+/// Adds every row of `rows` (as long as `sum`) to `sum`.
+pub(super) struct AddRows<'a, R, S> {
+    pub(super) simd: S,
+    pub(super) rows: &'a [R],
+    pub(super) sum: &'a mut [R],
+}
 
-    /// Any order, by the table of terms; `N` slopes, one more than the order.
+impl<R: Real, S: Simd> NullaryFnOnce for AddRows<'_, R, S> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn high<const N: usize>(self) {
-        let Self { simd, kernel, plan, points, width, z, y, y_bar, z_bar, bias_bar } = self;
-        let step = points * width;
+    fn call(self) {
+        let Self { simd, rows, sum } = self;
+        let width = sum.len();
+        assert!(width.is_multiple_of(R::lanes::<S>()) && rows.len().is_multiple_of(width));
         for column in (0..width).step_by(R::lanes::<S>()) {
-            // SAFETY: see the caller.
+            // SAFETY: a register at `column` ends within the width, and rows are whole.
             unsafe {
-                let bias_bar = bias_bar.as_mut_ptr().add(column);
-                let mut bias_sum = R::load(simd, bias_bar);
-                for point in 0..points {
-                    let place = point * width + column;
-                    let z = z.as_ptr().add(place);
-                    let y_bar = y_bar.as_ptr().add(place);
-                    let z_bar = z_bar.as_mut_ptr().add(place);
-                    let slopes: [_; N] = kernel.slopes::<S, R, N>(
-                        simd,
-                        R::load(simd, z),
-                        R::load(simd, y.as_ptr().add(place)),
-                    );
-                    let mut value_bar = R::mul(simd, slopes[0], R::load(simd, y_bar));
-                    for channel in 1..plan.channels {
-                        R::store(simd, z_bar.add(channel * step), R::splat(simd, R::default()));
-                    }
-                    for term in &plan.terms {
-                        let factors = &term.factors;
-                        let bar = R::mul(
-                            simd,
-                            R::splat(simd, term.coefficient),
-                            R::load(simd, y_bar.add(term.channel * step)),
-                        );
-                        let slope = R::mul(simd, bar, slopes[factors.len() - 1]);
-                        let mut whole = bar;
-                        for (f, &i) in factors.iter().enumerate() {
-                            whole = R::mul(simd, whole, R::load(simd, z.add(i * step)));
-                            let mut others = slope;
-                            for (g, &j) in factors.iter().enumerate() {
-                                if f != g {
-                                    others = R::mul(simd, others, R::load(simd, z.add(j * step)));
-                                }
-                            }
-                            let place = z_bar.add(i * step);
-                            R::store(simd, place, R::add(simd, R::load(simd, place), others));
-                        }
-                        value_bar = R::mul_add(simd, whole, slopes[factors.len()], value_bar);
-                    }
-                    R::store(simd, z_bar, value_bar);
-                    bias_sum = R::add(simd, bias_sum, value_bar);
+                let place = sum.as_mut_ptr().add(column);
+                let mut total = R::load(simd, place);
+                for row in (0..rows.len()).step_by(width) {
+                    total = R::add(simd, total, R::load(simd, rows.as_ptr().add(row + column)));
                 }
-                R::store(simd, bias_bar, bias_sum);
+                R::store(simd, place, total);
             }
         }
     }

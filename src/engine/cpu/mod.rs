@@ -3,6 +3,7 @@
 //! Blocks are shared out to a fixed number of *groups*, each with partial sums of its own that are added in a fixed
 //! order; threads take groups. So results do not depend on the number of threads or on scheduling.
 
+mod activate;
 mod block;
 mod chain;
 mod dispatch;
@@ -16,7 +17,7 @@ use aligned_vec::avec;
 use pulp::Simd;
 use rayon::ThreadPool;
 
-use self::block::{Fused, Kernels, Packed, PackedLayer, Partial, Term, Workspace};
+use self::block::{Activate, ActivateWith, Fused, Kernels, Packed, PackedLayer, Partial, Term, Workspace};
 use self::chain::Plan;
 use self::dispatch::WithReal;
 use self::tape::Tape;
@@ -154,7 +155,8 @@ impl<R: Real> CpuEngine<R> {
                     }
                 }
                 if columns > 0 {
-                    let values = column_values.evaluate(rows_of_site, dimensions, |column| data[column][site]);
+                    let values =
+                        column_values.evaluate(rows_of_site, dimensions, |column| data[column][site]);
                     for (c, &value) in values.iter().enumerate() {
                         term.columns[(block * columns + c) * term.stride + slot] = R::from_f64(value);
                     }
@@ -396,12 +398,13 @@ impl WithReal for Select<'_> {
     fn call<S: Simd, R: Real>(self, simd: S) -> Box<dyn Kernels<R>> {
         struct With<S, R>(S, std::marker::PhantomData<R>);
         impl<S: Simd, R: Real> Visitor for With<S, R> {
-            type Output = Box<dyn Kernels<R>>;
-            fn visit<K: Kernel + 'static>(self, kernel: K) -> Self::Output {
-                Box::new(Fused { simd: self.0, kernel })
+            type Output = Box<dyn Activate<R>>;
+            fn visit<K: Kernel>(self, kernel: K) -> Self::Output {
+                Box::new(ActivateWith { simd: self.0, kernel })
             }
         }
-        self.activation.visit(With(simd, std::marker::PhantomData::<R>))
+        let activation = self.activation.visit(With(simd, std::marker::PhantomData));
+        Box::new(Fused { simd, activation })
     }
 }
 

@@ -261,7 +261,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
                     }
                     Code::Unary(f) => slope(a_bar, bar, |i| unary_slope(f, a[i].to_f64(), y[i].to_f64())),
                     Code::Binary(f) => {
-                        slope(a_bar, bar, |i| binary_slopes(f, a[i].to_f64(), b[i].to_f64(), y[i].to_f64()).0);
+                        slope(a_bar, bar, |i| {
+                            binary_slopes(f, a[i].to_f64(), b[i].to_f64(), y[i].to_f64()).0
+                        });
                     }
                 }
             }
@@ -276,7 +278,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
                         gather(simd, b_bar, bar, a, b, |sum, bar, a, _| R::mul_add(simd, bar, a, sum));
                     }
                     Binary::Div | Binary::Pow | Binary::Min | Binary::Max => {
-                        slope(b_bar, bar, |i| binary_slopes(f, a[i].to_f64(), b[i].to_f64(), y[i].to_f64()).1);
+                        slope(b_bar, bar, |i| {
+                            binary_slopes(f, a[i].to_f64(), b[i].to_f64(), y[i].to_f64()).1
+                        });
                     }
                 }
             }

@@ -1,0 +1,779 @@
+//! Whole problem files: what is understood, and what is said about mistakes.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::settings::{Sampler, Stage};
+
+/// A small problem without mistakes, to put some in.
+const GOOD: &str = r#"[coordinates]
+x = [0, 1]
+t = [0, 2]
+[parameters]
+nu = 0.1
+[definitions]
+flux = "u^2/2"
+[unknowns]
+u = {}
+[conditions.physics]
+place = "interior"
+residual = "u_t + flux_x - nu*u_xx"
+points = 50
+[conditions.initial]
+place = "t = 0"
+residual = "u - x"
+weight = 2
+[reference]
+solution = { u = "x*exp(-nu*t)" }
+"#;
+
+fn build(text: &str) -> Result<(Problem, Diagnostics), Diagnostics> {
+    Document::parse("test.toml", text)?.build(Path::new("."))
+}
+
+fn good(text: &str) -> Problem {
+    let (problem, warnings) = build(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(warnings.is_empty(), "{warnings}");
+    problem
+}
+
+/// Each mistake or warning as `line:column message → hint`.
+fn summary(diagnostics: &Diagnostics, text: &str) -> Vec<String> {
+    let place = |item: &Diagnostic| {
+        let before = &text[..item.span.as_ref()?.start];
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Some(format!("{}:{column} ", before.matches('\n').count() + 1))
+    };
+    let shown = |item: &Diagnostic| {
+        let hint = item.hint.as_ref().map(|hint| format!(" → {hint}"));
+        let said = place(item).unwrap_or_default() + &item.message + &hint.unwrap_or_default();
+        let here = std::path::absolute(".").unwrap();
+        said.replace(here.to_str().unwrap(), "HERE")
+    };
+    diagnostics.iter().map(shown).collect()
+}
+
+/// What is said about [`GOOD`] with `from` replaced by `to`.
+fn check(from: &str, to: &str, expected: &[&str]) {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    let said = match build(&text) {
+        Ok((_, warnings)) => summary(&warnings, &text),
+        Err(mistakes) => summary(&mistakes, &text),
+    };
+    assert_eq!(said, expected, "{to}");
+}
+
+#[test]
+fn mistakes_are_shown_with_place_and_advice() {
+    let text = GOOD.replace("u_xx", "u_xy").replace("t = 0", "t = 3");
+    let text = text.replace("points", "pints");
+    let expected = "\
+error: `xy` in `u_xy` is not a row of coordinates
+  --> test.toml:12:31
+   |
+12 | residual = \"u_t + flux_x - nu*u_xy\"
+   |                               ^^^^
+   |
+   = help: the coordinates are `x` and `t`
+
+error: unknown key `pints` in a condition
+  --> test.toml:13:1
+   |
+13 | pints = 50
+   | ^^^^^
+   |
+   = help: did you mean `points`?
+
+error: t = 3 lies outside the domain [0, 2]
+  --> test.toml:15:10
+   |
+15 | place = \"t = 3\"
+   |          ^^^^^
+   |
+   = help: its faces are `t = 0` and `t = 2`";
+    let mistakes = build(&text).unwrap_err();
+    assert_eq!(mistakes.render(false), expected);
+    assert_eq!(mistakes.to_string(), expected);
+    // In colour, the same words.
+    let colored = mistakes.render(true);
+    assert!(colored.contains('\u{1b}') && colored.contains("did you mean `points`?"));
+}
+
+#[test]
+fn declarations_are_checked() {
+    check(
+        "x = [0, 1]",
+        "x = [1, 1]",
+        &["2:5 the domain of `x` is empty: [1, 1] → the first end is below the second"],
+    );
+    check(
+        "x = [0, 1]",
+        "x = [1, 0]",
+        &["2:5 the domain of `x` is empty: [1, 0] → the first end is below the second"],
+    );
+    check(
+        "x = [0, 1]",
+        "x = {}",
+        &["2:1 the coordinate `x` has no domain → give its two ends, for example [0, 1]"],
+    );
+    check(
+        "x = [0, 1]",
+        "x = \"0 to 1\"",
+        &["2:5 the coordinate `x` has no domain → give its two ends, for example [0, 1]"],
+    );
+    check(
+        "x = [0, 1]",
+        "x = { domain = [0, \"2*q\"], units = \"m\" }",
+        &[
+            "2:23 unknown symbol `q` → declare it under [parameters], [definitions] or [unknowns]",
+            "2:28 unknown key `units` in a coordinate → did you mean `unit`?",
+        ],
+    );
+    check(
+        "x = [0, 1]\nt = [0, 2]\n",
+        "",
+        &["1:1 the problem has no coordinates → write [coordinates] and, for example, `x = [0, 1]`"],
+    );
+    check("u = {}", "", &["8:1 the problem has no unknowns → write [unknowns] and, for example, `u = {}`"]);
+    check(
+        "u = {}",
+        "u = {}\nv = {}",
+        &["10:1 no residual uses the unknown `v` → add its equation to [conditions], or remove it"],
+    );
+    check(
+        "u = {}",
+        "u = {}\nu_x = {}",
+        &["10:1 `u_x` is also the name of a derivative → choose another name"],
+    );
+    check(
+        "u = {}",
+        "x = {}\nsin = {}\n\"a b\" = {}",
+        &[
+            "9:1 `x` is already a coordinate → choose another name",
+            "10:1 `sin` is a function → choose another name",
+            "11:1 `a b` is not a name: a letter, then letters, digits and underscores → choose another name",
+        ],
+    );
+    check("u = {}", "u = \"x*nett\"", &["9:8 unknown symbol `nett` → did you mean `net`?"]);
+    check(
+        "u = {}",
+        "u = \"x*t\"",
+        &[
+            "9:5 the ansatz of `u` does not use the network → `net` is the network's raw output, as in `t*net`",
+        ],
+    );
+    check(
+        "u = {}",
+        "u = \"flux*net\"",
+        &[
+            "9:6 `flux` is a definition, which an ansatz cannot use → it may use coordinates, parameters and `net`",
+        ],
+    );
+    check("nu = 0.1", "nu = \"1/0\"", &["5:6 the parameter `nu` is not a finite number"]);
+    check("nu = 0.1", "nu = inf", &["5:6 this is not a finite number"]);
+    check(
+        "nu = 0.1",
+        "nu = \"2*mu\"\nmu = 1",
+        &["5:9 `mu` is used before it is declared → move `mu` above this line"],
+    );
+    check(
+        "nu = 0.1",
+        "nu = 0.1\nmu = true",
+        &["6:6 expected a number or a formula in quotes, not a boolean"],
+    );
+    check("nu = 0.1", "nu = 0.1\nmu = 1", &["6:1 `mu` is never used"]);
+    check(
+        "\"u^2/2\"",
+        "\"u^2/2 + w\"",
+        &["7:17 unknown symbol `w` → declare it under [parameters], [definitions] or [unknowns]"],
+    );
+    check(
+        "\"u^2/2\"",
+        "\"u_xxxx\"",
+        &[
+            "12:19 `flux_x` has order 5, derivatives go up to order 4 (`flux` itself holds derivatives) → make an intermediate quantity an unknown of its own, for example `w` with the residual `w - flux_xx`",
+        ],
+    );
+    check(
+        "[parameters]",
+        "[parameter]",
+        &[
+            "4:2 unknown key `parameter` in a problem file → did you mean `parameters`?",
+            "12:28 unknown symbol `nu` → declare it under [parameters], [definitions] or [unknowns]",
+            "19:26 unknown symbol `nu` → declare it under [parameters], [definitions] or [unknowns]",
+        ],
+    );
+    check(
+        "[coordinates]",
+        "problem = \"burgers\"\n[coordinates]",
+        &[
+            "1:1 `problem` belongs in a run configuration, not in a problem file → pass the file as a configuration (--config), or remove the line",
+        ],
+    );
+    let many: String = (0..9).map(|i| format!("x{i} = [0, 1]\n")).collect();
+    check("x = [0, 1]\n", &many, &["10:1 10 coordinates are too many: at most 8"]);
+}
+
+#[test]
+fn conditions_are_checked() {
+    check(
+        "place = \"interior\"\n",
+        "",
+        &[
+            "10:13 the condition `physics` has no place → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+        ],
+    );
+    check("\"interior\"", "\"interor\"", &["11:9 `interor` is not a place → did you mean `interior`?"]);
+    check(
+        "\"interior\"",
+        "\"boundary\"",
+        &[
+            "11:9 `boundary` is not a place → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+        ],
+    );
+    check(
+        "\"interior\"",
+        "7",
+        &[
+            "11:9 a place is not an integer → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+        ],
+    );
+    check(
+        "\"t = 0\"",
+        "\"t = 3\"",
+        &["15:10 t = 3 lies outside the domain [0, 2] → its faces are `t = 0` and `t = 2`"],
+    );
+    check("\"t = 0\"", "\"y = 0\"", &["15:10 `y` is not a coordinate → the coordinates are `x` and `t`"]);
+    check("\"t = 0\"", "\"t = 0, t = 1\"", &["15:16 `t` is fixed twice"]);
+    check("\"t = 0\"", "\"t = 0, x = 2*\"", &["15:23 the formula ends where a value should follow"]);
+    check(
+        "\"t = 0\"",
+        "\"t = x\"",
+        &["15:14 `x` is a coordinate, which a plain number cannot use → it may use parameters"],
+    );
+    check(
+        "\"t = 0\"",
+        "\"periodic y\"",
+        &["15:19 `y` is not a coordinate → the coordinates are `x` and `t`"],
+    );
+    check(
+        "\"t = 0\"",
+        "\"periodic x\"",
+        &[
+            "16:1 a periodic condition has no residual of its own → remove the line: values and derivatives up to `order` are matched",
+        ],
+    );
+    check(
+        "\"t = 0\"",
+        "{ file = \"nowhere.csv\" }",
+        &[
+            "15:18 cannot use the file `nowhere.csv`: there is no such file → file names are relative to the problem file: this is `HERE/nowhere.csv`",
+        ],
+    );
+    check(
+        "\"t = 0\"",
+        "{ files = \"nowhere.csv\" }",
+        &[
+            "15:9 this place has no file → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+            "15:11 unknown key `files` in a place → did you mean `file`?",
+        ],
+    );
+    check(
+        "residual = \"u - x\"\n",
+        "",
+        &[
+            "14:13 the condition `initial` has no residual → write what shall be zero, for example `residual = \"u - 1\"`",
+        ],
+    );
+    check("residual = \"u - x\"", "residual = []", &["16:12 the list of residuals is empty"]);
+    check(
+        "residual = \"u - x\"",
+        "residual = [\"u\", \"x\"]",
+        &["16:18 this residual uses no unknown: training cannot change it"],
+    );
+    check("residual = \"u - x\"", "residual = \"u - ln(0)\"", &["16:12 `ln(0)` is not a finite number"]);
+    check(
+        "residual = \"u - x\"",
+        "residual = \"u\\u0020- y\"",
+        &["16:12 unknown symbol `y` → declare it under [parameters], [definitions] or [unknowns]"],
+    );
+    check(
+        "residual = \"u - x\"",
+        "residual = \"net\"",
+        &[
+            "16:13 `net` is the network's raw output, which a residual cannot use → it may use coordinates, parameters, definitions, unknowns and data columns",
+        ],
+    );
+    check(
+        "residual = \"u - x\"",
+        "residual = \"u\"\norder = 2",
+        &["17:1 `order` has a meaning in periodic conditions only → remove the line"],
+    );
+    check(
+        "nu*u_xx",
+        "nu*v_xx",
+        &["12:31 `v_xx` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]"],
+    );
+    check(
+        "nu*u_xx",
+        "nu*u_xxxxx",
+        &[
+            "12:31 `u_xxxxx` has order 5, derivatives go up to order 4 → make an intermediate quantity an unknown of its own, for example `w` with the residual `w - u_xx`",
+        ],
+    );
+    check(
+        "nu*u_xx",
+        "nu*flux_xxxxx",
+        &[
+            "12:31 `flux_xxxxx` has order 5, derivatives go up to order 4 → make an intermediate quantity an unknown of its own, for example `w` with the residual `w - flux_xx`",
+        ],
+    );
+    check(
+        "nu*u_xx",
+        "nu_x*U_xx",
+        &[
+            "12:28 `nu_x`: `nu` is a parameter, which has no derivatives → derivatives are taken of unknowns and definitions",
+            "12:33 `U_xx` is a derivative of `U`, which is not an unknown → declare `U` under [unknowns]",
+        ],
+    );
+    check("weight = 2", "weight = -1", &["17:10 the weight is -1, which is negative"]);
+    check("weight = 2", "wieght = 1", &["17:1 unknown key `wieght` in a condition → did you mean `weight`?"]);
+    check("points = 50", "points = 0", &["13:10 the number of points is an integer from 1 to 100000000"]);
+    check(
+        "points = 50",
+        "points = 1000000000",
+        &["13:10 the number of points is an integer from 1 to 100000000"],
+    );
+    check(
+        "points = 50",
+        "points = 2.5\nsampler = \"sobl\"",
+        &[
+            "13:10 the number of points is an integer from 1 to 100000000",
+            "14:11 unknown name `sobl` → did you mean `sobol`?",
+        ],
+    );
+}
+
+#[test]
+fn settings_and_references_are_checked() {
+    check(
+        "[reference]",
+        "[network]\ndepth = 0\nwidth = 1000000\nscale = -1\nsigma-b = -1\n[reference]",
+        &[
+            "19:9 the depth is 0, not from 1 to 1000000",
+            "20:9 the width is 1000000, not from 1 to 65536",
+            "21:9 the scale is -1, not a positive number",
+            "22:11 sigma-b is -1, not a number from 0 up",
+        ],
+    );
+    check(
+        "[reference]",
+        "[network]\ndpeth = 4\nwidth = \"wide\"\ninit = \"xaver\"\n[reference]",
+        &[
+            "19:1 unknown key `dpeth` in [network] → did you mean `depth`?",
+            "20:9 invalid type: string \"wide\", expected a whole number from 0 up",
+            "21:8 unknown name `xaver` → did you mean `xavier`?",
+        ],
+    );
+    check(
+        "[reference]",
+        "[network]\ndepth = 100000\nwidth = 1000\n[reference]",
+        &["20:9 the network would have 1.0e11 parameters, more than 5e8"],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = [\"x\", \"1\", \"u\"]\n[reference]",
+        &[
+            "19:18 this feature is constant: it tells the network nothing",
+            "19:24 `u` is an unknown, which a feature cannot use → it may use coordinates and parameters",
+        ],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = [\"x\"]\n[reference]",
+        &["19:12 no feature depends on the coordinate `t`"],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = \"x\"\n[reference]",
+        &["19:12 `features` is a list of formulas → for example [\"sin(pi*x)\", \"2*t - 1\"]"],
+    );
+    check(
+        "[reference]",
+        "[training]\nstages = [{ adam = { lr = -1, beta1 = 1 } }, { lbfgs = { history = 0 } }]\n[reference]",
+        &[
+            "19:27 `lr` must be a positive number",
+            "19:39 `beta1` must be from 0 to below 1",
+            "19:68 `history` must be at least 1",
+        ],
+    );
+    check(
+        "[reference]",
+        "[training]\nstages = [{ adan = {} }]\nseed = -1\n[reference]",
+        &[
+            "19:13 unknown name `adan` → did you mean `adam`?",
+            "20:8 invalid value: integer `-1`, expected a whole number from 0 up",
+        ],
+    );
+    check(
+        "[reference]",
+        "[training]\nstages = [{ adam = { stps = 1 } }]\n[reference]",
+        &["19:22 unknown key `stps` → did you mean `steps`?"],
+    );
+    check(
+        "[reference]",
+        "[training]\nstages = [{ adam = { schedule = { cosine = {} } } }]\n[reference]",
+        &["19:44 missing field `end`"],
+    );
+    check(
+        "\"x*exp(-nu*t)\"",
+        "\"u\"",
+        &[
+            "19:19 `u` is an unknown, which a reference solution cannot use → it may use coordinates, parameters and definitions",
+        ],
+    );
+    check(
+        "\"x*exp(-nu*t)\"",
+        "\"flux\"",
+        &["19:18 a reference solution cannot use unknowns, not even through a definition"],
+    );
+    check(
+        "\"x*exp(-nu*t)\"",
+        "\"x/t\"",
+        &[
+            "19:18 the solution is NaN at x = 0, t = 0 → guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`",
+        ],
+    );
+    check(
+        "\"x*exp(-nu*t)\"",
+        "\"cole-hopf\"",
+        &["19:18 for nu = 0.1 and t up to 2 the `cole-hopf` quadrature is only right to about 4e-7"],
+    );
+    check(
+        "nu = 0.1",
+        "mu = 0.1",
+        &["12:28 unknown symbol `nu` → did you mean `mu`?", "19:26 unknown symbol `nu` → did you mean `mu`?"],
+    );
+    check(
+        "{ u = \"x*exp(-nu*t)\" }",
+        "{ v = \"x\" }",
+        &["19:14 unknown key `v` in the solution → the keys are `u`"],
+    );
+    check(
+        "{ u = \"x*exp(-nu*t)\" }",
+        "{ file = \"nowhere.npy\" }",
+        &[
+            "19:21 cannot use the file `nowhere.npy`: there is no such file → file names are relative to the problem file: this is `HERE/nowhere.npy`",
+        ],
+    );
+    check(
+        "[reference]",
+        "[reference]\nerror = -1\ngrid = { x = 0, t = { from = -1 }, y = 3 }",
+        &[
+            "19:9 an error is not negative",
+            "20:14 the number of points is an integer from 1 to 10000000",
+            "20:21 the grid goes from -1 to 2, not upwards within the domain [0, 2]",
+            "20:36 unknown key `y` in the grid → the keys are `x` and `t`",
+        ],
+    );
+    check(
+        "[reference]",
+        "[reference]\ngrid = { x = 10000, t = 10000 }",
+        &["19:8 the grid has more than 10000000 points"],
+    );
+}
+
+#[test]
+fn text_that_is_not_toml_is_explained() {
+    let said = |text: &str| build(text).unwrap_err().render(false);
+    assert!(said("[coordinates\nx = 1").contains("test.toml:1:13"));
+    assert!(said("a = 1\na = 2").contains("duplicate key"));
+    assert!(said(&"a=[".repeat(100_000)).contains("error"));
+    let huge = "#".repeat((16 << 20) + 1);
+    assert!(said(&huge).contains("more than"));
+    assert_eq!(
+        said(""),
+        "\
+error: the problem has no coordinates
+--> test.toml
+ = help: write [coordinates] and, for example, `x = [0, 1]`
+
+error: the problem has no unknowns
+--> test.toml
+ = help: write [unknowns] and, for example, `u = {}`"
+    );
+}
+
+#[test]
+fn large_formulas_are_built_or_refused() {
+    let with = |definition: &str, residual: &str| {
+        let text = GOOD.replace("u^2/2", definition);
+        build(&text.replace("u_t + flux_x - nu*u_xx", residual))
+    };
+    let sum = vec!["sin(x*u)*t"; 400].join(" + ");
+    assert!(with(&sum, "flux_xt - nu*u").is_ok());
+    let terms: Vec<_> = (0..990).map(|k| format!("sin({k}*u)*cos({k}*x*u)")).collect();
+    assert!(with(&terms.join(" + "), "flux_xx - nu*u").is_ok());
+    let every = "flux_xxxx + flux_xxxt + flux_xxtt + flux_xttt + flux_tttt - nu*u";
+    let product = with(&terms[..480].join("*"), every);
+    let said = product.unwrap_err().render(false);
+    assert!(said.contains("the formulas take more than 200000 operations"), "{said}");
+}
+
+#[test]
+fn overlays_replace_and_merge() {
+    let mut document = Document::parse("base.toml", GOOD).unwrap();
+    let over = "\
+problem = \"base\"
+[parameters]
+nu = 0.2
+[network]
+depth = 7
+[training]
+stages = [{ adam = { steps = 3 } }, { lbfgs = {} }]
+";
+    let over = Document::parse("run.toml", over).unwrap();
+    assert_eq!(over.problem(), Some("base"));
+    assert_eq!(document.problem(), None);
+    document.overlay(over);
+    document.set("training.stages.0.adam.lr", "1e-4").unwrap();
+    document.set("network.activation", "tanh + erf").unwrap();
+    document.set("network.scale", "0.5").unwrap();
+    document.set("conditions.physics.place", "x = 0").unwrap();
+    let (problem, warnings) = document.build(Path::new(".")).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    assert_eq!(problem.name, "base");
+    assert_eq!(problem.parameters, [("nu".to_owned(), 0.2)]);
+    assert_eq!((problem.network.depth, problem.network.scale), (7, 0.5));
+    assert_eq!(problem.network.activation, "tanh + erf");
+    assert_eq!(problem.conditions[0].place, Place::Face(vec![(0, 0.0)]));
+    assert_eq!(problem.conditions[0].points, 50);
+    let Stage::Adam(adam) = &problem.training.stages[0] else {
+        panic!("{:?}", problem.training);
+    };
+    assert_eq!((adam.steps, adam.lr), (3, 1e-4));
+    assert_eq!(problem.training.stages.len(), 2);
+}
+
+#[test]
+fn mistakes_in_overlays_point_into_the_overlay() {
+    let mut document = Document::parse("base.toml", GOOD).unwrap();
+    let over = Document::parse("run.toml", "# a comment\n[parameters]\nnu = \"0.1*q\"").unwrap();
+    document.overlay(over);
+    document.set("network.widht", "4").unwrap();
+    document.set("conditions.initial.place", "t = 9").unwrap();
+    let said = document.build(Path::new(".")).unwrap_err().render(false);
+    for place in ["run.toml:3:11", "--set:1:9", "--set:1:29"] {
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    for wrong in ["", "a b=c", "a\nb", "a = 1 #"] {
+        assert!(document.set(wrong, "1").is_err(), "{wrong}");
+    }
+    assert!(Document::parse("run.toml", "problem = 3").is_err());
+}
+
+#[test]
+fn an_ansatz_is_differentiated_with_the_network() {
+    let text = GOOD.replace("u = {}", "u = \"x + t*net\"");
+    let text = text.replace("u_t + flux_x - nu*u_xx", "u_t - nu*u_xx");
+    let text = text.replace("[definitions]\nflux = \"u^2/2\"\n", "");
+    let described = good(&text).describe();
+    for line in [
+        "unknowns     u = x + t*net\n",
+        "  computed   net + t*net_t - 0.1*(t*net_xx)\n",
+        "  computed   x + t*net - x\n",
+        "  needs      net, net_t, net_xx (4 channels)\n",
+    ] {
+        assert!(described.contains(line), "{line}: {described}");
+    }
+}
+
+#[test]
+fn periodic_conditions_match_both_sides() {
+    let text = GOOD.to_owned() + "[conditions.round]\nplace = \"periodic x\"\norder = 2\nsampler = \"sobol\"";
+    let problem = good(&text);
+    let round = &problem.conditions[2];
+    assert_eq!((round.sides(), round.sampler, round.points), (2, Sampler::Sobol, 200));
+    assert_eq!(round.residuals.roots.len(), 3);
+    let mut values = Vec::new();
+    round.residuals.graph.eval(&mut values, |leaf| match leaf {
+        crate::expr::Node::Jet { index, side, .. } => (10 * index.order() + 3 * side) as f64,
+        other => panic!("{other:?}"),
+    });
+    assert!(round.residuals.roots.iter().all(|root| values[root.index()] == -3.0));
+    assert!(problem.describe().contains("  computed   u_xx@lower - u_xx@upper\n"));
+    assert_eq!(good(&problem.to_toml().replace("title = \"test\"", "")), problem);
+}
+
+#[test]
+fn points_and_references_are_read_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let text = GOOD.replace("\"t = 0\"", "{ file = \"data.csv\" }");
+    let text = text.replace("\"u - x\"", "\"u - seen\"");
+    let text = text.replace("{ u = \"x*exp(-nu*t)\" }", "{ file = \"ref.csv\" }");
+    let build = |text: &str| Document::parse("test.toml", text).unwrap().build(folder.path());
+    let said = |text: &str| summary(&build(text).unwrap_err(), text).join("; ");
+    write("data.csv", "t,seen,x\n0.5,7,0.1\n1.5,8,0.2\n");
+    write("ref.csv", "x,t,u\n0,0,1\n1,2,3\n");
+
+    let (problem, _) = build(&text).unwrap();
+    let Place::Points { points, columns, data, .. } = &problem.conditions[1].place else {
+        panic!("{:?}", problem.conditions[1].place);
+    };
+    assert_eq!(points, &[0.1, 0.5, 0.2, 1.5]);
+    assert_eq!((columns, data), (&vec!["seen".to_owned()], &vec![vec![7.0, 8.0]]));
+    assert_eq!(problem.conditions[1].points, 2);
+    assert_eq!(problem.reference_points(), [0.0, 0.0, 1.0, 2.0]);
+    let solution = problem.reference.as_ref().unwrap().solutions[0].clone().unwrap();
+    assert_eq!(solution.evaluate(&problem.reference_points(), 2), [1.0, 3.0]);
+    assert_eq!(solution.evaluate(&[1.0, 2.0], 2), [3.0]);
+    assert!(solution.evaluate(&[0.5, 0.5], 2)[0].is_nan());
+    let described = problem.describe();
+    assert!(described.contains("  residual   u - seen\n"), "{described}");
+
+    // Written out, the files are found from anywhere.
+    let document = Document::parse("test.toml", &problem.to_toml()).unwrap();
+    assert_eq!(document.build(Path::new("/")).unwrap().0, problem);
+
+    write("data.csv", "t,u,x,u_x,a b\n0.5,7,0.1,1,2\n");
+    let mistakes = said(&text);
+    for part in ["`u` of `data.csv` cannot be used: it is an unknown", "`u_x` of", "`a b` of"] {
+        assert!(mistakes.contains(part), "{mistakes}");
+    }
+    write("data.csv", "t,seen\n0.5,7\n");
+    assert!(said(&text).contains("has no column `x` → its header names `t` and `seen`"));
+    write("data.csv", "t,seen,x\n0.5,7,1.1\n");
+    assert!(said(&text).contains("row 1: x = 1.1 lies outside the domain [0, 1]"));
+    write("data.csv", "t,seen,x\n0.5,7,nan\n");
+    assert!(said(&text).contains("row 1, column 3 is not a finite number"));
+    write("data.csv", "t,seen,x\n0.5,7,0.1\n");
+    assert!(build(&text).is_ok());
+    let both = text.replace("weight = 2", "points = 3\nsampler = \"grid\"");
+    assert_eq!(said(&both).matches("the points come from a file").count(), 2);
+
+    for (reference, part) in [
+        ("x,u\n1,2\n", "it has no column `t`"),
+        ("x,t,v\n1,2,3\n", "its column `v` is neither a coordinate nor an unknown"),
+        ("x,t\n1,2\n", "it has a column for no unknown"),
+        ("x,t,u,u\n1,2,3,4\n", "it has two columns `u`"),
+        ("x,t,u\n1,2\n", "line 2 has 2 columns"),
+    ] {
+        write("ref.csv", reference);
+        assert!(said(&text).contains(part), "{}", said(&text));
+    }
+    let mut npy = b"\x93NUMPY\x01\x00\x40\x00".to_vec();
+    npy.extend(format!("{:<64}", "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 3)}").bytes());
+    npy.extend([0.5, 1.0, 9.0_f64].iter().flat_map(|x| x.to_le_bytes()));
+    fs::write(folder.path().join("ref.npy"), npy).unwrap();
+    let (problem, _) = build(&text.replace("ref.csv", "ref.npy")).unwrap();
+    assert_eq!(problem.reference_points(), [0.5, 1.0]);
+}
+
+#[test]
+fn a_reference_grid_can_be_chosen() {
+    let grid = "grid = { x = 3, t = { from = 0, to = \"2*nu\", points = 2 } }";
+    let problem = good(&(GOOD.to_owned() + grid));
+    let points = problem.reference_points();
+    assert_eq!(points, [0.0, 0.0, 0.0, 0.2, 0.5, 0.0, 0.5, 0.2, 1.0, 0.0, 1.0, 0.2]);
+    let bare = good(&GOOD.replace("[reference]\nsolution = { u = \"x*exp(-nu*t)\" }\n", ""));
+    assert!(bare.reference.is_none());
+    assert_eq!(bare.reference_points().len(), 2 * 101 * 101);
+}
+
+mod random {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let text = String::from_utf8_lossy(&bytes);
+            if let Err(mistakes) = build(&text) {
+                prop_assert!(!mistakes.render(false).is_empty());
+            }
+        }
+
+        /// A good file with a piece cut out and another put in.
+        #[test]
+        fn damaged_files_never_panic(
+            at in 0..GOOD.len(),
+            cut in 0..12usize,
+            put in prop_oneof!["\\PC{0,6}", "[-=\\[\\]{}\".,\n0-9a-z_*^ ]{0,8}"],
+        ) {
+            let text = format!("{}{put}{}", &GOOD[..at], &GOOD[(at + cut).min(GOOD.len())..]);
+            match build(&text) {
+                Ok((problem, _)) => {
+                    prop_assert!(!problem.describe().is_empty());
+                    let document = Document::parse("test.toml", &problem.to_toml());
+                    let again = document.and_then(|document| document.build(Path::new(".")));
+                    prop_assert_eq!(again.map(|(again, _)| again).map_err(|e| e.to_string()), Ok(problem));
+                }
+                Err(mistakes) => prop_assert!(!mistakes.render(false).is_empty()),
+            }
+        }
+    }
+}
+
+/// The guide's examples, each built: whole files as they are, fragments laid over a small problem.
+#[test]
+fn every_snippet_of_the_guide_builds() {
+    const GUIDE: &str = include_str!("../../docs/problem-file.md");
+    let skeleton = GOOD.replace("[definitions]\nflux = \"u^2/2\"\n", "");
+    let skeleton = skeleton.replace("flux_x", "u*u_x");
+    let (skeleton, _) = skeleton.split_once("[reference]").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut blocks = GUIDE.split("```").skip(1).step_by(2).peekable();
+    assert!(blocks.peek().is_some());
+    let mut built = 0;
+    for block in blocks {
+        let (info, text) = block.split_once('\n').unwrap();
+        let mut document = match info {
+            // The data file of the next example.
+            "text" => {
+                fs::write(folder.path().join("samples.csv"), text).unwrap();
+                continue;
+            }
+            "toml" => Document::parse("guide", text).unwrap(),
+            "toml configuration" => {
+                let (_, burgers) = embedded()[0];
+                Document::parse("burgers", burgers).unwrap()
+            }
+            "toml fragment" => Document::parse("skeleton", skeleton).unwrap(),
+            other => panic!("{other}"),
+        };
+        if info != "toml" {
+            let over = Document::parse("guide", text);
+            document.overlay(over.unwrap_or_else(|wrong| panic!("{wrong}")));
+        }
+        if text.contains("reference.csv") {
+            fs::write(folder.path().join("reference.csv"), "x,t,u\n0,0,1\n").unwrap();
+        }
+        let (problem, _) = document.build(folder.path()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let again = Document::parse("guide", &problem.to_toml()).unwrap();
+        let (again, _) = again.build(folder.path()).unwrap();
+        assert_eq!(Problem { name: problem.name.clone(), ..again }, problem);
+        built += 1;
+    }
+    assert_eq!(built, GUIDE.matches("```toml").count());
+}
+
+#[test]
+fn the_guide_names_every_function_and_setting() {
+    const GUIDE: &str = include_str!("../../docs/problem-file.md");
+    for name in crate::expr::function_names() {
+        assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
+    }
+    let problem = good(GOOD);
+    let keys = |table: toml::Table| table.keys().cloned().collect::<Vec<_>>();
+    let mut names = keys(toml::Table::try_from(&problem.network).unwrap());
+    names.extend(keys(toml::Table::try_from(&problem.training).unwrap()));
+    names.extend(keys(toml::Table::try_from(crate::settings::Adam::default()).unwrap()));
+    names.extend(keys(toml::Table::try_from(crate::settings::Lbfgs::default()).unwrap()));
+    for name in names {
+        assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
+    }
+}
