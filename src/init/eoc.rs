@@ -41,7 +41,7 @@ pub fn eoc_point(activation: &Activation, sigma_b: f64) -> Result<EocPoint, Init
     let none = || InitError::NoFixedPoint {
         activation: activation.to_string(),
         sigma_b,
-        nearer: 0.2 * activation.bound() / activation.omega().recip(),
+        nearer: 0.2 * activation.bound() * activation.omega(),
     };
     let mut lower = sigma_b * sigma_b;
     let mut upper = 4.0 * lower;

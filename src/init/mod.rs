@@ -1,7 +1,7 @@
 //! How weights and biases are drawn.
 //!
-//! A rule is a file here, a variant of [`Init`](settings::Init) and a line in [`draw`].
-//! It states a [`Law`] for every layer; the drawing itself is common to all.
+//! A rule is a file here, a variant of [`Init`] and a line in [`draw`].
+//! It states a law for every layer (noise, diagonal, biases); the drawing itself is common to all.
 
 mod eoc;
 mod he;

@@ -51,8 +51,10 @@ pub fn points<'a>(
 /// `points` points between `bounds`, row by row.
 ///
 /// A coordinate whose bounds are equal is fixed, and takes no dimension of the sampler.
-/// Exactly `points` points come out of every sampler; Sobol's sequence has dimensions for
-/// [`MAX_COORDINATES`](crate::jet::MAX_COORDINATES) coordinates.
+/// Exactly `points` points come out of every sampler.
+///
+/// # Panics
+/// Sobol's sequence has no more than [`MAX_COORDINATES`](crate::jet::MAX_COORDINATES) dimensions.
 pub fn draw(sampler: Sampler, bounds: &[(f64, f64)], points: usize, rng: &mut Stream) -> Vec<f64> {
     let free: Vec<_> = bounds.iter().map(|(lower, upper)| lower != upper).collect();
     let dimensions = free.iter().filter(|&&free| free).count();
@@ -72,4 +74,208 @@ pub fn draw(sampler: Sampler, bounds: &[(f64, f64)], points: usize, rng: &mut St
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::Graph;
+    use crate::jet::JetSet;
+    use crate::problem::{Coordinate, Formula, Written};
+    use crate::settings::{Network, Training};
+
+    const ALL: [Sampler; 4] = [Sampler::Uniform, Sampler::Grid, Sampler::LatinHypercube, Sampler::Sobol];
+
+    fn unit(sampler: Sampler, dimensions: usize, points: usize) -> Vec<f64> {
+        draw(sampler, &vec![(0.0, 1.0); dimensions], points, &mut rng::stream(3, "sample/test"))
+    }
+
+    #[test]
+    fn every_sampler_gives_the_number_asked_for_within_the_bounds() {
+        let bounds = [(-1.0, 3.0), (0.5, 0.5), (1e-3, 1e-2)];
+        for sampler in ALL {
+            for points in [0, 1, 2, 3, 7, 64, 1000] {
+                let rows = draw(sampler, &bounds, points, &mut rng::stream(1, "sample/test"));
+                assert_eq!(rows.len(), 3 * points, "{sampler:?}");
+                for row in rows.chunks_exact(3) {
+                    for (x, (lower, upper)) in row.iter().zip(bounds) {
+                        assert!((lower..=upper).contains(x), "{sampler:?}: {row:?}");
+                    }
+                }
+            }
+            let fixed = draw(sampler, &[(2.0, 2.0)], 3, &mut rng::stream(1, "sample/test"));
+            assert_eq!(fixed, [2.0; 3], "{sampler:?}");
+        }
+    }
+
+    #[test]
+    fn every_sampler_covers_every_direction() {
+        // The mean of x_i is 1/2 and that of x_i·x_j 1/4, but for the spread of 4,096 points.
+        for sampler in ALL {
+            let rows = unit(sampler, 3, 4096);
+            let mean = |f: &dyn Fn(&[f64]) -> f64| rows.chunks_exact(3).map(f).sum::<f64>() / 4096.0;
+            for i in 0..3 {
+                assert!((mean(&|x| x[i]) - 0.5).abs() < 0.02, "{sampler:?}");
+                assert!((mean(&|x| x[i] * x[(i + 1) % 3]) - 0.25).abs() < 0.02, "{sampler:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn grids_are_regular_and_include_the_ends() {
+        let check = |dimensions, points, expected: &[f64]| {
+            assert_eq!(unit(Sampler::Grid, dimensions, points), expected);
+        };
+        check(1, 1, &[0.5]);
+        check(1, 5, &[0.0, 0.25, 0.5, 0.75, 1.0]);
+        check(2, 4, &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+        check(2, 5, &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.5, 1.0, 1.0]);
+        check(3, 1, &[0.5, 0.5, 0.5]);
+        let cube = unit(Sampler::Grid, 3, 125);
+        for (i, row) in cube.chunks_exact(3).enumerate() {
+            assert_eq!(row, [i / 25, i / 5 % 5, i % 5].map(|k| k as f64 / 4.0));
+        }
+    }
+
+    /// Sorts coordinate `dimension` into `slices` equal slices and checks that each has as many points.
+    fn check_stratified(rows: &[f64], dimensions: usize, dimension: usize, slices: usize) {
+        let mut counts = vec![0; slices];
+        for row in rows.chunks_exact(dimensions) {
+            counts[(row[dimension] * slices as f64) as usize] += 1;
+        }
+        let expected = rows.len() / dimensions / slices;
+        assert!(counts.iter().all(|&count| count == expected), "dimension {dimension}: {counts:?}");
+    }
+
+    #[test]
+    fn latin_hypercubes_have_one_point_a_slice() {
+        for points in [1, 10, 1000] {
+            let rows = unit(Sampler::LatinHypercube, 4, points);
+            (0..4).for_each(|dimension| check_stratified(&rows, 4, dimension, points));
+        }
+    }
+
+    #[test]
+    fn sobol_points_are_stratified_along_every_coordinate() {
+        for k in [0, 1, 5, 10] {
+            let rows = unit(Sampler::Sobol, 8, 1 << k);
+            (0..8).for_each(|dimension| check_stratified(&rows, 8, dimension, 1 << k));
+        }
+    }
+
+    #[test]
+    fn sobol_points_fill_every_orthant() {
+        // Sobol's property A, which Joe and Kuo's numbers have: 2ᵈ points, one in each of the 2ᵈ half-side cubes.
+        for d in 1..=8 {
+            let mut counts = vec![0; 1 << d];
+            for row in unit(Sampler::Sobol, d, 1 << d).chunks_exact(d) {
+                counts[row.iter().fold(0, |index, &x| 2 * index + usize::from(x >= 0.5))] += 1;
+            }
+            assert!(counts.iter().all(|&count| count == 1), "{d} dimensions: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn sobol_planes_are_nets_of_low_discrepancy() {
+        // A (t, m, 2)-net: every elementary rectangle of area 2^(t−m) holds 2ᵗ of the 2ᵐ points.
+        let m = 10;
+        let rows = unit(Sampler::Sobol, 8, 1 << m);
+        let quality = |i: usize, j: usize| {
+            (0..=m)
+                .find(|t| {
+                    (0..=m - t).all(|a| {
+                        let (width, height) = (1 << a, 1 << (m - t - a));
+                        let mut counts = vec![0; width * height];
+                        for row in rows.chunks_exact(8) {
+                            let (x, y) =
+                                ((row[i] * width as f64) as usize, (row[j] * height as f64) as usize);
+                            counts[x * height + y] += 1;
+                        }
+                        counts.iter().all(|&count| count == 1 << t)
+                    })
+                })
+                .unwrap()
+        };
+        assert_eq!(quality(0, 1), 0);
+        for i in 0..8 {
+            for j in 0..i {
+                assert!(quality(i, j) <= 4, "dimensions {i} and {j}: {}", quality(i, j));
+            }
+        }
+    }
+
+    fn problem() -> Problem {
+        let coordinate =
+            |name: &str, lower, upper| Coordinate { name: name.into(), lower, upper, unit: String::new() };
+        let formula = Formula { graph: Graph::default(), roots: vec![] };
+        Problem {
+            name: "test".into(),
+            title: String::new(),
+            coordinates: vec![coordinate("x", -1.0, 2.0), coordinate("t", 0.0, 1.0)],
+            parameters: vec![],
+            unknowns: vec![],
+            features: formula.clone(),
+            values: formula,
+            conditions: vec![],
+            reference: None,
+            network: Network::default(),
+            training: Training::default(),
+            written: Written::default(),
+        }
+    }
+
+    fn condition(place: Place) -> Condition {
+        Condition {
+            name: "physics".into(),
+            place,
+            written: vec![],
+            residuals: Formula { graph: Graph::default(), roots: vec![] },
+            jets: JetSet::closure([]),
+            weight: 1.0,
+            points: 50,
+            sampler: Sampler::Uniform,
+        }
+    }
+
+    fn rows(place: Place, seed: u64, round: usize) -> Vec<f64> {
+        points(&problem(), &condition(place), seed, round).0
+    }
+
+    #[test]
+    fn rounds_stand_on_their_own() {
+        let interior = |seed, round| rows(Place::Interior, seed, round);
+        assert_eq!(interior(1, 5), interior(1, 5));
+        assert_ne!(interior(1, 5), interior(1, 6));
+        assert_ne!(interior(1, 5), interior(2, 5));
+        assert_eq!(interior(1, 0).len(), 100);
+        let other = Condition { name: "other".into(), ..condition(Place::Interior) };
+        assert_ne!(interior(1, 0), points(&problem(), &other, 1, 0).0);
+    }
+
+    #[test]
+    fn faces_are_fixed_and_periodic_points_come_in_pairs() {
+        let face = rows(Place::Face(vec![(1, 0.25)]), 1, 0);
+        assert!(face.chunks_exact(2).all(|row| row[1] == 0.25 && (-1.0..=2.0).contains(&row[0])));
+        let corner = rows(Place::Face(vec![(0, 2.0), (1, 0.0)]), 1, 0);
+        assert_eq!(corner, [2.0, 0.0].repeat(50));
+        let pairs = rows(Place::Periodic { coordinate: 0 }, 1, 0);
+        assert_eq!(pairs.len(), 2 * 2 * 50);
+        for pair in pairs.chunks_exact(4) {
+            assert!(pair[0] == -1.0 && pair[2] == 2.0 && pair[1] == pair[3], "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn points_from_a_file_are_the_file_s() {
+        let data = vec![vec![7.0, 8.0]];
+        let place = Place::Points {
+            path: "data.csv".into(),
+            points: vec![0.1, 0.2, 0.3, 0.4],
+            columns: vec!["u".into()],
+            data: data.clone(),
+        };
+        let condition = condition(place);
+        let (found, columns) = points(&problem(), &condition, 1, 3);
+        assert_eq!((found, columns), (vec![0.1, 0.2, 0.3, 0.4], &data[..]));
+    }
 }
