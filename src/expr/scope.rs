@@ -223,24 +223,17 @@ impl Scope {
                 ),
             };
         }
-        let derivative = name
-            .split_once('_')
-            .filter(|(_, rest)| !self.readings(rest).is_empty());
+        let derivative = name.split_once('_').filter(|(_, rest)| !self.readings(rest).is_empty());
         let differentiable =
             |symbol: &Symbol| matches!(symbol.meaning(), Meaning::Unknown | Meaning::Definition);
         let near_derivative = derivative.and_then(|(base, rest)| {
-            let known = self
-                .symbols
-                .iter()
-                .filter(|(_, symbol)| differentiable(symbol));
+            let known = self.symbols.iter().filter(|(_, symbol)| differentiable(symbol));
             let near = closest(base, known.map(|(name, _)| name.as_str()))?;
             Some(format!("{near}_{rest}"))
         });
         let near = near_derivative.or_else(|| {
-            let usable = self
-                .symbols
-                .iter()
-                .filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()));
+            let usable =
+                self.symbols.iter().filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()));
             let mut names: Vec<&str> = usable.map(|(name, _)| name.as_str()).collect();
             names.push("pi");
             // One by one: the functions' names live longer than the scope's.
@@ -250,10 +243,7 @@ impl Scope {
             closest(name, names).map(str::to_owned)
         });
         match (near, derivative) {
-            (Some(near), _) => (
-                format!("unknown symbol `{name}`"),
-                Some(format!("did you mean `{near}`?")),
-            ),
+            (Some(near), _) => (format!("unknown symbol `{name}`"), Some(format!("did you mean `{near}`?"))),
             (None, Some((base, _))) => (
                 format!("`{name}` is a derivative of `{base}`, which is not an unknown"),
                 Some(format!("declare `{base}` under [unknowns]")),
@@ -442,11 +432,7 @@ mod tests {
             "v_x",
             "`v_x` is a derivative of `v`, which is not an unknown → declare `v` under [unknowns]",
         );
-        check(
-            &xt,
-            "fluc_x",
-            "unknown symbol `fluc_x` → did you mean `flux_x`?",
-        );
+        check(&xt, "fluc_x", "unknown symbol `fluc_x` → did you mean `flux_x`?");
         check(&xt, "flx", "unknown symbol `flx` → did you mean `flux`?");
         check(
             &xt,

@@ -519,15 +519,10 @@ fn large_formulas_are_built_or_refused() {
     };
     let sum = vec!["sin(x*u)*t"; 400].join(" + ");
     assert!(with(&sum, "flux_xt - nu*u").is_ok());
-    let terms: Vec<_> = (0..990)
-        .map(|k| format!("sin({k}*u)*cos({k}*x*u)"))
-        .collect();
+    let terms: Vec<_> = (0..990).map(|k| format!("sin({k}*u)*cos({k}*x*u)")).collect();
     let every = "flux_xxxx + flux_xxxt + flux_xxtt + flux_xttt + flux_tttt - nu*u";
     let said = with(&terms.join(" + "), every).unwrap_err().render(false);
-    assert!(
-        said.contains("the formulas take more than 200000 operations"),
-        "{said}"
-    );
+    assert!(said.contains("the formulas take more than 200000 operations"), "{said}");
 }
 
 #[test]

@@ -39,20 +39,11 @@ impl Problem {
             let head = if i == 0 { "coordinates" } else { "" };
             line(
                 head,
-                format!(
-                    "{} from {} to {}{}",
-                    c.name,
-                    Digits(c.lower),
-                    Digits(c.upper),
-                    unit(&c.unit)
-                ),
+                format!("{} from {} to {}{}", c.name, Digits(c.lower), Digits(c.upper), unit(&c.unit)),
             );
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
-            line(
-                if i == 0 { "parameters" } else { "" },
-                format!("{name} = {}", Digits(*value)),
-            );
+            line(if i == 0 { "parameters" } else { "" }, format!("{name} = {}", Digits(*value)));
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
             line(if i == 0 { "definitions" } else { "" }, format!("{name} = {formula}"));

@@ -75,9 +75,7 @@ impl Builder<'_> {
             }
         }
         if let (Some(value), true) = (table.get("points"), drawn) {
-            points = self
-                .count(value, "the number of points", POINTS)
-                .unwrap_or(counted);
+            points = self.count(value, "the number of points", POINTS).unwrap_or(counted);
         }
         if let (Some(value), true) = (table.get("sampler"), drawn) {
             match Sampler::deserialize(ValueDeserializer::from(value.clone())) {
@@ -85,10 +83,9 @@ impl Builder<'_> {
                 Err(error) => self.report(serde_mistake(error.message(), value.span())),
             }
         }
-        if let (Some((key, _)), false) = (
-            table.get_key_value("order"),
-            matches!(place, None | Some(Place::Periodic { .. })),
-        ) {
+        if let (Some((key, _)), false) =
+            (table.get_key_value("order"), matches!(place, None | Some(Place::Periodic { .. })))
+        {
             let message = "`order` has a meaning in periodic conditions only";
             self.report(Diagnostic::error(key.span(), message).hint("remove the line"));
         }
@@ -174,9 +171,7 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
     ) -> Option<(Vec<String>, Formula)> {
-        let Coordinate {
-            name, lower, upper, ..
-        } = &coordinates[coordinate];
+        let Coordinate { name, lower, upper, .. } = &coordinates[coordinate];
         let (mut written, mut roots) = (Vec::new(), Vec::new());
         let mut graph = Graph::default();
         for unknown in unknowns {
@@ -194,15 +189,8 @@ impl Builder<'_> {
                 let [low, high] = [0, 1].map(|to| {
                     let copies = self.graph.transplant(&[node], &mut graph, |graph, leaf| {
                         graph.insert(match leaf {
-                            Node::Jet { output, index, .. } => Node::Jet {
-                                output,
-                                index,
-                                side: to,
-                            },
-                            Node::Coordinate { coordinate, .. } => Node::Coordinate {
-                                coordinate,
-                                side: to,
-                            },
+                            Node::Jet { output, index, .. } => Node::Jet { output, index, side: to },
+                            Node::Coordinate { coordinate, .. } => Node::Coordinate { coordinate, side: to },
                             other => other,
                         })
                     });
@@ -237,8 +225,7 @@ impl Builder<'_> {
                 match words.as_slice() {
                     ["interior"] => return Some(Place::Interior),
                     ["periodic", name] => {
-                        let Some(coordinate) = coordinates.iter().position(|c| c.name == *name)
-                        else {
+                        let Some(coordinate) = coordinates.iter().position(|c| c.name == *name) else {
                             self.no_coordinate(name, coordinates, self.part_of(value, name));
                             return None;
                         };
@@ -251,9 +238,7 @@ impl Builder<'_> {
                 }
                 let message = format!("`{}` is not a place", text.escape_debug());
                 let known = closest(text, ["interior", "periodic"]);
-                let hint = known.map_or(PLACES.to_owned(), |known| {
-                    format!("did you mean `{known}`?")
-                });
+                let hint = known.map_or(PLACES.to_owned(), |known| format!("did you mean `{known}`?"));
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -283,12 +268,8 @@ impl Builder<'_> {
                 continue;
             };
             let c = &coordinates[coordinate];
-            let expr = self.parsed(number, |range| {
-                locate.place(range.start + offset..range.end + offset)
-            });
-            let Some(x) =
-                expr.and_then(|expr| self.lowered_number(&expr, span.clone(), "the place"))
-            else {
+            let expr = self.parsed(number, |range| locate.place(range.start + offset..range.end + offset));
+            let Some(x) = expr.and_then(|expr| self.lowered_number(&expr, span.clone(), "the place")) else {
                 fine = false;
                 continue;
             };
@@ -300,10 +281,7 @@ impl Builder<'_> {
             }
             // An end that was computed in another way may differ in its last digits.
             let slack = 1e-12 * (c.upper - c.lower);
-            let x = [c.lower, c.upper]
-                .into_iter()
-                .find(|end| (x - end).abs() <= slack)
-                .unwrap_or(x);
+            let x = [c.lower, c.upper].into_iter().find(|end| (x - end).abs() <= slack).unwrap_or(x);
             if x < c.lower || x > c.upper {
                 let message = format!(
                     "{name} = {} lies outside the domain [{}, {}]",
@@ -324,11 +302,7 @@ impl Builder<'_> {
         fine.then_some(Place::Face(fixed))
     }
 
-    pub(super) fn points_file(
-        &mut self,
-        value: &Value<'_>,
-        coordinates: &[Coordinate],
-    ) -> Option<Place> {
+    pub(super) fn points_file(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
         let name = self.text(value, "a file's name")?;
         let (path, Numbers { header, columns }) = self.numbers(name, value)?;
         let Some(header) = header else {
@@ -342,9 +316,7 @@ impl Builder<'_> {
         for c in coordinates {
             match header.iter().position(|name| *name == c.name) {
                 Some(column) => {
-                    let outside = columns[column]
-                        .iter()
-                        .position(|x| *x < c.lower || *x > c.upper);
+                    let outside = columns[column].iter().position(|x| *x < c.lower || *x > c.upper);
                     if let Some(row) = outside {
                         let message = format!(
                             "`{name}`, row {}: {} = {} lies outside the domain [{}, {}]",
@@ -377,16 +349,12 @@ impl Builder<'_> {
                 None if names.contains(column) || coordinates.iter().any(|c| c.name == *column) => {
                     Some("there are two of them".to_owned())
                 }
-                None if self.scope.is_derivative(column) => {
-                    Some("it reads as a derivative".to_owned())
-                }
+                None if self.scope.is_derivative(column) => Some("it reads as a derivative".to_owned()),
                 None => unusable(column),
             };
             if let Some(why) = clash {
-                let message = format!(
-                    "the column `{}` of `{name}` cannot be used: {why}",
-                    column.escape_debug()
-                );
+                let message =
+                    format!("the column `{}` of `{name}` cannot be used: {why}", column.escape_debug());
                 let hint = "rename it in the file's header, for example `u_obs`";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 fine = false;
@@ -396,12 +364,7 @@ impl Builder<'_> {
         }
         let points = (0..rows).flat_map(|r| places.iter().map(move |&c| (r, c)));
         let points = points.map(|(r, c)| columns[c][r]).collect();
-        fine.then_some(Place::Points {
-            path,
-            points,
-            columns: names,
-            data,
-        })
+        fine.then_some(Place::Points { path, points, columns: names, data })
     }
 }
 

@@ -11,9 +11,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
-use crate::expr::{
-    Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, function, is_name,
-};
+use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, function, is_name};
 use crate::jet::{MAX_COORDINATES, MultiIndex};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Table, Value};
@@ -28,36 +26,17 @@ const MAX_PARAMETERS: f64 = 5e8;
 /// Operations in one problem's formulas.
 const MAX_NODES: usize = 200_000;
 
-const NUMBER: Context = Context {
-    place: "a plain number",
-    allowed: &[Meaning::Parameter],
-};
-const ANSATZ: Context = Context {
-    place: "an ansatz",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output],
-};
-const FEATURE: Context = Context {
-    place: "a feature",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter],
-};
+const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
+const ANSATZ: Context =
+    Context { place: "an ansatz", allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output] };
+const FEATURE: Context = Context { place: "a feature", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const DEFINITION: Context = Context {
     place: "a definition",
-    allowed: &[
-        Meaning::Coordinate,
-        Meaning::Parameter,
-        Meaning::Definition,
-        Meaning::Unknown,
-    ],
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown],
 };
 const RESIDUAL: Context = Context {
     place: "a residual",
-    allowed: &[
-        Meaning::Coordinate,
-        Meaning::Parameter,
-        Meaning::Definition,
-        Meaning::Unknown,
-        Meaning::Data,
-    ],
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown, Meaning::Data],
 };
 const SOLUTION: Context = Context {
     place: "a reference solution",
@@ -127,10 +106,9 @@ impl Builder<'_> {
         } else {
             self.check_keys(table, "a problem file", &KEYS);
         }
-        let name = Path::new(self.sources.name()).file_stem().map_or_else(
-            || "problem".to_owned(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
+        let name = Path::new(self.sources.name())
+            .file_stem()
+            .map_or_else(|| "problem".to_owned(), |stem| stem.to_string_lossy().into_owned());
         let title = match table.get("title") {
             Some(value) => self.text(value, "the title").unwrap_or_default().to_owned(),
             None => name.clone(),
@@ -171,11 +149,7 @@ impl Builder<'_> {
             for (key, _) in self.entries(table, kind, false) {
                 let name: &str = key.get_ref();
                 let derivative = format!("{name}_");
-                if !self
-                    .used
-                    .iter()
-                    .any(|used| used == name || used.starts_with(&derivative))
-                {
+                if !self.used.iter().any(|used| used == name || used.starts_with(&derivative)) {
                     let message = format!("`{name}` is never used");
                     self.report(Diagnostic::warning(key.span(), message));
                 }
@@ -194,11 +168,7 @@ impl Builder<'_> {
             reference,
             network,
             training,
-            written: Written {
-                definitions,
-                features: written_features,
-                solutions,
-            },
+            written: Written { definitions, features: written_features, solutions },
         })
     }
 
@@ -213,20 +183,12 @@ impl Builder<'_> {
         unknowns: &[Entry<'_>],
     ) -> Option<()> {
         if coordinates.len() > MAX_COORDINATES {
-            let message = format!(
-                "{} coordinates are too many: at most {MAX_COORDINATES}",
-                coordinates.len()
-            );
-            self.report(Diagnostic::error(
-                coordinates[MAX_COORDINATES].0.span(),
-                message,
-            ));
+            let message =
+                format!("{} coordinates are too many: at most {MAX_COORDINATES}", coordinates.len());
+            self.report(Diagnostic::error(coordinates[MAX_COORDINATES].0.span(), message));
             return None;
         }
-        let names: Vec<_> = coordinates
-            .iter()
-            .map(|(key, _)| key.get_ref().as_ref())
-            .collect();
+        let names: Vec<_> = coordinates.iter().map(|(key, _)| key.get_ref().as_ref()).collect();
         let mut seen = BTreeSet::new();
         let mut fine = true;
         for (entries, meaning) in [
@@ -238,10 +200,7 @@ impl Builder<'_> {
             for (key, _) in entries {
                 let name: &str = key.get_ref();
                 let clash = if !seen.insert(name) {
-                    let other = self
-                        .scope
-                        .get(name)
-                        .map_or("a coordinate", |s| s.meaning().words());
+                    let other = self.scope.get(name).map_or("a coordinate", |s| s.meaning().words());
                     Some(format!("`{name}` is already {other}"))
                 } else {
                     unusable(name)
@@ -317,11 +276,8 @@ impl Builder<'_> {
                 let width = upper - lower;
                 let scales = [2.0 / width, width, lower + upper];
                 let wrong = if lower >= upper {
-                    let message = format!(
-                        "the domain of `{name}` is empty: [{}, {}]",
-                        Digits(lower),
-                        Digits(upper)
-                    );
+                    let message =
+                        format!("the domain of `{name}` is empty: [{}, {}]", Digits(lower), Digits(upper));
                     Diagnostic::error(span, message).hint("the first end is below the second")
                 } else if scales.iter().any(|x| !x.is_finite()) {
                     let message = format!(
@@ -338,12 +294,7 @@ impl Builder<'_> {
             });
             // Where the domain is wrong, NaN keeps checks that build on it silent.
             let (lower, upper) = ends.unwrap_or((f64::NAN, f64::NAN));
-            coordinates.push(Coordinate {
-                name: name.to_owned(),
-                lower,
-                upper,
-                unit,
-            });
+            coordinates.push(Coordinate { name: name.to_owned(), lower, upper, unit });
         }
         coordinates
     }
@@ -352,11 +303,7 @@ impl Builder<'_> {
         let (mut unknowns, mut values) = (Vec::new(), Vec::new());
         for (output, (key, value)) in entries.iter().enumerate() {
             let name: &str = key.get_ref();
-            let raw = self.graph.insert(Node::Jet {
-                output,
-                index: MultiIndex::VALUE,
-                side: 0,
-            });
+            let raw = self.graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             let mut unit = String::new();
             let ansatz = match value.get_ref() {
                 DeValue::Table(table) => {
@@ -382,11 +329,7 @@ impl Builder<'_> {
             }
             self.scope.set(name, known(Meaning::Unknown, node));
             values.push(node.unwrap_or(raw));
-            unknowns.push(Unknown {
-                name: name.to_owned(),
-                ansatz: written,
-                unit,
-            });
+            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit });
         }
         // From here on `net` is known by name, so that its use elsewhere is explained.
         if let Some(&raw) = values.first() {
@@ -416,9 +359,7 @@ fn known(meaning: Meaning, node: Option<NodeId>) -> Symbol {
 fn unusable(name: &str) -> Option<String> {
     let shown = name.escape_debug();
     if !is_name(name) {
-        return Some(format!(
-            "`{shown}` is not a name: a letter, then letters, digits and underscores"
-        ));
+        return Some(format!("`{shown}` is not a name: a letter, then letters, digits and underscores"));
     }
     if function(name).is_some() {
         return Some(format!("`{shown}` is a function"));

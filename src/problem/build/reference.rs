@@ -34,11 +34,7 @@ impl Builder<'_> {
             Some(grid) => self.grid(grid, coordinates),
             None => default_grid(coordinates),
         };
-        let mut reference = Reference {
-            solutions: vec![None; unknowns.len()],
-            error,
-            grid,
-        };
+        let mut reference = Reference { solutions: vec![None; unknowns.len()], error, grid };
         let Some(value) = table.get("solution") else {
             return (Some(reference), written);
         };
@@ -65,8 +61,7 @@ impl Builder<'_> {
                 }
             }
             DeValue::String(_) if unknowns.len() == 1 => {
-                if let Some((solution, text)) =
-                    self.solution(value, coordinates, parameters, &reference.grid)
+                if let Some((solution, text)) = self.solution(value, coordinates, parameters, &reference.grid)
                 {
                     reference.solutions[0] = Some(solution);
                     written[0] = text;
@@ -100,20 +95,8 @@ impl Builder<'_> {
         }
         let formula = self.extract(&[root]);
         // A look at the grid: what is not finite there would make every error NaN.
-        let coarse: Vec<_> = grid
-            .iter()
-            .map(|axis| Axis {
-                points: axis.points.min(20),
-                ..*axis
-            })
-            .collect();
-        if coarse
-            .iter()
-            .map(|axis| axis.points as f64)
-            .product::<f64>()
-            < 2e5
-            && !self.has_errors()
-        {
+        let coarse: Vec<_> = grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis }).collect();
+        if coarse.iter().map(|axis| axis.points as f64).product::<f64>() < 2e5 && !self.has_errors() {
             let points = grid_points(&coarse);
             let values = formula.evaluate(&points, coordinates.len());
             if let Some(i) = values.iter().position(|x| !x.is_finite()) {
@@ -124,8 +107,7 @@ impl Builder<'_> {
                     .map(|(c, x)| format!("{} = {}", c.name, Digits(*x)))
                     .collect();
                 let message = format!("the solution is {} at {}", values[i], place.join(", "));
-                let hint =
-                    "guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`";
+                let hint = "guard it, for example with max(x, 1e-300), or score it elsewhere with `grid`";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
@@ -171,20 +153,12 @@ impl Builder<'_> {
     ) -> Option<Vec<Option<Solution>>> {
         let name = self.text(value, "a file's name")?;
         let (path, Numbers { header, columns }) = self.numbers(name, value)?;
-        let names = coordinates
-            .iter()
-            .map(|c| c.name.clone())
-            .chain(unknowns.iter().map(|u| u.name.clone()));
+        let names = coordinates.iter().map(|c| c.name.clone()).chain(unknowns.iter().map(|u| u.name.clone()));
         let names: Vec<_> = names.collect();
         let wrong = if let Some(header) = &header {
-            let missing = names[..coordinates.len()]
-                .iter()
-                .find(|name| !header.contains(name));
+            let missing = names[..coordinates.len()].iter().find(|name| !header.contains(name));
             let odd = header.iter().find(|name| !names.contains(name));
-            let twice = header
-                .iter()
-                .enumerate()
-                .find(|(i, name)| header[..*i].contains(name));
+            let twice = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name));
             match (missing, odd, twice) {
                 (Some(missing), ..) => Some(format!("it has no column `{missing}`")),
                 (_, Some(odd), _) => Some(format!(
@@ -192,9 +166,7 @@ impl Builder<'_> {
                     odd.escape_debug()
                 )),
                 (.., Some((_, twice))) => Some(format!("it has two columns `{twice}`")),
-                _ if header.len() == coordinates.len() => {
-                    Some("it has a column for no unknown".to_owned())
-                }
+                _ if header.len() == coordinates.len() => Some("it has a column for no unknown".to_owned()),
                 _ => None,
             }
         } else {
@@ -208,20 +180,11 @@ impl Builder<'_> {
             return None;
         }
         let column = |name: &String| {
-            let at = header
-                .as_ref()
-                .unwrap_or(&names)
-                .iter()
-                .position(|n| n == name)?;
+            let at = header.as_ref().unwrap_or(&names).iter().position(|n| n == name)?;
             Some(&columns[at])
         };
-        let rows: Vec<_> = names[..coordinates.len()]
-            .iter()
-            .filter_map(column)
-            .collect();
-        let points: Vec<f64> = (0..columns[0].len())
-            .flat_map(|r| rows.iter().map(move |c| c[r]))
-            .collect();
+        let rows: Vec<_> = names[..coordinates.len()].iter().filter_map(column).collect();
+        let points: Vec<f64> = (0..columns[0].len()).flat_map(|r| rows.iter().map(move |c| c[r])).collect();
         let solutions = unknowns.iter().map(|unknown| {
             column(&unknown.name).map(|values| Solution::Table {
                 path: path.clone(),
@@ -247,9 +210,7 @@ impl Builder<'_> {
             if let DeValue::Table(table) = value.get_ref() {
                 self.check_keys(table, "an axis", &["from", "to", "points"]);
                 let end = |builder: &mut Self, key: &str, default: f64| match table.get(key) {
-                    Some(value) => builder
-                        .number(value, "an end of the axis")
-                        .unwrap_or(default),
+                    Some(value) => builder.number(value, "an end of the axis").unwrap_or(default),
                     None => default,
                 };
                 axis.from = end(self, "from", c.lower);

@@ -25,10 +25,7 @@ impl Builder<'_> {
         let table = table.unwrap_or(&empty);
         let network: Network = self.settings(table, "[network]", &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
-        for (key, count, most) in [
-            ("depth", network.depth, 1_000_000),
-            ("width", network.width, 65_536),
-        ] {
+        for (key, count, most) in [("depth", network.depth, 1_000_000), ("width", network.width, 65_536)] {
             if !(1..=most).contains(&count) {
                 let message = format!("the {key} is {count}, not from 1 to {most}");
                 self.report(Diagnostic::error(span(key), message));
@@ -47,13 +44,10 @@ impl Builder<'_> {
         let (depth, width) = (network.depth as f64, network.width as f64);
         // In floating point, where absurd sizes do not overflow.
         let (inputs, outputs) = (features.roots.len() as f64, outputs as f64);
-        let size = width * (inputs + 1.0)
-            + (depth - 1.0) * width * (width + 1.0)
-            + outputs * (width + 1.0);
+        let size = width * (inputs + 1.0) + (depth - 1.0) * width * (width + 1.0) + outputs * (width + 1.0);
         if size > MAX_PARAMETERS && !self.has_errors() {
-            let message = format!(
-                "the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}"
-            );
+            let message =
+                format!("the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}");
             self.report(Diagnostic::error(span("width").or(span("depth")), message));
         }
         (network, features, written)
@@ -128,16 +122,8 @@ impl Builder<'_> {
             match stage {
                 Stage::Adam(adam) => {
                     check(positive(adam.lr), "lr", "a positive number");
-                    check(
-                        (0.0..1.0).contains(&adam.beta1),
-                        "beta1",
-                        "from 0 to below 1",
-                    );
-                    check(
-                        (0.0..1.0).contains(&adam.beta2),
-                        "beta2",
-                        "from 0 to below 1",
-                    );
+                    check((0.0..1.0).contains(&adam.beta1), "beta1", "from 0 to below 1");
+                    check((0.0..1.0).contains(&adam.beta2), "beta2", "from 0 to below 1");
                     check(positive(adam.epsilon), "epsilon", "a positive number");
                     match adam.schedule {
                         Schedule::Constant => {}
@@ -149,11 +135,7 @@ impl Builder<'_> {
                             );
                         }
                         Schedule::Cosine { end } => {
-                            check(
-                                end.is_finite() && end >= 0.0,
-                                "schedule",
-                                "given an end from 0 up",
-                            );
+                            check(end.is_finite() && end >= 0.0, "schedule", "given an end from 0 up");
                         }
                     }
                 }
@@ -171,17 +153,10 @@ impl Builder<'_> {
         others: &[&str],
     ) -> T {
         let defaults = toml::Table::try_from(T::default()).unwrap_or_default();
-        let keys: Vec<_> = defaults
-            .keys()
-            .map(String::as_str)
-            .chain(others.iter().copied())
-            .collect();
+        let keys: Vec<_> = defaults.keys().map(String::as_str).chain(others.iter().copied()).collect();
         self.check_keys(table, name, &keys);
         let read = |table: Table<'_>| {
-            T::deserialize(ValueDeserializer::from(Spanned::new(
-                0..0,
-                DeValue::Table(table),
-            )))
+            T::deserialize(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table))))
         };
         let mut good = Table::new();
         for (key, value) in table.iter() {
@@ -212,11 +187,7 @@ fn centred(c: &Coordinate) -> String {
     }
     let scale = 2.0 / (c.upper - c.lower);
     let shift = (c.upper + c.lower) / (c.upper - c.lower);
-    let scaled = if scale == 1.0 {
-        c.name.clone()
-    } else {
-        format!("{}*{}", Digits(scale), c.name)
-    };
+    let scaled = if scale == 1.0 { c.name.clone() } else { format!("{}*{}", Digits(scale), c.name) };
     match shift {
         0.0 => scaled,
         _ if shift > 0.0 => format!("{scaled} - {}", Digits(shift)),

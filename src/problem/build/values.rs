@@ -13,12 +13,7 @@ use crate::problem::model::{Coordinate, Formula};
 use crate::problem::table::{self, Numbers};
 
 impl Builder<'_> {
-    pub(super) fn entries<'t>(
-        &mut self,
-        table: &'t Table<'t>,
-        key: &str,
-        required: bool,
-    ) -> Vec<Entry<'t>> {
+    pub(super) fn entries<'t>(&mut self, table: &'t Table<'t>, key: &str, required: bool) -> Vec<Entry<'t>> {
         let entries = match table.get(key) {
             Some(value) => match self.table(value, &format!("[{key}]")) {
                 Some(table) => table.iter().collect(),
@@ -28,18 +23,11 @@ impl Builder<'_> {
         };
         if required && entries.is_empty() {
             let (message, hint) = match key {
-                "coordinates" => (
-                    "the problem has no coordinates",
-                    "write [coordinates] and, for example, `x = [0, 1]`",
-                ),
-                "unknowns" => (
-                    "the problem has no unknowns",
-                    "write [unknowns] and, for example, `u = {}`",
-                ),
-                _ => (
-                    "the problem has no conditions",
-                    "write [conditions.NAME] with a place and a residual",
-                ),
+                "coordinates" => {
+                    ("the problem has no coordinates", "write [coordinates] and, for example, `x = [0, 1]`")
+                }
+                "unknowns" => ("the problem has no unknowns", "write [unknowns] and, for example, `u = {}`"),
+                _ => ("the problem has no conditions", "write [conditions.NAME] with a place and a residual"),
             };
             let span = table.get(key).map(Spanned::span);
             self.report(Diagnostic::error(span, message).hint(hint));
@@ -66,9 +54,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn unit(&mut self, table: &Table<'_>) -> String {
-        let unit = table
-            .get("unit")
-            .and_then(|value| self.text(value, "the unit"));
+        let unit = table.get("unit").and_then(|value| self.text(value, "the unit"));
         unit.unwrap_or_default().to_owned()
     }
 
@@ -82,11 +68,7 @@ impl Builder<'_> {
         let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
         let count = count.filter(|count| range.contains(count));
         if count.is_none() {
-            let message = format!(
-                "{what} is an integer from {} to {}",
-                range.start(),
-                range.end()
-            );
+            let message = format!("{what} is an integer from {} to {}", range.start(), range.end());
             self.report(Diagnostic::error(value.span(), message));
         }
         count
@@ -98,12 +80,7 @@ impl Builder<'_> {
         self.lowered_number(&expr, value.span(), what)
     }
 
-    pub(super) fn lowered_number(
-        &mut self,
-        expr: &Expr,
-        span: Range<usize>,
-        what: &str,
-    ) -> Option<f64> {
+    pub(super) fn lowered_number(&mut self, expr: &Expr, span: Range<usize>, what: &str) -> Option<f64> {
         let node = self.lowered(expr, NUMBER)?;
         match self.graph.node(node) {
             Node::Constant(x) if x.is_finite() => Some(x),
@@ -116,11 +93,7 @@ impl Builder<'_> {
     }
 
     /// A formula's node and its text.
-    pub(super) fn formula(
-        &mut self,
-        value: &Value<'_>,
-        context: Context,
-    ) -> Option<(NodeId, String)> {
+    pub(super) fn formula(&mut self, value: &Value<'_>, context: Context) -> Option<(NodeId, String)> {
         let (expr, written) = self.expr(value)?;
         let node = self.lowered(&expr, context)?;
         if let Some(part) = self.endless(node) {
@@ -139,32 +112,21 @@ impl Builder<'_> {
                 let expr = self.parsed(text, |range| locate.place(range))?;
                 return Some((expr, text.to_owned()));
             }
-            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix())
-                .ok()
-                .map(|i| i as f64),
+            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).ok().map(|i| i as f64),
             DeValue::Float(x) => x.as_str().parse::<f64>().ok(),
             other => {
-                let message = format!(
-                    "expected a number or a formula in quotes, not {}",
-                    article(other)
-                );
+                let message = format!("expected a number or a formula in quotes, not {}", article(other));
                 self.report(Diagnostic::error(value.span(), message));
                 return None;
             }
         };
         let Some(x) = number.filter(|x| x.is_finite()) else {
-            self.report(Diagnostic::error(
-                value.span(),
-                "this is not a finite number",
-            ));
+            self.report(Diagnostic::error(value.span(), "this is not a finite number"));
             return None;
         };
         let magnitude = Expr::from(ast::Kind::Number(x.abs()));
-        let mut expr = if x < 0.0 {
-            ast::Kind::Unary(Unary::Neg, Box::new(magnitude)).into()
-        } else {
-            magnitude
-        };
+        let mut expr =
+            if x < 0.0 { ast::Kind::Unary(Unary::Neg, Box::new(magnitude)).into() } else { magnitude };
         expr.relocate(&|_| value.span());
         let written = expr.to_string();
         Some((expr, written))
@@ -207,9 +169,7 @@ impl Builder<'_> {
 
     pub(super) fn lowered(&mut self, expr: &Expr, context: Context) -> Option<NodeId> {
         let mut errors = Vec::new();
-        let node = self
-            .scope
-            .lower(expr, &mut self.graph, context, &mut errors);
+        let node = self.scope.lower(expr, &mut self.graph, context, &mut errors);
         for error in errors {
             self.report(error.into());
         }
@@ -230,8 +190,7 @@ impl Builder<'_> {
             let mut operands = self.graph.nodes()[i].operands().peekable();
             needed[i] && operands.peek().is_some() && operands.all(constant)
         })?;
-        self.graph
-            .to_expr(self.graph.id(found)?, 100, &|_| String::new())
+        self.graph.to_expr(self.graph.id(found)?, 100, &|_| String::new())
     }
 
     /// Takes what `roots` need out of the common graph.
@@ -249,10 +208,8 @@ impl Builder<'_> {
             Ok(numbers) => Some((path, numbers)),
             Err(why) => {
                 let message = format!("cannot use the file `{}`: {why}", name.escape_debug());
-                let hint = format!(
-                    "file names are relative to the problem file: this is `{}`",
-                    path.display()
-                );
+                let hint =
+                    format!("file names are relative to the problem file: this is `{}`", path.display());
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -283,12 +240,7 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn no_coordinate(
-        &mut self,
-        name: &str,
-        coordinates: &[Coordinate],
-        span: Range<usize>,
-    ) {
+    pub(super) fn no_coordinate(&mut self, name: &str, coordinates: &[Coordinate], span: Range<usize>) {
         let names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
         let message = format!("`{}` is not a coordinate", name.escape_debug());
         let hint = format!("the coordinates are {}", listed(&names));
@@ -302,11 +254,7 @@ impl Builder<'_> {
         let text = self.text(value, "a formula")?;
         let whole = value.span();
         // Where the string has escapes, its content is nowhere to be found and the whole string is pointed at.
-        let inner = self
-            .sources
-            .text(&whole)
-            .find(text)
-            .map(|at| whole.start + at);
+        let inner = self.sources.text(&whole).find(text).map(|at| whole.start + at);
         Some((text, Locator { inner, whole }))
     }
 
@@ -342,11 +290,7 @@ pub(super) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
     match (quoted.next(), unknown) {
         (Some(wrong), true) => {
             let known: Vec<_> = quoted.collect();
-            let what = if message.starts_with("unknown field") {
-                "key"
-            } else {
-                "name"
-            };
+            let what = if message.starts_with("unknown field") { "key" } else { "name" };
             let hint = match closest(wrong, known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known are {}", listed(&known)),
