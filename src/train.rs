@@ -219,7 +219,7 @@ impl Loop<'_> {
         let seed = self.problem.training.seed;
         for (i, condition) in self.problem.conditions.iter().enumerate() {
             let (points, data) = sample::points(self.problem, condition, seed, self.state.round);
-            self.objective.engine.set_points(i, &points, &data);
+            self.objective.engine.set_points(i, &points, data);
         }
     }
 

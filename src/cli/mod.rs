@@ -4,6 +4,7 @@
 
 mod check;
 mod completions;
+mod devices;
 mod pictures;
 mod problems;
 mod progress;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the built-in problems, or print one of their files.
     Problems(problems::ProblemsArgs),
+    /// List the devices of this build and this machine.
+    Devices,
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -97,6 +100,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Solve(args)) => solve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Problems(args)) => problems::run(&args),
+        Some(Command::Devices) => devices::run(),
         Some(Command::Completions(args)) => completions::run(&args),
     };
     result.unwrap_or_else(|failure| {

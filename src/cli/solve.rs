@@ -10,7 +10,8 @@ use std::time::Instant;
 use clap::Args;
 use pinn::activation::Activation;
 use pinn::engine::Engine;
-use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::engine::cpu::Isa;
+use pinn::engine::device::{self, Request};
 use pinn::init;
 use pinn::network::Shape;
 use pinn::problem::Problem;
@@ -32,9 +33,12 @@ pub(crate) struct SolveArgs {
     /// Threads of the engine; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Where to compute: cpu.
+    /// Where to compute: cpu, flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there).
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Points that go through a Burn device at once [default: the device's own choice].
+    #[arg(long, value_name = "N")]
+    chunk: Option<usize>,
     /// The run's folder, which must not exist [default: output/<problem>-<time>].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -166,19 +170,13 @@ fn engine(
         Some(threads) => threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    if args.device != "cpu" {
-        return Err(Failure::usage(format!("--device {}: this build has the device cpu", args.device)));
-    }
-    let isa = Isa::best();
-    let engine: Box<dyn Engine> = match problem.training.precision {
-        Precision::F32 => Box::new(
-            CpuEngine::<f32>::new(problem, shape, activation, threads, isa).map_err(Failure::unexpected)?,
-        ),
-        Precision::F64 => Box::new(
-            CpuEngine::<f64>::new(problem, shape, activation, threads, isa).map_err(Failure::unexpected)?,
-        ),
+    let request = Request { problem, shape, activation, threads, chunk: args.chunk };
+    let engine = device::engine(&args.device, &request).map_err(Failure::usage)?;
+    let detail = match args.device.as_str() {
+        "cpu" => format!("{}, {threads} threads", Isa::best().name()),
+        _ => "Burn".into(),
     };
-    Ok((engine, Device { name: "cpu".into(), detail: isa.name().into(), threads }))
+    Ok((engine, Device { name: args.device.clone(), detail, threads }))
 }
 
 /// Turns events into progress, metrics and checkpoints.
@@ -401,14 +399,13 @@ fn network_line(problem: &Problem, parameters: usize, device: &Device) -> String
         scale => format!("{scale}·{}", network.activation),
     };
     format!(
-        "{} layers of {}, {function}, {} initialization, {parameters} parameters; {} on {} ({}, {} threads)",
+        "{} layers of {}, {function}, {} initialization, {parameters} parameters; {} on {} ({})",
         network.depth,
         network.width,
         network.init.name(),
         precision(problem),
         device.name,
-        device.detail,
-        device.threads
+        device.detail
     )
 }
 

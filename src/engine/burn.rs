@@ -19,9 +19,7 @@ use crate::settings::Precision;
 
 /// The engine on one Burn device.
 pub struct BurnEngine {
-    /// The device itself, and the same with autodiff.
     device: Device,
-    tracked: Device,
     dtype: DType,
     shape: Shape,
     layers: Vec<Layer>,
@@ -69,7 +67,7 @@ struct Parameters {
 impl BurnEngine {
     /// An engine for `problem` with a network of `shape` on `device`.
     ///
-    /// `chunk` is how many points go through at once.
+    /// `chunk` is how many points go through at once; what a chunk needs is in memory at the same time.
     /// Conditions have no points until [`Engine::set_points`].
     pub fn new(
         problem: &Problem,
@@ -93,7 +91,6 @@ impl BurnEngine {
             roots.push(graph.derivative(roots[order], 0));
         }
         Ok(Self {
-            tracked: device.clone().autodiff(),
             device,
             dtype,
             layers: shape.layers(),
@@ -397,6 +394,7 @@ impl Sums {
 
 /// A number, or a tensor of one number for each place.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "values are short-lived, and numbers among them are few")]
 enum Value<const D: usize> {
     Number(f64),
     Tensor(Tensor<D>),

@@ -7,6 +7,7 @@
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
+pub mod device;
 pub mod pointwise;
 
 /// Why an engine could not be made.
@@ -15,6 +16,9 @@ pub enum EngineError {
     /// The operating system refused.
     #[error("cannot start the engine's threads: {0}; ask for fewer with --threads")]
     Threads(String),
+    /// There is no such device, here or in this build.
+    #[error("--device {0}: {1}")]
+    Device(String, String),
     /// The device does not compute in this precision.
     #[error("device {0} cannot compute in {1}; choose another --precision or --device")]
     Precision(String, String),

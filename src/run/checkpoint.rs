@@ -126,9 +126,8 @@ impl Checkpoint {
         let optimizer = match numbers.optimizer {
             None => None,
             Some(scalars) => {
-                let mut optimizer = optim::State::default();
-                optimizer.scalars =
-                    scalars.into_iter().map(|(name, bits)| (name, f64::from_bits(bits.0))).collect();
+                let scalars = scalars.into_iter().map(|(name, bits)| (name, f64::from_bits(bits.0)));
+                let mut optimizer = optim::State { scalars: scalars.collect(), ..optim::State::default() };
                 for name in tensors.names() {
                     if let Some(short) = name.strip_prefix("optimizer.") {
                         optimizer.vectors.insert(short.to_owned(), vector(name)?);

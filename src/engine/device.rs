@@ -1,0 +1,165 @@
+//! Devices by name: what `--device` means.
+//!
+//! A device is a line of [`DEVICES`].
+
+use super::cpu::{CpuEngine, Isa};
+use super::{Engine, EngineError};
+use crate::activation::Activation;
+use crate::expr::closest;
+use crate::network::Shape;
+use crate::problem::Problem;
+use crate::settings::Precision;
+
+/// What an engine is made for.
+pub struct Request<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// The network's shape.
+    pub shape: &'a Shape,
+    /// The network's activation, scale included.
+    pub activation: &'a Activation,
+    /// Threads of the fused engine; other devices have settings of their own.
+    pub threads: usize,
+    /// Points that go through a Burn device at once; `None` for the device's own choice.
+    pub chunk: Option<usize>,
+}
+
+/// A kind of device.
+pub struct Device {
+    /// As written after `--device`.
+    pub name: &'static str,
+    /// In words.
+    pub about: &'static str,
+    /// Makes an engine on the device with this index; `None` if this build cannot.
+    make: Option<Make>,
+    /// How to get it where this build cannot.
+    how: &'static str,
+    /// How many there are on this machine.
+    count: fn() -> usize,
+}
+
+type Make = fn(&Request, usize) -> Result<Box<dyn Engine>, EngineError>;
+
+/// All devices, the default first.
+pub const DEVICES: &[Device] = &[
+    Device { name: "cpu", about: "fused engine", make: Some(cpu), how: "", count: || 1 },
+    Device {
+        name: "flex",
+        about: "Burn's own CPU backend",
+        make: flex(),
+        how: "build with `--features flex`",
+        count: || 1,
+    },
+    Device {
+        name: "libtorch",
+        about: "Burn on LibTorch, CPU",
+        make: libtorch(),
+        how: "build with `--features libtorch` (the README says how to get libtorch)",
+        count: || 1,
+    },
+    Device {
+        name: "libtorch-cuda",
+        about: "Burn on LibTorch, CUDA; `libtorch-cuda:1` is the second one",
+        make: libtorch_cuda(),
+        how: "build with `--features libtorch` against a libtorch with CUDA",
+        count: cuda_devices,
+    },
+];
+
+impl Device {
+    /// Is it part of this build?
+    pub fn is_built(&self) -> bool {
+        self.make.is_some()
+    }
+
+    /// How many there are, for this build on this machine.
+    pub fn count(&self) -> usize {
+        if self.is_built() { (self.count)() } else { 0 }
+    }
+
+    /// How to get it where it is missing.
+    pub fn how(&self) -> &'static str {
+        self.how
+    }
+}
+
+/// The engine on the device that `name` names, such as `cpu` or `libtorch-cuda:1`.
+pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Engine>, EngineError> {
+    let (kind, index) = match name.split_once(':') {
+        Some((kind, index)) => (kind, index.parse().ok()),
+        None => (name, Some(0)),
+    };
+    let unknown = |hint: String| EngineError::Device(name.to_owned(), hint);
+    let Some(device) = DEVICES.iter().find(|device| device.name == kind) else {
+        let names = DEVICES.iter().map(|device| device.name);
+        let close = closest(kind, names.clone()).map(|close| format!("did you mean `{close}`?"));
+        let list = || format!("devices are {}", names.collect::<Vec<_>>().join(", "));
+        return Err(unknown(close.unwrap_or_else(list)));
+    };
+    let Some(make) = device.make else {
+        return Err(unknown(format!("this build has no {kind}; {}", device.how)));
+    };
+    let count = (device.count)();
+    match index {
+        Some(index) if index < count => make(request, index),
+        _ if count == 0 => Err(unknown(format!("this machine has no {kind}, or its driver is missing"))),
+        _ => Err(unknown(format!("{kind} devices here are numbered 0 to {}", count - 1))),
+    }
+}
+
+fn cpu(request: &Request, _: usize) -> Result<Box<dyn Engine>, EngineError> {
+    let Request { problem, shape, activation, threads, .. } = *request;
+    let isa = Isa::best();
+    Ok(match problem.training.precision {
+        Precision::F32 => Box::new(CpuEngine::<f32>::new(problem, shape, activation, threads, isa)?),
+        Precision::F64 => Box::new(CpuEngine::<f64>::new(problem, shape, activation, threads, isa)?),
+    })
+}
+
+#[cfg(feature = "burn")]
+fn on_burn(
+    request: &Request,
+    device: burn::tensor::Device,
+    chunk: usize,
+) -> Result<Box<dyn Engine>, EngineError> {
+    let Request { problem, shape, activation, .. } = *request;
+    let precision = problem.training.precision;
+    let chunk = request.chunk.unwrap_or(chunk);
+    Ok(Box::new(super::burn::BurnEngine::new(problem, shape, activation, device, precision, chunk)?))
+}
+
+const fn flex() -> Option<Make> {
+    #[cfg(feature = "flex")]
+    return Some(|request, _| on_burn(request, burn::tensor::Device::flex(), 256));
+    #[cfg(not(feature = "flex"))]
+    None
+}
+
+const fn libtorch() -> Option<Make> {
+    #[cfg(feature = "libtorch")]
+    {
+        #[expect(deprecated, reason = "LibTorch is asked for, and Burn still has it")]
+        return Some(|request, _| on_burn(request, burn::tensor::Device::libtorch(), 2048));
+    }
+    #[cfg(not(feature = "libtorch"))]
+    None
+}
+
+const fn libtorch_cuda() -> Option<Make> {
+    #[cfg(feature = "libtorch")]
+    {
+        #[expect(deprecated, reason = "LibTorch is asked for, and Burn still has it")]
+        return Some(|request, index| on_burn(request, burn::tensor::Device::libtorch_cuda(index), 65_536));
+    }
+    #[cfg(not(feature = "libtorch"))]
+    None
+}
+
+fn cuda_devices() -> usize {
+    #[cfg(feature = "libtorch")]
+    {
+        usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
+    }
+    #[cfg(not(feature = "libtorch"))]
+    0
+}
