@@ -1,4 +1,57 @@
-//! A physics-informed neural network solver.
+//! A physics-informed neural network (PINN) solver.
+//!
+//! A [problem] says which equations hold where; a [network] with an odd-sigmoid [activation] and weights from [init]
+//! approximates the unknowns; an [engine] computes the loss, its gradient and predictions; an [optimizer](optim)
+//! lowers the loss; [train](mod@train) runs the loop.
+//! Most users want the program `pinn-solve`; this library is what it is made of.
+//!
+//! # Example
+//!
+//! Solves u′ = −u, u(0) = 1, and compares with e⁻ˣ.
+//!
+//! ```
+//! use pinn::activation::Activation;
+//! use pinn::engine::cpu::{CpuEngine, Isa};
+//! use pinn::problem::Document;
+//! use pinn::train::{Flow, State, train};
+//!
+//! let file = r#"
+//!     [coordinates]
+//!     x = [0, 1]
+//!
+//!     [unknowns]
+//!     u = {}
+//!
+//!     [network]
+//!     depth = 2
+//!     width = 8
+//!
+//!     [training]
+//!     stages = [{ lbfgs = { steps = 200 } }]
+//!
+//!     [conditions.physics]
+//!     place = "interior"
+//!     residual = "u_x + u"
+//!     points = 50
+//!
+//!     [conditions.start]
+//!     place = "x = 0"
+//!     residual = "u - 1"
+//!     points = 1
+//!
+//!     [reference]
+//!     solution = { u = "exp(-x)" }
+//! "#;
+//! let (problem, _warnings) = Document::parse("decay.toml", file)?.build(".".as_ref())?;
+//! let activation = Activation::parse(&problem.network.activation)?;
+//! let shape = problem.shape();
+//! let theta = pinn::init::draw(&shape, &activation, &problem.network, problem.training.seed)?;
+//! let mut engine = CpuEngine::<f64>::new(&problem, &shape, &activation, 1, Isa::best())?;
+//! let outcome = train(&problem, &mut engine, activation.omega(), State::new(theta), &mut |_| Flow::Continue);
+//! let error = outcome.scores[0].expect("the problem has a reference").rel_l2;
+//! assert!(error < 1e-3, "{error}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod activation;
 pub mod engine;
@@ -8,6 +61,7 @@ pub mod jet;
 pub mod network;
 pub mod optim;
 pub mod problem;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sample;

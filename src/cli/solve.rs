@@ -217,7 +217,6 @@ impl<'a> Recorder<'a> {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let steps = problem.training.stages.iter().map(pinn::settings::Stage::steps).sum();
-        let names = problem.conditions.iter().map(|condition| condition.name.clone()).collect();
         Self {
             problem,
             directory,
@@ -227,7 +226,7 @@ impl<'a> Recorder<'a> {
             start: Instant::now(),
             last: Instant::now(),
             step_seconds: Vec::with_capacity(steps),
-            history: History::new(names, log_interval(steps)),
+            history: History::new(problem, log_interval(steps)),
             stages: vec![],
             failure: None,
         }

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod cli;
+mod docs;
 mod engine;
 
 use std::path::Path;
