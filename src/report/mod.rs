@@ -1,0 +1,48 @@
+//! Charts as PNG, from plain numbers.
+//!
+//! A [`Figure`] is data: rows of panels, each a [`LineChart`] or a [`Map`]; [`Figure::png`] draws it.
+//! [`loss`], [`solution`] and [`slices`] make the figures of a run.
+//! This module knows numbers and names; it does not know problems, engines or files.
+
+mod canvas;
+mod colors;
+mod figure;
+mod run;
+mod scale;
+
+pub use colors::ColorMap;
+pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
+pub use run::{Coordinate, Field, LossHistory, loss, slices, solution};
+pub use scale::Scale;
+
+/// Why a figure could not be made.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Arrays whose lengths do not fit together.
+    #[error("{what} has {found} numbers instead of {expected}")]
+    Length {
+        /// Which array.
+        what: String,
+        /// The length it has.
+        found: usize,
+        /// The length it should have.
+        expected: usize,
+    },
+    /// A coordinate that cannot be drawn along.
+    #[error("the values of coordinate `{0}` must be finite, strictly rising and at least two to be drawn")]
+    Coordinate(String),
+    /// Nothing to draw.
+    #[error("there is nothing to draw: {0}")]
+    Empty(&'static str),
+    /// The picture would take too much memory to draw.
+    #[error("a picture of {width} × {height} points is too large to draw: give it fewer or smaller panels")]
+    TooLarge {
+        /// Width in points.
+        width: u32,
+        /// Height in points.
+        height: u32,
+    },
+    /// The drawing library refused.
+    #[error("cannot draw: {0}")]
+    Draw(String),
+}

@@ -1,0 +1,310 @@
+//! The figures of a run.
+
+use super::ReportError;
+use super::colors::ColorMap;
+use super::figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
+
+/// What was logged during training.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct LossHistory {
+    /// Steps at which the loss was logged.
+    pub steps: Vec<f64>,
+    /// Total loss at these steps.
+    pub total: Vec<f64>,
+    /// Name and values of every term at these steps.
+    pub terms: Vec<(String, Vec<f64>)>,
+    /// Name of every measured unknown, with steps and relative L2 errors.
+    pub errors: Vec<(String, Vec<(f64, f64)>)>,
+    /// First step and name of every stage.
+    pub stages: Vec<(f64, String)>,
+}
+
+/// Values of one coordinate.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Coordinate {
+    /// As in the equations.
+    pub name: String,
+    /// Empty for none.
+    pub unit: String,
+    /// Strictly rising.
+    pub values: Vec<f64>,
+}
+
+/// An unknown on a grid.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Field {
+    /// As in the equations.
+    pub name: String,
+    /// Empty for none.
+    pub unit: String,
+    /// The grid's axes.
+    pub coordinates: Vec<Coordinate>,
+    /// The network's values at every grid point, the last coordinate fastest.
+    pub predicted: Vec<f64>,
+    /// The reference at the same points, if there is one.
+    pub reference: Option<Vec<f64>>,
+}
+
+/// Total loss and terms over steps on a log scale, stages marked; below it, where measured, the relative L2 errors.
+///
+/// # Errors
+/// When a term is not as long as `steps`.
+pub fn loss(title: &str, history: &LossHistory) -> Result<Figure, ReportError> {
+    let named = history.terms.iter().map(|(name, values)| (name.as_str(), values));
+    let mut curves = vec![];
+    for (i, (name, values)) in named.chain([("total", &history.total)]).enumerate() {
+        if values.len() != history.steps.len() {
+            return Err(ReportError::Length {
+                what: format!("the loss `{name}`"),
+                found: values.len(),
+                expected: history.steps.len(),
+            });
+        }
+        let total = i == history.terms.len();
+        curves.push(Curve {
+            label: name.to_owned(),
+            points: history.steps.iter().copied().zip(values.iter().copied()).collect(),
+            band: vec![],
+            color: if total { 0 } else { i + 1 },
+            stroke: Stroke::Solid,
+        });
+    }
+    // The total is the first in the legend and lies under its terms, which it exceeds.
+    curves.rotate_right(1);
+    let marks = history.stages.iter().map(|(at, label)| Mark { at: *at, label: label.clone() });
+    let steps =
+        history.steps.iter().chain(history.errors.iter().flat_map(|(_, points)| points.iter().map(|p| &p.0)));
+    let last = steps.copied().filter(|step| step.is_finite()).fold(1.0, f64::max);
+    let x = Axis { range: Some((0.0, last)), ..Axis::linear("step") };
+    let chart = LineChart { title: String::new(), x, y: Axis::log("loss"), curves, marks: marks.collect() };
+    let mut rows = vec![];
+    let errors: Vec<_> = history.errors.iter().filter(|(_, points)| !points.is_empty()).collect();
+    if !errors.is_empty() {
+        let first_color = 1 + history.terms.len();
+        let curves = errors.iter().enumerate().map(|(i, (name, points))| Curve {
+            label: format!("relative L2 error of {name}"),
+            points: points.clone(),
+            band: vec![],
+            color: first_color + i,
+            stroke: if points.len() <= 60 { Stroke::Marked } else { Stroke::Solid },
+        });
+        let below =
+            LineChart { y: Axis::log("relative L2 error"), curves: curves.collect(), ..chart.clone() };
+        rows.push(vec![Panel::Lines(below)]);
+    }
+    rows.insert(0, vec![Panel::Lines(chart)]);
+    Ok(Figure { title: title.to_owned(), rows, size: (520.0, 220.0) })
+}
+
+/// For every unknown one row: predicted, and with a reference also the reference and the absolute error.
+///
+/// Two coordinates give maps, the first one horizontal.
+/// Of more coordinates the first two are drawn, the others held at the middle of their values.
+/// One coordinate gives curves.
+///
+/// # Errors
+/// When there is no field or a field does not fit its grid.
+pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
+    check(fields)?;
+    let rows = fields.iter().map(|field| match field.coordinates.len() {
+        1 => curves_of(field),
+        _ => maps_of(field),
+    });
+    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: (230.0, 190.0) })
+}
+
+/// For every unknown one row: predicted against reference over the first coordinate, at several values of the last.
+///
+/// Coordinates between the first and the last are held at the middle of their values.
+///
+/// # Errors
+/// When there is no field or a field does not fit its grid.
+pub fn slices(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
+    check(fields)?;
+    let rows = fields.iter().map(|field| {
+        let Some(last) = field.coordinates.get(1..).and_then(<[_]>::last) else {
+            return vec![Panel::Lines(comparison(field, |i| i, String::new(), None))];
+        };
+        let stride = field.predicted.len() / field.coordinates[0].values.len();
+        let (middle, _) = middle(&field.coordinates[1..field.coordinates.len() - 1]);
+        let offset = middle * last.values.len();
+        let range = finite_range(field.predicted.iter().chain(field.reference.iter().flatten()));
+        let panels = panel_indices(last.values.len()).into_iter().enumerate().map(|(column, k)| {
+            let heading = with_unit(&format!("{} = {}", last.name, short(last.values[k])), &last.unit, " ");
+            let mut chart = comparison(field, |i| i * stride + offset + k, heading, range);
+            if column > 0 {
+                chart.y.label.clear();
+            }
+            Panel::Lines(chart)
+        });
+        panels.collect()
+    });
+    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: (190.0, 160.0) })
+}
+
+/// Predicted and reference curve over the first coordinate; `index` gives the place of its i-th value in the field.
+fn comparison(
+    field: &Field,
+    index: impl Fn(usize) -> usize,
+    title: String,
+    range: Option<(f64, f64)>,
+) -> LineChart {
+    let x = &field.coordinates[0];
+    let curve = |label: &str, values: &[f64], color, stroke| Curve {
+        label: label.to_owned(),
+        points: x.values.iter().enumerate().map(|(i, &x)| (x, values[index(i)])).collect(),
+        band: vec![],
+        color,
+        stroke,
+    };
+    let predicted = curve("predicted", &field.predicted, 1, Stroke::Wide);
+    let reference = field.reference.as_ref().map(|values| curve("reference", values, 0, Stroke::Dashed));
+    LineChart {
+        title,
+        x: Axis::linear(with_unit(&x.name, &x.unit, "()")),
+        y: Axis { range, ..Axis::linear(with_unit(&field.name, &field.unit, "()")) },
+        curves: [predicted].into_iter().chain(reference).collect(),
+        marks: vec![],
+    }
+}
+
+fn curves_of(field: &Field) -> Vec<Panel> {
+    let chart = comparison(field, |i| i, field.name.clone(), None);
+    let mut panels = vec![Panel::Lines(chart.clone())];
+    if let Some(error) = absolute_error(field) {
+        let points = field.coordinates[0].values.iter().copied().zip(error).collect();
+        let label = String::new();
+        let curve = Curve { label, points, band: vec![], color: 2, stroke: Stroke::Solid };
+        panels.push(Panel::Lines(LineChart {
+            title: format!("absolute error of {}", field.name),
+            y: Axis::log(""),
+            curves: vec![curve],
+            ..chart
+        }));
+    }
+    panels
+}
+
+fn maps_of(field: &Field) -> Vec<Panel> {
+    let [x, y, others @ ..] = &field.coordinates[..] else { return vec![] };
+    let (offset, note) = middle(others);
+    let stride = others.iter().map(|other| other.values.len()).product();
+    let plane = |values: &[f64]| values.iter().skip(offset).step_by(stride).copied().collect::<Vec<_>>();
+    let predicted = plane(&field.predicted);
+    let reference = field.reference.as_ref().map(|reference| plane(reference));
+    let name = with_unit(&field.name, &field.unit, "()");
+    let map = |title: String, values: Vec<f64>, colors, levels| {
+        Panel::Map(Map {
+            title: format!("{title}{note}"),
+            x: with_unit(&x.name, &x.unit, "()"),
+            y: with_unit(&y.name, &y.unit, "()"),
+            xs: x.values.clone(),
+            ys: y.values.clone(),
+            values,
+            colors,
+            levels,
+        })
+    };
+    // One scale for both, so that equal colours are equal numbers.
+    let range = finite_range(predicted.iter().chain(reference.iter().flatten()));
+    let levels = Axis { range, ..Axis::linear("") };
+    let mut panels =
+        vec![map(format!("{name}, predicted"), predicted.clone(), ColorMap::Field, levels.clone())];
+    if let Some(reference) = reference {
+        let error: Vec<_> = predicted.iter().zip(&reference).map(|(p, r)| (p - r).abs()).collect();
+        let error_levels = error_levels(&error);
+        panels.push(map(format!("{name}, reference"), reference, ColorMap::Field, levels));
+        panels.push(map(format!("{name}, absolute error"), error, ColorMap::Error, error_levels));
+    }
+    panels
+}
+
+/// Linear from zero, or logarithmic where errors span decades.
+///
+/// The lowest percent, where the error happens to change its sign, does not count.
+fn error_levels(error: &[f64]) -> Axis {
+    let mut sorted: Vec<_> = error.iter().copied().filter(|e| e.is_finite() && *e > 0.0).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    match (sorted.get(sorted.len() / 100), sorted.last()) {
+        (Some(&low), Some(&high)) if high > 30.0 * low => {
+            Axis { range: Some((low.max(1e-6 * high), high)), ..Axis::log("") }
+        }
+        (_, Some(&high)) => Axis { range: Some((0.0, high)), ..Axis::linear("") },
+        _ => Axis::linear(""),
+    }
+}
+
+fn absolute_error(field: &Field) -> Option<Vec<f64>> {
+    let reference = field.reference.as_ref()?;
+    Some(field.predicted.iter().zip(reference).map(|(p, r)| (p - r).abs()).collect())
+}
+
+/// The offset of the middle of all `coordinates` in a field that ends with them, and a note that says so.
+fn middle(coordinates: &[Coordinate]) -> (usize, String) {
+    let mut offset = 0;
+    let mut note = String::new();
+    for coordinate in coordinates {
+        let i = coordinate.values.len() / 2;
+        offset = offset * coordinate.values.len() + i;
+        note += &format!(" at {} = {}", coordinate.name, short(coordinate.values[i]));
+    }
+    (offset, note)
+}
+
+/// Up to four indices, spread evenly from the first to the last.
+fn panel_indices(count: usize) -> Vec<usize> {
+    let panels = count.clamp(1, 4);
+    (0..panels).map(|i| (count - 1) * i / (panels - 1).max(1)).collect()
+}
+
+fn finite_range<'a>(values: impl Iterator<Item = &'a f64>) -> Option<(f64, f64)> {
+    let finite = values.copied().filter(|value| value.is_finite());
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    (low <= high).then_some((low, high))
+}
+
+/// At most three significant digits, as a person would write them.
+fn short(value: f64) -> String {
+    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    if !(-3..5).contains(&magnitude) {
+        return format!("{value:.2e}").replace('-', "−");
+    }
+    let decimals = usize::try_from(2 - magnitude).unwrap_or(0);
+    let text = format!("{value:.decimals$}").replace('-', "−");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// `x (m)`, or `x m` with `" "` for parentheses.
+fn with_unit(name: &str, unit: &str, around: &str) -> String {
+    match (unit, around) {
+        ("", _) => name.to_owned(),
+        (unit, "()") => format!("{name} ({unit})"),
+        (unit, _) => format!("{name} {unit}"),
+    }
+}
+
+fn check(fields: &[Field]) -> Result<(), ReportError> {
+    if fields.is_empty() {
+        return Err(ReportError::Empty("there are no fields"));
+    }
+    for field in fields {
+        if field.coordinates.is_empty() {
+            return Err(ReportError::Empty("a field has no coordinates"));
+        }
+        for coordinate in &field.coordinates {
+            if coordinate.values.is_empty() {
+                return Err(ReportError::Coordinate(coordinate.name.clone()));
+            }
+        }
+        let expected = field.coordinates.iter().map(|coordinate| coordinate.values.len()).product();
+        for (what, values) in [("predicted", Some(&field.predicted)), ("reference", field.reference.as_ref())]
+        {
+            if let Some(values) = values.filter(|values| values.len() != expected) {
+                let what = format!("{what} of field `{}`", field.name);
+                return Err(ReportError::Length { what, found: values.len(), expected });
+            }
+        }
+    }
+    Ok(())
+}
