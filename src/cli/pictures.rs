@@ -101,7 +101,8 @@ pub(super) fn write(
 /// The solution where it is scored: coordinates, every unknown, and its reference and error where there is one.
 fn table(problem: &Problem, engine: &mut dyn Engine, outcome: &Outcome) -> String {
     let scorer = Scorer::new(problem);
-    let points = scorer.as_ref().map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
+    let points =
+        scorer.as_ref().map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
     let predicted = engine.predict(&outcome.theta, &points);
     let references = scorer.as_ref().map_or(&[][..], Scorer::references);
     let mut names: Vec<String> = problem.coordinates.iter().map(|c| c.name.clone()).collect();

@@ -203,6 +203,9 @@ struct Recording {
     stages: Vec<StageReport>,
 }
 
+/// Steps whose duration is kept for the median.
+const TIMED_STEPS: usize = 100_000;
+
 /// Steps between two lines of `metrics.jsonl`, so that a run has about as many lines as a chart has pixels.
 fn log_interval(steps: usize) -> usize {
     (steps / 2000).max(1)
@@ -225,7 +228,7 @@ impl<'a> Recorder<'a> {
             stop,
             start: Instant::now(),
             last: Instant::now(),
-            step_seconds: Vec::with_capacity(steps),
+            step_seconds: Vec::with_capacity(steps.min(TIMED_STEPS)),
             history: History::new(problem, log_interval(steps)),
             stages: vec![],
             failure: None,
@@ -246,7 +249,9 @@ impl<'a> Recorder<'a> {
             }
             Event::Stepped(report) => {
                 let now = Instant::now();
-                self.step_seconds.push((now - self.last).as_secs_f64());
+                if self.step_seconds.len() < TIMED_STEPS {
+                    self.step_seconds.push((now - self.last).as_secs_f64());
+                }
                 self.last = now;
                 self.progress.step(&report);
                 if self.history.record(&report) || report.scores.is_some() {

@@ -5,6 +5,8 @@
 
 mod adam;
 mod lbfgs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -186,15 +186,16 @@ impl<'a> Canvas<'a> {
         color: Rgb,
         opacity: f64,
     ) -> Result<(), ReportError> {
-        let style = rgba(color, opacity).filled();
+        // One pixel wide lines cover each column exactly once, so that opacity stays even.
+        let style = rgba(color, opacity).stroke_width(1);
         for pair in points.windows(2) {
             let ((x0, low0, high0), (x1, low1, high1)) = (pair[0], pair[1]);
             let (first, last) = ((x0 * SCALE).round() as i32, (x1 * SCALE).round() as i32);
             for column in first..last {
                 let t = f64::from(column - first) / f64::from(last - first);
                 let y = |a: f64, b: f64| ((a + (b - a) * t) * SCALE).round() as i32;
-                let ends = [(column, y(low0, low1)), (column, y(high0, high1))];
-                self.draw(&Rectangle::new(ends, style))?;
+                let ends = vec![(column, y(low0, low1)), (column, y(high0, high1))];
+                self.draw(&PathElement::new(ends, style))?;
             }
         }
         Ok(())

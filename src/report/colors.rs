@@ -1,5 +1,7 @@
 //! Colours: a palette for curves, perceptually uniform maps for fields.
 
+use std::f64::consts::PI;
+
 /// Red, green and blue, 0 to 255.
 pub(super) type Rgb = (u8, u8, u8);
 
@@ -45,35 +47,26 @@ pub enum ColorMap {
 impl ColorMap {
     /// The colour at `t` from 0 to 1.
     ///
-    /// Lightness rises evenly and hue turns evenly in Oklab (Ottosson 2020), so that equal steps look equal.
+    /// Lightness rises evenly and hue turns evenly in Oklab (Ottosson 2020), so that equal steps look equal;
+    /// chroma follows the screen's gamut and stays within it.
     pub(super) fn at(self, t: f64) -> Rgb {
-        let t = t.clamp(0.0, 1.0);
-        let (lightness, chroma, hue) = match self {
-            Self::Field => ((0.28, 0.93), (0.115, 0.165), (300.0, 105.0)),
-            Self::Error => ((0.20, 0.97), (0.10, 0.07), (-20.0, 105.0)),
-        };
-        let mix = |(a, b): (f64, f64)| a + (b - a) * t;
-        // Chroma swells in the middle, where the screen's gamut is widest for these hues.
-        let swell = match self {
-            Self::Field => 0.0,
-            Self::Error => 0.09 * (std::f64::consts::PI * t).sin(),
-        };
-        oklch(mix(lightness), mix(chroma) + swell, mix(hue))
+        oklch(self.path(t.clamp(0.0, 1.0))).map_or(MISSING, |linear| linear.map(encode).into())
+    }
+
+    /// Lightness, chroma and hue (degrees) at `t`.
+    fn path(self, t: f64) -> (f64, f64, f64) {
+        match self {
+            Self::Field => (0.27 + 0.65 * t, 0.095 + 0.2 * (t - 0.45).powi(2), 300.0 - 195.0 * t),
+            Self::Error => (0.20 + 0.77 * t, 0.083 + 0.07 * (PI * t).sin(), 125.0 * t - 20.0),
+        }
     }
 }
 
-/// Lightness, chroma and hue (degrees) of Oklab to sRGB; chroma gives way where the gamut ends.
-fn oklch(lightness: f64, chroma: f64, hue: f64) -> Rgb {
+/// Lightness, chroma and hue (degrees) of Oklab to linear sRGB, if the screen can show it.
+fn oklch((lightness, chroma, hue): (f64, f64, f64)) -> Option<[f64; 3]> {
     let (sin, cos) = hue.to_radians().sin_cos();
-    let mut chroma = chroma;
-    loop {
-        let linear = oklab_to_linear(lightness, chroma * cos, chroma * sin);
-        if chroma < 1e-3 || linear.iter().all(|x| (-1e-4..=1.0001).contains(x)) {
-            let [r, g, b] = linear.map(encode);
-            return (r, g, b);
-        }
-        chroma *= 0.97;
-    }
+    let linear = oklab_to_linear(lightness, chroma * cos, chroma * sin);
+    linear.iter().all(|x| (-1e-6..=1.0 + 1e-6).contains(x)).then_some(linear)
 }
 
 fn oklab_to_linear(lightness: f64, a: f64, b: f64) -> [f64; 3] {
@@ -109,20 +102,24 @@ mod tests {
 
     #[test]
     fn white_and_grey_come_out_of_oklab() {
-        assert_eq!(oklch(1.0, 0.0, 0.0), (255, 255, 255));
-        let (r, g, b) = oklch(0.6, 0.0, 123.0);
+        let color = |lightness| oklch((lightness, 0.0, 123.0)).map(|linear| linear.map(encode));
+        assert_eq!(color(1.0), Some([255; 3]));
+        let [r, g, b] = color(0.6).expect("a grey");
         assert!(r == g && g == b, "{r} {g} {b}");
+        assert_eq!(oklch((0.5, 0.4, 140.0)), None);
     }
 
     #[test]
-    fn maps_grow_lighter_without_jumps() {
+    fn maps_stay_in_gamut_and_grow_lighter_without_jumps() {
         for map in [ColorMap::Field, ColorMap::Error] {
-            let colors: Vec<_> = (0..=256).map(|i| map.at(f64::from(i) / 256.0)).collect();
+            let places = (0..=256).map(|i| f64::from(i) / 256.0);
+            let colors: Vec<_> = places.clone().map(|t| map.at(t)).collect();
+            assert!(places.clone().all(|t| oklch(map.path(t)).is_some()), "{map:?}");
             for pair in colors.windows(2) {
-                assert!(luminance(pair[1]) >= luminance(pair[0]), "{map:?} {pair:?}");
-                let step = |a: u8, b: u8| a.abs_diff(b);
+                assert!(luminance(pair[1]) > luminance(pair[0]), "{map:?} {pair:?}");
                 let ((r, g, b), (s, h, c)) = (pair[0], pair[1]);
-                assert!(step(r, s).max(step(g, h)).max(step(b, c)) <= 12, "{map:?} {pair:?}");
+                let step = r.abs_diff(s).max(g.abs_diff(h)).max(b.abs_diff(c));
+                assert!(step <= 4, "{map:?} {pair:?}");
             }
         }
     }

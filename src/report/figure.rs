@@ -156,14 +156,11 @@ impl Figure {
             return Err(ReportError::Empty("the figure has no panels"));
         }
         let typeface = Typeface::embedded()?;
-        let rows: Vec<Vec<Prepared>> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|panel| Prepared::new(panel, self.size, &typeface)).collect())
-            .collect::<Result<_, _>>()?;
+        let rows: Vec<Vec<Prepared>> =
+            self.rows.iter().map(|row| Prepared::row(row, self.size, &typeface)).collect::<Result<_, _>>()?;
         let layout = Layout::new(self, &rows, &typeface);
         let (width, height) = layout.size;
-        if !(width * height <= LARGEST) {
+        if width * height > LARGEST || !(width * height).is_finite() {
             return Err(ReportError::TooLarge { width: width as u32, height: height as u32 });
         }
         Canvas::png(width, height, &typeface, |canvas| {
@@ -311,6 +308,8 @@ struct Prepared<'a> {
     y_ticks: Ticks,
     /// Of a map: the colour bar and the place of every value on it (NaN where it has none).
     levels: Option<(Ticks, Vec<f64>)>,
+    /// Between the title and the plotting area: for marks' words and the factors of ticks.
+    note: f64,
     margins: Margins,
 }
 
@@ -324,6 +323,18 @@ struct Margins {
 }
 
 impl<'a> Prepared<'a> {
+    /// The panels of one row, their titles on one height.
+    fn row(panels: &'a [Panel], size: (f64, f64), typeface: &Typeface) -> Result<Vec<Self>, ReportError> {
+        let row: Result<Vec<_>, _> = panels.iter().map(|panel| Self::new(panel, size, typeface)).collect();
+        let mut row = row?;
+        let note = if row.iter().any(Self::has_note) { 1.4 * NUMBER } else { 4.0 };
+        for panel in &mut row {
+            panel.note = note;
+            panel.margins = panel.measure(typeface);
+        }
+        Ok(row)
+    }
+
     fn new(panel: &'a Panel, (width, height): (f64, f64), typeface: &Typeface) -> Result<Self, ReportError> {
         let (x, y, levels) = match panel {
             Panel::Lines(chart) => {
@@ -352,9 +363,7 @@ impl<'a> Prepared<'a> {
         };
         let x_ticks = fitting_ticks(&x, width, |label| typeface.width(label, NUMBER) + 1.5 * NUMBER);
         let y_ticks = fitting_ticks(&y, height, |_| 2.2 * NUMBER);
-        let mut prepared = Self { panel, x, y, x_ticks, y_ticks, levels, margins: Margins::default() };
-        prepared.margins = prepared.measure(typeface);
-        Ok(prepared)
+        Ok(Self { panel, x, y, x_ticks, y_ticks, levels, note: 0.0, margins: Margins::default() })
     }
 
     fn title(&self) -> &str {
@@ -371,7 +380,6 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Whether something stands between the title and the plotting area: marks' words, factors of ticks.
     fn has_note(&self) -> bool {
         let marked = matches!(self.panel, Panel::Lines(chart) if !chart.marks.is_empty());
         let bar = self.levels.as_ref().is_some_and(|(ticks, _)| !ticks.factor.is_empty());
@@ -391,7 +399,7 @@ impl<'a> Prepared<'a> {
         Margins {
             left: TICK + 3.0 + widest(&self.y_ticks) + room(y_label, 1.6 * LABEL),
             right,
-            top: room(self.title(), 1.8 * HEADING) + if self.has_note() { 1.4 * NUMBER } else { 4.0 },
+            top: room(self.title(), 1.8 * HEADING) + self.note,
             bottom: TICK + 1.6 * NUMBER + below * 1.5 * LABEL,
         }
     }
@@ -447,19 +455,22 @@ impl<'a> Prepared<'a> {
         let place = |x: f64, y: f64| Some(frame.at(self.x.position(x)?, self.y.position(y)?));
         if !curve.band.is_empty() {
             let bands = curve.points.iter().zip(&curve.band).map(|(&(x, _), &(low, high))| {
-                let (column, bottom) = place(x, low)?;
-                let (_, top) = place(x, high)?;
-                Some((column, frame.within(bottom), frame.within(top)))
+                let ((column, bottom), (_, top)) = (place(x, low)?, place(x, high)?);
+                frame.contains((column, frame.top)).then_some((
+                    column,
+                    frame.within(bottom),
+                    frame.within(top),
+                ))
             });
             for run in runs(bands) {
                 canvas.band(&run, color, BAND_OPACITY)?;
             }
         }
         for run in runs(curve.points.iter().map(|&(x, y)| place(x, y))) {
-            if let [lonely] = run[..] {
-                if frame.contains(lonely) {
-                    canvas.disc(lonely, DOT, color)?;
-                }
+            if let [lonely] = run[..]
+                && frame.contains(lonely)
+            {
+                canvas.disc(lonely, DOT, color)?;
             }
             for visible in frame.clip(&thin(&run)) {
                 stroke(canvas, &visible, curve)?;
@@ -515,7 +526,7 @@ impl<'a> Prepared<'a> {
         text(x_label, (frame.left + 0.5 * frame.width, below), LABEL, Align::Center)?;
         text(&self.x_ticks.factor, (right, below), NUMBER, Align::Right)?;
         text(&self.y_ticks.factor, (frame.left, frame.top - 0.9 * NUMBER), NUMBER, Align::Left)?;
-        let heading = if self.has_note() { 1.4 * NUMBER } else { 4.0 } + 0.8 * HEADING;
+        let heading = self.note + 0.8 * HEADING;
         text(self.title(), (frame.left + 0.5 * frame.width, frame.top - heading), HEADING, Align::Center)?;
         let column = TICK + 3.0 + widest_label(&self.y_ticks, canvas.typeface()) + 0.9 * LABEL;
         let anchor = (frame.left - column, frame.top + 0.5 * frame.height);

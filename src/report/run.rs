@@ -122,36 +122,39 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
 pub fn slices(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
     check(fields)?;
     let rows = fields.iter().map(|field| {
-        let Some(last) = field.coordinates.get(1..).and_then(<[_]>::last) else {
-            return vec![Panel::Lines(comparison(field, |i| i, String::new(), None))];
+        let [first, between @ .., last] = &field.coordinates[..] else {
+            return vec![Panel::Lines(comparison(field, |i| i, String::new()))];
         };
-        let stride = field.predicted.len() / field.coordinates[0].values.len();
-        let (middle, _) = middle(&field.coordinates[1..field.coordinates.len() - 1]);
-        let offset = middle * last.values.len();
-        let range = finite_range(field.predicted.iter().chain(field.reference.iter().flatten()));
-        let panels = panel_indices(last.values.len()).into_iter().enumerate().map(|(column, k)| {
-            let heading = with_unit(&format!("{} = {}", last.name, short(last.values[k])), &last.unit, " ");
-            let mut chart = comparison(field, |i| i * stride + offset + k, heading, range);
+        let stride = field.predicted.len() / first.values.len();
+        let (middle, note) = middle(between);
+        let mut charts: Vec<_> = panel_indices(last.values.len())
+            .into_iter()
+            .map(|k| {
+                let title =
+                    format!("{} = {}{note}", last.name, with_unit(&short(last.values[k]), &last.unit));
+                comparison(field, |i| i * stride + middle * last.values.len() + k, title)
+            })
+            .collect();
+        // One range for all, so that heights can be compared.
+        let curves = charts.iter().flat_map(|chart| &chart.curves);
+        let range = finite_range(curves.flat_map(|curve| curve.points.iter().map(|point| point.1)));
+        let room = range.map_or(0.0, |(low, high)| 0.04 * (high - low));
+        for (column, chart) in charts.iter_mut().enumerate() {
+            chart.y.range = range.map(|(low, high)| (low - room, high + room));
             if column > 0 {
                 chart.y.label.clear();
             }
-            Panel::Lines(chart)
-        });
-        panels.collect()
+        }
+        charts.into_iter().map(Panel::Lines).collect()
     });
     Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: (190.0, 160.0) })
 }
 
 /// Predicted and reference curve over the first coordinate; `index` gives the place of its i-th value in the field.
-fn comparison(
-    field: &Field,
-    index: impl Fn(usize) -> usize,
-    title: String,
-    range: Option<(f64, f64)>,
-) -> LineChart {
+fn comparison(field: &Field, index: impl Fn(usize) -> usize, title: String) -> LineChart {
     let x = &field.coordinates[0];
-    let curve = |label: &str, values: &[f64], color, stroke| Curve {
-        label: label.to_owned(),
+    let curve = |name: &str, values: &[f64], color, stroke| Curve {
+        label: name.to_owned(),
         points: x.values.iter().enumerate().map(|(i, &x)| (x, values[index(i)])).collect(),
         band: vec![],
         color,
@@ -161,20 +164,19 @@ fn comparison(
     let reference = field.reference.as_ref().map(|values| curve("reference", values, 0, Stroke::Dashed));
     LineChart {
         title,
-        x: Axis::linear(with_unit(&x.name, &x.unit, "()")),
-        y: Axis { range, ..Axis::linear(with_unit(&field.name, &field.unit, "()")) },
+        x: Axis::linear(label(&x.name, &x.unit)),
+        y: Axis::linear(label(&field.name, &field.unit)),
         curves: [predicted].into_iter().chain(reference).collect(),
         marks: vec![],
     }
 }
 
 fn curves_of(field: &Field) -> Vec<Panel> {
-    let chart = comparison(field, |i| i, field.name.clone(), None);
+    let chart = comparison(field, |i| i, field.name.clone());
     let mut panels = vec![Panel::Lines(chart.clone())];
     if let Some(error) = absolute_error(field) {
         let points = field.coordinates[0].values.iter().copied().zip(error).collect();
-        let label = String::new();
-        let curve = Curve { label, points, band: vec![], color: 2, stroke: Stroke::Solid };
+        let curve = Curve { label: String::new(), points, band: vec![], color: 2, stroke: Stroke::Solid };
         panels.push(Panel::Lines(LineChart {
             title: format!("absolute error of {}", field.name),
             y: Axis::log(""),
@@ -192,12 +194,12 @@ fn maps_of(field: &Field) -> Vec<Panel> {
     let plane = |values: &[f64]| values.iter().skip(offset).step_by(stride).copied().collect::<Vec<_>>();
     let predicted = plane(&field.predicted);
     let reference = field.reference.as_ref().map(|reference| plane(reference));
-    let name = with_unit(&field.name, &field.unit, "()");
+    let name = label(&field.name, &field.unit);
     let map = |title: String, values: Vec<f64>, colors, levels| {
         Panel::Map(Map {
             title: format!("{title}{note}"),
-            x: with_unit(&x.name, &x.unit, "()"),
-            y: with_unit(&y.name, &y.unit, "()"),
+            x: label(&x.name, &x.unit),
+            y: label(&y.name, &y.unit),
             xs: x.values.clone(),
             ys: y.values.clone(),
             values,
@@ -206,7 +208,7 @@ fn maps_of(field: &Field) -> Vec<Panel> {
         })
     };
     // One scale for both, so that equal colours are equal numbers.
-    let range = finite_range(predicted.iter().chain(reference.iter().flatten()));
+    let range = finite_range(predicted.iter().chain(reference.iter().flatten()).copied());
     let levels = Axis { range, ..Axis::linear("") };
     let mut panels =
         vec![map(format!("{name}, predicted"), predicted.clone(), ColorMap::Field, levels.clone())];
@@ -230,7 +232,7 @@ fn error_levels(error: &[f64]) -> Axis {
             Axis { range: Some((low.max(1e-6 * high), high)), ..Axis::log("") }
         }
         (_, Some(&high)) => Axis { range: Some((0.0, high)), ..Axis::linear("") },
-        _ => Axis::linear(""),
+        _ => Axis { range: Some((0.0, 1.0)), ..Axis::linear("") },
     }
 }
 
@@ -246,7 +248,8 @@ fn middle(coordinates: &[Coordinate]) -> (usize, String) {
     for coordinate in coordinates {
         let i = coordinate.values.len() / 2;
         offset = offset * coordinate.values.len() + i;
-        note += &format!(" at {} = {}", coordinate.name, short(coordinate.values[i]));
+        let value = with_unit(&short(coordinate.values[i]), &coordinate.unit);
+        note += &format!(", {} = {value}", coordinate.name);
     }
     (offset, note)
 }
@@ -257,8 +260,8 @@ fn panel_indices(count: usize) -> Vec<usize> {
     (0..panels).map(|i| (count - 1) * i / (panels - 1).max(1)).collect()
 }
 
-fn finite_range<'a>(values: impl Iterator<Item = &'a f64>) -> Option<(f64, f64)> {
-    let finite = values.copied().filter(|value| value.is_finite());
+fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let finite = values.filter(|value| value.is_finite());
     let (low, high) =
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     (low <= high).then_some((low, high))
@@ -275,13 +278,14 @@ fn short(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// `x (m)`, or `x m` with `" "` for parentheses.
-fn with_unit(name: &str, unit: &str, around: &str) -> String {
-    match (unit, around) {
-        ("", _) => name.to_owned(),
-        (unit, "()") => format!("{name} ({unit})"),
-        (unit, _) => format!("{name} {unit}"),
-    }
+/// `x (m)`
+fn label(name: &str, unit: &str) -> String {
+    if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
+}
+
+/// `0.5 s`
+fn with_unit(number: &str, unit: &str) -> String {
+    if unit.is_empty() { number.to_owned() } else { format!("{number} {unit}") }
 }
 
 fn check(fields: &[Field]) -> Result<(), ReportError> {
@@ -307,4 +311,133 @@ fn check(fields: &[Field]) -> Result<(), ReportError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coordinate(name: &str, values: &[f64]) -> Coordinate {
+        Coordinate { name: name.into(), unit: String::new(), values: values.to_vec() }
+    }
+
+    /// u = x + 10 y + 100 t on 2 × 3 × 5 points, or what is left of it with fewer coordinates; the reference is 1 less.
+    fn field(dimensions: usize) -> Field {
+        let axes = [[0.0, 1.0].as_slice(), &[0.0, 1.0, 2.0], &[0.0, 1.0, 2.0, 3.0, 4.0]];
+        let coordinates = ["x", "y", "t"].iter().zip(axes).take(dimensions);
+        let coordinates: Vec<_> = coordinates.map(|(name, values)| coordinate(name, values)).collect();
+        let mut predicted = vec![0.0];
+        for (coordinate, factor) in coordinates.iter().zip([1.0, 10.0, 100.0]) {
+            let grow = |u: &f64| coordinate.values.iter().map(|v| u + factor * v).collect::<Vec<_>>();
+            predicted = predicted.iter().flat_map(grow).collect();
+        }
+        let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
+        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference }
+    }
+
+    fn lines(panel: &Panel) -> &LineChart {
+        match panel {
+            Panel::Lines(chart) => chart,
+            Panel::Map(_) => panic!("a map"),
+        }
+    }
+
+    #[track_caller]
+    fn check_maps(dimensions: usize, title: &str, predicted: &[f64]) {
+        let figure = solution("", &[field(dimensions)]).expect("a figure");
+        let maps: Vec<_> = figure.rows[0]
+            .iter()
+            .map(|panel| match panel {
+                Panel::Map(map) => map,
+                Panel::Lines(_) => panic!("lines"),
+            })
+            .collect();
+        assert_eq!(maps.len(), 3);
+        assert_eq!((maps[0].title.as_str(), &maps[0].values[..]), (title, predicted));
+        assert_eq!(maps[2].values, vec![1.0; predicted.len()]);
+        assert_eq!(maps[0].levels, maps[1].levels);
+    }
+
+    #[test]
+    fn maps_show_the_plane_through_the_middle() {
+        check_maps(2, "u (K), predicted", &[0.0, 10.0, 20.0, 1.0, 11.0, 21.0]);
+        check_maps(3, "u (K), predicted, t = 2", &[200.0, 210.0, 220.0, 201.0, 211.0, 221.0]);
+    }
+
+    #[test]
+    fn one_coordinate_gives_curves_and_their_error() {
+        let figure = solution("", &[field(1)]).expect("a figure");
+        let [values, error] = [0, 1].map(|i| lines(&figure.rows[0][i]));
+        assert_eq!(values.curves[0].points, [(0.0, 0.0), (1.0, 1.0)]);
+        assert_eq!(values.curves[1].points, [(0.0, -1.0), (1.0, 0.0)]);
+        assert_eq!(error.curves[0].points, [(0.0, 1.0), (1.0, 1.0)]);
+        let figure = slices("", &[field(1)]).expect("a figure");
+        assert_eq!(lines(&figure.rows[0][0]).curves.len(), 2);
+    }
+
+    #[test]
+    fn slices_run_along_the_first_coordinate_at_values_of_the_last() {
+        let figure = slices("", &[field(3)]).expect("a figure");
+        let charts: Vec<_> = figure.rows[0].iter().map(lines).collect();
+        let titles: Vec<_> = charts.iter().map(|chart| chart.title.as_str()).collect();
+        assert_eq!(titles, ["t = 0, y = 1", "t = 1, y = 1", "t = 2, y = 1", "t = 4, y = 1"]);
+        assert_eq!(charts[3].curves[0].points, [(0.0, 410.0), (1.0, 411.0)]);
+        assert_eq!(charts[3].curves[1].points, [(0.0, 409.0), (1.0, 410.0)]);
+        assert_eq!(charts[0].y.range, charts[3].y.range);
+    }
+
+    #[test]
+    fn the_loss_figure_names_every_term_and_measures_below() {
+        let history = LossHistory {
+            steps: vec![1.0, 2.0],
+            total: vec![3.0, 0.0],
+            terms: vec![("physics".into(), vec![1.0, 0.0]), ("initial".into(), vec![2.0, f64::NAN])],
+            errors: vec![("u".into(), vec![(2.0, 0.1)])],
+            stages: vec![(0.0, "adam".into())],
+        };
+        let figure = loss("Burgers", &history).expect("a figure");
+        let labels: Vec<_> = lines(&figure.rows[0][0]).curves.iter().map(|c| c.label.as_str()).collect();
+        assert_eq!(labels, ["total", "physics", "initial"]);
+        assert_eq!(lines(&figure.rows[1][0]).curves[0].points, [(2.0, 0.1)]);
+        assert!(figure.png().is_ok());
+        let torn = LossHistory { total: vec![], ..history };
+        let error = loss("", &torn).expect_err("too short");
+        assert_eq!(error.to_string(), "the loss `total` has 0 numbers instead of 2");
+        assert!(loss("", &LossHistory::default()).expect("a figure").png().is_ok());
+    }
+
+    #[test]
+    fn errors_over_decades_are_drawn_on_a_log_scale() {
+        let axis = error_levels(&[0.0, f64::NAN, 1e-9, 1e-5, 1.0]);
+        assert_eq!(axis, Axis { range: Some((1e-6, 1.0)), ..Axis::log("") });
+        assert_eq!(error_levels(&[1.0, 2.0]), Axis { range: Some((0.0, 2.0)), ..Axis::linear("") });
+        assert_eq!(error_levels(&[0.0]), Axis { range: Some((0.0, 1.0)), ..Axis::linear("") });
+    }
+
+    #[test]
+    fn fields_that_do_not_fit_their_grid_are_refused() {
+        let check = |field: Field, expected: &str| {
+            assert_eq!(solution("", std::slice::from_ref(&field)).expect_err(expected).to_string(), expected);
+            assert_eq!(slices("", &[field]).expect_err(expected).to_string(), expected);
+        };
+        check(Field { predicted: vec![], ..field(2) }, "predicted of field `u` has 0 numbers instead of 6");
+        let nowhere = Field { coordinates: vec![], ..field(2) };
+        check(nowhere, "there is nothing to draw: a field has no coordinates");
+        assert_eq!(solution("", &[]), Err(ReportError::Empty("there are no fields")));
+    }
+
+    #[test]
+    fn numbers_are_written_as_a_person_would() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (0.5, "0.5"),
+            (0.3333, "0.333"),
+            (-12.0, "−12"),
+            (100.0, "100"),
+            (12345.0, "12345"),
+            (1.5e-7, "1.50e−7"),
+        ] {
+            assert_eq!(short(value), expected);
+        }
+    }
 }

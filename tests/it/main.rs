@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+mod burn;
 mod cli;
 mod docs;
 mod engine;

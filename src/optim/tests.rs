@@ -1,0 +1,190 @@
+//! Every method on functions whose minima are known.
+
+use super::*;
+use crate::settings;
+
+/// A function of the parameters that counts its evaluations.
+struct Function<F> {
+    f: F,
+    evaluations: usize,
+}
+
+impl<F: FnMut(&[f64], &mut [f64]) -> f64> Objective for Function<F> {
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.evaluations += 1;
+        (self.f)(theta, gradient)
+    }
+}
+
+/// Rosenbrock's valley in any even number of dimensions; the minimum is 0 at (1, …, 1).
+fn rosenbrock(x: &[f64], gradient: &mut [f64]) -> f64 {
+    let mut value = 0.0;
+    for (x, g) in x.chunks_exact(2).zip(gradient.chunks_exact_mut(2)) {
+        let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
+        value += a * a + 100.0 * b * b;
+        g[0] = -2.0 * a - 400.0 * x[0] * b;
+        g[1] = 200.0 * b;
+    }
+    value
+}
+
+/// A quadratic whose curvatures range from 1 to 10⁶; the minimum is 0 at 0.
+fn quadratic(x: &[f64], gradient: &mut [f64]) -> f64 {
+    let last = (x.len() - 1) as f64;
+    let mut value = 0.0;
+    for (i, (x, g)) in x.iter().zip(gradient).enumerate() {
+        let curvature = 10f64.powf(6.0 * i as f64 / last);
+        value += 0.5 * curvature * x * x;
+        *g = curvature * x;
+    }
+    value
+}
+
+/// −ln x + x, infinite where x is not positive; the minimum is 1 at 1.
+fn barrier(x: &[f64], gradient: &mut [f64]) -> f64 {
+    gradient[0] = 1.0 - 1.0 / x[0];
+    x[0] - x[0].ln()
+}
+
+/// Where a method ends, after how many steps and evaluations, and why.
+struct Ended {
+    theta: Vec<f64>,
+    loss: f64,
+    steps: usize,
+    evaluations: usize,
+    stopped: Option<StopReason>,
+}
+
+fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f64, enough: f64) -> Ended {
+    let mut objective = Function { f, evaluations: 0 };
+    let mut optimizer = new(stage, start.len(), 1.0);
+    let mut ended =
+        Ended { theta: start.to_vec(), loss: f64::INFINITY, steps: 0, evaluations: 0, stopped: None };
+    while ended.steps < stage.steps() && ended.loss > enough {
+        match optimizer.step(&mut ended.theta, &mut objective) {
+            Step::Moved(progress) => ended.loss = progress.loss,
+            Step::Stopped(reason) => {
+                ended.stopped = Some(reason);
+                break;
+            }
+        }
+        ended.steps += 1;
+    }
+    ended.evaluations = objective.evaluations;
+    ended
+}
+
+fn lbfgs(steps: usize, history: usize) -> Stage {
+    Stage::Lbfgs(settings::Lbfgs { steps, history })
+}
+
+#[test]
+fn lbfgs_walks_down_the_valley_in_few_evaluations() {
+    let start: Vec<f64> = (0..100).map(|i| if i % 2 == 0 { -1.2 } else { 1.0 }).collect();
+    for length in [2, 100] {
+        let ended = minimize(&lbfgs(200, 10), &start[..length], rosenbrock, 1e-20);
+        assert!(ended.loss <= 1e-20, "{length}: {}", ended.loss);
+        assert!(ended.theta.iter().all(|x| (x - 1.0).abs() < 1e-9));
+        assert!(ended.steps <= 50 && ended.evaluations <= 65, "{} {}", ended.steps, ended.evaluations);
+    }
+}
+
+#[test]
+fn lbfgs_solves_a_quadratic_of_condition_a_million() {
+    // SciPy's L-BFGS-B takes 840 evaluations here.
+    let ended = minimize(&lbfgs(2000, 100), &[1.0; 60], quadratic, 1e-20);
+    assert!(ended.loss <= 1e-20, "{} {:?}", ended.loss, ended.stopped);
+    assert!(ended.evaluations <= 850, "{} {}", ended.steps, ended.evaluations);
+}
+
+#[test]
+fn lbfgs_backs_out_of_regions_where_nothing_is_finite() {
+    let ended = minimize(&lbfgs(50, 5), &[1e-3], barrier, 1.0);
+    assert!((ended.theta[0] - 1.0).abs() < 1e-6, "{:?}", ended.theta);
+}
+
+#[test]
+fn lbfgs_goes_on_until_rounding_stops_it_and_says_why() {
+    let ended = minimize(&lbfgs(500, 10), &[-1.2, 1.0], |x, g| rosenbrock(x, g) + 1.0, f64::NEG_INFINITY);
+    assert!(ended.stopped.is_some(), "it cannot go on for ever");
+    assert!(ended.theta.iter().all(|x| (x - 1.0).abs() < 1e-6), "{:?}", ended.theta);
+    let start = minimize(&lbfgs(5, 5), &[-1.0], barrier, 0.0);
+    assert_eq!(start.stopped, Some(StopReason::NonFinite));
+    let vanished = minimize(&lbfgs(5, 5), &[0.0; 4], quadratic, -1.0);
+    assert_eq!(vanished.stopped, Some(StopReason::GradientVanished));
+}
+
+#[test]
+fn lbfgs_steps_satisfy_the_wolfe_conditions() {
+    let mut objective = Function { f: rosenbrock, evaluations: 0 };
+    let mut optimizer = new(&lbfgs(40, 8), 6, 1.0);
+    let mut theta = vec![-1.2, 1.0, 0.5, 2.0, -0.3, 0.1];
+    let mut gradient = vec![0.0; 6];
+    for step in 0..25 {
+        let before = theta.clone();
+        let value = rosenbrock(&before, &mut gradient);
+        let Step::Moved(progress) = optimizer.step(&mut theta, &mut objective) else { break };
+        let slope = |g: &[f64]| g.iter().zip(&theta).zip(&before).map(|((g, x), y)| g * (x - y)).sum::<f64>();
+        let old = slope(&gradient);
+        rosenbrock(&theta, &mut gradient);
+        let new = slope(&gradient);
+        assert!(progress.loss <= value + 1e-4 * old + 1e-15, "step {step} does not decrease enough");
+        assert!(new.abs() <= 0.9 * old.abs() + 1e-15, "step {step} leaves the slope too steep");
+    }
+}
+
+#[test]
+fn adam_follows_its_formula_and_its_schedule() {
+    let schedule = settings::Schedule::Exponential { rate: 0.5, every: 10 };
+    let adam = settings::Adam { steps: 3, lr: 0.1, schedule, warmup: 2, ..settings::Adam::default() };
+    let mut optimizer = new(&Stage::Adam(adam), 1, 2.0);
+    let mut objective = Function {
+        f: |x: &[f64], g: &mut [f64]| {
+            g[0] = 2.0 * x[0];
+            x[0] * x[0]
+        },
+        evaluations: 0,
+    };
+    let mut theta = vec![1.0];
+    let (mut x, mut m, mut v) = (1.0_f64, 0.0, 0.0);
+    for step in 1..=3 {
+        optimizer.step(&mut theta, &mut objective);
+        let g = 2.0 * x;
+        m = 0.9 * m + 0.1 * g;
+        v = 0.999 * v + 0.001 * g * g;
+        let rate = 0.2 * (f64::from(step) / 2.0).min(1.0) * 0.5_f64.powf(f64::from(step - 1) / 10.0);
+        x -= rate * (m / (1.0 - 0.9_f64.powi(step))) / ((v / (1.0 - 0.999_f64.powi(step))).sqrt() + 1e-8);
+        assert!((theta[0] - x).abs() < 1e-14, "step {step}: {} against {x}", theta[0]);
+    }
+    assert_eq!(objective.evaluations, 3);
+}
+
+#[test]
+fn adam_finds_the_minimum_of_a_quadratic() {
+    let schedule = settings::Schedule::Cosine { end: 1e-3 };
+    let adam = settings::Adam { steps: 2000, lr: 0.05, schedule, ..settings::Adam::default() };
+    let ended = minimize(&Stage::Adam(adam), &[1.0; 5], quadratic, 1e-12);
+    assert!(ended.loss <= 1e-6, "{}", ended.loss);
+}
+
+#[test]
+fn every_method_continues_from_its_state_bit_for_bit() {
+    let adam = settings::Adam { steps: 40, lr: 0.01, ..settings::Adam::default() };
+    for stage in [Stage::Adam(adam), lbfgs(40, 3)] {
+        let mut objective = Function { f: rosenbrock, evaluations: 0 };
+        let mut whole = new(&stage, 4, 1.0);
+        let mut theta = vec![-1.2, 1.0, 0.3, 0.7];
+        for _ in 0..12 {
+            whole.step(&mut theta, &mut objective);
+        }
+        let mut continued = new(&stage, 4, 1.0);
+        continued.restore(&whole.state()).expect("its own state");
+        let mut other = theta.clone();
+        for _ in 0..12 {
+            whole.step(&mut theta, &mut objective);
+            continued.step(&mut other, &mut objective);
+            assert_eq!(theta, other, "{}", stage.name());
+        }
+        assert!(new(&stage, 5, 1.0).restore(&whole.state()).is_err(), "a foreign state is refused");
+    }
+}

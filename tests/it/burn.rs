@@ -1,0 +1,109 @@
+//! The portable engine against the fused one, on every Burn device of this build that this machine has.
+
+use pinn::activation::Activation;
+use pinn::engine::Engine;
+use pinn::engine::device::{self, DEVICES, Request};
+use pinn::problem::{Problem, embedded};
+use pinn::train::{Flow, State, train};
+
+use super::engine::{parameters, set_points};
+use super::{embedded_problem, problem};
+
+/// Names of the Burn devices to test.
+fn devices() -> impl Iterator<Item = &'static str> {
+    DEVICES.iter().filter(|device| device.name != "cpu" && device.count() > 0).map(|device| device.name)
+}
+
+fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Engine> {
+    let activation = activation(problem);
+    let shape = problem.shape();
+    let request = Request { problem, shape: &shape, activation: &activation, threads: 1, chunk };
+    device::engine(name, &request).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn activation(problem: &Problem) -> Activation {
+    let network = &problem.network;
+    Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits")
+}
+
+/// Loss terms, gradient, residuals and predictions of both engines agree to `tolerance`.
+fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) {
+    let theta = parameters(&problem.shape(), &activation(problem), problem);
+    let mut answers = ["cpu", device].map(|name| {
+        let mut engine = engine(name, problem, chunk);
+        set_points(problem, &mut *engine);
+        let mut terms = vec![0.0; problem.conditions.len()];
+        let mut gradient = vec![0.0; theta.len()];
+        let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+        assert_eq!(loss, engine.loss(&theta, &mut terms), "the loss alone is the same");
+        let points = problem.reference_points();
+        let points = &points[..points.len().min(40 * problem.coordinates.len())];
+        let predicted = engine.predict(&theta, points);
+        (loss, terms, gradient, predicted)
+    });
+    let (loss, terms, gradient, predicted) = std::mem::take(&mut answers[1]);
+    let (fused_loss, fused_terms, fused_gradient, fused_predicted) = std::mem::take(&mut answers[0]);
+    let what = format!("{} on {device}", problem.name);
+    let close = |a: &[f64], b: &[f64]| {
+        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+        let size = norm(&mut a.iter().copied()).max(1e-30);
+        a.len() == b.len() && norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) <= tolerance * size
+    };
+    assert!(close(&[fused_loss], &[loss]), "{what}: loss {fused_loss} against {loss}");
+    assert!(close(&fused_terms, &terms), "{what}: terms {fused_terms:?} against {terms:?}");
+    assert!(close(&fused_gradient, &gradient), "{what}: gradients differ");
+    assert!(close(&fused_predicted, &predicted), "{what}: predictions differ");
+}
+
+#[test]
+fn every_problem_agrees_with_the_fused_engine() {
+    for device in devices() {
+        for (name, _) in embedded() {
+            let small = [("network.depth", "3"), ("network.width", "10")];
+            let mut problem = embedded_problem(name, &small);
+            for condition in &mut problem.conditions {
+                condition.points = condition.points.min(30);
+            }
+            check(&problem, device, Some(7), 1e-10);
+            problem.training.precision = pinn::settings::Precision::F32;
+            check(&problem, device, None, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn every_activation_agrees_with_the_fused_engine() {
+    let activations =
+        ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];
+    for device in devices() {
+        for activation in activations {
+            for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
+                let text = format!(
+                    "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
+                     [network]\ndepth = 2\nwidth = 6\nscale = 0.8\nactivation = \"{activation}\"\n\
+                     features = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n\
+                     [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
+                );
+                check(&problem(&text), device, Some(8), 1e-10);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_short_training_lands_on_the_same_loss() {
+    let changes =
+        [("network.depth", "2"), ("network.width", "8"), ("training.stages", "[{lbfgs={steps=25}}]")];
+    for device in devices() {
+        let mut problem = embedded_problem("heat", &changes);
+        for condition in &mut problem.conditions {
+            condition.points = 40;
+        }
+        let theta = parameters(&problem.shape(), &activation(&problem), &problem);
+        let losses = ["cpu", device].map(|name| {
+            let mut engine = engine(name, &problem, None);
+            train(&problem, &mut *engine, 1.0, State::new(theta.clone()), &mut |_| Flow::Continue).loss
+        });
+        assert!((losses[0] - losses[1]).abs() <= 1e-6 * losses[0], "{device}: {losses:?}");
+    }
+}
