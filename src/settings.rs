@@ -90,9 +90,8 @@ pub struct Training {
     /// Write a checkpoint every so many steps (0: only at the end).
     pub checkpoint: usize,
     /// Relative L2 error to reach (total loss, where there is no reference): training stops there,
-    /// and not reaching it is an outcome of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<f64>,
+    /// and not reaching it is an outcome of its own (0: no such wish).
+    pub tolerance: f64,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -105,7 +104,7 @@ impl Default for Training {
             resample: 0,
             evaluate: 100,
             checkpoint: 500,
-            tolerance: None,
+            tolerance: 0.0,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

@@ -179,10 +179,7 @@ impl Loop<'_> {
                 self.state.theta.clone_from(&self.objective.best_theta);
             }
         }
-        match problem.training.tolerance {
-            Some(_) => End::ToleranceNotReached,
-            None => End::Done,
-        }
+        if problem.training.tolerance > 0.0 { End::ToleranceNotReached } else { End::Done }
     }
 
     /// `Some` if training ends with this stage.
@@ -285,11 +282,12 @@ impl Loop<'_> {
             evaluations: progress.evaluations,
             scores: scores.as_deref(),
         }));
-        let reached = match (training.tolerance, &scores) {
-            (Some(tolerance), Some(scores)) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
-            (Some(tolerance), None) => self.scorer.is_none() && progress.loss <= tolerance,
-            (None, _) => false,
-        };
+        let tolerance = training.tolerance;
+        let reached = tolerance > 0.0
+            && match &scores {
+                Some(scores) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
+                None => self.scorer.is_none() && progress.loss <= tolerance,
+            };
         Ok(if reached {
             // What reached the tolerance is the answer, whatever its loss.
             self.objective.best_loss = progress.loss;

@@ -122,7 +122,7 @@ pub(crate) struct ProblemArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The scale a of the activation a·f(x).
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
     scale: Option<f64>,
     /// tanh, erf, arctan, gd, softsign_1, softsign_2, or a positive sum such as "tanh + 0.5*erf(2*x)".
     #[arg(long, value_name = "F")]
@@ -146,13 +146,13 @@ pub(crate) struct ProblemArgs {
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
     /// Learning rate of every Adam stage, in the stage's own unit (ω by default).
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
     /// The seed of every random number.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Relative L2 error to reach (total loss without a reference); else exit code 3.
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
     tolerance: Option<f64>,
 }
 

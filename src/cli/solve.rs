@@ -126,7 +126,7 @@ fn finish(problem: &Problem, outcome: &Outcome, result: &RunResult) -> Result<Ex
         End::Done => Ok(Exit::Done),
         End::Interrupted => Ok(Exit::Interrupted),
         End::ToleranceNotReached => {
-            let tolerance = problem.training.tolerance.unwrap_or_default();
+            let tolerance = problem.training.tolerance;
             let reached = worst(&outcome.scores).unwrap_or(outcome.loss);
             Err(Failure {
                 exit: Exit::ToleranceNotReached,

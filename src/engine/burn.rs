@@ -445,7 +445,8 @@ impl<const D: usize> Value<D> {
             (Binary::Mul, Array(a), Number(b)) | (Binary::Mul, Number(b), Array(a)) => Array(a.mul_scalar(b)),
             (Binary::Sub, Array(a), Number(b)) => Array(a.sub_scalar(b)),
             (Binary::Sub, Number(a), Array(b)) => Array(b.neg().add_scalar(a)),
-            (Binary::Div, Array(a), Number(b)) => Array(a.div_scalar(b)),
+            // Burn takes the reciprocal of a divisor in single precision on the way back, so it is taken here.
+            (Binary::Div, Array(a), Number(b)) => Array(a.mul_scalar(1.0 / b)),
             (Binary::Div, Number(a), Array(b)) => Array(b.recip().mul_scalar(a)),
             (Binary::Pow, Array(a), Number(2.0)) => Array(a.clone() * a),
             (Binary::Pow, Array(a), Number(3.0)) => Array(a.clone() * a.clone() * a),

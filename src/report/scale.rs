@@ -199,7 +199,7 @@ mod tests {
         check(Scale::Linear, &[0.0], "−1.0 −0.5 0.0 0.5 1.0");
         check(Scale::Linear, &[3.0], "2.8 3.0 3.2");
         check(Scale::Log, &[], "10⁻¹ 10⁰");
-        check(Scale::Log, &[0.0, -1.0, 1e-4], "10⁻⁴");
+        check(Scale::Log, &[0.0, -1.0, 1e-4], "5×10⁻⁵ 10⁻⁴ 2×10⁻⁴");
         check(Scale::Linear, &[-1e300, 1e300], "−1.0 −0.5 0.0 0.5 1.0 ×10³⁰⁰");
     }
 

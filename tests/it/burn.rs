@@ -44,15 +44,17 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
     let (loss, terms, gradient, predicted) = std::mem::take(&mut answers[1]);
     let (fused_loss, fused_terms, fused_gradient, fused_predicted) = std::mem::take(&mut answers[0]);
     let what = format!("{} on {device}", problem.name);
-    let close = |a: &[f64], b: &[f64]| {
+    let close = |name: &str, a: &[f64], b: &[f64]| {
+        assert_eq!(a.len(), b.len(), "{what}: {name}");
         let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
         let size = norm(&mut a.iter().copied()).max(1e-30);
-        a.len() == b.len() && norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) <= tolerance * size
+        let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / size;
+        assert!(difference <= tolerance, "{what}, {:?}: {name} differ by {difference:e}", problem.training.precision);
     };
-    assert!(close(&[fused_loss], &[loss]), "{what}: loss {fused_loss} against {loss}");
-    assert!(close(&fused_terms, &terms), "{what}: terms {fused_terms:?} against {terms:?}");
-    assert!(close(&fused_gradient, &gradient), "{what}: gradients differ");
-    assert!(close(&fused_predicted, &predicted), "{what}: predictions differ");
+    close("losses", &[fused_loss], &[loss]);
+    close("terms", &fused_terms, &terms);
+    close("gradients", &fused_gradient, &gradient);
+    close("predictions", &fused_predicted, &predicted);
 }
 
 #[test]

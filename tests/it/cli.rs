@@ -20,7 +20,7 @@ u = {}
 depth = 2
 width = 8
 [training]
-stages = [{ adam = { steps = 30 } }, { lbfgs = { steps = 30 } }]
+stages = [{ adam = { steps = 20 } }, { lbfgs = { steps = 100 } }]
 evaluate = 10
 [conditions.physics]
 place = "interior"
@@ -79,9 +79,9 @@ fn a_run_leaves_its_result_and_its_files() {
     assert_eq!(result["schema_version"], 1);
     assert_eq!(result["outcome"], "done");
     assert_eq!(result["problem"], "heat");
-    assert_eq!(result["steps"], 60);
+    assert_eq!(result["steps"], 120);
     assert_eq!(result["precision"], "f64");
-    assert!(result["unknowns"]["u"]["rel_l2"].as_f64().expect("measured") < 0.5);
+    assert!(result["unknowns"]["u"]["rel_l2"].as_f64().expect("measured") < 0.2, "{result}");
     let total = result["loss"]["total"].as_f64().expect("a loss");
     let terms = result["loss"]["terms"].as_object().expect("terms");
     let sum: f64 = terms.values().map(|term| term.as_f64().expect("a term")).sum();
@@ -102,7 +102,7 @@ fn a_run_leaves_its_result_and_its_files() {
     assert_eq!(csv.lines().count(), 1 + 11 * 6);
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("there");
     let last: Value = serde_json::from_str(metrics.lines().last().expect("lines")).expect("JSON");
-    assert_eq!(last["step"], 60);
+    assert_eq!(last["step"], 120);
     assert!(last["terms"]["physics"].as_f64().is_some() && last["rel_l2"]["u"].as_f64().is_some());
 }
 
@@ -182,7 +182,7 @@ fn a_tolerance_that_is_reached_ends_training() {
     let folder = folder();
     let arguments = ["--problem", "heat.toml", "--tolerance", "0.9", "--no-plots", "--out", "run"];
     let result = result(folder.path(), &arguments);
-    assert!(result["steps"].as_u64().expect("steps") < 60, "{result}");
+    assert!(result["steps"].as_u64().expect("steps") < 120, "{result}");
 }
 
 #[test]

@@ -108,6 +108,10 @@ impl Builder<'_> {
         let table = value.map_or(Some(&empty), |value| self.table(value, "[training]"));
         let table = table.unwrap_or(&empty);
         let training: Training = self.settings(table, "[training]", &[]);
+        if !(training.tolerance >= 0.0 && training.tolerance.is_finite()) {
+            let span = table.get("tolerance").map(Spanned::span);
+            self.report(Diagnostic::error(span, "`tolerance` must be a positive number, or 0 for none"));
+        }
         let stages = table.get("stages");
         for (i, stage) in training.stages.iter().enumerate() {
             let place = stages.map(|stages| at(stages, &[&i.to_string(), stage.name()]));
