@@ -49,7 +49,11 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
         let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
         let size = norm(&mut a.iter().copied()).max(1e-30);
         let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / size;
-        assert!(difference <= tolerance, "{what}, {:?}: {name} differ by {difference:e}", problem.training.precision);
+        assert!(
+            difference <= tolerance,
+            "{what}, {:?}: {name} differ by {difference:e}",
+            problem.training.precision
+        );
     };
     close("losses", &[fused_loss], &[loss]);
     close("terms", &fused_terms, &terms);
