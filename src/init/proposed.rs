@@ -109,4 +109,18 @@ mod tests {
         assert!((below / above - 1.0).abs() < 1e-9, "{below} {above}");
         assert!((mills_ratio(0.0) - (TAU / 4.0).sqrt()).abs() < 1e-15);
     }
+
+    #[test]
+    fn sigma_z_agrees_with_an_inverse_normal_of_other_hands() {
+        use statrs::distribution::{ContinuousCDF, Normal};
+
+        let normal = Normal::standard();
+        for depth in [2, 3, 5, 10, 11, 20, 50, 100, 200] {
+            let l = depth as f64;
+            let rho = if depth <= 10 { 0.4 } else { 2.05 * (-0.133 * l).exp() };
+            let p = -0.5 * (f64::ln_1p(-2.0 * rho) / l).exp_m1();
+            let other = -1.0 / normal.inverse_cdf(p);
+            assert!((sigma_z(depth, 1.0) - other).abs() < 1e-8 * other, "{depth}: {other}");
+        }
+    }
 }

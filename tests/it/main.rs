@@ -2,6 +2,7 @@
 
 mod burn;
 mod cli;
+mod configs;
 mod docs;
 mod engine;
 
