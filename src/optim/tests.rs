@@ -50,6 +50,7 @@ fn barrier(x: &[f64], gradient: &mut [f64]) -> f64 {
 struct Ended {
     theta: Vec<f64>,
     loss: f64,
+    lowest: f64,
     steps: usize,
     evaluations: usize,
     stopped: Option<StopReason>,
@@ -58,11 +59,20 @@ struct Ended {
 fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f64, enough: f64) -> Ended {
     let mut objective = Function { f, evaluations: 0 };
     let mut optimizer = new(stage, start.len(), 1.0);
-    let mut ended =
-        Ended { theta: start.to_vec(), loss: f64::INFINITY, steps: 0, evaluations: 0, stopped: None };
+    let mut ended = Ended {
+        theta: start.to_vec(),
+        loss: f64::INFINITY,
+        lowest: f64::INFINITY,
+        steps: 0,
+        evaluations: 0,
+        stopped: None,
+    };
     while ended.steps < stage.steps() && ended.loss > enough {
         match optimizer.step(&mut ended.theta, &mut objective) {
-            Step::Moved(progress) => ended.loss = progress.loss,
+            Step::Moved(progress) => {
+                ended.loss = progress.loss;
+                ended.lowest = ended.lowest.min(progress.loss);
+            }
             Step::Stopped(reason) => {
                 ended.stopped = Some(reason);
                 break;
@@ -112,6 +122,40 @@ fn lbfgs_goes_on_until_rounding_stops_it_and_says_why() {
     assert_eq!(start.stopped, Some(StopReason::NonFinite));
     let vanished = minimize(&lbfgs(5, 5), &[0.0; 4], quadratic, -1.0);
     assert_eq!(vanished.stopped, Some(StopReason::GradientVanished));
+}
+
+/// Mean squared error of a small network, sin(6 s) fitted by Σ aᵢ tanh(bᵢ s + cᵢ), in single precision.
+fn fit_in_single_precision(x: &[f64], gradient: &mut [f64]) -> f64 {
+    let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+    let mut sums = vec![0.0_f32; x.len()];
+    let mut value = 0.0_f32;
+    for k in 0..100 {
+        let s = k as f32 / 100.0;
+        let neuron = |x: &[f32]| (x[1] * s + x[2]).tanh();
+        let residual = x.chunks_exact(3).map(|x| x[0] * neuron(x)).sum::<f32>() - (6.0 * s).sin();
+        value += residual * residual / 100.0;
+        for (x, sum) in x.chunks_exact(3).zip(sums.chunks_exact_mut(3)) {
+            let factor = residual / 50.0;
+            let inner = factor * x[0] * (1.0 - neuron(x) * neuron(x));
+            sum[0] += factor * neuron(x);
+            sum[1] += inner * s;
+            sum[2] += inner;
+        }
+    }
+    for (g, sum) in gradient.iter_mut().zip(sums) {
+        *g = f64::from(sum);
+    }
+    f64::from(value)
+}
+
+#[test]
+fn lbfgs_sees_through_the_rounding_of_single_precision() {
+    // With the strong Wolfe conditions alone the line search fails at a loss twenty times higher.
+    let start: Vec<f64> = (0..90).map(|i| f64::from((i * 37) % 41 - 20) / 12.0).collect();
+    let ended = minimize(&lbfgs(3000, 20), &start, fit_in_single_precision, 0.0);
+    assert!(ended.lowest <= 1e-7, "{} after {} steps", ended.lowest, ended.steps);
+    assert_eq!(ended.stopped, Some(StopReason::LossStalled));
+    assert!(ended.evaluations < 2 * ended.steps, "{} {}", ended.steps, ended.evaluations);
 }
 
 #[test]

@@ -317,6 +317,7 @@ fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, ReportError
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_filter(png::Filter::Adaptive);
     // Viewers then show the picture at its size in points.
     let pixels_per_meter = 72 * RESOLUTION * 10_000 / 254;
     encoder.set_pixel_dims(Some(png::PixelDimensions {

@@ -5,7 +5,7 @@ use super::canvas::{Align, Canvas, Direction, Typeface};
 use super::colors::{ColorMap, GRID, INK, MISSING, MUTED, Rgb, palette};
 use super::scale::{Scale, Span, Ticks};
 
-/// A picture: rows of panels under one title and one legend.
+/// A picture: rows of panels under one title, each row with a legend of its own.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Figure {
     /// Above everything; empty for none.
@@ -25,6 +25,15 @@ pub enum Panel {
     Map(Map),
 }
 
+impl Panel {
+    fn chart(&self) -> Option<&LineChart> {
+        match self {
+            Self::Lines(chart) => Some(chart),
+            Self::Map(_) => None,
+        }
+    }
+}
+
 /// Curves over an axis.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LineChart {
@@ -34,7 +43,7 @@ pub struct LineChart {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// What is drawn, later ones on top; the figure's legend names every label once.
+    /// What is drawn, later ones on top.
     pub curves: Vec<Curve>,
     /// Vertical lines with a word above them.
     pub marks: Vec<Mark>,
@@ -73,7 +82,7 @@ impl Axis {
 /// A line through points; where a number has no place on its axis (NaN, or not positive on a log scale) it breaks.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Curve {
-    /// In the legend; empty for none. Equal labels share one entry.
+    /// In the legend of its row, unless a row above has named it already; empty for none.
     pub label: String,
     /// Abscissa and ordinate.
     pub points: Vec<(f64, f64)>,
@@ -141,6 +150,8 @@ const GUTTER: f64 = 14.0;
 const BAR: (f64, f64) = (9.0, 8.0);
 /// Length of a tick, in points.
 const TICK: f64 = 3.5;
+/// Height of a line of the legend, in points.
+const ENTRY: f64 = 1.7 * LABEL;
 /// Width of a line in the legend, in points.
 const SWATCH: f64 = 22.0;
 /// The most square points of a figure: 300 megabytes while it is drawn.
@@ -164,8 +175,9 @@ impl Figure {
             return Err(ReportError::TooLarge { width: width as u32, height: height as u32 });
         }
         Canvas::png(width, height, &typeface, |canvas| {
-            layout.draw_head(canvas)?;
+            layout.draw_title(canvas)?;
             for (i, row) in rows.iter().enumerate() {
+                layout.draw_legend(canvas, i)?;
                 for (j, panel) in row.iter().enumerate() {
                     panel.draw(canvas, layout.corner(i, j), self.size)?;
                 }
@@ -179,18 +191,27 @@ impl Figure {
 struct Layout<'a> {
     size: (f64, f64),
     title: Vec<String>,
-    /// Entries of the legend, line by line, with the width of each line.
-    legend: Vec<(Vec<&'a Curve>, f64)>,
+    /// Of every row.
+    legends: Vec<Legend<'a>>,
+    /// Left ends of the columns' and top ends of the rows' plotting areas.
     lefts: Vec<f64>,
     tops: Vec<f64>,
+}
+
+/// What stands above a row of panels.
+struct Legend<'a> {
+    top: f64,
+    /// Entries, line by line, with the width of each line.
+    lines: Vec<(Vec<&'a Curve>, f64)>,
 }
 
 impl<'a> Layout<'a> {
     fn new(figure: &'a Figure, rows: &[Vec<Prepared>], typeface: &Typeface) -> Self {
         let (width, height) = figure.size;
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let entries = legend(figure);
-        let widest = entries.iter().map(|curve| entry_width(curve, typeface)).fold(0.0, f64::max);
+        let entries = entries(figure);
+        let widths = entries.iter().flatten().map(|curve| entry_width(curve, typeface));
+        let widest = widths.fold(0.0, f64::max);
 
         let mut lefts = vec![];
         let mut x = MARGIN;
@@ -202,32 +223,40 @@ impl<'a> Layout<'a> {
         }
         let content = (x - GUTTER - MARGIN).max(widest);
         let title = wrap(&figure.title, content, |text| typeface.width(text, TITLE));
-        let legend = flow(entries, content, |curve| entry_width(curve, typeface));
 
-        let mut y = MARGIN + title.len() as f64 * 1.4 * TITLE + legend.len() as f64 * 1.7 * LABEL;
-        let mut tops = vec![];
-        for row in rows {
-            y += row.iter().map(|panel| panel.margins.top).fold(0.0, f64::max);
+        let mut y = MARGIN + title.len() as f64 * 1.4 * TITLE;
+        let (mut legends, mut tops) = (vec![], vec![]);
+        for (row, entries) in rows.iter().zip(entries) {
+            let lines = flow(entries, content, |curve| entry_width(curve, typeface));
+            let top = y;
+            y += lines.len() as f64 * ENTRY + row.iter().map(|panel| panel.margins.top).fold(0.0, f64::max);
+            legends.push(Legend { top, lines });
             tops.push(y);
             y += height + row.iter().map(|panel| panel.margins.bottom).fold(0.0, f64::max) + MARGIN;
         }
-        Self { size: (content + 2.0 * MARGIN, y), title, legend, lefts, tops }
+        Self { size: (content + 2.0 * MARGIN, y), title, legends, lefts, tops }
     }
 
     fn corner(&self, row: usize, column: usize) -> (f64, f64) {
         (self.lefts[column], self.tops[row])
     }
 
-    fn draw_head(&self, canvas: &Canvas) -> Result<(), ReportError> {
+    fn draw_title(&self, canvas: &Canvas) -> Result<(), ReportError> {
         let middle = 0.5 * self.size.0;
         let mut y = MARGIN;
         for line in &self.title {
             canvas.text(line, (middle, y + 0.5 * TITLE), TITLE, Align::Center, Direction::Right, INK)?;
             y += 1.4 * TITLE;
         }
-        for (entries, width) in &self.legend {
-            let mut x = middle - 0.5 * width;
-            let line = y + 0.85 * LABEL;
+        Ok(())
+    }
+
+    fn draw_legend(&self, canvas: &Canvas, row: usize) -> Result<(), ReportError> {
+        let legend = &self.legends[row];
+        let mut y = legend.top;
+        for (entries, width) in &legend.lines {
+            let mut x = 0.5 * (self.size.0 - width);
+            let line = y + 0.5 * ENTRY;
             for curve in entries {
                 let swatch = [(x, line), (x + SWATCH, line)];
                 if !curve.band.is_empty() {
@@ -242,23 +271,19 @@ impl<'a> Layout<'a> {
                 canvas.text(&curve.label, anchor, LABEL, Align::Left, Direction::Right, INK)?;
                 x += entry_width(curve, canvas.typeface());
             }
-            y += 1.7 * LABEL;
+            y += ENTRY;
         }
         Ok(())
     }
 }
 
-/// The first curve of every label.
-fn legend(figure: &Figure) -> Vec<&Curve> {
-    let mut entries: Vec<&Curve> = vec![];
-    for panel in figure.rows.iter().flatten() {
-        if let Panel::Lines(chart) = panel {
-            for curve in &chart.curves {
-                if !curve.label.is_empty() && entries.iter().all(|entry| entry.label != curve.label) {
-                    entries.push(curve);
-                }
-            }
-        }
+/// For every row the curves its legend names: the first of every label that no row above has named.
+fn entries(figure: &Figure) -> Vec<Vec<&Curve>> {
+    let mut named = std::collections::HashSet::from([""]);
+    let mut entries = vec![];
+    for row in &figure.rows {
+        let curves = row.iter().filter_map(Panel::chart).flat_map(|chart| &chart.curves);
+        entries.push(curves.filter(|curve| named.insert(&curve.label)).collect());
     }
     entries
 }

@@ -80,12 +80,11 @@ pub fn loss(title: &str, history: &LossHistory) -> Result<Figure, ReportError> {
     let mut rows = vec![];
     let errors: Vec<_> = history.errors.iter().filter(|(_, points)| !points.is_empty()).collect();
     if !errors.is_empty() {
-        let first_color = 1 + history.terms.len();
         let curves = errors.iter().enumerate().map(|(i, (name, points))| Curve {
             label: format!("relative L2 error of {name}"),
             points: points.clone(),
             band: vec![],
-            color: first_color + i,
+            color: 1 + i,
             stroke: if points.len() <= 60 { Stroke::Marked } else { Stroke::Solid },
         });
         let below =
