@@ -8,13 +8,17 @@ pub use rand_chacha::ChaCha8Rng as Stream;
 /// Streams of different names or seeds are independent; the same pair gives the same numbers
 /// on every platform and at any number of threads.
 pub fn stream(seed: u64, name: &str) -> Stream {
-    // FNV-1a spreads the name over 64 bits; ChaCha's key separates seeds, its stream number names.
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    // ChaCha's key separates seeds, its stream number names.
     let mut rng = Stream::seed_from_u64(seed);
-    rng.set_stream(hash);
+    rng.set_stream(hash(name));
     rng
+}
+
+/// 64 bits that stand for a text (FNV-1a), the same on every platform and in every version.
+pub fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use pinn::engine::device::{self, Request};
 use pinn::init;
 use pinn::network::Shape;
 use pinn::problem::Problem;
+use pinn::rng;
 use pinn::run::{
     Checkpoint, Loss, RESULT_VERSION, RunDirectory, RunError, RunOutcome, RunResult, UnknownResult,
     peak_memory_bytes,
@@ -223,7 +224,7 @@ impl<'a> Recorder<'a> {
         Self {
             problem,
             directory,
-            digest: digest(resolved),
+            digest: rng::hash(resolved),
             progress: Progress::new(steps, silent),
             stop,
             start: Instant::now(),
@@ -322,13 +323,6 @@ impl<'a> Recorder<'a> {
         let step_ms = self.step_seconds.get(self.step_seconds.len() / 2).map(|seconds| 1e3 * seconds);
         Ok(Recording { seconds, step_ms, history: self.history, stages: self.stages })
     }
-}
-
-/// FNV-1a of a text.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 fn result(loaded: &Loaded, outcome: &Outcome, recording: &Recording, device: &Device) -> RunResult {

@@ -39,8 +39,7 @@ pub struct Evaluator {
 impl Evaluator {
     /// For a formula that no network enters.
     pub fn new(formula: &Formula) -> Self {
-        let mut graph = Graph::default();
-        let roots = formula.graph.transplant(&formula.roots, &mut graph, Graph::insert);
+        let (graph, roots) = formula.graph.extract(&formula.roots);
         Self { graph, roots, values: vec![], answers: vec![] }
     }
 
