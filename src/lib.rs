@@ -54,6 +54,7 @@
 //! ```
 
 pub mod activation;
+pub mod adapt;
 pub mod engine;
 pub mod expr;
 pub mod init;
@@ -69,3 +70,4 @@ pub mod score;
 pub mod settings;
 pub mod simd;
 pub mod train;
+pub mod verify;

@@ -83,8 +83,17 @@ pub struct Training {
     pub seed: u64,
     /// Precision of the engine.
     pub precision: Precision,
-    /// Draw fresh collocation points every so many steps (0: never).
+    /// Draw new collocation points every so many steps (0: never).
     pub resample: usize,
+    /// Draw them where the residual is large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
+    /// Balance the conditions' weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+    /// Let later times wait for earlier ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causal: Option<Causal>,
     /// Measure the error against the reference every so many steps (0: only at the end).
     pub evaluate: usize,
     /// Write a checkpoint every so many steps (0: only at the end).
@@ -102,6 +111,9 @@ impl Default for Training {
             seed: 0,
             precision: Precision::F64,
             resample: 0,
+            adaptive: None,
+            balance: None,
+            causal: None,
             evaluate: 100,
             checkpoint: 500,
             tolerance: 0.0,
@@ -109,6 +121,71 @@ impl Default for Training {
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),
             ],
+        }
+    }
+}
+
+/// Residual-adaptive distribution of interior points (RAD; Wu et al. 2023, arXiv 2207.10289):
+/// a candidate's chance is proportional to `|r|ᵏ/mean(|r|ᵏ) + c`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Adaptive {
+    /// How strongly points follow the residual; 0 is not at all.
+    pub k: f64,
+    /// The share of points that do not follow it, relative to those that do.
+    pub c: f64,
+    /// Candidates for each new point.
+    pub pool: usize,
+    /// Fraction of the points that stays at each redraw.
+    pub keep: f64,
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self { k: 1.0, c: 1.0, pool: 10, keep: 0.0 }
+    }
+}
+
+/// Weights by gradient norms (Wang, Sankaran, Wang and Perdikaris 2023, arXiv 2308.08468, algorithm 1).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Balance {
+    /// Steps between two updates.
+    pub every: usize,
+    /// The part of the old weights that an update keeps.
+    pub memory: f64,
+}
+
+impl Default for Balance {
+    fn default() -> Self {
+        Self { every: 1000, memory: 0.9 }
+    }
+}
+
+/// Causal weights in time (Wang, Sankaran and Perdikaris 2022, arXiv 2203.07404).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Causal {
+    /// The coordinate that is time.
+    pub along: String,
+    /// Equal slices of its domain.
+    pub slices: usize,
+    /// How strictly later slices wait, one value after the other.
+    pub epsilon: Vec<f64>,
+    /// The next value is taken when all weights are above this.
+    pub threshold: f64,
+    /// Steps between two updates.
+    pub every: usize,
+}
+
+impl Default for Causal {
+    fn default() -> Self {
+        Self {
+            along: "t".into(),
+            slices: 20,
+            epsilon: vec![1e-2, 1e-1, 1.0, 10.0, 100.0],
+            threshold: 0.99,
+            every: 100,
         }
     }
 }

@@ -3,12 +3,13 @@
 //! It draws points, calls optimizers stage by stage, and tells an observer what happened.
 //! It prints nothing, writes no file and reads no clock; what it knows between two steps is a [`State`].
 
+use crate::adapt;
 use crate::engine::Engine;
 use crate::optim::{self, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
-use crate::sample;
 use crate::score::{Score, Scorer};
 use crate::settings::Stage;
+use crate::verify::{self, Residual};
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -19,13 +20,13 @@ pub struct State {
     pub stage: usize,
     /// Steps done in that stage.
     pub stage_step: usize,
-    /// How often points have been redrawn.
-    pub round: usize,
+    /// Points and weights as they have been adapted.
+    pub adapted: adapt::State,
     /// The parameters.
     pub theta: Vec<f64>,
-    /// The parameters of the lowest loss on the points of this round.
+    /// The parameters of the lowest loss since points or weights last changed.
     pub best_theta: Vec<f64>,
-    /// That loss; infinite before the first step of a round.
+    /// That loss; infinite before the first step after a change.
     pub best_loss: f64,
     /// The optimizer's memory; `None` at the start of a stage.
     pub optimizer: Option<optim::State>,
@@ -53,6 +54,15 @@ pub enum Event<'a> {
         /// For the n-th time.
         round: usize,
     },
+    /// Weights of conditions, or of points in time, have changed.
+    Reweighted {
+        /// After this many steps.
+        step: usize,
+        /// λ of every condition.
+        weights: &'a [f64],
+        /// Weights of the slices of time; empty if time is not weighted.
+        slices: &'a [f64],
+    },
     /// A step has been taken.
     Stepped(StepReport<'a>),
     /// Now is the time to write the state down.
@@ -68,10 +78,12 @@ pub struct StepReport<'a> {
     pub step: usize,
     /// The stage's index.
     pub stage: usize,
-    /// Total loss.
+    /// Total loss, with all weights as they are now.
     pub loss: f64,
     /// Unweighted terms, one for each condition.
     pub terms: &'a [f64],
+    /// The end of θ: one entry for each trainable parameter.
+    pub coefficients: &'a [f64],
     /// Norm of the gradient.
     pub gradient_norm: f64,
     /// Evaluations of loss and gradient that the step took.
@@ -118,16 +130,18 @@ pub enum End {
 pub struct Outcome {
     /// How training ended.
     pub end: End,
-    /// The parameters of the lowest loss on the last points.
+    /// The parameters of the lowest loss with the last points and weights.
     pub theta: Vec<f64>,
     /// The state at the end.
     pub state: State,
     /// Loss terms at `theta`.
     pub terms: Vec<f64>,
-    /// Total loss at `theta`.
+    /// Total loss at `theta` with the weights of the problem.
     pub loss: f64,
     /// Errors at `theta`, if the problem has a reference.
     pub scores: Vec<Option<Score>>,
+    /// Residuals at `theta` where training has not looked, for every condition whose points are drawn.
+    pub residuals: Vec<Option<Residual>>,
 }
 
 /// What the observer wants.
@@ -150,8 +164,9 @@ pub fn train(
     observer: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
     let objective = EngineObjective::new(engine, problem.conditions.len(), &state);
-    let mut training = Loop { problem, omega, scorer: Scorer::new(problem), objective, state, observer };
-    training.draw_points();
+    let points = adapt::start(problem, objective.engine, &state.adapted);
+    let scorer = Scorer::new(problem);
+    let mut training = Loop { problem, omega, scorer, objective, points, state, observer };
     let end = training.run_stages();
     training.finish(end)
 }
@@ -161,6 +176,8 @@ struct Loop<'a> {
     omega: f64,
     scorer: Option<Scorer>,
     objective: EngineObjective<'a>,
+    /// Every condition's points.
+    points: Vec<Vec<f64>>,
     state: State,
     observer: &'a mut dyn FnMut(Event) -> Flow,
 }
@@ -194,7 +211,7 @@ impl Loop<'_> {
             if self.state.stage_step >= stage.steps() {
                 break None;
             }
-            self.redraw_if_due(&mut *optimizer);
+            self.adapt_if_due(&mut *optimizer);
             match self.step(&mut *optimizer, &mut report) {
                 Ok(None) => self.checkpoint_if_due(&*optimizer),
                 Ok(end) => break end,
@@ -212,24 +229,24 @@ impl Loop<'_> {
         end
     }
 
-    fn draw_points(&mut self) {
-        let seed = self.problem.training.seed;
-        for (i, condition) in self.problem.conditions.iter().enumerate() {
-            let (points, data) = sample::points(self.problem, condition, seed, self.state.round);
-            self.objective.engine.set_points(i, &points, data);
-        }
-    }
-
-    fn redraw_if_due(&mut self, optimizer: &mut dyn Optimizer) {
-        let every = self.problem.training.resample;
-        if every == 0 || self.state.step / every <= self.state.round {
+    fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer) {
+        let (problem, step) = (self.problem, self.state.step);
+        let State { theta, adapted, .. } = &mut self.state;
+        let changes =
+            adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
+        if changes == adapt::Changes::default() {
             return;
         }
-        self.state.round = self.state.step / every;
+        // Losses before and after cannot be compared.
         self.objective.best_loss = f64::INFINITY;
-        self.draw_points();
         optimizer.objective_changed();
-        (self.observer)(Event::Redrawn { step: self.state.step, round: self.state.round });
+        if changes.redrawn {
+            (self.observer)(Event::Redrawn { step, round: adapted.round });
+        }
+        if changes.reweighted {
+            let weights = adapt::weights(problem, adapted);
+            (self.observer)(Event::Reweighted { step, weights: &weights, slices: &adapted.slices });
+        }
     }
 
     fn checkpoint_if_due(&mut self, optimizer: &dyn Optimizer) {
@@ -278,6 +295,7 @@ impl Loop<'_> {
             stage: self.state.stage,
             loss: progress.loss,
             terms: self.objective.terms_of(progress.loss),
+            coefficients: &self.state.theta[self.state.theta.len() - self.problem.coefficients()..],
             gradient_norm: progress.gradient_norm,
             evaluations: progress.evaluations,
             scores: scores.as_deref(),
@@ -286,7 +304,7 @@ impl Loop<'_> {
         let reached = tolerance > 0.0
             && match &scores {
                 Some(scores) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
-                None => self.scorer.is_none() && progress.loss <= tolerance,
+                None => self.scorer.is_none() && self.plain_loss(progress.loss) <= tolerance,
             };
         Ok(if reached {
             // What reached the tolerance is the answer, whatever its loss.
@@ -298,6 +316,12 @@ impl Loop<'_> {
         } else {
             None
         })
+    }
+
+    /// The loss with the problem's own weights, where `loss` is the one with the weights of now.
+    fn plain_loss(&self, loss: f64) -> f64 {
+        let terms = self.objective.terms_of(loss);
+        self.problem.conditions.iter().zip(terms).map(|(condition, term)| condition.weight * term).sum()
     }
 
     fn diverged(&self) -> End {
@@ -313,13 +337,18 @@ impl Loop<'_> {
         self.remember_best();
         let theta = self.state.best_theta.clone();
         let engine = self.objective.engine;
+        for (i, condition) in self.problem.conditions.iter().enumerate() {
+            engine.set_weight(i, condition.weight);
+            engine.set_point_weights(i, &[]);
+        }
         let mut terms = vec![0.0; self.problem.conditions.len()];
         let loss = engine.loss(&theta, &mut terms);
         let scores = match &self.scorer {
             Some(scorer) => scorer.score(engine, &theta),
             None => vec![None; self.problem.unknowns.len()],
         };
-        Outcome { end, theta, state: self.state, terms, loss, scores }
+        let residuals = verify::residuals(self.problem, engine, &theta);
+        Outcome { end, theta, state: self.state, terms, loss, scores, residuals }
     }
 }
 

@@ -12,16 +12,18 @@ use pinn::activation::Activation;
 use pinn::engine::Engine;
 use pinn::engine::cpu::Isa;
 use pinn::engine::device::{self, Request};
+use pinn::expr::Digits;
 use pinn::init;
 use pinn::network::Shape;
 use pinn::problem::Problem;
 use pinn::rng;
 use pinn::run::{
-    Checkpoint, Loss, RESULT_VERSION, RunDirectory, RunError, RunOutcome, RunResult, UnknownResult,
-    peak_memory_bytes,
+    Checkpoint, Loss, RESULT_VERSION, ResidualResult, RunDirectory, RunError, RunOutcome, RunResult,
+    TrainableResult, UnknownResult, peak_memory_bytes,
 };
 use pinn::settings::Precision;
 use pinn::train::{self, End, Event, Flow, Outcome, StageReport, State};
+use pinn::verify::Residual;
 
 use super::pictures::{self, History};
 use super::progress::{Progress, worst};
@@ -78,6 +80,7 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
     let shape = problem.shape();
     let theta =
         init::draw(&shape, &activation, &problem.network, problem.training.seed).map_err(Failure::usage)?;
+    let theta = problem.with_coefficients(theta);
     let (mut engine, device) = engine(args, problem, &shape, &activation)?;
     let mut directory = match &args.out {
         Some(path) => RunDirectory::create(path)?,
@@ -248,6 +251,14 @@ impl<'a> Recorder<'a> {
             Event::Redrawn { step, round } => {
                 self.directory.log(&serde_json::json!({ "event": "redrawn", "step": step, "round": round }))
             }
+            Event::Reweighted { step, weights, slices } => {
+                let weights = problem_map(self.problem, weights.iter().map(|&weight| weight.into()));
+                let mut line = serde_json::json!({ "event": "reweighted", "step": step, "weights": weights });
+                if !slices.is_empty() {
+                    line["slices"] = slices.into();
+                }
+                self.directory.log(&line)
+            }
             Event::Stepped(report) => {
                 let now = Instant::now();
                 if self.step_seconds.len() < TIMED_STEPS {
@@ -276,13 +287,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn line(&self, report: &train::StepReport) -> serde_json::Value {
-        let terms: serde_json::Map<_, _> = self
-            .problem
-            .conditions
-            .iter()
-            .zip(report.terms)
-            .map(|(condition, &term)| (condition.name.clone(), term.into()))
-            .collect();
+        let terms = problem_map(self.problem, report.terms.iter().map(|&term| term.into()));
         let mut line = serde_json::json!({
             "step": report.step,
             "stage": self.problem.training.stages[report.stage].name(),
@@ -301,6 +306,13 @@ impl<'a> Recorder<'a> {
                 .filter_map(|(unknown, score)| Some((unknown.name.clone(), score.as_ref()?.rel_l2.into())))
                 .collect();
             line["rel_l2"] = errors.into();
+        }
+        if !report.coefficients.is_empty() {
+            let values = self.problem.trained_values(report.coefficients);
+            let named = self.problem.trainable.iter().zip(values);
+            let named: serde_json::Map<_, _> =
+                named.map(|(trainable, value)| (trainable.name.clone(), value.into())).collect();
+            line["parameters"] = named.into();
         }
         line
     }
@@ -376,10 +388,41 @@ fn result(loaded: &Loaded, outcome: &Outcome, recording: &Recording, device: &De
                 Some((unknown.name.clone(), errors))
             })
             .collect::<BTreeMap<_, _>>(),
+        trainable: trainable(problem, outcome),
+        residuals: residuals(problem, outcome),
         reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
         peak_memory_bytes: peak_memory_bytes(),
         files: vec![],
     }
+}
+
+/// A value for every condition, by name.
+fn problem_map(
+    problem: &Problem,
+    values: impl Iterator<Item = serde_json::Value>,
+) -> serde_json::Map<String, serde_json::Value> {
+    problem.conditions.iter().map(|condition| condition.name.clone()).zip(values).collect()
+}
+
+/// What the trainable parameters came to.
+fn trainable(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, TrainableResult> {
+    let values = problem.trained_values(&outcome.theta);
+    let results = problem.trainable.iter().zip(values).map(|(trainable, value)| {
+        let rel_error = trainable.truth.map(|truth| ((value - truth) / truth).abs());
+        let initial = trainable.initial;
+        (trainable.name.clone(), TrainableResult { value, initial, truth: trainable.truth, rel_error })
+    });
+    results.collect()
+}
+
+/// Residuals where training has not looked, by condition.
+fn residuals(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, ResidualResult> {
+    let results = problem.conditions.iter().zip(&outcome.residuals).filter_map(|(condition, residual)| {
+        let Residual { points, rms, max, at } = residual.clone()?;
+        let at = problem.coordinates.iter().map(|c| c.name.clone()).zip(at).collect();
+        Some((condition.name.clone(), ResidualResult { points, rms, max, at }))
+    });
+    results.collect()
 }
 
 fn precision(problem: &Problem) -> &'static str {
@@ -436,7 +479,21 @@ fn summary(problem: &Problem, result: &RunResult, device: &Device, path: &Path) 
         );
     }
     if result.unknowns.is_empty() {
-        line("error", "unknown: the problem has no reference solution".into());
+        line("error", "unknown: the problem has no reference solution; judge by the residuals below".into());
+    }
+    for (name, found) in &result.trainable {
+        let truth = found.truth.zip(found.rel_error);
+        let truth = truth.map_or(String::new(), |(truth, error)| {
+            format!(", truly {}, relative error {error:.2e}", Digits(truth))
+        });
+        line(name, format!("found to be {:.6e}, from {}{truth}", found.value, Digits(found.initial)));
+    }
+    for (name, residual) in &result.residuals {
+        let at: Vec<_> = problem.coordinates.iter().map(|c| format!("{} = {:.4}", c.name, residual.at[&c.name])).collect();
+        line(
+            "residual",
+            format!("{name} {:.2e} at fresh points, greatest {:.2e} at {}", residual.rms, residual.max, at.join(", ")),
+        );
     }
     line("files", path.display().to_string());
     text

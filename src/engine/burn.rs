@@ -9,7 +9,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::pointwise::{Evaluator, feature_jets};
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, square_factor};
 use crate::activation::Activation;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::{ChainRule, JetSet, MAX_ORDER};
@@ -54,6 +54,8 @@ struct Chunk {
     inputs: Tensor<2>,
     /// The columns, one number a site each.
     columns: Vec<Tensor<1>>,
+    /// A weight for each site, if they are not all 1.
+    weights: Option<Tensor<1>>,
     sites: usize,
 }
 
@@ -168,6 +170,7 @@ impl BurnEngine {
                 Chunk {
                     inputs: self.tensor(&jets).reshape([channels * sides * count, inputs]),
                     columns: column_values.iter().map(|column| self.tensor(column)).collect(),
+                    weights: None,
                     sites: count,
                 }
             })
@@ -253,29 +256,39 @@ impl BurnEngine {
         let mut leaves = gradient.is_some().then(|| Sums::new(&parameters));
         let mut total = 0.0;
         for (which, condition) in self.conditions.iter().enumerate() {
-            let mut squares: Option<Tensor<1>> = None;
+            // Σ residual² and Σ w·residual².
+            let mut sums: Option<Tensor<1>> = None;
             for chunk in &condition.chunks {
                 let residuals = self.roots(&parameters, condition, chunk);
-                let sum = residuals
+                let squares = residuals
                     .into_iter()
-                    .map(|residual| (residual.clone() * residual).sum())
+                    .map(|residual| residual.clone() * residual)
                     .reduce(|sum, square| sum + square);
-                let Some(sum) = sum else { continue };
+                let Some(squares) = squares else { continue };
+                let weighted = match &chunk.weights {
+                    Some(weights) if squares.is_autodiff() => squares.clone() * weights.clone().autodiff(),
+                    Some(weights) => squares.clone() * weights.clone(),
+                    None => squares.clone(),
+                };
+                let weighted = weighted.sum();
                 if let Some(leaves) = &mut leaves
-                    && sum.is_tracked()
+                    && weighted.is_tracked()
                 {
-                    let loss = sum.clone().mul_scalar(condition.weight / condition.sites as f64);
-                    leaves.add(&parameters, &loss);
+                    let factor = square_factor(condition.weight, 1.0, condition.sites);
+                    leaves.add(&parameters, &weighted.clone().mul_scalar(factor));
                 }
-                let sum = sum.inner();
-                squares = Some(match squares {
-                    Some(squares) => squares + sum,
-                    None => sum,
+                let both = Tensor::cat(vec![squares.inner().sum(), weighted.inner()], 0);
+                sums = Some(match sums {
+                    Some(sums) => sums + both,
+                    None => both,
                 });
             }
-            let squares = squares.map_or(0.0, |squares| read(squares)[0]);
-            terms[which] = if condition.sites == 0 { 0.0 } else { squares / condition.sites as f64 };
-            total += condition.weight * terms[which];
+            let Some(sums) = sums.map(read) else {
+                terms[which] = 0.0;
+                continue;
+            };
+            terms[which] = sums[0] / condition.sites as f64;
+            total += condition.weight * (sums[1] / condition.sites as f64);
         }
         if let (Some(leaves), Some(gradient)) = (leaves, gradient) {
             gradient.copy_from_slice(&leaves.read(gradient.len()));
@@ -338,6 +351,24 @@ impl Engine for BurnEngine {
         let condition = &mut self.conditions[condition];
         condition.sites = chunks.iter().map(|chunk| chunk.sites).sum();
         condition.chunks = chunks;
+    }
+
+    fn set_weight(&mut self, condition: usize, weight: f64) {
+        self.conditions[condition].weight = weight;
+    }
+
+    fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
+        let sites = self.conditions[condition].sites;
+        assert!(weights.is_empty() || weights.len() == sites, "a weight for each point");
+        let mut first = 0;
+        let mut tensors = vec![];
+        for chunk in &self.conditions[condition].chunks {
+            tensors.push((!weights.is_empty()).then(|| self.tensor(&weights[first..first + chunk.sites])));
+            first += chunk.sites;
+        }
+        for (chunk, weights) in self.conditions[condition].chunks.iter_mut().zip(tensors) {
+            chunk.weights = weights;
+        }
     }
 
     fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {

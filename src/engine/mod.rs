@@ -35,9 +35,19 @@ pub trait Engine: Send {
     /// Takes the points of condition `condition`, and its data columns (each one value a point) if it has any.
     ///
     /// A periodic condition takes pairs: the point on the lower face, then its partner, as one row after the other.
+    /// Point weights that the condition had are forgotten.
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]);
 
-    /// The total loss `Σ λ·mean(residual²)`; the unweighted terms go to `terms` (one a condition).
+    /// Changes λ of a condition; at first it is the problem's.
+    fn set_weight(&mut self, condition: usize, weight: f64);
+
+    /// Gives every point of a condition (every pair, if it is periodic) a weight w of its own; none at all mean 1.
+    ///
+    /// # Panics
+    /// If there are some, but not one for each point.
+    fn set_point_weights(&mut self, condition: usize, weights: &[f64]);
+
+    /// The total loss `Σ λ·mean(w·residual²)`; the unweighted `mean(residual²)` go to `terms` (one a condition).
     fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64;
 
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
@@ -48,4 +58,11 @@ pub trait Engine: Send {
 
     /// The unknowns at given points, `points × unknowns`, row by row.
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;
+}
+
+/// What multiplies a squared residual in the total loss: λ·w/n, for one of n points of weight w.
+///
+/// The loss is the sum of squares of residuals scaled by its root: the rows of a least-squares problem.
+pub fn square_factor(weight: f64, point_weight: f64, points: usize) -> f64 {
+    weight * point_weight / points as f64
 }

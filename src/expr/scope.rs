@@ -23,6 +23,8 @@ pub enum Meaning {
     Coordinate,
     /// A known number.
     Parameter,
+    /// A number that is found by training.
+    Trainable,
     /// A named part of formulas.
     Definition,
     /// A function that is solved for.
@@ -39,6 +41,7 @@ impl Meaning {
         match self {
             Self::Coordinate => "a coordinate",
             Self::Parameter => "a parameter",
+            Self::Trainable => "a trainable parameter",
             Self::Definition => "a definition",
             Self::Unknown => "an unknown",
             Self::Data => "a data column",
@@ -191,7 +194,11 @@ impl Scope {
         let meaning = symbol.meaning();
         if !context.allowed.contains(&meaning) {
             let message = format!("`{name}` is {}, which {} cannot use", meaning.words(), context.place);
-            return Err((message, Some(allowed_words(context))));
+            let mut hint = allowed_words(context);
+            if meaning == Meaning::Trainable {
+                hint += "; what a trainable parameter comes to is not known beforehand";
+            }
+            return Err((message, Some(hint)));
         }
         match symbol {
             Symbol::Value(_, node) => Ok(Some(node)),
@@ -303,9 +310,11 @@ fn allowed_words(context: Context) -> String {
     let words: Vec<_> = context
         .allowed
         .iter()
+        // Whoever may use known parameters need not be told that there are others.
+        .filter(|&&meaning| meaning != Meaning::Trainable)
         .map(|meaning| match meaning {
             Meaning::Coordinate => "coordinates",
-            Meaning::Parameter => "parameters",
+            Meaning::Parameter | Meaning::Trainable => "parameters",
             Meaning::Definition => "definitions",
             Meaning::Unknown => "unknowns",
             Meaning::Data => "data columns",

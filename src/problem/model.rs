@@ -17,6 +17,8 @@ pub struct Problem {
     pub coordinates: Vec<Coordinate>,
     /// Parameters with their values, in the file's order.
     pub parameters: Vec<(String, f64)>,
+    /// Parameters that training finds; they are [`Node::Coefficient`]s in this order.
+    pub trainable: Vec<Trainable>,
     /// What is solved for.
     pub unknowns: Vec<Unknown>,
     /// What enters the network: one root for each input, over coordinates alone.
@@ -70,6 +72,44 @@ pub struct Unknown {
     pub unit: String,
 }
 
+/// A parameter that is found by training, an inverse problem's answer.
+///
+/// What is trained is an entry of θ of order 1: the parameter in units of its initial value, or, if it has to stay
+/// positive, its logarithm.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trainable {
+    /// As written in the equations.
+    pub name: String,
+    /// Where training begins.
+    pub initial: f64,
+    /// Must it stay above zero?
+    pub positive: bool,
+    /// What it should come to, if that is known.
+    pub truth: Option<f64>,
+}
+
+impl Trainable {
+    /// The parameter's value where its entry of θ is `entry`.
+    pub fn value(&self, entry: f64) -> f64 {
+        if self.positive { entry.exp() } else { self.unit() * entry }
+    }
+
+    /// The entry of θ that gives `value`.
+    pub fn entry(&self, value: f64) -> f64 {
+        if self.positive { value.ln() } else { value / self.unit() }
+    }
+
+    /// The value's derivative by its entry of θ.
+    pub fn slope(&self, entry: f64) -> f64 {
+        if self.positive { entry.exp() } else { self.unit() }
+    }
+
+    /// What a parameter of any sign is measured in.
+    pub(crate) fn unit(&self) -> f64 {
+        if self.initial == 0.0 { 1.0 } else { self.initial.abs() }
+    }
+}
+
 /// Some functions over one graph.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Formula {
@@ -85,21 +125,33 @@ impl Formula {
         JetSet::closure(self.graph.jets(&self.roots).into_iter().map(|(_, index)| index))
     }
 
-    /// How many trainable coefficients the roots name: one more than the highest index.
-    pub fn coefficients(&self) -> usize {
+    /// The trainable coefficients that the roots need, by index.
+    pub fn coefficients(&self) -> Vec<usize> {
         let needed = self.graph.reachable(&self.roots);
         let indices = self.graph.nodes().iter().zip(needed).filter_map(|(node, needed)| match *node {
-            Node::Coefficient(k) if needed => Some(k + 1),
+            Node::Coefficient(k) if needed => Some(k),
             _ => None,
         });
-        indices.max().unwrap_or(0)
+        indices.collect()
     }
 }
 
 impl Problem {
     /// Trainable coefficients, which follow the network's parameters in the flat vector.
     pub fn coefficients(&self) -> usize {
-        self.conditions.iter().map(|condition| condition.residuals.coefficients()).max().unwrap_or(0)
+        self.trainable.len()
+    }
+
+    /// Takes the trainable parameters' initial values up into θ, behind the network's parameters.
+    pub fn with_coefficients(&self, mut theta: Vec<f64>) -> Vec<f64> {
+        theta.extend(self.trainable.iter().map(|trainable| trainable.entry(trainable.initial)));
+        theta
+    }
+
+    /// The trainable parameters' values at the end of θ.
+    pub fn trained_values<'a>(&'a self, theta: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        let entries = &theta[theta.len() - self.trainable.len()..];
+        self.trainable.iter().zip(entries).map(|(trainable, &entry)| trainable.value(entry))
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use serde::Serialize;
 
-use super::model::{Condition, Place, Problem, Solution};
+use super::model::{Condition, Place, Problem, Solution, Trainable};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId};
 use crate::network::Shape;
@@ -44,6 +44,12 @@ impl Problem {
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
             line(if i == 0 { "parameters" } else { "" }, format!("{name} = {}", Digits(*value)));
+        }
+        for (i, trainable) in self.trainable.iter().enumerate() {
+            let positive = if trainable.positive { ", positive" } else { "" };
+            let truth = trainable.truth.map(|x| format!(", truly {}", Digits(x))).unwrap_or_default();
+            let text = format!("{} from {}{positive}{truth}", trainable.name, Digits(trainable.initial));
+            line(if i == 0 { "trainable" } else { "" }, text);
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
             line(if i == 0 { "definitions" } else { "" }, format!("{name} = {formula}"));
@@ -163,7 +169,11 @@ impl Problem {
                 _ => format!("column {column}"),
             },
             Node::Jet { output, index, side } => self.jet_name(output, index) + at(side),
-            Node::Coefficient(k) => format!("coefficient {k}"),
+            // The entry of θ, from which the formula makes the parameter.
+            Node::Coefficient(k) => match &self.trainable[k] {
+                trainable if trainable.positive => format!("ln({})", trainable.name),
+                trainable => format!("({}/{})", trainable.name, Digits(trainable.unit())),
+            },
             _ => String::new(),
         };
         let mut expr = condition.residuals.graph.to_expr(root, MAX_SHOWN, &name)?;
@@ -197,10 +207,15 @@ impl Problem {
             let domain = format!("[{}, {}]", number(c.lower), number(c.upper));
             let _ = writeln!(out, "{} = {{ domain = {domain}, unit = {} }}", key(&c.name), quoted(&c.unit));
         }
-        if !self.parameters.is_empty() {
+        if !(self.parameters.is_empty() && self.trainable.is_empty()) {
             out += "\n[parameters]\n";
             for (name, value) in &self.parameters {
                 let _ = writeln!(out, "{} = {}", key(name), number(*value));
+            }
+            for Trainable { name, initial, positive, truth } in &self.trainable {
+                let truth = truth.map_or(String::new(), |x| format!(", true = {}", number(x)));
+                let initial = number(*initial);
+                let _ = writeln!(out, "{} = {{ initial = {initial}, positive = {positive}{truth} }}", key(name));
             }
         }
         if !self.written.definitions.is_empty() {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::adapt;
 use crate::optim;
 use crate::train::State;
 
@@ -51,6 +52,9 @@ struct Numbers {
     stage: usize,
     stage_step: usize,
     round: usize,
+    balanced: usize,
+    caused: usize,
+    level: usize,
     best_loss: Bits,
     optimizer: Option<BTreeMap<String, Bits>>,
 }
@@ -77,14 +81,24 @@ impl Checkpoint {
             step: state.step,
             stage: state.stage,
             stage_step: state.stage_step,
-            round: state.round,
+            round: state.adapted.round,
+            balanced: state.adapted.balanced,
+            caused: state.adapted.caused,
+            level: state.adapted.level,
             best_loss: state.best_loss.into(),
             optimizer: state.optimizer.as_ref().map(|optimizer| {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
         };
-        let mut tensors =
-            vec![("theta".to_owned(), &state.theta), ("best_theta".to_owned(), &state.best_theta)];
+        let mut tensors = vec![
+            ("theta".to_owned(), &state.theta),
+            ("best_theta".to_owned(), &state.best_theta),
+            ("balance".to_owned(), &state.adapted.balance),
+            ("slices".to_owned(), &state.adapted.slices),
+        ];
+        for (i, points) in state.adapted.points.iter().enumerate() {
+            tensors.push((format!("points.{i}"), points));
+        }
         for (name, vector) in state.optimizer.iter().flat_map(|optimizer| &optimizer.vectors) {
             tensors.push((format!("optimizer.{name}"), vector));
         }
@@ -136,6 +150,8 @@ impl Checkpoint {
                 Some(optimizer)
             }
         };
+        let sets = tensors.names().iter().filter(|name| name.starts_with("points.")).count();
+        let points = (0..sets).map(|i| vector(&format!("points.{i}"))).collect::<Result<_, _>>()?;
         Ok(Self {
             problem: numbers.problem,
             seconds: f64::from_bits(numbers.seconds.0),
@@ -143,7 +159,15 @@ impl Checkpoint {
                 step: numbers.step,
                 stage: numbers.stage,
                 stage_step: numbers.stage_step,
-                round: numbers.round,
+                adapted: adapt::State {
+                    round: numbers.round,
+                    points,
+                    balanced: numbers.balanced,
+                    balance: vector("balance")?,
+                    caused: numbers.caused,
+                    level: numbers.level,
+                    slices: vector("slices")?,
+                },
                 theta: vector("theta")?,
                 best_theta: vector("best_theta")?,
                 best_loss: f64::from_bits(numbers.best_loss.0),
@@ -165,7 +189,15 @@ mod tests {
             step: 7,
             stage: 1,
             stage_step: 3,
-            round: 2,
+            adapted: adapt::State {
+                round: 2,
+                points: vec![vec![], vec![0.25, 1.0 / 3.0]],
+                balanced: 4,
+                balance: vec![1.0, 1e9],
+                caused: 5,
+                level: 1,
+                slices: vec![1.0, 0.125],
+            },
             theta: vec![0.1, 0.2, f64::MIN_POSITIVE],
             best_theta: vec![1e-300, 2.0, 3.0],
             best_loss: f64::INFINITY,

@@ -11,7 +11,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointError};
-pub use result::{Loss, RESULT_VERSION, RunOutcome, RunResult, UnknownResult, peak_memory_bytes};
+pub use result::{
+    Loss, RESULT_VERSION, ResidualResult, RunOutcome, RunResult, TrainableResult, UnknownResult,
+    peak_memory_bytes,
+};
 
 /// Why a run directory could not be made or written.
 #[derive(Debug, thiserror::Error)]

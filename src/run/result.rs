@@ -59,6 +59,11 @@ pub struct RunResult {
     pub loss: Loss,
     /// Errors of every unknown that has a reference.
     pub unknowns: BTreeMap<String, UnknownResult>,
+    /// What every trainable parameter came to.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub trainable: BTreeMap<String, TrainableResult>,
+    /// Residuals of every condition at fresh points; conditions on points from a file have none.
+    pub residuals: BTreeMap<String, ResidualResult>,
     /// The reference's own greatest error, if known.
     pub reference_error: Option<f64>,
     /// Most memory the process ever held; `null` where the system does not say.
@@ -97,6 +102,33 @@ pub struct UnknownResult {
     pub rel_l2: f64,
     /// Greatest absolute difference.
     pub max_error: f64,
+}
+
+/// A trainable parameter.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct TrainableResult {
+    /// What it came to.
+    pub value: f64,
+    /// Where training began.
+    pub initial: f64,
+    /// What it should have come to, if that is known.
+    #[serde(rename = "true")]
+    pub truth: Option<f64>,
+    /// |value − true|/|true|.
+    pub rel_error: Option<f64>,
+}
+
+/// How well a condition holds where training has not looked.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ResidualResult {
+    /// Points of the check.
+    pub points: usize,
+    /// Root of the mean of residual².
+    pub rms: f64,
+    /// Greatest residual.
+    pub max: f64,
+    /// Where it is: the value of every coordinate.
+    pub at: BTreeMap<String, f64>,
 }
 
 /// The most memory this process ever held, where the system says (Linux).

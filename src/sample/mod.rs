@@ -3,6 +3,7 @@
 //! A sampler is a file here, a variant of [`Sampler`] and a line in [`draw`].
 //! It fills the unit cube; everything about domains and conditions is here.
 
+mod adaptive;
 mod grid;
 mod latin_hypercube;
 mod sobol;
@@ -10,7 +11,7 @@ mod uniform;
 
 use crate::problem::{Condition, Place, Problem};
 use crate::rng::{self, Stream};
-use crate::settings::Sampler;
+use crate::settings::{Adaptive, Sampler};
 
 /// The points of a condition, and its data columns if it has any.
 ///
@@ -24,28 +25,87 @@ pub fn points<'a>(
     seed: u64,
     round: usize,
 ) -> (Vec<f64>, &'a [Vec<f64>]) {
-    let mut bounds: Vec<_> = problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect();
+    let mut rng = stream("sample", condition, seed, round);
     match &condition.place {
-        Place::Interior => {}
-        Place::Face(fixed) => fixed.iter().for_each(|&(i, value)| bounds[i] = (value, value)),
-        Place::Periodic { coordinate } => bounds[*coordinate].1 = bounds[*coordinate].0,
-        Place::Points { points, data, .. } => return (points.clone(), data),
+        Place::Points { points, data, .. } => (points.clone(), data),
+        place => (draw_at(problem, place, condition.sampler, condition.points, &mut rng), &[]),
     }
-    let mut rng = rng::stream(seed, &format!("sample/{}", condition.name));
+}
+
+/// `points` points where a condition holds (pairs, if it is periodic) that training has not seen: Sobol's, from the
+/// stream `"fresh/<condition>"`; `None` if its points come from a file.
+///
+/// A corner is one point, however many are asked for.
+pub fn fresh(problem: &Problem, condition: &Condition, points: usize, seed: u64) -> Option<Vec<f64>> {
+    let points = match &condition.place {
+        Place::Points { .. } => return None,
+        Place::Face(fixed) if fixed.len() == problem.coordinates.len() => 1,
+        _ => points,
+    };
+    let mut rng = stream("fresh", condition, seed, 0);
+    Some(draw_at(problem, &condition.place, Sampler::Sobol, points, &mut rng))
+}
+
+/// New points for an interior condition, drawn where its residual is large.
+///
+/// `old` are the points so far, of which the fraction `keep` stays.
+/// The others come from `pool` times as many candidates, Sobol's from the stream `"pool/<condition>"`;
+/// `score` says for each of them, row by row, how large the residual is.
+pub fn adaptive(
+    problem: &Problem,
+    condition: &Condition,
+    settings: &Adaptive,
+    seed: u64,
+    round: usize,
+    old: &[f64],
+    score: impl FnOnce(&[f64]) -> Vec<f64>,
+) -> Vec<f64> {
+    let bounds = bounds(problem);
+    let kept = (settings.keep * condition.points as f64) as usize;
+    let drawn = condition.points - kept;
+    let mut rng = stream("pool", condition, seed, round);
+    let candidates = draw(Sampler::Sobol, &bounds, drawn * settings.pool, &mut rng);
+    let scores = score(&candidates);
+    let mut points = adaptive::keep(old, bounds.len(), kept, &mut rng);
+    points.extend(adaptive::choose(&candidates, &bounds, &scores, settings, drawn, &mut rng));
+    points
+}
+
+/// The stream of a condition for a purpose, where round `round` begins.
+fn stream(purpose: &str, condition: &Condition, seed: u64, round: usize) -> Stream {
+    let mut rng = rng::stream(seed, &format!("{purpose}/{}", condition.name));
     // A round has 2³⁶ words of the stream for itself.
     rng.set_word_pos((round as u128) << 36);
-    let mut points = draw(condition.sampler, &bounds, condition.points, &mut rng);
-    if let Place::Periodic { coordinate } = condition.place {
-        let rows = points.chunks_exact(bounds.len());
-        points = rows
-            .flat_map(|row| {
-                let mut pair = [row, row].concat();
-                pair[bounds.len() + coordinate] = problem.coordinates[coordinate].upper;
-                pair
-            })
-            .collect();
+    rng
+}
+
+fn bounds(problem: &Problem) -> Vec<(f64, f64)> {
+    problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect()
+}
+
+/// `points` points (or pairs) at a place that is no file.
+fn draw_at(
+    problem: &Problem,
+    place: &Place,
+    sampler: Sampler,
+    points: usize,
+    rng: &mut Stream,
+) -> Vec<f64> {
+    let mut bounds = bounds(problem);
+    match place {
+        Place::Interior | Place::Points { .. } => {}
+        Place::Face(fixed) => fixed.iter().for_each(|&(i, value)| bounds[i] = (value, value)),
+        Place::Periodic { coordinate } => bounds[*coordinate].1 = bounds[*coordinate].0,
     }
-    (points, &[])
+    let points = draw(sampler, &bounds, points, rng);
+    let Place::Periodic { coordinate } = *place else { return points };
+    let rows = points.chunks_exact(bounds.len());
+    rows.flat_map(|row| {
+        let mut pair = [row, row].concat();
+        pair[bounds.len() + coordinate] = problem.coordinates[coordinate].upper;
+        pair
+    })
+    .collect()
 }
 
 /// `points` points between `bounds`, row by row.
@@ -213,6 +273,7 @@ mod tests {
             title: String::new(),
             coordinates: vec![coordinate("x", -1.0, 2.0), coordinate("t", 0.0, 1.0)],
             parameters: vec![],
+            trainable: vec![],
             unknowns: vec![],
             features: formula.clone(),
             values: formula,

@@ -11,6 +11,7 @@ use super::chain::{self, AddRows, Plan};
 use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
+use crate::engine::square_factor;
 use crate::network::{Layer, Shape};
 use crate::simd::Real;
 
@@ -30,6 +31,8 @@ pub(super) struct Term<R> {
     pub(super) inputs: AVec<R>,
     /// Columns of the tape that depend on the point alone, block by block.
     pub(super) columns: AVec<R>,
+    /// A weight for each site; none at all mean 1.
+    pub(super) point_weights: Vec<f64>,
 }
 
 impl<R: Real> Term<R> {
@@ -51,6 +54,13 @@ impl<R: Real> Term<R> {
     /// Sites in block `block` that are there.
     pub(super) fn filled(&self, block: usize) -> usize {
         self.block_sites().min(self.sites - block * self.block_sites())
+    }
+
+    /// The weights of the sites in block `block` that are there.
+    fn weights(&self, block: usize) -> impl Iterator<Item = f64> + '_ {
+        let first = block * self.block_sites();
+        let weight = move |i| self.point_weights.get(first + i).copied().unwrap_or(1.0);
+        (0..self.filled(block)).map(weight)
     }
 }
 
@@ -78,6 +88,8 @@ pub(super) struct PackedLayer<R> {
 pub(super) struct Partial<R> {
     /// Σ residual² of every term.
     pub(super) squares: Vec<f64>,
+    /// Σ w·residual² of every term, w the site's weight.
+    pub(super) weighted: Vec<f64>,
     /// Weight gradients: the first layer's transposed (`inputs × width`), else `outputs × width`.
     weights: Vec<AVec<R>>,
     biases: Vec<AVec<R>>,
@@ -220,6 +232,7 @@ impl<R: Real> Partial<R> {
         weights.push(zeros(net.outputs() * width));
         Self {
             squares: vec![0.0; terms],
+            weighted: vec![0.0; terms],
             weights,
             biases: net.layers.iter().map(|_| zeros(width)).collect(),
             output_bias: vec![R::default(); net.outputs()],
@@ -232,6 +245,7 @@ impl<R: Real> Partial<R> {
     pub(super) fn reset(&mut self) {
         self.fresh = true;
         self.squares.fill(0.0);
+        self.weighted.fill(0.0);
         self.coefficients.fill(0.0);
         self.output_bias.fill(R::default());
         for bias in &mut self.biases {
@@ -332,16 +346,20 @@ impl<R: Real> Workspace<R> {
         self.adjoints[..term.tape.registers() * term.stride].fill(R::default());
     }
 
-    /// Adds `factor · residual` to the adjoint of a root at the first `filled` sites; returns Σ residual².
-    pub(super) fn seed(&mut self, term: &Term<R>, root: usize, filled: usize, factor: f64) -> f64 {
+    /// Adds the derivative of the loss by a root to its adjoints, where λ is `weight`;
+    /// returns Σ residual² and Σ w·residual² over the block.
+    pub(super) fn seed(&mut self, term: &Term<R>, root: usize, block: usize, weight: f64) -> (f64, f64) {
         let from = term.tape.roots()[root] * term.stride;
-        let mut squares = 0.0;
-        for i in from..from + filled {
-            let residual = self.registers[i].to_f64();
+        let (mut squares, mut weighted) = (0.0, 0.0);
+        for (i, w) in term.weights(block).enumerate() {
+            let residual = self.registers[from + i].to_f64();
             squares += residual * residual;
-            self.adjoints[i] = R::from_f64(self.adjoints[i].to_f64() + factor * residual);
+            weighted += w * (residual * residual);
+            let slope = 2.0 * square_factor(weight, w, term.sites) * residual;
+            let adjoint = &mut self.adjoints[from + i];
+            *adjoint = R::from_f64(adjoint.to_f64() + slope);
         }
-        squares
+        (squares, weighted)
     }
 }
 

@@ -125,6 +125,7 @@ impl<R: Real> CpuEngine<R> {
             sites: 0,
             inputs: avec![R::default(); 0],
             columns: avec![R::default(); 0],
+            point_weights: vec![],
         }
     }
 
@@ -133,6 +134,7 @@ impl<R: Real> CpuEngine<R> {
         let dimensions = self.coordinates;
         let count = points.len() / dimensions;
         term.sites = count / term.sides;
+        term.point_weights.clear();
         let column_formula = term.tape.column_formula();
         let (rows, inputs, columns) = (term.rows(), self.shape.inputs, column_formula.roots.len());
         let (sites, blocks) = (term.block_sites(), term.blocks());
@@ -222,9 +224,14 @@ impl<R: Real> CpuEngine<R> {
         self.pool.install(|| pass.run_groups(&self.groups, &mut self.partials));
         let mut total = 0.0;
         for (which, term) in self.terms.iter().enumerate() {
+            if term.sites == 0 {
+                terms[which] = 0.0;
+                continue;
+            }
             let squares: f64 = self.partials.iter().map(|partial| partial.squares[which]).sum();
-            terms[which] = if term.sites == 0 { 0.0 } else { squares / term.sites as f64 };
-            total += self.weights[which] * terms[which];
+            let weighted: f64 = self.partials.iter().map(|partial| partial.weighted[which]).sum();
+            terms[which] = squares / term.sites as f64;
+            total += self.weights[which] * (weighted / term.sites as f64);
         }
         total
     }
@@ -292,6 +299,17 @@ impl<R: Real> Engine for CpuEngine<R> {
         self.groups.clear();
     }
 
+    fn set_weight(&mut self, condition: usize, weight: f64) {
+        self.weights[condition] = weight;
+    }
+
+    fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
+        let term = &mut self.terms[condition];
+        assert!(weights.is_empty() || weights.len() == term.sites, "a weight for each point");
+        term.point_weights.clear();
+        term.point_weights.extend_from_slice(weights);
+    }
+
     fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
         self.run(theta, terms, false)
     }
@@ -346,12 +364,13 @@ impl<R: Real> Pass<'_, R> {
         partial.reset();
         for (which, blocks) in group {
             let term = &self.terms[*which];
-            let factor = 2.0 * self.weights[*which] / term.sites as f64;
             for block in blocks.clone() {
                 self.kernels.forward(self.net, term, *which, block, &mut space);
                 space.clear_adjoints(term);
                 for root in 0..term.tape.roots().len() {
-                    partial.squares[*which] += space.seed(term, root, term.filled(block), factor);
+                    let (squares, weighted) = space.seed(term, root, block, self.weights[*which]);
+                    partial.squares[*which] += squares;
+                    partial.weighted[*which] += weighted;
                 }
                 if self.gradient {
                     self.kernels.backward(self.net, term, block, &mut space, partial);

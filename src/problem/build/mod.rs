@@ -11,11 +11,13 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
-use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, function, is_name};
+use crate::expr::{
+    Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, function, is_name,
+};
 use crate::jet::{MAX_COORDINATES, MultiIndex};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::problem::file::{Table, Value};
-use crate::problem::model::{Condition, Coordinate, Problem, Unknown, Written};
+use crate::problem::file::{Table, Value, article};
+use crate::problem::model::{Condition, Coordinate, Problem, Trainable, Unknown, Written};
 
 /// Collocation points of one condition.
 const POINTS: RangeInclusive<usize> = 1..=100_000_000;
@@ -27,20 +29,35 @@ const MAX_PARAMETERS: f64 = 5e8;
 const MAX_NODES: usize = 200_000;
 
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
-const ANSATZ: Context =
-    Context { place: "an ansatz", allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Output] };
+const ANSATZ: Context = Context {
+    place: "an ansatz",
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Trainable, Meaning::Output],
+};
 const FEATURE: Context = Context { place: "a feature", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const DEFINITION: Context = Context {
     place: "a definition",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown],
+    allowed: &[
+        Meaning::Coordinate,
+        Meaning::Parameter,
+        Meaning::Trainable,
+        Meaning::Definition,
+        Meaning::Unknown,
+    ],
 };
 const RESIDUAL: Context = Context {
     place: "a residual",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition, Meaning::Unknown, Meaning::Data],
+    allowed: &[
+        Meaning::Coordinate,
+        Meaning::Parameter,
+        Meaning::Trainable,
+        Meaning::Definition,
+        Meaning::Unknown,
+        Meaning::Data,
+    ],
 };
 const SOLUTION: Context = Context {
     place: "a reference solution",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Definition],
+    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Trainable, Meaning::Definition],
 };
 
 /// Builds the problem that `table` describes, or says everything that is wrong with it.
@@ -119,17 +136,18 @@ impl Builder<'_> {
         let unknowns = self.entries(table, "unknowns", true);
         self.declare(&coordinates, &parameters, &definitions, &unknowns)?;
 
-        let parameters = self.parameters(&parameters);
+        let parameter_keys = parameters.clone();
+        let (parameters, trainable) = self.parameters(&parameters);
         let coordinates = self.coordinates(&coordinates);
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns);
         let definitions = self.definitions(&definitions);
         let (network, features, written_features) =
             self.network(table.get("network"), &coordinates, unknowns.len());
-        let training = self.training(table.get("training"));
+        let training = self.training(table.get("training"), &coordinates);
         let conditions = self.conditions(table, &coordinates, &unknowns);
         let (reference, solutions) =
-            self.reference(table.get("reference"), &coordinates, &unknowns, &parameters);
+            self.reference(table.get("reference"), &coordinates, &unknowns, &parameters, &trainable);
 
         if self.has_errors() {
             return None;
@@ -144,6 +162,18 @@ impl Builder<'_> {
                 let hint = "add its equation to [conditions], or remove it";
                 self.report(Diagnostic::error(span, message).hint(hint));
             }
+        }
+        for (k, trainable) in trainable.iter().enumerate() {
+            if !conditions.iter().any(|condition| condition.residuals.coefficients().contains(&k)) {
+                let message = format!("no residual uses the trainable parameter `{}`", trainable.name);
+                let hint = "use it in an equation, or remove it";
+                let key = parameter_keys.iter().find(|(key, _)| key.get_ref().as_ref() == trainable.name);
+                let span = key.map(|(key, _)| key.span());
+                self.report(Diagnostic::error(span, message).hint(hint));
+            }
+        }
+        if self.has_errors() {
+            return None;
         }
         for kind in ["parameters", "definitions"] {
             for (key, _) in self.entries(table, kind, false) {
@@ -161,6 +191,7 @@ impl Builder<'_> {
             title,
             coordinates,
             parameters,
+            trainable,
             unknowns,
             features,
             values,
@@ -228,10 +259,29 @@ impl Builder<'_> {
         (fine && !coordinates.is_empty() && !unknowns.is_empty()).then_some(())
     }
 
-    fn parameters(&mut self, entries: &[Entry<'_>]) -> Vec<(String, f64)> {
-        let mut parameters = Vec::new();
+    fn parameters(&mut self, entries: &[Entry<'_>]) -> (Vec<(String, f64)>, Vec<Trainable>) {
+        let (mut parameters, mut trainables) = (Vec::new(), Vec::new());
         for (key, value) in entries {
             let name: &str = key.get_ref();
+            if let DeValue::Table(table) = value.get_ref() {
+                let trainable = self.trainable(name, value, table);
+                let symbol = match &trainable {
+                    Some(trainable) => {
+                        let entry = self.graph.insert(Node::Coefficient(trainables.len()));
+                        let node = if trainable.positive {
+                            self.graph.unary(Unary::Exp, entry)
+                        } else {
+                            let unit = self.graph.constant(trainable.unit());
+                            self.graph.binary(Binary::Mul, unit, entry)
+                        };
+                        Symbol::Value(Meaning::Trainable, node)
+                    }
+                    None => Symbol::Broken(Meaning::Trainable),
+                };
+                self.scope.set(name, symbol);
+                trainables.extend(trainable);
+                continue;
+            }
             let symbol = match self.number(value, &format!("the parameter `{name}`")) {
                 Some(x) => {
                     parameters.push((name.to_owned(), x));
@@ -241,7 +291,44 @@ impl Builder<'_> {
             };
             self.scope.set(name, symbol);
         }
-        parameters
+        (parameters, trainables)
+    }
+
+    /// A parameter that is found by training.
+    fn trainable(&mut self, name: &str, value: &Value<'_>, table: &Table<'_>) -> Option<Trainable> {
+        self.check_keys(table, "a trainable parameter", &["initial", "positive", "true"]);
+        let positive = match table.get("positive") {
+            Some(value) => {
+                let positive = value.get_ref().as_bool();
+                if positive.is_none() {
+                    let message = format!("`positive` is true or false, not {}", article(value.get_ref()));
+                    self.report(Diagnostic::error(value.span(), message));
+                }
+                positive?
+            }
+            None => false,
+        };
+        let Some(initial) = table.get("initial") else {
+            let message = format!("the trainable parameter `{name}` has no initial value");
+            let hint = "a known parameter is a number; one to be found is written { initial = 0.1 }";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        let mut number = |value: &Value<'_>, what: &str| {
+            let x = self.number(value, &format!("the {what} value of `{name}`"))?;
+            if positive && x <= 0.0 {
+                let message = format!("the {what} value of `{name}` is {}, but it is to stay positive", Digits(x));
+                self.report(Diagnostic::error(value.span(), message));
+                return None;
+            }
+            Some(x)
+        };
+        let initial = number(initial, "initial");
+        let truth = match table.get("true") {
+            Some(value) => Some(number(value, "true")?),
+            None => None,
+        };
+        Some(Trainable { name: name.to_owned(), initial: initial?, positive, truth })
     }
 
     fn coordinates(&mut self, entries: &[Entry<'_>]) -> Vec<Coordinate> {

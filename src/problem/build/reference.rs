@@ -3,10 +3,10 @@
 use toml::de::DeValue;
 
 use super::{Builder, MAX_GRID, SOLUTION};
-use crate::expr::{Digits, listed};
+use crate::expr::{Digits, Graph, Node, listed};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Value, article};
-use crate::problem::model::{Axis, Coordinate, Reference, Solution, Unknown};
+use crate::problem::model::{Axis, Coordinate, Formula, Reference, Solution, Trainable, Unknown};
 use crate::problem::reference::{cole_hopf_error, default_grid, grid_points};
 use crate::problem::table::Numbers;
 
@@ -17,6 +17,7 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
         parameters: &[(String, f64)],
+        trainable: &[Trainable],
     ) -> (Option<Reference>, Vec<String>) {
         let written = vec![String::new(); unknowns.len()];
         let Some(table) = value.and_then(|value| self.table(value, "[reference]")) else {
@@ -53,7 +54,7 @@ impl Builder<'_> {
                 for (i, name) in names.iter().enumerate() {
                     if let Some(value) = table.get(*name)
                         && let Some((solution, text)) =
-                            self.solution(value, coordinates, parameters, &reference.grid)
+                            self.solution(value, coordinates, parameters, trainable, &reference.grid)
                     {
                         reference.solutions[i] = Some(solution);
                         written[i] = text;
@@ -61,7 +62,8 @@ impl Builder<'_> {
                 }
             }
             DeValue::String(_) if unknowns.len() == 1 => {
-                if let Some((solution, text)) = self.solution(value, coordinates, parameters, &reference.grid)
+                if let Some((solution, text)) =
+                    self.solution(value, coordinates, parameters, trainable, &reference.grid)
                 {
                     reference.solutions[0] = Some(solution);
                     written[0] = text;
@@ -81,10 +83,11 @@ impl Builder<'_> {
         value: &Value<'_>,
         coordinates: &[Coordinate],
         parameters: &[(String, f64)],
+        trainable: &[Trainable],
         grid: &[Axis],
     ) -> Option<(Solution, String)> {
         if value.get_ref().as_str().map(str::trim) == Some("cole-hopf") {
-            let solution = self.cole_hopf(value, coordinates, parameters)?;
+            let solution = self.cole_hopf(value, coordinates, parameters, trainable)?;
             return Some((solution, "cole-hopf".to_owned()));
         }
         let (root, text) = self.formula(value, SOLUTION)?;
@@ -93,7 +96,7 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message));
             return None;
         }
-        let formula = self.extract(&[root]);
+        let formula = self.with_truth(self.extract(&[root]), value, trainable)?;
         // A look at the grid: what is not finite there would make every error NaN.
         let coarse: Vec<_> = grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis }).collect();
         if coarse.iter().map(|axis| axis.points as f64).product::<f64>() < 2e5 && !self.has_errors() {
@@ -114,15 +117,39 @@ impl Builder<'_> {
         Some((Solution::Exact(formula), text))
     }
 
+    /// A solution with the true values of trainable parameters put in: it is what training shall find.
+    fn with_truth(&mut self, formula: Formula, value: &Value<'_>, trainable: &[Trainable]) -> Option<Formula> {
+        for k in formula.coefficients() {
+            if trainable[k].truth.is_none() {
+                let name = &trainable[k].name;
+                let message = format!("the solution uses `{name}`, which is to be found by training");
+                let hint = format!("if its value is known, write {name} = {{ initial = …, true = … }}");
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                return None;
+            }
+        }
+        let mut graph = Graph::default();
+        let roots = formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
+            Node::Coefficient(k) => {
+                let truth = trainable[k].truth.expect("it was looked for above");
+                graph.constant(trainable[k].entry(truth))
+            }
+            leaf => graph.insert(leaf),
+        });
+        let (graph, roots) = graph.extract(&roots);
+        Some(Formula { graph, roots })
+    }
+
     pub(super) fn cole_hopf(
         &mut self,
         value: &Value<'_>,
         coordinates: &[Coordinate],
         parameters: &[(String, f64)],
+        trainable: &[Trainable],
     ) -> Option<Solution> {
         let t = coordinates.iter().position(|c| c.name == "t");
-        let nu = parameters.iter().find(|(name, _)| name == "nu");
-        let (Some(t), Some(&(_, nu)), 2) = (t, nu, coordinates.len()) else {
+        let nu = number_called("nu", parameters, trainable);
+        let (Some(t), Some(nu), 2) = (t, nu, coordinates.len()) else {
             let message = "`cole-hopf` solves u_t + u*u_x = nu*u_xx, u = -sin(pi*x) at t = 0";
             let hint = "it needs two coordinates, one of them `t`, and a parameter `nu`";
             self.report(Diagnostic::error(value.span(), message).hint(hint));
@@ -239,4 +266,10 @@ impl Builder<'_> {
         }
         grid
     }
+}
+
+/// The value of a parameter, the true one if it is to be found by training.
+fn number_called(name: &str, parameters: &[(String, f64)], trainable: &[Trainable]) -> Option<f64> {
+    let known = parameters.iter().find(|(known, _)| known == name).map(|(_, x)| *x);
+    known.or_else(|| trainable.iter().find(|trainable| trainable.name == name)?.truth)
 }

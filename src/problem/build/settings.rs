@@ -23,7 +23,7 @@ impl Builder<'_> {
         let empty = Table::new();
         let table = value.map_or(Some(&empty), |value| self.table(value, "[network]"));
         let table = table.unwrap_or(&empty);
-        let network: Network = self.settings(table, "[network]", &["features"]);
+        let network: Network = self.settings(table, "[network]", &[], &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
         for (key, count, most) in [("depth", network.depth, 1_000_000), ("width", network.width, 65_536)] {
             if !(1..=most).contains(&count) {
@@ -103,15 +103,16 @@ impl Builder<'_> {
         (self.extract(&roots), written)
     }
 
-    pub(super) fn training(&mut self, value: Option<&Value<'_>>) -> Training {
+    pub(super) fn training(&mut self, value: Option<&Value<'_>>, coordinates: &[Coordinate]) -> Training {
         let empty = Table::new();
         let table = value.map_or(Some(&empty), |value| self.table(value, "[training]"));
         let table = table.unwrap_or(&empty);
-        let training: Training = self.settings(table, "[training]", &[]);
+        let training: Training = self.settings(table, "[training]", &["adaptive", "balance", "causal"], &[]);
         if !(training.tolerance >= 0.0 && training.tolerance.is_finite()) {
             let span = table.get("tolerance").map(Spanned::span);
             self.report(Diagnostic::error(span, "`tolerance` must be a positive number, or 0 for none"));
         }
+        self.adaptation(&training, table, coordinates);
         let stages = table.get("stages");
         for (i, stage) in training.stages.iter().enumerate() {
             let place = stages.map(|stages| at(stages, &[&i.to_string(), stage.name()]));
@@ -149,15 +150,59 @@ impl Builder<'_> {
         training
     }
 
-    /// Reads a plain table key by key, so that several mistakes are reported; keys in `others` are left alone.
+    /// What changes the loss between steps.
+    fn adaptation(&mut self, training: &Training, table: &Table<'_>, coordinates: &[Coordinate]) {
+        let mut check = |fine: bool, path: [&str; 2], wanted: &str| {
+            if !fine {
+                let span = table.get(path[0]).map(|value| at(value, &path[1..]).span());
+                let message = format!("`{}` must be {wanted}", path[1]);
+                self.report(Diagnostic::error(span, message));
+            }
+        };
+        let from_zero = |x: f64| x.is_finite() && x >= 0.0;
+        if let Some(adaptive) = &training.adaptive {
+            check(from_zero(adaptive.k), ["adaptive", "k"], "a number from 0 up");
+            check(from_zero(adaptive.c), ["adaptive", "c"], "a number from 0 up");
+            check((1..=1000).contains(&adaptive.pool), ["adaptive", "pool"], "from 1 to 1000");
+            check((0.0..1.0).contains(&adaptive.keep), ["adaptive", "keep"], "from 0 to below 1");
+        }
+        if let Some(balance) = &training.balance {
+            check(balance.every > 0, ["balance", "every"], "at least 1");
+            check((0.0..1.0).contains(&balance.memory), ["balance", "memory"], "from 0 to below 1");
+        }
+        if let Some(causal) = &training.causal {
+            check(causal.every > 0, ["causal", "every"], "at least 1");
+            check((2..=10_000).contains(&causal.slices), ["causal", "slices"], "from 2 to 10000");
+            let epsilons = !causal.epsilon.is_empty() && causal.epsilon.iter().all(|&e| from_zero(e));
+            check(epsilons, ["causal", "epsilon"], "a list of numbers from 0 up");
+            check((0.0..1.0).contains(&causal.threshold), ["causal", "threshold"], "from 0 to below 1");
+            if !coordinates.iter().any(|c| c.name == causal.along) {
+                let value = table.get("causal");
+                let span = value.map_or(0..0, |value| at(value, &["along"]).span());
+                self.no_coordinate(&causal.along, coordinates, span);
+            }
+        }
+        if training.adaptive.is_some() && training.resample == 0 {
+            let message = "`adaptive` has no effect: points are never redrawn";
+            let hint = "say how often, for example `resample = 500`";
+            let span = table.get("adaptive").map(Spanned::span);
+            self.report(Diagnostic { warning: true, ..Diagnostic::error(span, message).hint(hint) });
+        }
+    }
+
+    /// Reads a plain table key by key, so that several mistakes are reported.
+    ///
+    /// Keys in `optional` are those that the defaults lack; keys in `others` are left alone.
     pub(super) fn settings<T: Default + Serialize + DeserializeOwned>(
         &mut self,
         table: &Table<'_>,
         name: &str,
+        optional: &[&str],
         others: &[&str],
     ) -> T {
         let defaults = toml::Table::try_from(T::default()).unwrap_or_default();
-        let keys: Vec<_> = defaults.keys().map(String::as_str).chain(others.iter().copied()).collect();
+        let more = optional.iter().chain(others).copied();
+        let keys: Vec<_> = defaults.keys().map(String::as_str).chain(more).collect();
         self.check_keys(table, name, &keys);
         let read = |table: Table<'_>| {
             T::deserialize(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table))))

@@ -1,0 +1,295 @@
+//! What changes the loss between two steps: points drawn anew, weights balanced, weights in time.
+//!
+//! It knows the problem and the engine.
+//! Optimizers only hear that their objective has changed; within a step it never does, so that every method can be
+//! used with every one of these.
+
+use crate::engine::Engine;
+use crate::problem::{Place, Problem};
+use crate::sample;
+use crate::settings::{Balance, Causal};
+use crate::verify;
+
+/// What has been adapted so far: with the problem and the parameters enough to go on bit for bit.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct State {
+    /// How often points have been redrawn.
+    pub round: usize,
+    /// Points of every condition whose points follow its residual; empty for the others, and before the first redraw.
+    ///
+    /// The points themselves and not the parameters that they were drawn with: some of them may be older than the last
+    /// redraw, and nothing has to be computed again to have them back.
+    pub points: Vec<Vec<f64>>,
+    /// How often the weights have been balanced.
+    pub balanced: usize,
+    /// A factor of every condition's weight; empty before the first time.
+    pub balance: Vec<f64>,
+    /// How often the weights in time have been updated.
+    pub caused: usize,
+    /// Which ε is in force.
+    pub level: usize,
+    /// The weight of every slice of time; empty before the first time.
+    pub slices: Vec<f64>,
+}
+
+/// What an update changed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Changes {
+    /// Points have been redrawn.
+    pub redrawn: bool,
+    /// Weights of conditions or of points have changed.
+    pub reweighted: bool,
+}
+
+/// Gives `engine` the points and weights of `state`; returns every condition's points.
+pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<Vec<f64>> {
+    let conditions = problem.conditions.iter().enumerate();
+    let points = conditions.map(|(i, condition)| {
+        let (mut points, data) = sample::points(problem, condition, problem.training.seed, state.round);
+        if let Some(own) = state.points.get(i).filter(|own| !own.is_empty()) {
+            points.clone_from(own);
+        }
+        engine.set_points(i, &points, data);
+        points
+    });
+    let points: Vec<_> = points.collect();
+    set_weights(problem, engine, state);
+    set_point_weights(problem, engine, state, &points);
+    points
+}
+
+/// Does what is due after `step` steps, at parameters `theta`; `points` are every condition's.
+pub fn update(
+    problem: &Problem,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    step: usize,
+    state: &mut State,
+    points: &mut [Vec<f64>],
+) -> Changes {
+    let training = &problem.training;
+    let mut changes = Changes::default();
+    if training.resample > 0 && step / training.resample > state.round {
+        state.round = step / training.resample;
+        redraw(problem, engine, theta, state, points);
+        set_point_weights(problem, engine, state, points);
+        changes.redrawn = true;
+    }
+    if let Some(causal) = &training.causal
+        && step / causal.every >= state.caused
+    {
+        state.caused = step / causal.every + 1;
+        let losses = slice_losses(problem, causal, engine, theta, points);
+        state.slices = causal_weights(&losses, causal, &mut state.level);
+        set_point_weights(problem, engine, state, points);
+        changes.reweighted = true;
+    }
+    if let Some(balance) = &training.balance
+        && step / balance.every >= state.balanced
+    {
+        state.balanced = step / balance.every + 1;
+        let norms = gradient_norms(problem, engine, theta);
+        balance_weights(&norms, balance, &mut state.balance);
+        set_weights(problem, engine, state);
+        changes.reweighted = true;
+    }
+    changes
+}
+
+/// λ of every condition: the problem's, times the balancing factor.
+pub fn weights(problem: &Problem, state: &State) -> Vec<f64> {
+    let factor = |i| state.balance.get(i).copied().unwrap_or(1.0);
+    problem.conditions.iter().enumerate().map(|(i, condition)| condition.weight * factor(i)).collect()
+}
+
+fn set_weights(problem: &Problem, engine: &mut dyn Engine, state: &State) {
+    for (i, weight) in weights(problem, state).into_iter().enumerate() {
+        engine.set_weight(i, weight);
+    }
+}
+
+// Points.
+
+fn redraw(
+    problem: &Problem,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    state: &mut State,
+    points: &mut [Vec<f64>],
+) {
+    let training = &problem.training;
+    state.points.resize(points.len(), vec![]);
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        match &training.adaptive {
+            Some(adaptive) if condition.place == Place::Interior => {
+                let norms = |candidates: &[f64]| {
+                    let squares =
+                        verify::squares(engine, theta, i, candidates, condition.residuals.roots.len());
+                    squares.into_iter().map(f64::sqrt).collect()
+                };
+                points[i] = sample::adaptive(
+                    problem,
+                    condition,
+                    adaptive,
+                    training.seed,
+                    state.round,
+                    &points[i],
+                    norms,
+                );
+                state.points[i].clone_from(&points[i]);
+                engine.set_points(i, &points[i], &[]);
+            }
+            _ => {
+                let (drawn, data) = sample::points(problem, condition, training.seed, state.round);
+                engine.set_points(i, &drawn, data);
+                points[i] = drawn;
+            }
+        }
+    }
+}
+
+// Weights by gradient norms.
+
+/// ‖∇ mean(w·residual²)‖ of every condition.
+fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<f64> {
+    let count = problem.conditions.len();
+    let (mut terms, mut gradient) = (vec![0.0; count], vec![0.0; theta.len()]);
+    (0..count)
+        .map(|i| {
+            (0..count).for_each(|j| engine.set_weight(j, if i == j { 1.0 } else { 0.0 }));
+            engine.loss_and_gradient(theta, &mut terms, &mut gradient);
+            gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
+        })
+        .collect()
+}
+
+/// Moves `factors` towards mean‖∇L‖/‖∇Lᵢ‖, so that all conditions pull equally hard; the first time they go there.
+///
+/// A gradient that is next to nothing counts as 1e-5 of the mean (as in the authors' code): what holds already needs no
+/// weight that drowns the rest.
+fn balance_weights(norms: &[f64], settings: &Balance, factors: &mut Vec<f64>) {
+    let mean = norms.iter().sum::<f64>() / norms.len() as f64;
+    if !(mean > 0.0 && mean.is_finite()) {
+        return;
+    }
+    let wanted = norms.iter().map(|norm| mean / (norm + 1e-5 * mean));
+    if factors.is_empty() {
+        factors.extend(wanted);
+    } else {
+        for (factor, wanted) in factors.iter_mut().zip(wanted) {
+            *factor = settings.memory * *factor + (1.0 - settings.memory) * wanted;
+        }
+    }
+}
+
+// Weights in time.
+
+/// Which slice of time a point lies in.
+fn slice_of(problem: &Problem, causal: &Causal) -> impl Fn(&[f64]) -> usize {
+    let along = problem.coordinates.iter().position(|c| c.name == causal.along);
+    let along = along.expect("the time coordinate was checked when the problem was built");
+    let (lower, upper) = (problem.coordinates[along].lower, problem.coordinates[along].upper);
+    let slices = causal.slices;
+    move |point| ((((point[along] - lower) / (upper - lower)) * slices as f64) as usize).min(slices - 1)
+}
+
+/// Mean of residual² over the points of every slice of time, summed over the interior conditions.
+fn slice_losses(
+    problem: &Problem,
+    causal: &Causal,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    points: &[Vec<f64>],
+) -> Vec<f64> {
+    let slice = slice_of(problem, causal);
+    let mut losses = vec![0.0; causal.slices];
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        if condition.place != Place::Interior {
+            continue;
+        }
+        let squares = verify::squares(engine, theta, i, &points[i], condition.residuals.roots.len());
+        let mut sums = vec![(0.0, 0_usize); causal.slices];
+        for (point, square) in points[i].chunks_exact(problem.coordinates.len()).zip(squares) {
+            let (sum, count) = &mut sums[slice(point)];
+            *sum += square;
+            *count += 1;
+        }
+        for (loss, (sum, count)) in losses.iter_mut().zip(sums) {
+            *loss += sum / count.max(1) as f64;
+        }
+    }
+    losses
+}
+
+/// exp(−ε Σ L) over the slices before (equation 13); when all are above the threshold, the next ε is taken.
+fn causal_weights(losses: &[f64], causal: &Causal, level: &mut usize) -> Vec<f64> {
+    let weights = |epsilon: f64| {
+        let before = losses.iter().scan(0.0, |sum, loss| {
+            let before = *sum;
+            *sum += loss;
+            Some(before)
+        });
+        before.map(|sum: f64| (-epsilon * sum).exp()).collect::<Vec<_>>()
+    };
+    let now = weights(causal.epsilon[*level]);
+    if *level + 1 < causal.epsilon.len() && now.iter().all(|&weight| weight > causal.threshold) {
+        *level += 1;
+        return weights(causal.epsilon[*level]);
+    }
+    now
+}
+
+fn set_point_weights(problem: &Problem, engine: &mut dyn Engine, state: &State, points: &[Vec<f64>]) {
+    let Some(causal) = problem.training.causal.as_ref().filter(|_| !state.slices.is_empty()) else {
+        return;
+    };
+    let slice = slice_of(problem, causal);
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        if condition.place == Place::Interior {
+            let rows = points[i].chunks_exact(problem.coordinates.len());
+            let weights: Vec<f64> = rows.map(|point| state.slices[slice(point)]).collect();
+            engine.set_point_weights(i, &weights);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_slices_wait_for_earlier_ones() {
+        let causal = Causal { slices: 4, epsilon: vec![1.0, 2.0], ..Causal::default() };
+        let mut level = 0;
+        let weights = causal_weights(&[1.0, 0.5, 0.0, 3.0], &causal, &mut level);
+        let expected = [1.0, (-1.0_f64).exp(), (-1.5_f64).exp(), (-1.5_f64).exp()];
+        assert_eq!((weights, level), (expected.to_vec(), 0));
+        // All weights are near 1: the stricter ε takes over, and stays when there is none beyond it.
+        let weights = causal_weights(&[1e-3, 1e-3, 1e-3, 9.0], &causal, &mut level);
+        assert_eq!((weights[3], level), ((-2.0 * 3e-3_f64).exp(), 1));
+        causal_weights(&[0.0; 4], &causal, &mut level);
+        assert_eq!(level, 1);
+    }
+
+    #[test]
+    fn balanced_conditions_pull_equally_hard() {
+        let settings = Balance { memory: 0.5, ..Balance::default() };
+        let mut factors = vec![];
+        balance_weights(&[1.0, 3.0, 8.0], &settings, &mut factors);
+        for (factor, norm) in factors.iter().zip([1.0, 3.0, 8.0]) {
+            assert!((factor * norm / 4.0 - 1.0).abs() < 5e-5, "{factors:?}");
+        }
+        let before = factors.clone();
+        balance_weights(&[4.0, 4.0, 4.0], &settings, &mut factors);
+        for (factor, before) in factors.iter().zip(before) {
+            assert!((factor - (0.5 * before + 0.5)).abs() < 1e-5);
+        }
+        // Nothing to balance, or nothing that can be balanced.
+        let before = factors.clone();
+        balance_weights(&[0.0, 0.0, 0.0], &settings, &mut factors);
+        balance_weights(&[f64::NAN, 1.0, 1.0], &settings, &mut factors);
+        assert_eq!(factors, before);
+        balance_weights(&[0.0, 1.0, 1.0], &settings, &mut factors);
+        assert!(factors.iter().all(|factor| factor.is_finite()));
+    }
+}
