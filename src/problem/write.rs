@@ -172,6 +172,7 @@ impl Problem {
             // The entry of θ, from which the formula makes the parameter.
             Node::Coefficient(k) => match &self.trainable[k] {
                 trainable if trainable.positive => format!("ln({})", trainable.name),
+                trainable if trainable.unit() == 1.0 => trainable.name.clone(),
                 trainable => format!("({}/{})", trainable.name, Digits(trainable.unit())),
             },
             _ => String::new(),

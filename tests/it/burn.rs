@@ -6,7 +6,7 @@ use pinn::engine::device::{self, DEVICES, Request};
 use pinn::problem::{Problem, embedded};
 use pinn::train::{Flow, State, train};
 
-use super::engine::{parameters, set_points};
+use super::engine::{parameters, set_points, set_weights};
 use super::{embedded_problem, problem};
 
 /// Names of the Burn devices to test.
@@ -39,6 +39,11 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
         let points = problem.reference_points();
         let points = &points[..points.len().min(40 * problem.coordinates.len())];
         let predicted = engine.predict(&theta, points);
+        set_weights(problem, &mut *engine);
+        let mut weighted = vec![0.0; theta.len()];
+        let weighted_loss = engine.loss_and_gradient(&theta, &mut terms, &mut weighted);
+        gradient.extend(weighted);
+        terms.push(weighted_loss);
         (loss, terms, gradient, predicted)
     });
     let (loss, terms, gradient, predicted) = std::mem::take(&mut answers[1]);

@@ -2,7 +2,7 @@
 //! of threads.
 
 use pinn::activation::Activation;
-use pinn::engine::Engine;
+use pinn::engine::{Engine, square_factor};
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::expr::{Binary, Graph, Node, NodeId};
 use pinn::init;
@@ -74,15 +74,32 @@ pub(crate) fn parameters(shape: &Shape, activation: &Activation, problem: &Probl
     for (i, x) in theta.iter_mut().enumerate() {
         *x = 0.7 * *x + 0.1 * activation.omega() * (i as f64 * 0.7).sin();
     }
-    theta
+    problem.with_coefficients(theta)
+}
+
+/// Weights of conditions and of points that differ from condition to condition and from point to point.
+pub(crate) fn set_weights(problem: &Problem, engine: &mut dyn Engine) {
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        engine.set_weight(i, 0.5 + i as f64);
+        let (points, _) = sample::points(problem, condition, 1, 0);
+        let sites = points.len() / (problem.coordinates.len() * condition.sides());
+        let weights: Vec<f64> = (0..sites).map(|p| 1.0 + 0.9 * (p as f64 * 1.7).sin()).collect();
+        engine.set_point_weights(i, &weights);
+    }
 }
 
 /// The gradient along some directions against central differences of fourth order.
 fn check_gradient(problem: &Problem, what: &str) {
     let (mut engine, theta) = engine::<f64>(problem, 1, Isa::best());
+    check_gradient_of(&mut engine, &theta, problem, what);
+    set_weights(problem, &mut engine);
+    check_gradient_of(&mut engine, &theta, problem, &format!("{what}, weighted"));
+}
+
+fn check_gradient_of(engine: &mut CpuEngine<f64>, theta: &[f64], problem: &Problem, what: &str) {
     let mut terms = vec![0.0; problem.conditions.len()];
     let mut gradient = vec![0.0; theta.len()];
-    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    let loss = engine.loss_and_gradient(theta, &mut terms, &mut gradient);
     assert!(loss.is_finite() && loss > 0.0, "{what}: loss {loss}");
     let kinked = Activation::parse(&problem.network.activation).expect("known").is_kinked();
     let size = theta.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -120,12 +137,11 @@ fn gradients_agree_with_differences_for_every_activation_and_derivative() {
 #[test]
 fn gradients_agree_with_differences_for_every_problem() {
     for (name, _) in embedded() {
-        let points = |key: &str| (format!("conditions.{key}.points"), "20".to_owned());
-        let all = embedded_problem(name, &[("network.depth", "2"), ("network.width", "9")]);
-        let changes: Vec<_> = all.conditions.iter().map(|condition| points(&condition.name)).collect();
-        let mut changes: Vec<_> = changes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        changes.extend([("network.depth", "2"), ("network.width", "9")]);
-        check_gradient(&embedded_problem(name, &changes), name);
+        let mut problem = embedded_problem(name, &[("network.depth", "2"), ("network.width", "9")]);
+        for condition in &mut problem.conditions {
+            condition.points = condition.points.min(20);
+        }
+        check_gradient(&problem, name);
     }
 }
 
@@ -263,6 +279,37 @@ fn many_points_predict_what_each_predicts_alone() {
         let alone = engine.predict(&theta, &points[2 * i..2 * i + 2]);
         assert_eq!(alone, together[i * problem.unknowns.len()..][..problem.unknowns.len()]);
     }
+}
+
+#[test]
+fn weights_enter_the_loss_but_not_its_terms() {
+    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
+    let count = problem.conditions.len();
+    let (mut terms, mut weighted_terms) = (vec![0.0; count], vec![0.0; count]);
+    let before = engine.loss(&theta, &mut terms);
+    set_weights(&problem, &mut engine);
+    let loss = engine.loss(&theta, &mut weighted_terms);
+    assert_eq!(terms, weighted_terms);
+    let mut total = 0.0;
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(&problem, condition, 1, 0);
+        let roots = condition.residuals.roots.len();
+        let residuals = engine.residuals(&theta, i, &points, data);
+        let sites = residuals.len() / roots;
+        for (p, row) in residuals.chunks_exact(roots).enumerate() {
+            let squares: f64 = row.iter().map(|r| r * r).sum();
+            let point_weight = 1.0 + 0.9 * (p as f64 * 1.7).sin();
+            total += square_factor(0.5 + i as f64, point_weight, sites) * squares;
+        }
+    }
+    assert!((total - loss).abs() < 1e-12 * loss, "{total} {loss}");
+    // New points take their weights away, and the problem's λ can be had back.
+    set_points(&problem, &mut engine);
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        engine.set_weight(i, condition.weight);
+    }
+    assert_eq!(engine.loss(&theta, &mut terms), before);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod train;
 
 use std::path::Path;
 

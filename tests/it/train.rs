@@ -1,0 +1,150 @@
+//! The loop: what is adapted between steps, and going on from a checkpoint.
+
+use pinn::activation::Activation;
+use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::init;
+use pinn::problem::Problem;
+use pinn::run::Checkpoint;
+use pinn::train::{Event, Flow, Outcome, State, train};
+
+use super::{embedded_problem, problem};
+
+/// Burgers' equation, small, with everything that changes the loss between steps.
+const ADAPTED: [(&str, &str); 8] = [
+    ("network.depth", "2"),
+    ("network.width", "10"),
+    ("conditions.physics.points", "300"),
+    ("training.resample", "7"),
+    ("training.adaptive", "{ keep = 0.3, pool = 4 }"),
+    ("training.balance", "{ every = 5 }"),
+    ("training.causal", "{ slices = 5, every = 3 }"),
+    ("training.checkpoint", "4"),
+];
+
+fn adapted(stages: &str) -> Problem {
+    embedded_problem("burgers", &[&ADAPTED[..], &[("training.stages", stages)]].concat())
+}
+
+fn start(problem: &Problem) -> State {
+    let activation = Activation::parse(&problem.network.activation).expect("known");
+    let theta = init::draw(&problem.shape(), &activation, &problem.network, problem.training.seed);
+    State::new(problem.with_coefficients(theta.expect("parameters")))
+}
+
+fn run(problem: &Problem, state: State, threads: usize, observer: &mut dyn FnMut(Event) -> Flow) -> Outcome {
+    let activation = Activation::parse(&problem.network.activation).expect("known");
+    let engine = CpuEngine::<f64>::new(problem, &problem.shape(), &activation, threads, Isa::best());
+    train(problem, &mut engine.expect("an engine"), 1.0, state, observer)
+}
+
+/// Every checkpoint on the way, through its file's bytes, and the end.
+fn checkpoints(problem: &Problem, threads: usize) -> (Vec<State>, Outcome) {
+    let mut states = vec![];
+    let outcome = run(problem, start(problem), threads, &mut |event| {
+        if let Event::Checkpoint(state) = event {
+            let bytes = Checkpoint { problem: 0, seconds: 0.0, state: state.clone() }.to_bytes();
+            states.push(Checkpoint::from_bytes(&bytes).expect("our own").state);
+        }
+        Flow::Continue
+    });
+    (states, outcome)
+}
+
+#[test]
+fn going_on_from_any_checkpoint_ends_at_the_same_bits() {
+    for stages in
+        ["[{ adam = { steps = 26 } }]", "[{ lbfgs = { steps = 26 } }]", "[{ adam = { steps = 9 } }, { lbfgs = { steps = 17 } }]"]
+    {
+        let problem = adapted(stages);
+        let (states, outcome) = checkpoints(&problem, 1);
+        assert_eq!(states.len(), 6);
+        for state in states {
+            let (step, round) = (state.step, state.adapted.round);
+            // A checkpoint is written before what is due at its step.
+            assert_eq!(round, (step - 1) / 7, "step {step}");
+            let again = run(&problem, state, 2, &mut |_| Flow::Continue);
+            assert_eq!(again.state, outcome.state, "{stages}, from step {step}");
+            assert_eq!(again.residuals, outcome.residuals);
+        }
+    }
+}
+
+#[test]
+fn adapted_training_is_the_same_bits_at_any_number_of_threads() {
+    let problem = adapted("[{ lbfgs = { steps = 16 } }]");
+    assert_eq!(checkpoints(&problem, 1).1.state, checkpoints(&problem, 3).1.state);
+}
+
+#[test]
+fn redrawn_points_gather_where_the_residual_is_large_and_some_stay() {
+    let problem = adapted("[{ adam = { steps = 16 } }]");
+    let (states, outcome) = checkpoints(&problem, 1);
+    let points = |state: &State| state.adapted.points[0].clone();
+    let (first, second) = (points(&states[1]), points(&outcome.state));
+    assert_eq!((first.len(), second.len()), (600, 600));
+    let stayed = second.chunks_exact(2).filter(|row| first.chunks_exact(2).any(|old| old == *row)).count();
+    assert_eq!(stayed, 90, "keep = 0.3 of 300");
+    assert!(outcome.state.adapted.points[1..].iter().all(Vec::is_empty), "faces are drawn as ever");
+}
+
+#[test]
+fn the_best_parameters_are_those_of_the_loss_that_is_in_force() {
+    // The weights change after every step, so what counts is the last step's loss alone.
+    let problem = embedded_problem("burgers", &[
+        ("network.depth", "2"),
+        ("network.width", "8"),
+        ("conditions.physics.points", "100"),
+        ("training.balance", "{ every = 1, memory = 0 }"),
+        ("training.stages", "[{ lbfgs = { steps = 12 } }]"),
+    ]);
+    let mut losses = vec![];
+    let outcome = run(&problem, start(&problem), 1, &mut |event| {
+        if let Event::Stepped(report) = event {
+            losses.push(report.loss);
+        }
+        Flow::Continue
+    });
+    assert_eq!(outcome.state.best_loss, *losses.last().expect("steps"));
+    assert_eq!(outcome.theta, outcome.state.best_theta);
+    assert_eq!(outcome.theta, outcome.state.theta);
+    // What is reported at the end is the problem's own loss.
+    let total: f64 = problem.conditions.iter().zip(&outcome.terms).map(|(c, term)| c.weight * term).sum();
+    assert!((outcome.loss - total).abs() <= 1e-12 * total);
+    assert_ne!(outcome.loss, outcome.state.best_loss);
+}
+
+#[test]
+fn balanced_gradients_have_equal_norms() {
+    let problem = adapted("[{ adam = { steps = 1 } }]");
+    let mut weights = vec![];
+    let outcome = run(&problem, start(&problem), 1, &mut |event| {
+        if let Event::Reweighted { weights: new, slices, .. } = event {
+            weights = new.to_vec();
+            assert_eq!((slices.len(), slices[0]), (5, 1.0));
+            assert!(slices.windows(2).all(|pair| pair[1] <= pair[0] && pair[1] > 0.0), "{slices:?}");
+        }
+        Flow::Continue
+    });
+    assert_eq!(weights.len(), problem.conditions.len());
+    assert_eq!(weights, outcome.state.adapted.balance, "all weights of the problem are 1");
+    assert!(weights.iter().any(|weight| (weight - 1.0).abs() > 0.1), "{weights:?}");
+}
+
+#[test]
+fn the_check_finds_the_worst_place() {
+    // The residual of what the network is at first, and of x²: the greatest is at the far end.
+    let problem = problem(
+        "[coordinates]\nx = [0, 2]\n[unknowns]\nu = { ansatz = \"x^2 + 1e-12*net\" }\n\
+         [training]\nstages = [{ lbfgs = { steps = 1 } }]\n\
+         [conditions.physics]\nplace = \"interior\"\nresidual = [\"u_x\", \"3*u_x\"]\npoints = 10\n\
+         [conditions.corner]\nplace = \"x = 2\"\nresidual = \"u\"\npoints = 3\n",
+    );
+    let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+    let [Some(physics), Some(corner)] = &outcome.residuals[..] else { panic!("both are checked") };
+    // √(4x²·10) at its greatest, and in the mean over [0, 2].
+    assert!((physics.max - 160.0_f64.sqrt()).abs() < 1e-3, "{physics:?}");
+    assert!((physics.rms - (40.0 * 4.0 / 3.0_f64).sqrt()).abs() < 1e-3, "{physics:?}");
+    assert!((physics.at[0] - 2.0).abs() < 1e-3, "{physics:?}");
+    assert_eq!((corner.points, corner.at[0]), (1, 2.0));
+    assert!((corner.max - 4.0).abs() < 1e-9, "{corner:?}");
+}
