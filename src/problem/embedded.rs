@@ -12,16 +12,27 @@ macro_rules! problems {
     };
 }
 
-static EMBEDDED: [(&str, &str); 13] = problems! {
+/// Every data file that comes with the program: its name, as problem files write it, and its text.
+pub(crate) static DATA: [(&str, &str); 2] = [
+    ("built-in:burgers-samples.csv", include_str!("../../problems/data/burgers-samples.csv")),
+    ("built-in:option-prices.csv", include_str!("../../problems/data/option-prices.csv")),
+];
+
+static EMBEDDED: [(&str, &str); 18] = problems! {
     "burgers"
     "burgers-hard"
+    "burgers-inverse"
     "black-scholes"
     "black-scholes-hard"
+    "black-scholes-inverse"
     "black-scholes-literal"
     "heat"
     "wave"
     "poisson-2d"
+    "poisson-2d-hard"
+    "poisson-5d"
     "allen-cahn"
+    "allen-cahn-hard"
     "kdv"
     "beam"
     "lid-driven-cavity"
@@ -82,12 +93,16 @@ mod tests {
                 continue;
             };
             for condition in &problem.conditions {
+                // Data are noisy, and a condition may say itself that it is not exact.
+                if matches!(condition.place, Place::Points { .. }) || condition.name.starts_with("nearly") {
+                    continue;
+                }
                 let worst = worst_residual(&problem, condition, &exact);
                 assert!(worst < 1e-10, "{name}: {} leaves {worst:e}", condition.name);
             }
             checked.push(*name);
         }
-        let all = ["black-scholes", "black-scholes-hard", "heat", "wave", "poisson-2d", "kdv", "beam", "kovasznay"];
+        let all = ["black-scholes", "black-scholes-hard", "black-scholes-inverse", "heat", "wave", "poisson-2d", "poisson-2d-hard", "poisson-5d", "kdv", "beam", "kovasznay"];
         assert_eq!(checked, all);
     }
 
@@ -104,8 +119,13 @@ mod tests {
         let mut graph = Graph::default();
         let residuals = &condition.residuals;
         let roots = residuals.graph.transplant(&residuals.roots, &mut graph, |graph, leaf| {
-            let Node::Jet { output, index, .. } = leaf else {
-                return graph.insert(leaf);
+            let (output, index) = match leaf {
+                Node::Jet { output, index, .. } => (output, index),
+                Node::Coefficient(k) => {
+                    let trainable = &problem.trainable[k];
+                    return graph.constant(trainable.entry(trainable.truth.unwrap()));
+                }
+                leaf => return graph.insert(leaf),
             };
             let copies = exact[output].graph.transplant(&exact[output].roots, graph, Graph::insert);
             index.coordinates().fold(copies[0], |node, along| graph.derivative(node, along))

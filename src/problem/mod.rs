@@ -3,6 +3,7 @@
 //! A [`Document`] is a file that was read, perhaps with others laid over it;
 //! [`Document::build`] checks it and gives the [`Problem`], or [`Diagnostics`] that say what is wrong and where.
 
+mod allen_cahn;
 mod build;
 mod diagnostic;
 mod embedded;

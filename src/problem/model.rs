@@ -255,6 +255,17 @@ pub enum Solution {
         /// Viscosity.
         nu: f64,
     },
+    /// The solution of the Allen–Cahn equation u_t = d·u_xx + r·(u − u³) for u(x, 0) = x² cos πx, period 2.
+    AllenCahn {
+        /// Which coordinate is x.
+        x: usize,
+        /// Which coordinate is t.
+        t: usize,
+        /// Diffusivity.
+        d: f64,
+        /// Rate.
+        r: f64,
+    },
     /// Values at points, read from a file.
     Table {
         /// Where they came from.

@@ -2,6 +2,7 @@
 
 use core::f64::consts::PI;
 
+use super::allen_cahn;
 use super::model::{Axis, Coordinate, Formula, Problem, Solution};
 use crate::expr::Node;
 
@@ -42,6 +43,9 @@ impl Solution {
                 let quadrature = gauss_hermite(COLE_HOPF_NODES);
                 let rows = points.chunks_exact(coordinates);
                 rows.map(|row| cole_hopf(row[*x], row[*t], *nu, &quadrature)).collect()
+            }
+            Self::AllenCahn { x, t, d, r } => {
+                allen_cahn::solve(points.chunks_exact(coordinates), *x, *t, *d, *r)
             }
             Self::Table { points: own, values, .. } => {
                 if own == points {

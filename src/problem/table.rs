@@ -64,7 +64,7 @@ fn why(error: io::Error) -> String {
 }
 
 /// Comma-separated numbers under a header; lines that begin with `#` are skipped.
-fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
+pub(crate) fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
     let text = core::str::from_utf8(bytes).map_err(|_| "it is not a text file (UTF-8)")?;
     // A byte order mark, as spreadsheets write it, is no part of the first name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -102,6 +102,7 @@ impl Problem {
                         None => "none".to_owned(),
                         Some(Solution::Exact(_)) => self.written.solutions[i].clone(),
                         Some(Solution::ColeHopf { .. }) => "the Cole–Hopf solution".to_owned(),
+                        Some(Solution::AllenCahn { .. }) => "a spectral solution".to_owned(),
                         Some(Solution::Table { path, values, .. }) => {
                             format!("{} values from {}", grouped(values.len()), path.display())
                         }

@@ -3,6 +3,7 @@
 mod burn;
 mod cli;
 mod configs;
+mod data;
 mod docs;
 mod engine;
 mod train;

@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::{Builder, MAX_GRID, SOLUTION};
 use crate::expr::{Digits, Graph, Node, listed};
+use crate::problem::allen_cahn;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Value, article};
 use crate::problem::model::{Axis, Coordinate, Formula, Reference, Solution, Trainable, Unknown};
@@ -90,6 +91,10 @@ impl Builder<'_> {
             let solution = self.cole_hopf(value, coordinates, parameters, trainable)?;
             return Some((solution, "cole-hopf".to_owned()));
         }
+        if value.get_ref().as_str().map(str::trim) == Some("allen-cahn") {
+            let solution = self.allen_cahn(value, coordinates, parameters, trainable)?;
+            return Some((solution, "allen-cahn".to_owned()));
+        }
         let (root, text) = self.formula(value, SOLUTION)?;
         if !self.graph.jets(&[root]).is_empty() {
             let message = "a reference solution cannot use unknowns, not even through a definition";
@@ -170,6 +175,36 @@ impl Builder<'_> {
             self.report(Diagnostic::warning(value.span(), message));
         }
         Some(Solution::ColeHopf { x: 1 - t, t, nu })
+    }
+
+    fn allen_cahn(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+        parameters: &[(String, f64)],
+        trainable: &[Trainable],
+    ) -> Option<Solution> {
+        let t = coordinates.iter().position(|c| c.name == "t");
+        let [d, r] = ["d", "r"].map(|name| number_called(name, parameters, trainable));
+        let (Some(t), Some(d), Some(r), 2) = (t, d, r, coordinates.len()) else {
+            let message = "`allen-cahn` solves u_t = d*u_xx + r*(u - u^3), u = x^2*cos(pi*x) at t = 0, period 2";
+            let hint = "it needs two coordinates, one of them `t`, and parameters `d` and `r`";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        self.used.extend(["d".to_owned(), "r".to_owned()]);
+        if !(d > 0.0 && r > 0.0 && coordinates[t].lower >= 0.0) {
+            let message = "`allen-cahn` needs d > 0, r > 0 and t from 0 up";
+            self.report(Diagnostic::error(value.span(), message));
+            return None;
+        }
+        if allen_cahn::resolution(d, r).is_none() {
+            let message = format!("for d = {d} and r = {r} interfaces are too thin for the `allen-cahn` solution");
+            let hint = "take a greater d, or a reference of your own from a file";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        Some(Solution::AllenCahn { x: 1 - t, t, d, r })
     }
 
     pub(super) fn solution_file(

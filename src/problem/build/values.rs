@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::{Builder, Entry, MAX_NODES, NUMBER};
 use crate::expr::{self, Context, Expr, Node, NodeId, Unary, ast, closest, listed};
 use crate::problem::diagnostic::Diagnostic;
+use crate::problem::embedded;
 use crate::problem::file::{Table, Value, article};
 use crate::problem::model::{Coordinate, Formula};
 use crate::problem::table::{self, Numbers};
@@ -202,6 +203,9 @@ impl Builder<'_> {
     // Files.
 
     pub(super) fn numbers(&mut self, name: &str, value: &Value<'_>) -> Option<(PathBuf, Numbers)> {
+        if name.starts_with("built-in:") {
+            return self.built_in(name, value);
+        }
         let path = self.folder.join(name);
         let path = std::path::absolute(&path).unwrap_or(path);
         match table::read(&path) {
@@ -214,6 +218,22 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+
+    /// The numbers of a file that comes with the program, wherever it runs.
+    fn built_in(&mut self, name: &str, value: &Value<'_>) -> Option<(PathBuf, Numbers)> {
+        let Some((_, text)) = embedded::DATA.iter().find(|(known, _)| *known == name) else {
+            let message = format!("there is no file `{}`", name.escape_debug());
+            let names: Vec<_> = embedded::DATA.iter().map(|(known, _)| *known).collect();
+            let hint = match closest(name, names.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("the files that come with the program are {}", listed(&names)),
+            };
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        let numbers = table::csv_table(text.as_bytes()).expect("our own files were read by a test");
+        Some((PathBuf::from(name), numbers))
     }
 
     // Mistakes.
