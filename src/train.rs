@@ -232,8 +232,7 @@ impl Loop<'_> {
     fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer) {
         let (problem, step) = (self.problem, self.state.step);
         let State { theta, adapted, .. } = &mut self.state;
-        let changes =
-            adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
+        let changes = adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
         if changes == adapt::Changes::default() {
             return;
         }

@@ -489,10 +489,16 @@ fn summary(problem: &Problem, result: &RunResult, device: &Device, path: &Path) 
         line(name, format!("found to be {:.6e}, from {}{truth}", found.value, Digits(found.initial)));
     }
     for (name, residual) in &result.residuals {
-        let at: Vec<_> = problem.coordinates.iter().map(|c| format!("{} = {:.4}", c.name, residual.at[&c.name])).collect();
+        let at: Vec<_> =
+            problem.coordinates.iter().map(|c| format!("{} = {:.4}", c.name, residual.at[&c.name])).collect();
         line(
             "residual",
-            format!("{name} {:.2e} at fresh points, greatest {:.2e} at {}", residual.rms, residual.max, at.join(", ")),
+            format!(
+                "{name} {:.2e} at fresh points, greatest {:.2e} at {}",
+                residual.rms,
+                residual.max,
+                at.join(", ")
+            ),
         );
     }
     line("files", path.display().to_string());

@@ -102,7 +102,19 @@ mod tests {
             }
             checked.push(*name);
         }
-        let all = ["black-scholes", "black-scholes-hard", "black-scholes-inverse", "heat", "wave", "poisson-2d", "poisson-2d-hard", "poisson-5d", "kdv", "beam", "kovasznay"];
+        let all = [
+            "black-scholes",
+            "black-scholes-hard",
+            "black-scholes-inverse",
+            "heat",
+            "wave",
+            "poisson-2d",
+            "poisson-2d-hard",
+            "poisson-5d",
+            "kdv",
+            "beam",
+            "kovasznay",
+        ];
         assert_eq!(checked, all);
     }
 

@@ -780,3 +780,173 @@ fn the_guide_names_every_function_and_setting() {
         assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
     }
 }
+
+/// [`GOOD`] with `nu` to be found.
+fn inverse(parameter: &str) -> String {
+    GOOD.replace("nu = 0.1", &format!("nu = {parameter}"))
+}
+
+fn check_inverse(parameter: &str, expected: &[&str]) {
+    check("nu = 0.1", &format!("nu = {parameter}"), expected);
+}
+
+#[test]
+fn trainable_parameters_are_understood() {
+    let problem = good(&inverse("{ initial = 0.5, true = \"1/4\" }"));
+    let nu = Trainable { name: "nu".into(), initial: 0.5, positive: false, truth: Some(0.25) };
+    assert_eq!((&problem.parameters, &problem.trainable), (&vec![], &vec![nu]));
+    assert_eq!(problem.coefficients(), 1);
+    assert_eq!(problem.conditions[0].residuals.coefficients(), [0]);
+    // The reference has the true value, as if it were known.
+    let known = good(&GOOD.replace("nu = 0.1", "nu = 0.25"));
+    assert_eq!(problem.reference, known.reference);
+    let again = good(&problem.to_toml());
+    assert_eq!(again, problem);
+    for parameter in [
+        "{ initial = -2 , true = 3 }",
+        "{ initial = 0, true = 3 }",
+        "{ initial = 2, true = 3, positive = true }",
+    ] {
+        let problem = good(&inverse(parameter));
+        let theta = problem.with_coefficients(vec![7.0]);
+        let values: Vec<f64> = problem.trained_values(&theta).collect();
+        let initial = problem.trainable[0].initial;
+        assert!((values[0] - initial).abs() <= 1e-15 * initial.abs(), "{parameter}: {values:?}");
+        assert!(theta[1].abs() <= 1.0, "{parameter}: θ is of order 1");
+        // The slope, by a central difference.
+        let (trainable, h) = (&problem.trainable[0], 1e-5);
+        let slope = (trainable.value(theta[1] + h) - trainable.value(theta[1] - h)) / (2.0 * h);
+        assert!((trainable.slope(theta[1]) - slope).abs() < 1e-9 * slope.abs().max(1.0));
+    }
+}
+
+#[test]
+fn mistakes_in_trainable_parameters_are_explained() {
+    check_inverse(
+        "{ true = 0.1 }",
+        &[
+            "5:6 the trainable parameter `nu` has no initial value → a known parameter is a number; one to be found is written { initial = 0.1 }",
+        ],
+    );
+    check_inverse(
+        "{ initial = -1, positive = true, true = 1 }",
+        &["5:18 the initial value of `nu` is -1, but it is to stay positive"],
+    );
+    check_inverse(
+        "{ initial = 1, positive = 1, lower = 0 , true = 1}",
+        &[
+            "5:32 `positive` is true or false, not an integer",
+            "5:35 unknown key `lower` in a trainable parameter → the keys are `initial`, `positive` and `true`",
+        ],
+    );
+    check_inverse(
+        "{ initial = 1 }",
+        &[
+            "19:18 the solution uses `nu`, which is to be found by training → if its value is known, write nu = { initial = …, true = … }",
+        ],
+    );
+    // What it comes to is not known beforehand.
+    check(
+        "nu = 0.1",
+        "nu = { initial = 1, true = 1 }\nmu = \"2*nu\"",
+        &[
+            "6:9 `nu` is a trainable parameter, which a plain number cannot use → it may use parameters; what a trainable parameter comes to is not known beforehand",
+        ],
+    );
+    let unused = inverse("{ initial = 1, true = 1 }").replace(" - nu*u_xx", "");
+    let mistakes = build(&unused).unwrap_err();
+    assert_eq!(
+        summary(&mistakes, &unused),
+        ["5:1 no residual uses the trainable parameter `nu` → use it in an equation, or remove it"]
+    );
+}
+
+#[test]
+fn files_that_come_with_the_program_are_found_by_name() {
+    let condition = |file: &str| {
+        format!(
+            "{GOOD}[conditions.data]\nplace = {{ file = \"built-in:{file}\" }}\nresidual = \"u - u_obs\"\n"
+        )
+        .replace("x = [0, 1]", "x = [-1, 1]")
+    };
+    let problem = good(&condition("burgers-samples.csv"));
+    assert!(matches!(&problem.conditions[2].place, Place::Points { data, .. } if data[0].len() == 500));
+    assert_eq!(good(&problem.to_toml()), problem);
+    let wrong = condition("burger-samples.csv");
+    assert_eq!(
+        summary(&build(&wrong).unwrap_err(), &wrong),
+        [
+            "21:18 there is no file `built-in:burger-samples.csv` → did you mean `built-in:burgers-samples.csv`?",
+            "22:17 `obs` in `u_obs` is not a row of coordinates → the coordinates are `x` and `t`",
+        ]
+    );
+}
+
+#[test]
+fn what_adapts_training_is_checked() {
+    let training = |text: &str, expected: &[&str]| {
+        check("[conditions.initial]", &format!("[training]\n{text}\n[conditions.initial]"), expected)
+    };
+    training("resample = 9\nadaptive = {}\nbalance = {}\ncausal = {}", &[]);
+    training(
+        "adaptive = {}",
+        &[
+            "15:12 `adaptive` has no effect: points are never redrawn → say how often, for example `resample = 500`",
+        ],
+    );
+    training(
+        "resample = 9\nadaptive = { k = -1, c = inf, pool = 0, keep = 1 }",
+        &[
+            "16:18 `k` must be a number from 0 up",
+            "16:26 `c` must be a number from 0 up",
+            "16:38 `pool` must be from 1 to 1000",
+            "16:48 `keep` must be from 0 to below 1",
+        ],
+    );
+    training(
+        "balance = { every = 0, memory = 1 }",
+        &["15:21 `every` must be at least 1", "15:33 `memory` must be from 0 to below 1"],
+    );
+    training(
+        "causal = { along = \"y\", slices = 1, epsilon = [], threshold = 2, every = 0 }",
+        &[
+            "15:20 `y` is not a coordinate → the coordinates are `x` and `t`",
+            "15:34 `slices` must be from 2 to 10000",
+            "15:47 `epsilon` must be a list of numbers from 0 up",
+            "15:63 `threshold` must be from 0 to below 1",
+            "15:74 `every` must be at least 1",
+        ],
+    );
+    training("adaptive = { ks = 1 }", &["15:14 unknown key `ks` → known are `k`, `c`, `pool` and `keep`"]);
+    let text = GOOD.replace("[conditions.initial]", "[training]\nresample = 3\nadaptive = { keep = 0.5 }\nbalance = { every = 7 }\ncausal = { epsilon = [1] }\n[conditions.initial]");
+    let problem = good(&text);
+    assert_eq!(good(&problem.to_toml()), problem);
+}
+
+#[test]
+fn the_spectral_reference_says_what_it_needs() {
+    let spectral = |parameters: &str, expected: &[&str]| {
+        let text = GOOD
+            .replace("nu = 0.1", &format!("nu = 0.1\n{parameters}"))
+            .replace("\"x*exp(-nu*t)\"", "\"allen-cahn\"");
+        let said = match build(&text) {
+            Ok((_, warnings)) => summary(&warnings, &text),
+            Err(mistakes) => summary(&mistakes, &text),
+        };
+        assert_eq!(said, expected, "{parameters}");
+    };
+    spectral("d = 1e-3\nr = 5", &[]);
+    spectral(
+        "d = 1e-3",
+        &[
+            "20:18 `allen-cahn` solves u_t = d*u_xx + r*(u - u^3), u = x^2*cos(pi*x) at t = 0, period 2 → it needs two coordinates, one of them `t`, and parameters `d` and `r`",
+        ],
+    );
+    spectral("d = 0\nr = 5", &["21:18 `allen-cahn` needs d > 0, r > 0 and t from 0 up"]);
+    spectral(
+        "d = 1e-9\nr = 5",
+        &[
+            "21:18 for d = 0.000000001 and r = 5 interfaces are too thin for the `allen-cahn` solution → take a greater d, or a reference of your own from a file",
+        ],
+    );
+}

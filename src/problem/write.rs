@@ -217,7 +217,8 @@ impl Problem {
             for Trainable { name, initial, positive, truth } in &self.trainable {
                 let truth = truth.map_or(String::new(), |x| format!(", true = {}", number(x)));
                 let initial = number(*initial);
-                let _ = writeln!(out, "{} = {{ initial = {initial}, positive = {positive}{truth} }}", key(name));
+                let _ =
+                    writeln!(out, "{} = {{ initial = {initial}, positive = {positive}{truth} }}", key(name));
             }
         }
         if !self.written.definitions.is_empty() {

@@ -145,7 +145,8 @@ mod tests {
         // One candidate asks for nearly everything; all but it have to stand in.
         let spike = |x: &[f64]| if x == &pool[8..10] { 1e9 } else { 1e-9 };
         for count in [0, 1, 2, 500, 1000] {
-            for score in [&spike as &dyn Fn(&[f64]) -> f64, &|_| 0.0, &|_| f64::NAN, &|x| 1.0 / (x[0] - x[0])] {
+            for score in [&spike as &dyn Fn(&[f64]) -> f64, &|_| 0.0, &|_| f64::NAN, &|x| 1.0 / (x[0] - x[0])]
+            {
                 let points = chosen(&pool, score, &settings(1.0, 0.0), count);
                 assert_eq!((points.len() / 2, distinct(&points)), (count, count));
             }

@@ -84,13 +84,7 @@ fn bounds(problem: &Problem) -> Vec<(f64, f64)> {
 }
 
 /// `points` points (or pairs) at a place that is no file.
-fn draw_at(
-    problem: &Problem,
-    place: &Place,
-    sampler: Sampler,
-    points: usize,
-    rng: &mut Stream,
-) -> Vec<f64> {
+fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rng: &mut Stream) -> Vec<f64> {
     let mut bounds = bounds(problem);
     match place {
         Place::Interior | Place::Points { .. } => {}

@@ -2,8 +2,8 @@
 //! of threads.
 
 use pinn::activation::Activation;
-use pinn::engine::{Engine, square_factor};
 use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::engine::{Engine, square_factor};
 use pinn::expr::{Binary, Graph, Node, NodeId};
 use pinn::init;
 use pinn::jet::MultiIndex;

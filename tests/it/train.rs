@@ -52,9 +52,11 @@ fn checkpoints(problem: &Problem, threads: usize) -> (Vec<State>, Outcome) {
 
 #[test]
 fn going_on_from_any_checkpoint_ends_at_the_same_bits() {
-    for stages in
-        ["[{ adam = { steps = 26 } }]", "[{ lbfgs = { steps = 26 } }]", "[{ adam = { steps = 9 } }, { lbfgs = { steps = 17 } }]"]
-    {
+    for stages in [
+        "[{ adam = { steps = 26 } }]",
+        "[{ lbfgs = { steps = 26 } }]",
+        "[{ adam = { steps = 9 } }, { lbfgs = { steps = 17 } }]",
+    ] {
         let problem = adapted(stages);
         let (states, outcome) = checkpoints(&problem, 1);
         assert_eq!(states.len(), 6);
@@ -90,13 +92,16 @@ fn redrawn_points_gather_where_the_residual_is_large_and_some_stay() {
 #[test]
 fn the_best_parameters_are_those_of_the_loss_that_is_in_force() {
     // The weights change after every step, so what counts is the last step's loss alone.
-    let problem = embedded_problem("burgers", &[
-        ("network.depth", "2"),
-        ("network.width", "8"),
-        ("conditions.physics.points", "100"),
-        ("training.balance", "{ every = 1, memory = 0 }"),
-        ("training.stages", "[{ lbfgs = { steps = 12 } }]"),
-    ]);
+    let problem = embedded_problem(
+        "burgers",
+        &[
+            ("network.depth", "2"),
+            ("network.width", "8"),
+            ("conditions.physics.points", "100"),
+            ("training.balance", "{ every = 1, memory = 0 }"),
+            ("training.stages", "[{ lbfgs = { steps = 12 } }]"),
+        ],
+    );
     let mut losses = vec![];
     let outcome = run(&problem, start(&problem), 1, &mut |event| {
         if let Event::Stepped(report) = event {

@@ -317,7 +317,8 @@ impl Builder<'_> {
         let mut number = |value: &Value<'_>, what: &str| {
             let x = self.number(value, &format!("the {what} value of `{name}`"))?;
             if positive && x <= 0.0 {
-                let message = format!("the {what} value of `{name}` is {}, but it is to stay positive", Digits(x));
+                let message =
+                    format!("the {what} value of `{name}` is {}, but it is to stay positive", Digits(x));
                 self.report(Diagnostic::error(value.span(), message));
                 return None;
             }

@@ -123,7 +123,12 @@ impl Builder<'_> {
     }
 
     /// A solution with the true values of trainable parameters put in: it is what training shall find.
-    fn with_truth(&mut self, formula: Formula, value: &Value<'_>, trainable: &[Trainable]) -> Option<Formula> {
+    fn with_truth(
+        &mut self,
+        formula: Formula,
+        value: &Value<'_>,
+        trainable: &[Trainable],
+    ) -> Option<Formula> {
         for k in formula.coefficients() {
             if trainable[k].truth.is_none() {
                 let name = &trainable[k].name;
@@ -187,7 +192,8 @@ impl Builder<'_> {
         let t = coordinates.iter().position(|c| c.name == "t");
         let [d, r] = ["d", "r"].map(|name| number_called(name, parameters, trainable));
         let (Some(t), Some(d), Some(r), 2) = (t, d, r, coordinates.len()) else {
-            let message = "`allen-cahn` solves u_t = d*u_xx + r*(u - u^3), u = x^2*cos(pi*x) at t = 0, period 2";
+            let message =
+                "`allen-cahn` solves u_t = d*u_xx + r*(u - u^3), u = x^2*cos(pi*x) at t = 0, period 2";
             let hint = "it needs two coordinates, one of them `t`, and parameters `d` and `r`";
             self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
@@ -199,7 +205,8 @@ impl Builder<'_> {
             return None;
         }
         if allen_cahn::resolution(d, r).is_none() {
-            let message = format!("for d = {d} and r = {r} interfaces are too thin for the `allen-cahn` solution");
+            let message =
+                format!("for d = {d} and r = {r} interfaces are too thin for the `allen-cahn` solution");
             let hint = "take a greater d, or a reference of your own from a file";
             self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
