@@ -5,6 +5,8 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod resume;
+mod sweep;
 
 use std::path::Path;
 
