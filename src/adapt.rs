@@ -32,6 +32,39 @@ pub struct State {
     pub slices: Vec<f64>,
 }
 
+impl State {
+    /// Does it belong to `problem`?
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
+    pub fn check(&self, problem: &Problem) -> Result<(), String> {
+        let (conditions, dimensions) = (&problem.conditions, problem.coordinates.len());
+        let causal = problem.training.causal.as_ref();
+        let (slices, levels) = causal.map_or((0, 1), |causal| (causal.slices, causal.epsilon.len()));
+        let lengths = [
+            ("sets of points", self.points.len(), conditions.len()),
+            ("balancing factors", self.balance.len(), conditions.len()),
+            ("slices of time", self.slices.len(), slices),
+        ];
+        if let Some((what, has, wants)) =
+            lengths.into_iter().find(|(_, has, wants)| ![0, *wants].contains(has))
+        {
+            return Err(format!("it has {has} {what} instead of {wants}"));
+        }
+        for (condition, points) in conditions.iter().zip(&self.points) {
+            if ![0, condition.points * dimensions].contains(&points.len()) {
+                let (has, wants) = (points.len() / dimensions, condition.points);
+                return Err(format!("it has {has} points of `{}` instead of {wants}", condition.name));
+            }
+        }
+        if self.level >= levels {
+            return Err(format!("it is at the causal ε number {}, the problem has {levels}", self.level + 1));
+        }
+        Ok(())
+    }
+}
+
 /// What an update changed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Changes {

@@ -5,17 +5,21 @@
 
 mod allen_cahn;
 mod build;
+mod change;
 mod diagnostic;
 mod embedded;
 mod file;
 mod model;
+mod open;
 mod reference;
 mod table;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use change::{Adjustments, SHORT_KEYS, full_key};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
+pub use open::{OpenError, Opened, embedded_text, open, read_text};

@@ -6,6 +6,8 @@ mod configs;
 mod data;
 mod docs;
 mod engine;
+mod resume;
+mod sweep;
 mod train;
 
 use std::path::Path;
