@@ -4,7 +4,7 @@
 //! It prints nothing, writes no file and reads no clock; what it knows between two steps is a [`State`].
 
 use crate::engine::Engine;
-use crate::optim::{self, Objective, Optimizer, Step, StopReason};
+use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
 use crate::sample;
 use crate::score::{Score, Scorer};
@@ -81,14 +81,23 @@ pub struct StepReport<'a> {
 }
 
 /// How a stage went.
-#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Default, Debug, serde::Serialize)]
 pub struct StageReport {
     /// `"adam"`, `"lbfgs"`, …
     pub name: String,
     /// Steps taken.
     pub steps: usize,
-    /// Evaluations of loss and gradient.
+    /// Evaluations of the loss, its gradient or the normal equations.
     pub evaluations: usize,
+    /// Linear systems that were factorized.
+    pub factorizations: usize,
+    /// Products with JᵀJ.
+    pub products: usize,
+    /// Trial points that were computed and refused.
+    pub rejected: usize,
+    /// What the method chose where its settings leave it a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<&'static str>,
     /// Why it ended before its last step; `None` if it did not.
     pub stopped: Option<StopReason>,
 }
@@ -189,7 +198,8 @@ impl Loop<'_> {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }
         (self.observer)(Event::StageStarted { stage: self.state.stage });
-        let mut report = StageReport { name: stage.name().into(), steps: 0, evaluations: 0, stopped: None };
+        let mut report =
+            StageReport { name: stage.name().into(), choice: optimizer.choice(), ..StageReport::default() };
         let end = loop {
             if self.state.stage_step >= stage.steps() {
                 break None;
@@ -261,6 +271,9 @@ impl Loop<'_> {
             Step::Moved(progress) => progress,
             Step::Stopped(reason) => return Err(reason),
         };
+        report.factorizations += progress.factorizations;
+        report.products += progress.products;
+        report.rejected += progress.rejected;
         if !(progress.loss.is_finite() && progress.gradient_norm.is_finite()) {
             return Err(StopReason::NonFinite);
         }
@@ -368,12 +381,17 @@ impl<'a> EngineObjective<'a> {
     }
 }
 
-impl Objective for EngineObjective<'_> {
-    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+impl EngineObjective<'_> {
+    /// One evaluation by `evaluate`, which is given room for the terms.
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        evaluate: impl FnOnce(&mut dyn Engine, &[f64], &mut [f64]) -> f64,
+    ) -> f64 {
         let conditions = self.terms.len() / REMEMBERED;
         let slot = self.evaluations % REMEMBERED;
         let terms = &mut self.terms[slot * conditions..][..conditions];
-        let loss = self.engine.loss_and_gradient(theta, terms, gradient);
+        let loss = evaluate(self.engine, theta, terms);
         self.losses[slot] = loss;
         self.evaluations += 1;
         if loss < self.best_loss {
@@ -381,5 +399,34 @@ impl Objective for EngineObjective<'_> {
             self.best_theta.copy_from_slice(theta);
         }
         loss
+    }
+}
+
+impl Objective for EngineObjective<'_> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| engine.loss(theta, terms))
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| engine.loss_and_gradient(theta, terms, gradient))
+    }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        if self.engine.jacobian().is_some() { Some(self) } else { None }
+    }
+}
+
+/// Given out by [`Objective::least_squares`] alone, where the engine has a Jacobian.
+const HAS_JACOBIAN: &str = "the engine has a Jacobian, as it had before";
+
+impl LeastSquares for EngineObjective<'_> {
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| {
+            engine.jacobian().expect(HAS_JACOBIAN).normal_equations(theta, terms, matrix, vector)
+        })
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        self.engine.jacobian().expect(HAS_JACOBIAN).gauss_newton_product(theta, direction, product);
     }
 }

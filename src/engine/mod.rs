@@ -43,9 +43,39 @@ pub trait Engine: Send {
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
 
+    /// The least-squares side, which not every engine has.
+    fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
+        None
+    }
+
     /// Residuals of `condition` at given points, `points × residuals`, row by row.
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64>;
 
     /// The unknowns at given points, `points × unknowns`, row by row.
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;
+}
+
+/// The loss as a sum of squares, |r(θ)|², and the Jacobian J = ∂r/∂θ.
+///
+/// r holds every residual at every point times √(λ/points): condition by condition, within it point by point (pair
+/// by pair for a periodic one), within it residual by residual.
+/// J itself, with a row for every number of r, is never stored.
+pub trait Jacobian {
+    /// Length of r.
+    fn residual_count(&self) -> usize;
+
+    /// JᵀJ (n × n, symmetric, row by row) and Jᵀr, half the gradient; the loss and its terms as [`Engine::loss`].
+    fn normal_equations(
+        &mut self,
+        theta: &[f64],
+        terms: &mut [f64],
+        matrix: &mut [f64],
+        vector: &mut [f64],
+    ) -> f64;
+
+    /// J·v, for a direction v in the space of θ.
+    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
+
+    /// JᵀJ·v, for a direction v in the space of θ.
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
 }

@@ -144,6 +144,11 @@ impl Builder<'_> {
                     }
                 }
                 Stage::Lbfgs(lbfgs) => check(lbfgs.history > 0, "history", "at least 1"),
+                Stage::Lm(lm) => {
+                    check(positive(lm.damping), "damping", "a positive number");
+                    check(lm.products > 0, "products", "at least 1");
+                }
+                Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {}
             }
         }
         training
