@@ -10,9 +10,65 @@ struct Function<F> {
 }
 
 impl<F: FnMut(&[f64], &mut [f64]) -> f64> Objective for Function<F> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.value_and_gradient(theta, &mut vec![0.0; theta.len()])
+    }
+
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         self.evaluations += 1;
         (self.f)(theta, gradient)
+    }
+}
+
+/// |r|² for residuals that are given with their Jacobian, `residuals × parameters`, row by row.
+struct Squares<F> {
+    /// Residuals and Jacobian at a point.
+    f: F,
+    evaluations: usize,
+}
+
+impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> Objective for Squares<F> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, _) = (self.f)(theta);
+        dot(&r, &r)
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, jacobian) = (self.f)(theta);
+        gradient.fill(0.0);
+        for (r, row) in r.iter().zip(jacobian.chunks_exact(theta.len())) {
+            add(gradient, 2.0 * r, row);
+        }
+        dot(&r, &r)
+    }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        Some(self)
+    }
+}
+
+impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> LeastSquares for Squares<F> {
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, jacobian) = (self.f)(theta);
+        matrix.fill(0.0);
+        vector.fill(0.0);
+        for (r, row) in r.iter().zip(jacobian.chunks_exact(theta.len())) {
+            add(vector, *r, row);
+            for (x, to) in row.iter().zip(matrix.chunks_exact_mut(theta.len())) {
+                add(to, *x, row);
+            }
+        }
+        dot(&r, &r)
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        product.fill(0.0);
+        for row in (self.f)(theta).1.chunks_exact(theta.len()) {
+            add(product, dot(row, direction), row);
+        }
     }
 }
 
@@ -46,32 +102,51 @@ fn barrier(x: &[f64], gradient: &mut [f64]) -> f64 {
     x[0] - x[0].ln()
 }
 
-/// Where a method ends, after how many steps and evaluations, and why.
+/// Where a method ends, after how much work, and why.
+#[derive(Default)]
 struct Ended {
     theta: Vec<f64>,
     loss: f64,
     lowest: f64,
     steps: usize,
     evaluations: usize,
+    factorizations: usize,
+    products: usize,
+    rejected: usize,
     stopped: Option<StopReason>,
 }
 
 fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f64, enough: f64) -> Ended {
     let mut objective = Function { f, evaluations: 0 };
+    let mut ended = run(stage, start, &mut objective, enough);
+    ended.evaluations = objective.evaluations;
+    ended
+}
+
+fn least_squares(
+    stage: &Stage,
+    start: &[f64],
+    f: impl FnMut(&[f64]) -> (Vec<f64>, Vec<f64>),
+    enough: f64,
+) -> Ended {
+    let mut objective = Squares { f, evaluations: 0 };
+    let mut ended = run(stage, start, &mut objective, enough);
+    ended.evaluations = objective.evaluations;
+    ended
+}
+
+fn run(stage: &Stage, start: &[f64], objective: &mut dyn Objective, enough: f64) -> Ended {
     let mut optimizer = new(stage, start.len(), 1.0);
-    let mut ended = Ended {
-        theta: start.to_vec(),
-        loss: f64::INFINITY,
-        lowest: f64::INFINITY,
-        steps: 0,
-        evaluations: 0,
-        stopped: None,
-    };
+    let theta = start.to_vec();
+    let mut ended = Ended { theta, loss: f64::INFINITY, lowest: f64::INFINITY, ..Ended::default() };
     while ended.steps < stage.steps() && ended.loss > enough {
-        match optimizer.step(&mut ended.theta, &mut objective) {
+        match optimizer.step(&mut ended.theta, objective) {
             Step::Moved(progress) => {
                 ended.loss = progress.loss;
                 ended.lowest = ended.lowest.min(progress.loss);
+                ended.factorizations += progress.factorizations;
+                ended.products += progress.products;
+                ended.rejected += progress.rejected;
             }
             Step::Stopped(reason) => {
                 ended.stopped = Some(reason);
@@ -80,7 +155,6 @@ fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f
         }
         ended.steps += 1;
     }
-    ended.evaluations = objective.evaluations;
     ended
 }
 

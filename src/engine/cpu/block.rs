@@ -15,7 +15,7 @@ use crate::activation::Kernel;
 use crate::network::{Layer, Shape};
 use crate::simd::Real;
 
-/// Numbers in the longest register.
+/// Numbers of a cache line, in single precision.
 const LINE: usize = 16;
 
 /// A condition, or the prediction, compiled for a network and bound to points.
@@ -227,9 +227,9 @@ impl<R: Real> Packed<R> {
         self.output_layer.biases + self.output_layer.outputs + self.coefficients.len()
     }
 
-    /// Distance of Jacobian rows in a workspace: θ's length, and room for a register that starts within it.
+    /// Distance of Jacobian rows in a workspace.
     pub(super) fn row_length(&self) -> usize {
-        self.parameters().next_multiple_of(LINE) + LINE
+        self.parameters().next_multiple_of(LINE)
     }
 
     /// Trainable coefficients.

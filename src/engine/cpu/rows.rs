@@ -10,6 +10,9 @@ use pulp::{NullaryFnOnce, Simd};
 use crate::network::Layer;
 use crate::simd::Real;
 
+/// Numbers in the longest register.
+const MOST_LANES: usize = 16;
+
 /// The order of a block's rows: channel by channel, within it side by side, within it site by site.
 #[derive(Clone, Copy)]
 pub(super) struct Linked {
@@ -34,8 +37,7 @@ impl Linked {
 /// Writes the part of every site's Jacobian row that belongs to `layer`.
 ///
 /// `a` are the layer's inputs and `d` the adjoints of its preactivations, both row by row.
-/// A row of `rows` is written up to a register beyond the layer's weights, where its biases and later layers lie;
-/// so later layers are to be written first.
+/// Whole registers are written, whose ends are overwritten by what follows them, but never beyond the layer's part.
 pub(super) struct OuterRows<'a, R, S> {
     pub(super) simd: S,
     pub(super) linked: Linked,
@@ -57,13 +59,13 @@ impl<R: Real, S: Simd> NullaryFnOnce for OuterRows<'_, R, S> {
         let lanes = R::lanes::<S>();
         let Layer { inputs, outputs, weights, biases } = layer;
         assert!(a.len() >= linked.count() * a_stride && d.len() >= linked.count() * d_stride);
-        assert!(inputs <= a_stride && outputs <= d_stride && biases + outputs <= stride);
+        let end = biases + outputs;
+        assert!(inputs <= a_stride && outputs <= d_stride && end <= stride && lanes <= MOST_LANES);
         let whole = a_stride.is_multiple_of(lanes);
         for (site, row) in rows.chunks_exact_mut(stride).take(linked.sites).enumerate() {
             for n in 0..outputs {
                 let first = weights + n * inputs;
                 if whole {
-                    assert!(first + inputs.next_multiple_of(lanes) <= stride);
                     for k in (0..inputs).step_by(lanes) {
                         let mut sum = R::splat(simd, R::default());
                         for i in linked.rows(site) {
@@ -72,8 +74,16 @@ impl<R: Real, S: Simd> NullaryFnOnce for OuterRows<'_, R, S> {
                             let part = unsafe { R::load(simd, a.as_ptr().add(i * a_stride + k)) };
                             sum = R::mul_add(simd, R::splat(simd, d[i * d_stride + n]), part, sum);
                         }
-                        // SAFETY: the assertion above keeps the register inside the row.
-                        unsafe { R::store(simd, row.as_mut_ptr().add(first + k), sum) };
+                        let to = &mut row[first + k..end];
+                        if to.len() >= lanes {
+                            // SAFETY: a register fits, as has just been asked.
+                            unsafe { R::store(simd, to.as_mut_ptr(), sum) };
+                        } else {
+                            let mut last = [R::default(); MOST_LANES];
+                            // SAFETY: no register is longer.
+                            unsafe { R::store(simd, last.as_mut_ptr(), sum) };
+                            to.copy_from_slice(&last[..to.len()]);
+                        }
                     }
                 } else {
                     for k in 0..inputs {
