@@ -124,7 +124,8 @@ fn multiply_add_rate(threads: usize) -> f64 {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> f64 {
             // As many chains as hide the latency of an instruction, few enough for 16 registers.
-            let mut sums = [simd.splat_f64s(1.0); 12];
+            let mut sums: [S::f64s; 12] =
+                std::array::from_fn(|i| simd.splat_f64s(std::hint::black_box(i as f64)));
             let (factor, offset) = (simd.splat_f64s(0.999), simd.splat_f64s(0.001));
             for _ in 0..self.0 {
                 for sum in &mut sums {

@@ -10,7 +10,7 @@
 //! after a success, and μ ← μν, ν ← 2ν after a failure.
 //!
 //! The normal equations cost many times what a trial does, so a step makes the most of them: it raises μ until a trial
-//! succeeds, and after a first success it lowers μ as long as that lowers F further.
+//! succeeds, and while the linear model predicts well (ϱ above [`TRUSTED`]) it lowers μ as long as that lowers F further.
 //!
 //! D is the identity, or the greatest diagonal of JᵀJ seen so far (Moré 1978).
 //! Up to [`MOST_DENSE`] parameters the system is solved by Cholesky factors; above, JᵀJ is not formed, and truncated
@@ -29,6 +29,8 @@ use crate::settings::{self, Scaling, Solver};
 const MOST_DENSE: usize = 4000;
 /// Trials of one step.
 const TRIALS: usize = 20;
+/// Gain ratio above which a step looks further.
+const TRUSTED: f64 = 0.9;
 /// By what the damping is divided when a step looks further after a success.
 const BOLDER: f64 = 10.0;
 /// Damping is kept from vanishing, relative to the greatest diagonal element: beyond, rounding damps anyway.
@@ -102,13 +104,9 @@ impl Lm {
         value
     }
 
-    /// Takes the diagonal into account: the scales grow with it; returns its greatest element, scaled.
+    /// The greatest element of the diagonal, scaled; the scales grow with it first.
     fn note_diagonal(&mut self) -> f64 {
         let n = self.vector.len();
-        if !self.dense {
-            // Without the matrix, the curvature along the gradient has to do.
-            return 0.0;
-        }
         let diagonal = self.matrix.iter().step_by(n + 1);
         if self.scales.is_empty() {
             return diagonal.copied().fold(0.0, f64::max);
@@ -220,7 +218,17 @@ impl Optimizer for Lm {
         }
         let mut progress =
             Progress { loss: start, gradient_norm: 2.0 * slope, evaluations: 1, ..Progress::default() };
-        let greatest = self.note_diagonal();
+        let greatest = match (self.dense, self.damping) {
+            (true, _) => self.note_diagonal(),
+            // Without the matrix, the curvature along the gradient has to do.
+            (false, None) => {
+                let Self { vector, conjugate: [_, _, image], .. } = self;
+                objective.gauss_newton_product(theta, vector, image);
+                progress.products += 1;
+                dot(vector, image) / (slope * slope)
+            }
+            (false, Some(damping)) => damping,
+        };
         let mut damping = self.damping.unwrap_or(self.settings.damping * greatest);
         let least = LEAST_DAMPING * greatest;
         let mut stalled = false;
@@ -252,7 +260,7 @@ impl Optimizer for Lm {
                 taken = Some(follow);
                 self.growth = 2.0;
                 // A poor prediction will not get better farther away.
-                if gain < 0.5 || damping <= least {
+                if gain < TRUSTED || damping <= least {
                     break;
                 }
                 damping /= BOLDER;

@@ -2,8 +2,8 @@
 //! of threads.
 
 use pinn::activation::Activation;
-use pinn::engine::{Engine, Jacobian};
 use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::engine::{Engine, Jacobian};
 use pinn::expr::{Binary, Graph, Node, NodeId};
 use pinn::init;
 use pinn::jet::MultiIndex;
@@ -360,7 +360,10 @@ fn check_least_squares(problem: &Problem, what: &str) {
         for j in 0..n {
             let (found, exact) = (at.matrix[i * n + j], dot(&columns[i], &columns[j]));
             assert_eq!(found.to_bits(), at.matrix[j * n + i].to_bits(), "{what}: not symmetric");
-            assert!((found - exact).abs() <= 1e-6 * greatest, "{what}: JᵀJ[{i}, {j}] {found} against {exact}");
+            assert!(
+                (found - exact).abs() <= 1e-6 * greatest,
+                "{what}: JᵀJ[{i}, {j}] {found} against {exact}"
+            );
         }
     }
 
@@ -436,8 +439,7 @@ fn instruction_sets_agree_on_least_squares() {
                 .into_iter()
                 .map(|isa| {
                     let (mut engine, theta) = engine::<R>(&problem, 1, isa);
-                    let Normal { matrix, vector, .. } =
-                        normal(&mut engine, problem.conditions.len(), &theta);
+                    let Normal { matrix, vector, .. } = normal(&mut engine, problem.conditions.len(), &theta);
                     let mut product = vec![0.0; theta.len()];
                     engine.gauss_newton_product(&theta, &theta, &mut product);
                     [matrix, vector, product].concat()
