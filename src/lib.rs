@@ -68,4 +68,6 @@ pub mod sample;
 pub mod score;
 pub mod settings;
 pub mod simd;
+pub mod solve;
+pub mod sweep;
 pub mod train;

@@ -141,6 +141,11 @@ impl Stage {
         }
     }
 
+    /// Does the method see the loss as a sum of squares?
+    pub fn needs_jacobian(&self) -> bool {
+        matches!(self, Self::Lm(_))
+    }
+
     /// Steps at the most.
     pub fn steps(&self) -> usize {
         match self {

@@ -22,6 +22,14 @@ pub enum EngineError {
     /// The device does not compute in this precision.
     #[error("device {0} cannot compute in {1}; choose another --precision or --device")]
     Precision(String, String),
+    /// A stage's method and this device do not go together.
+    #[error("the method {method} cannot run here: {why}")]
+    Method {
+        /// The stage's name.
+        method: &'static str,
+        /// What is missing, and what to do.
+        why: String,
+    },
 }
 
 /// Computes losses, gradients, residuals and predictions of one problem with one network.
@@ -44,6 +52,9 @@ pub trait Engine: Send {
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
 
     /// The least-squares side, which not every engine has.
+    ///
+    /// There is no slow default: rows of a Jacobian one backward pass at a time would cost thousands of gradients a
+    /// step, and whoever asks is better told before training starts.
     fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
         None
     }

@@ -36,6 +36,33 @@ const BOLDER: f64 = 10.0;
 /// Damping is kept from vanishing, relative to the greatest diagonal element: beyond, rounding damps anyway.
 const LEAST_DAMPING: f64 = 1e-16;
 
+/// Do the settings suit this many parameters? `dense` refuses a matrix that is too large.
+pub(super) fn check(
+    settings: &settings::Lm,
+    parameters: usize,
+    dense: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    if is_dense(settings, parameters) {
+        return dense("use solver = \"cg\", or a smaller network");
+    }
+    if settings.scaling == Scaling::Diagonal {
+        return Err(format!(
+            "scaling = \"diagonal\" needs the matrix, which conjugate gradients ({parameters} parameters) do without; \
+             use scaling = \"identity\" or solver = \"cholesky\""
+        ));
+    }
+    Ok(())
+}
+
+/// Is JᵀJ formed?
+fn is_dense(settings: &settings::Lm, parameters: usize) -> bool {
+    match settings.solver {
+        Solver::Auto => parameters <= MOST_DENSE,
+        Solver::Cholesky => true,
+        Solver::Cg => false,
+    }
+}
+
 /// The method and its memory.
 pub struct Lm {
     settings: settings::Lm,
@@ -69,11 +96,7 @@ struct Solution {
 impl Lm {
     /// For `n` parameters.
     pub fn new(settings: &settings::Lm, n: usize) -> Self {
-        let dense = match settings.solver {
-            Solver::Auto => n <= MOST_DENSE,
-            Solver::Cholesky => true,
-            Solver::Cg => false,
-        };
+        let dense = is_dense(settings, n);
         let squares = if dense { n * n } else { 0 };
         let vectors = if dense { 0 } else { n };
         let scratch = llt::factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, faer::Spec::default());

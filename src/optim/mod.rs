@@ -34,6 +34,28 @@ pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
     }
 }
 
+/// Is `stage` a method for this many parameters? If not, why, and what to do.
+///
+/// Dense matrices have to fit into memory, and what a method does without one may not be what was asked for.
+pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
+    let dense = |instead: &str| {
+        if parameters <= MOST_PARAMETERS {
+            return Ok(());
+        }
+        Err(format!(
+            "its matrix for {parameters} parameters would not fit (at most {MOST_PARAMETERS} are allowed); {instead}"
+        ))
+    };
+    match stage {
+        Stage::Adam(_) | Stage::Lbfgs(_) => Ok(()),
+        Stage::Lm(settings) => lm::check(settings, parameters, dense),
+        Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => dense("use lbfgs, or a smaller network"),
+    }
+}
+
+/// Parameters up to which a dense matrix is formed if a stage asks for it: 3 GiB.
+const MOST_PARAMETERS: usize = 20_000;
+
 /// A differentiable function of the flat parameter vector.
 pub trait Objective {
     /// The value at `theta`.

@@ -511,6 +511,24 @@ fn quasi_newton_updates_satisfy_the_secant_equation() {
     }
 }
 
+#[test]
+fn methods_are_refused_where_their_matrix_would_not_fit() {
+    let quasi_newton = Stage::Ssbroyden(settings::QuasiNewton::default());
+    for (stage, fits) in [(&lbfgs(1, 1), true), (&lm(settings::Lm::default()), true), (&quasi_newton, false)]
+    {
+        assert!(check(stage, 900).is_ok());
+        assert_eq!(check(stage, 1_000_000).is_ok(), fits, "{stage:?}");
+    }
+    let [_, diagonal, _] = least_squares_methods();
+    assert!(
+        check(&diagonal, 4000).is_ok() && check(&diagonal, 4001).is_err_and(|why| why.contains("identity"))
+    );
+    let cholesky = lm(settings::Lm { solver: settings::Solver::Cholesky, ..settings::Lm::default() });
+    assert!(
+        check(&cholesky, 4001).is_ok() && check(&cholesky, 1_000_000).is_err_and(|why| why.contains("cg"))
+    );
+}
+
 /// Steps, evaluations, factorizations, products and refused trials.
 fn work(ended: &Ended) -> [usize; 5] {
     [ended.steps, ended.evaluations, ended.factorizations, ended.products, ended.rejected]

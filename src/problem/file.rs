@@ -36,11 +36,27 @@ impl Document {
             let message = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
             return Err(Diagnostics::plain(name, message));
         }
-        let sources = Sources::new(name, text);
+        Self::read(Sources::new(name, text), text, |table| Some(table))
+    }
+
+    /// Reads TOML of which the table `part` alone counts, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is not TOML.
+    pub(crate) fn part(name: &str, text: &str, part: &str) -> Result<Self, Diagnostics> {
+        Self::read(Sources::part(name, text, part), text, |table| table.get(part)?.get_ref().as_table())
+    }
+
+    fn read(
+        sources: Sources,
+        text: &str,
+        part: impl for<'t, 'a> Fn(&'t Table<'a>) -> Option<&'t Table<'a>>,
+    ) -> Result<Self, Diagnostics> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut items: Vec<_> =
             errors.iter().map(|error| Diagnostic::error(error.span(), error.message())).collect();
-        let problem = match table.get_ref().get("problem") {
+        let problem = match part(table.get_ref()).and_then(|table| table.get("problem")) {
             Some(value) if value.get_ref().as_str().is_none() => {
                 let what = article(value.get_ref());
                 let message = format!("`problem` is the name or the path of a problem, not {what}");
@@ -76,10 +92,15 @@ impl Document {
     ///
     /// If `key` is no dotted TOML key.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Diagnostics> {
+        self.set_as("--set", key, value)
+    }
+
+    /// [`Document::set`], told about as `source` in messages.
+    pub(crate) fn set_as(&mut self, source: &str, key: &str, value: &str) -> Result<(), Diagnostics> {
         let plain = |c: char| c.is_alphanumeric() || " .-_\"'".contains(c);
         if key.trim().is_empty() || !key.chars().all(plain) {
             let message = format!("`{}` is not a key", key.escape_debug());
-            let mut wrong = Diagnostics::plain("--set", message);
+            let mut wrong = Diagnostics::plain(source, message);
             wrong.items[0].hint = Some("write table.key, for example `parameters.nu`".into());
             return Err(wrong);
         }
@@ -87,7 +108,7 @@ impl Document {
             Ok(_) => format!("{key} = {value}"),
             Err(_) => format!("{key} = {}", toml::Value::from(value)),
         };
-        self.overlay(Self::parse("--set", &text)?);
+        self.overlay(Self::parse(source, &text)?);
         Ok(())
     }
 
@@ -100,10 +121,16 @@ impl Document {
     /// Every mistake that was found.
     pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
         let mut merged = Table::new();
-        for (i, (start, text)) in self.sources.texts().enumerate() {
+        for (i, (start, text, part)) in self.sources.texts().enumerate() {
             // Every text was read once when it came in, so there is nothing new to report.
             let (table, _) = DeTable::parse_recoverable(text);
             let mut table = shifted_table(table.into_inner(), start);
+            if let Some(part) = part {
+                table = match table.remove(part).map(Spanned::into_inner) {
+                    Some(DeValue::Table(table)) => table,
+                    _ => Table::new(),
+                };
+            }
             if i > 0 {
                 table.remove("problem");
             }
