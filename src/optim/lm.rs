@@ -9,7 +9,7 @@
 //! The damping follows Nielsen (1999, as in Madsen, Nielsen and Tingleff 2004, algorithm 3.16): μ ← μ·max(1/3, 1 − (2ϱ−1)³)
 //! after a success, and μ ← μν, ν ← 2ν after a failure.
 //!
-//! The normal equations cost many times what a trial does, so a step makes the most of them: it raises μ until a trial
+//! The normal equations cost many times what a trial does, so a step makes the most of them: it raises μ until one
 //! succeeds, and while the linear model predicts well (ϱ above [`TRUSTED`]) it lowers μ as long as that lowers F further.
 //!
 //! D is the identity, or the greatest diagonal of JᵀJ seen so far (Moré 1978).
@@ -282,8 +282,8 @@ impl Optimizer for Lm {
                 let follow = damping * (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 3.0);
                 taken = Some(follow);
                 self.growth = 2.0;
-                // A poor prediction will not get better farther away.
-                if gain < TRUSTED || damping <= least {
+                // A poor prediction will not get better farther away, and without factors a trial is not cheap.
+                if gain < TRUSTED || damping <= least || !self.dense {
                     break;
                 }
                 damping /= BOLDER;

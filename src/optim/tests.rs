@@ -388,7 +388,7 @@ fn least_squares_methods_stop_where_residuals_remain_and_say_why() {
 fn gauss_newton_converges_quadratically() {
     // All but undamped, from near the solution of a problem whose residuals vanish there.
     let settings = settings::Lm { steps: 20, damping: 1e-15, ..settings::Lm::default() };
-    let exact = [1.0, -1.0, 2.0, -3.0];
+    let exact = [1.0_f64, -1.0, 2.0, -3.0];
     let mut objective = Squares { f: |x: &[f64]| exponentials(x, 0.0), evaluations: 0 };
     let mut optimizer = new(&lm(settings), 4, 1.0);
     let mut theta = vec![1.2, -1.1, 1.8, -3.4];
@@ -550,9 +550,9 @@ fn work_counts_stay_what_they_are() {
         .map(|stage| work(&minimize(stage, &[1.0; 60], quadratic, 1e-20)))
         .map(|counts| (counts[0], counts[1]))
         .collect();
-    assert_eq!(valley, [[0; 5]; 3]);
-    assert_eq!(fitted, [[0; 5]; 3]);
-    assert_eq!(quadratics, [(0, 0); 4]);
+    assert_eq!(valley, [[12, 42, 30, 0, 8], [15, 48, 33, 0, 9], [33, 82, 0, 84, 16]]);
+    assert_eq!(fitted, [[6, 24, 18, 0, 6], [6, 26, 20, 0, 6], [14, 31, 0, 48, 3]]);
+    assert_eq!(quadratics, [(238, 367), (641, 2494), (186, 311), (943, 2745)]);
 }
 
 #[test]

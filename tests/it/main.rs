@@ -5,6 +5,7 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod second_order;
 
 use std::path::Path;
 
