@@ -44,6 +44,10 @@ struct Loss<'a> {
 }
 
 impl Objective for Loss<'_> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.engine.loss(theta, &mut self.terms)
+    }
+
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         self.engine.loss_and_gradient(theta, &mut self.terms, gradient)
     }

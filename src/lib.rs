@@ -72,4 +72,5 @@ pub mod simd;
 pub mod solve;
 pub mod sweep;
 pub mod train;
+pub mod uncertainty;
 pub mod verify;

@@ -198,6 +198,12 @@ pub enum Stage {
     Adam(Adam),
     /// Limited-memory BFGS.
     Lbfgs(Lbfgs),
+    /// Levenberg–Marquardt.
+    Lm(Lm),
+    /// Self-scaled BFGS.
+    Ssbfgs(QuasiNewton),
+    /// Self-scaled Broyden.
+    Ssbroyden(QuasiNewton),
 }
 
 impl Stage {
@@ -206,7 +212,15 @@ impl Stage {
         match self {
             Self::Adam(_) => "adam",
             Self::Lbfgs(_) => "lbfgs",
+            Self::Lm(_) => "lm",
+            Self::Ssbfgs(_) => "ssbfgs",
+            Self::Ssbroyden(_) => "ssbroyden",
         }
+    }
+
+    /// Does the method see the loss as a sum of squares?
+    pub fn needs_jacobian(&self) -> bool {
+        matches!(self, Self::Lm(_))
     }
 
     /// Steps at the most.
@@ -214,6 +228,8 @@ impl Stage {
         match self {
             Self::Adam(adam) => adam.steps,
             Self::Lbfgs(lbfgs) => lbfgs.steps,
+            Self::Lm(lm) => lm.steps,
+            Self::Ssbfgs(settings) | Self::Ssbroyden(settings) => settings.steps,
         }
     }
 
@@ -222,6 +238,8 @@ impl Stage {
         match self {
             Self::Adam(adam) => &mut adam.steps,
             Self::Lbfgs(lbfgs) => &mut lbfgs.steps,
+            Self::Lm(lm) => &mut lm.steps,
+            Self::Ssbfgs(settings) | Self::Ssbroyden(settings) => &mut settings.steps,
         }
     }
 }
@@ -306,6 +324,66 @@ pub struct Lbfgs {
 impl Default for Lbfgs {
     fn default() -> Self {
         Self { steps: 1000, history: 50 }
+    }
+}
+
+/// Levenberg–Marquardt (Levenberg 1944, Marquardt 1963; `optim/lm.rs` says how).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Lm {
+    /// Steps of the stage.
+    pub steps: usize,
+    /// The first damping, as a fraction of the greatest diagonal element of the (scaled) normal equations.
+    pub damping: f64,
+    /// What the damping multiplies.
+    pub scaling: Scaling,
+    /// How the linear system of a step is solved.
+    pub solver: Solver,
+    /// Products with JᵀJ that one solution by conjugate gradients may take.
+    pub products: usize,
+}
+
+impl Default for Lm {
+    fn default() -> Self {
+        Self { steps: 200, damping: 1e-3, scaling: Scaling::Identity, solver: Solver::Auto, products: 200 }
+    }
+}
+
+/// The matrix that the damping of Levenberg–Marquardt multiplies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// The identity: all parameters alike.
+    Identity,
+    /// The greatest diagonal of JᵀJ so far (Moré 1978): steps do not depend on the parameters' units.
+    Diagonal,
+}
+
+/// How a least-squares method solves for its step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Solver {
+    /// Cholesky factors up to some thousands of parameters, conjugate gradients above.
+    Auto,
+    /// Cholesky factors of the normal equations.
+    Cholesky,
+    /// Truncated conjugate gradients on Jacobian products.
+    Cg,
+}
+
+/// A dense quasi-Newton method with a strong Wolfe line search (`optim/quasi_newton.rs`).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct QuasiNewton {
+    /// Steps of the stage.
+    pub steps: usize,
+    /// Minimize the logarithm of the loss instead of the loss.
+    pub logarithm: bool,
+}
+
+impl Default for QuasiNewton {
+    fn default() -> Self {
+        Self { steps: 2000, logarithm: true }
     }
 }
 

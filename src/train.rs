@@ -5,10 +5,11 @@
 
 use crate::adapt;
 use crate::engine::Engine;
-use crate::optim::{self, Objective, Optimizer, Step, StopReason};
+use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
 use crate::score::{Score, Scorer};
 use crate::settings::Stage;
+use crate::uncertainty;
 use crate::verify::{self, Residual};
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
@@ -123,14 +124,24 @@ pub struct StepReport<'a> {
 }
 
 /// How a stage went.
-#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Default, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct StageReport {
     /// `"adam"`, `"lbfgs"`, …
     pub name: String,
     /// Steps taken.
     pub steps: usize,
-    /// Evaluations of loss and gradient.
+    /// Evaluations of the loss, its gradient or the normal equations.
     pub evaluations: usize,
+    /// Linear systems that were factorized.
+    pub factorizations: usize,
+    /// Products with JᵀJ.
+    pub products: usize,
+    /// Trial points that were computed and refused.
+    pub rejected: usize,
+    /// What the method chose where its settings leave it a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
     /// Why it ended before its last step; `None` if it did not.
     pub stopped: Option<StopReason>,
 }
@@ -172,6 +183,8 @@ pub struct Outcome {
     pub scores: Vec<Option<Score>>,
     /// Residuals at `theta` where training has not looked, for every condition whose points are drawn.
     pub residuals: Vec<Option<Residual>>,
+    /// Standard errors of the trainable parameters by noise in the data, where they can be told.
+    pub standard_errors: Option<Vec<f64>>,
 }
 
 /// What the observer wants.
@@ -241,8 +254,8 @@ impl Loop<'_> {
         }
         (self.observer)(Event::StageStarted { stage: self.state.stage });
         if self.state.reports.len() == self.state.stage {
-            let name = stage.name().into();
-            self.state.reports.push(StageReport { name, steps: 0, evaluations: 0, stopped: None });
+            let (name, choice) = (stage.name().into(), optimizer.choice().map(str::to_owned));
+            self.state.reports.push(StageReport { name, choice, ..StageReport::default() });
         }
         let end = loop {
             if self.state.stage_step >= stage.steps() {
@@ -316,6 +329,10 @@ impl Loop<'_> {
             Step::Moved(progress) => progress,
             Step::Stopped(reason) => return Err(reason),
         };
+        let report = self.report();
+        report.factorizations += progress.factorizations;
+        report.products += progress.products;
+        report.rejected += progress.rejected;
         if !(progress.loss.is_finite() && progress.gradient_norm.is_finite()) {
             return Err(StopReason::NonFinite);
         }
@@ -375,6 +392,8 @@ impl Loop<'_> {
         self.remember_best();
         let theta = self.state.best_theta.clone();
         let engine = self.objective.engine;
+        let weights = adapt::weights(self.problem, &self.state.adapted);
+        let standard_errors = uncertainty::standard_errors(self.problem, engine, &theta, &weights);
         for (i, condition) in self.problem.conditions.iter().enumerate() {
             engine.set_weight(i, condition.weight);
             engine.set_point_weights(i, &[]);
@@ -386,7 +405,7 @@ impl Loop<'_> {
             None => vec![None; self.problem.unknowns.len()],
         };
         let residuals = verify::residuals(self.problem, engine, &theta);
-        Outcome { end, theta, state: self.state, terms, loss, scores, residuals }
+        Outcome { end, theta, state: self.state, terms, loss, scores, residuals, standard_errors }
     }
 }
 
@@ -435,12 +454,17 @@ impl<'a> EngineObjective<'a> {
     }
 }
 
-impl Objective for EngineObjective<'_> {
-    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+impl EngineObjective<'_> {
+    /// One evaluation by `evaluate`, which is given room for the terms.
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        evaluate: impl FnOnce(&mut dyn Engine, &[f64], &mut [f64]) -> f64,
+    ) -> f64 {
         let conditions = self.terms.len() / REMEMBERED;
         let slot = self.evaluations % REMEMBERED;
         let terms = &mut self.terms[slot * conditions..][..conditions];
-        let loss = self.engine.loss_and_gradient(theta, terms, gradient);
+        let loss = evaluate(self.engine, theta, terms);
         self.losses[slot] = loss;
         self.evaluations += 1;
         if loss < self.best_loss {
@@ -448,5 +472,34 @@ impl Objective for EngineObjective<'_> {
             self.best_theta.copy_from_slice(theta);
         }
         loss
+    }
+}
+
+impl Objective for EngineObjective<'_> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| engine.loss(theta, terms))
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| engine.loss_and_gradient(theta, terms, gradient))
+    }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        if self.engine.jacobian().is_some() { Some(self) } else { None }
+    }
+}
+
+/// Given out by [`Objective::least_squares`] alone, where the engine has a Jacobian.
+const HAS_JACOBIAN: &str = "the engine has a Jacobian, as it had before";
+
+impl LeastSquares for EngineObjective<'_> {
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        self.evaluate(theta, |engine, theta, terms| {
+            engine.jacobian().expect(HAS_JACOBIAN).normal_equations(theta, terms, matrix, vector)
+        })
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        self.engine.jacobian().expect(HAS_JACOBIAN).gauss_newton_product(theta, direction, product);
     }
 }

@@ -218,7 +218,8 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let truth = truth.map_or(String::new(), |(truth, error)| {
             format!(", truly {}, relative error {error:.2e}", Digits(truth))
         });
-        line(name, format!("found to be {:.6e}, from {}{truth}", found.value, Digits(found.initial)));
+        let error = found.standard_error.map_or(String::new(), |error| format!(" ± {error:.1e}"));
+        line(name, format!("found to be {:.6e}{error}{truth}", found.value));
     }
     for (name, residual) in &result.residuals {
         let at: Vec<_> =

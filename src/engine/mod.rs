@@ -22,6 +22,14 @@ pub enum EngineError {
     /// The device does not compute in this precision.
     #[error("device {0} cannot compute in {1}; choose another --precision or --device")]
     Precision(String, String),
+    /// A stage's method and this device do not go together.
+    #[error("the method {method} cannot run here: {why}")]
+    Method {
+        /// The stage's name.
+        method: &'static str,
+        /// What is missing, and what to do.
+        why: String,
+    },
 }
 
 /// Computes losses, gradients, residuals and predictions of one problem with one network.
@@ -53,6 +61,14 @@ pub trait Engine: Send {
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
 
+    /// The least-squares side, which not every engine has.
+    ///
+    /// There is no slow default: rows of a Jacobian one backward pass at a time would cost thousands of gradients a
+    /// step, and whoever asks is better told before training starts.
+    fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
+        None
+    }
+
     /// Residuals of `condition` at given points, `points × residuals`, row by row.
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64>;
 
@@ -65,4 +81,29 @@ pub trait Engine: Send {
 /// The loss is the sum of squares of residuals scaled by its root: the rows of a least-squares problem.
 pub fn square_factor(weight: f64, point_weight: f64, points: usize) -> f64 {
     weight * point_weight / points as f64
+}
+
+/// The loss as a sum of squares, |r(θ)|², and the Jacobian J = ∂r/∂θ.
+///
+/// r holds every residual at every point times √(λ·w/points): condition by condition, within it point by point (pair
+/// by pair for a periodic one), within it residual by residual.
+/// J itself, with a row for every number of r, is never stored.
+pub trait Jacobian {
+    /// Length of r.
+    fn residual_count(&self) -> usize;
+
+    /// JᵀJ (n × n, symmetric, row by row) and Jᵀr, half the gradient; the loss and its terms as [`Engine::loss`].
+    fn normal_equations(
+        &mut self,
+        theta: &[f64],
+        terms: &mut [f64],
+        matrix: &mut [f64],
+        vector: &mut [f64],
+    ) -> f64;
+
+    /// J·v, for a direction v in the space of θ.
+    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
+
+    /// JᵀJ·v, for a direction v in the space of θ.
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
 }

@@ -5,6 +5,12 @@
 
 mod adam;
 mod lbfgs;
+mod line_search;
+mod lm;
+mod quasi_newton;
+mod ssbfgs;
+mod ssbroyden;
+mod symmetric;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +18,8 @@ use std::collections::BTreeMap;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
+pub use lm::Lm;
+pub use quasi_newton::QuasiNewton;
 
 use crate::settings::Stage;
 
@@ -20,13 +28,55 @@ pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
         Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters)),
+        Stage::Lm(settings) => Box::new(Lm::new(settings, parameters)),
+        Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters)),
+        Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters)),
     }
 }
 
+/// Is `stage` a method for this many parameters? If not, why, and what to do.
+///
+/// Dense matrices have to fit into memory, and what a method does without one may not be what was asked for.
+pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
+    let dense = |instead: &str| {
+        if parameters <= MOST_PARAMETERS {
+            return Ok(());
+        }
+        Err(format!(
+            "its matrix for {parameters} parameters would not fit (at most {MOST_PARAMETERS} are allowed); {instead}"
+        ))
+    };
+    match stage {
+        Stage::Adam(_) | Stage::Lbfgs(_) => Ok(()),
+        Stage::Lm(settings) => lm::check(settings, parameters, dense),
+        Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => dense("use lbfgs, or a smaller network"),
+    }
+}
+
+/// Parameters up to which a dense matrix is formed if a stage asks for it: 3 GiB.
+const MOST_PARAMETERS: usize = 20_000;
+
 /// A differentiable function of the flat parameter vector.
 pub trait Objective {
+    /// The value at `theta`.
+    fn value(&mut self, theta: &[f64]) -> f64;
+
     /// The value at `theta`; its gradient goes to `gradient` (same length as `theta`).
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64;
+
+    /// The function as a sum of squares, if it is one whose parts can be told.
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        None
+    }
+}
+
+/// An objective |r(θ)|² with the Jacobian J = ∂r/∂θ, whose gradient is 2Jᵀr.
+pub trait LeastSquares: Objective {
+    /// The value at `theta`; JᵀJ goes to `matrix` (n × n, symmetric, row by row) and Jᵀr to `vector`.
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64;
+
+    /// JᵀJ·v at `theta`, for a direction v.
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
 }
 
 /// What one step did.
@@ -39,14 +89,20 @@ pub enum Step {
 }
 
 /// Figures of one step.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Progress {
-    /// The objective at the parameters *before* the step for Adam, *after* it for line-search methods.
+    /// The objective at the parameters *before* the step for Adam, *after* it for all others.
     pub loss: f64,
-    /// Euclidean norm of the gradient there.
+    /// Euclidean norm of the gradient there; for least-squares methods, of the gradient before the step.
     pub gradient_norm: f64,
-    /// Calls of the objective that the step made.
+    /// Calls of the objective that the step made, whether for the value, the gradient or the normal equations.
     pub evaluations: usize,
+    /// Linear systems that were factorized.
+    pub factorizations: usize,
+    /// Products with JᵀJ.
+    pub products: usize,
+    /// Trial points that were computed and refused; line searches count none.
+    pub rejected: usize,
 }
 
 /// Why a method stopped by itself.
@@ -61,6 +117,8 @@ pub enum StopReason {
     LossStalled,
     /// The loss or the gradient is not finite.
     NonFinite,
+    /// The method needs residuals one by one, and the objective has none to show.
+    NoResiduals,
 }
 
 impl std::fmt::Display for StopReason {
@@ -70,6 +128,9 @@ impl std::fmt::Display for StopReason {
             Self::NoDescent => "no better point along the descent direction",
             Self::LossStalled => "the loss no longer changes",
             Self::NonFinite => "the loss or the gradient is not finite",
+            Self::NoResiduals => {
+                "the method needs the residuals' Jacobian, which this device does not compute; use the device cpu"
+            }
         })
     }
 }
@@ -87,6 +148,11 @@ pub struct State {
 pub trait Optimizer: Send {
     /// Moves `theta` by one step.
     fn step(&mut self, theta: &mut [f64], objective: &mut dyn Objective) -> Step;
+
+    /// What the method chose where its settings leave it a choice.
+    fn choice(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The objective has changed (points were redrawn): forgets cached values and what no longer holds.
     fn objective_changed(&mut self);
@@ -120,6 +186,7 @@ impl State {
 }
 
 /// The scalar product, in eight interleaved partial sums, which vectorize and lose less to rounding.
+#[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -130,6 +197,14 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + rest
+}
+
+/// `to += factor·x`
+#[inline(always)]
+fn add(to: &mut [f64], factor: f64, x: &[f64]) {
+    for (to, x) in to.iter_mut().zip(x) {
+        *to += factor * x;
+    }
 }
 
 /// The Euclidean norm.

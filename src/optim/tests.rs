@@ -10,9 +10,65 @@ struct Function<F> {
 }
 
 impl<F: FnMut(&[f64], &mut [f64]) -> f64> Objective for Function<F> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.value_and_gradient(theta, &mut vec![0.0; theta.len()])
+    }
+
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         self.evaluations += 1;
         (self.f)(theta, gradient)
+    }
+}
+
+/// |r|² for residuals that are given with their Jacobian, `residuals × parameters`, row by row.
+struct Squares<F> {
+    /// Residuals and Jacobian at a point.
+    f: F,
+    evaluations: usize,
+}
+
+impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> Objective for Squares<F> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, _) = (self.f)(theta);
+        dot(&r, &r)
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, jacobian) = (self.f)(theta);
+        gradient.fill(0.0);
+        for (r, row) in r.iter().zip(jacobian.chunks_exact(theta.len())) {
+            add(gradient, 2.0 * r, row);
+        }
+        dot(&r, &r)
+    }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        Some(self)
+    }
+}
+
+impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> LeastSquares for Squares<F> {
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        self.evaluations += 1;
+        let (r, jacobian) = (self.f)(theta);
+        matrix.fill(0.0);
+        vector.fill(0.0);
+        for (r, row) in r.iter().zip(jacobian.chunks_exact(theta.len())) {
+            add(vector, *r, row);
+            for (x, to) in row.iter().zip(matrix.chunks_exact_mut(theta.len())) {
+                add(to, *x, row);
+            }
+        }
+        dot(&r, &r)
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        product.fill(0.0);
+        for row in (self.f)(theta).1.chunks_exact(theta.len()) {
+            add(product, dot(row, direction), row);
+        }
     }
 }
 
@@ -46,32 +102,51 @@ fn barrier(x: &[f64], gradient: &mut [f64]) -> f64 {
     x[0] - x[0].ln()
 }
 
-/// Where a method ends, after how many steps and evaluations, and why.
+/// Where a method ends, after how much work, and why.
+#[derive(Default)]
 struct Ended {
     theta: Vec<f64>,
     loss: f64,
     lowest: f64,
     steps: usize,
     evaluations: usize,
+    factorizations: usize,
+    products: usize,
+    rejected: usize,
     stopped: Option<StopReason>,
 }
 
 fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f64, enough: f64) -> Ended {
     let mut objective = Function { f, evaluations: 0 };
+    let mut ended = run(stage, start, &mut objective, enough);
+    ended.evaluations = objective.evaluations;
+    ended
+}
+
+fn least_squares(
+    stage: &Stage,
+    start: &[f64],
+    f: impl FnMut(&[f64]) -> (Vec<f64>, Vec<f64>),
+    enough: f64,
+) -> Ended {
+    let mut objective = Squares { f, evaluations: 0 };
+    let mut ended = run(stage, start, &mut objective, enough);
+    ended.evaluations = objective.evaluations;
+    ended
+}
+
+fn run(stage: &Stage, start: &[f64], objective: &mut dyn Objective, enough: f64) -> Ended {
     let mut optimizer = new(stage, start.len(), 1.0);
-    let mut ended = Ended {
-        theta: start.to_vec(),
-        loss: f64::INFINITY,
-        lowest: f64::INFINITY,
-        steps: 0,
-        evaluations: 0,
-        stopped: None,
-    };
+    let theta = start.to_vec();
+    let mut ended = Ended { theta, loss: f64::INFINITY, lowest: f64::INFINITY, ..Ended::default() };
     while ended.steps < stage.steps() && ended.loss > enough {
-        match optimizer.step(&mut ended.theta, &mut objective) {
+        match optimizer.step(&mut ended.theta, objective) {
             Step::Moved(progress) => {
                 ended.loss = progress.loss;
                 ended.lowest = ended.lowest.min(progress.loss);
+                ended.factorizations += progress.factorizations;
+                ended.products += progress.products;
+                ended.rejected += progress.rejected;
             }
             Step::Stopped(reason) => {
                 ended.stopped = Some(reason);
@@ -80,7 +155,6 @@ fn minimize(stage: &Stage, start: &[f64], f: impl FnMut(&[f64], &mut [f64]) -> f
         }
         ended.steps += 1;
     }
-    ended.evaluations = objective.evaluations;
     ended
 }
 
@@ -211,22 +285,297 @@ fn adam_finds_the_minimum_of_a_quadratic() {
     assert!(ended.loss <= 1e-6, "{}", ended.loss);
 }
 
+fn lm(settings: settings::Lm) -> Stage {
+    Stage::Lm(settings)
+}
+
+/// Every least-squares method that does not ask for precision in its settings.
+fn least_squares_methods() -> [Stage; 3] {
+    use settings::{Lm, Scaling, Solver};
+    [
+        lm(Lm { steps: 400, ..Lm::default() }),
+        lm(Lm { steps: 400, scaling: Scaling::Diagonal, ..Lm::default() }),
+        lm(Lm { steps: 400, solver: Solver::Cg, ..Lm::default() }),
+    ]
+}
+
+/// The dense quasi-Newton methods, each on the value and on its logarithm.
+fn quasi_newton_methods(steps: usize) -> [Stage; 4] {
+    let settings = |logarithm| settings::QuasiNewton { steps, logarithm };
+    [
+        Stage::Ssbfgs(settings(false)),
+        Stage::Ssbfgs(settings(true)),
+        Stage::Ssbroyden(settings(false)),
+        Stage::Ssbroyden(settings(true)),
+    ]
+}
+
+/// Rosenbrock's valley as a sum of squares.
+fn rosenbrock_residuals(x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let n = x.len();
+    let mut jacobian = vec![0.0; n * n];
+    let mut residuals = vec![0.0; n];
+    for (i, x) in x.chunks_exact(2).enumerate() {
+        let (first, second) = (2 * i, 2 * i + 1);
+        residuals[first] = 1.0 - x[0];
+        residuals[second] = 10.0 * (x[1] - x[0] * x[0]);
+        jacobian[first * n + first] = -1.0;
+        jacobian[second * n + first] = -20.0 * x[0];
+        jacobian[second * n + second] = 10.0;
+    }
+    (residuals, jacobian)
+}
+
+/// Fifty samples of e⁻ᵗ + 2·e⁻³ᵗ fitted by x₀·e^(x₁t) + x₂·e^(x₃t), `above` added to every residual.
+fn exponentials(x: &[f64], above: f64) -> (Vec<f64>, Vec<f64>) {
+    (0..50)
+        .map(|i| {
+            let t = f64::from(i) / 25.0;
+            let (first, second) = ((x[1] * t).exp(), (x[3] * t).exp());
+            let data = (-t).exp() + 2.0 * (-3.0 * t).exp();
+            let row = [first, x[0] * t * first, second, x[2] * t * second];
+            (x[0] * first + x[2] * second - data + above, row)
+        })
+        .fold((vec![], vec![]), |(mut residuals, mut jacobian), (residual, row)| {
+            residuals.push(residual);
+            jacobian.extend(row);
+            (residuals, jacobian)
+        })
+}
+
+#[test]
+fn least_squares_methods_walk_down_the_valley() {
+    let start: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { -1.2 } else { 1.0 }).collect();
+    for stage in least_squares_methods() {
+        for length in [2, 20] {
+            let ended = least_squares(&stage, &start[..length], rosenbrock_residuals, 1e-20);
+            assert!(ended.loss <= 1e-20, "{stage:?}: {} {:?}", ended.loss, ended.stopped);
+            assert!(ended.theta.iter().all(|x| (x - 1.0).abs() < 1e-9));
+        }
+    }
+}
+
+#[test]
+fn least_squares_methods_fit_exponentials() {
+    for stage in least_squares_methods() {
+        let ended = least_squares(&stage, &[0.5, -0.5, 1.0, -2.0], |x| exponentials(x, 0.0), 1e-22);
+        assert!(ended.loss <= 1e-22, "{stage:?}: {} {:?}", ended.loss, ended.stopped);
+        for (x, exact) in ended.theta.iter().zip([1.0, -1.0, 2.0, -3.0]) {
+            assert!((x - exact).abs() < 1e-7, "{stage:?}: {:?}", ended.theta);
+        }
+    }
+}
+
+#[test]
+fn least_squares_methods_stop_where_residuals_remain_and_say_why() {
+    for stage in least_squares_methods() {
+        let ended = least_squares(&stage, &[0.5, -0.5, 1.0, -2.0], |x| exponentials(x, 0.1), 0.0);
+        let wanted = [StopReason::LossStalled, StopReason::NoDescent, StopReason::GradientVanished];
+        assert!(
+            ended.stopped.is_some_and(|reason| wanted.contains(&reason)),
+            "{stage:?} after {}",
+            ended.steps
+        );
+        // At a minimum of the sum of squares its gradient vanishes to rounding.
+        let mut gradient = [0.0; 4];
+        let f = |x: &[f64]| exponentials(x, 0.1);
+        let value = Squares { f, evaluations: 0 }.value_and_gradient(&ended.theta, &mut gradient);
+        assert!(norm(&gradient) < 1e-6 * value, "{stage:?}: {gradient:?}");
+    }
+}
+
+#[test]
+fn gauss_newton_converges_quadratically() {
+    // All but undamped, from near the solution of a problem whose residuals vanish there.
+    let settings = settings::Lm { steps: 20, damping: 1e-15, ..settings::Lm::default() };
+    let exact = [1.0_f64, -1.0, 2.0, -3.0];
+    let mut objective = Squares { f: |x: &[f64]| exponentials(x, 0.0), evaluations: 0 };
+    let mut optimizer = new(&lm(settings), 4, 1.0);
+    let mut theta = vec![1.2, -1.1, 1.8, -3.4];
+    let mut errors = vec![];
+    loop {
+        let error: f64 = theta.iter().zip(exact).map(|(x, exact)| (x - exact).powi(2)).sum();
+        // Below, rounding through the condition of JᵀJ sets in.
+        if error.sqrt() < 1e-9 {
+            break;
+        }
+        errors.push(error.sqrt().ln());
+        assert!(matches!(optimizer.step(&mut theta, &mut objective), Step::Moved(_)), "{errors:?}");
+    }
+    assert!(errors.len() >= 4, "{errors:?}");
+    // The slope of ln eₖ₊₁ over ln eₖ, by least squares.
+    let pairs: Vec<_> = errors.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    let count = pairs.len() as f64;
+    let (x, y) = pairs.iter().fold((0.0, 0.0), |(x, y), pair| (x + pair.0 / count, y + pair.1 / count));
+    let over: f64 = pairs.iter().map(|pair| (pair.0 - x) * (pair.1 - y)).sum();
+    let under: f64 = pairs.iter().map(|pair| (pair.0 - x).powi(2)).sum();
+    let order = over / under;
+    assert!((1.8..2.3).contains(&order), "order {order}, errors {errors:?}");
+}
+
+#[test]
+fn damping_recovers_after_a_bad_start() {
+    // Damped a billion times too much, and not at all: the way is not much longer.
+    let work = |damping| {
+        let stage = lm(settings::Lm { steps: 400, damping, ..settings::Lm::default() });
+        let ended = least_squares(&stage, &[-1.2, 1.0], rosenbrock_residuals, 1e-20);
+        assert!(ended.loss <= 1e-20, "{damping}: {} {:?}", ended.loss, ended.stopped);
+        ended.evaluations
+    };
+    let best = work(1e-3);
+    assert!(work(1e9) <= best + 40 && work(1e-16) <= best + 40);
+}
+
+#[test]
+fn least_squares_methods_refuse_what_is_no_sum_of_squares() {
+    for stage in least_squares_methods() {
+        let ended = minimize(&stage, &[-1.2, 1.0], rosenbrock, 0.0);
+        assert_eq!((ended.stopped, ended.evaluations), (Some(StopReason::NoResiduals), 0));
+        let nothing = |_: &[f64]| (vec![f64::NAN], vec![1.0, 1.0]);
+        let ended = least_squares(&stage, &[0.0, 0.0], nothing, 0.0);
+        assert_eq!(ended.stopped, Some(StopReason::NonFinite), "{stage:?}");
+        let flat = |_: &[f64]| (vec![1.0], vec![0.0, 0.0]);
+        let ended = least_squares(&stage, &[0.0, 0.0], flat, 0.0);
+        assert_eq!(ended.stopped, Some(StopReason::GradientVanished), "{stage:?}");
+    }
+}
+
+#[test]
+fn quasi_newton_methods_walk_down_the_valley() {
+    let start: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { -1.2 } else { 1.0 }).collect();
+    for stage in quasi_newton_methods(400) {
+        for length in [2, 20] {
+            let ended = minimize(&stage, &start[..length], rosenbrock, 1e-20);
+            assert!(ended.loss <= 1e-20, "{stage:?} {length}: {} {:?}", ended.loss, ended.stopped);
+            assert!(ended.theta.iter().all(|x| (x - 1.0).abs() < 1e-8));
+        }
+    }
+}
+
+#[test]
+fn quasi_newton_methods_solve_a_quadratic_of_condition_a_million() {
+    for stage in quasi_newton_methods(2000) {
+        let ended = minimize(&stage, &[1.0; 60], quadratic, 1e-20);
+        assert!(ended.loss <= 1e-20, "{stage:?}: {} {:?}", ended.loss, ended.stopped);
+    }
+}
+
+#[test]
+fn quasi_newton_methods_know_when_to_stop() {
+    for stage in quasi_newton_methods(1000) {
+        let lifted = |x: &[f64], g: &mut [f64]| rosenbrock(x, g) + 1.0;
+        let ended = minimize(&stage, &[-1.2, 1.0], lifted, f64::NEG_INFINITY);
+        assert!(ended.stopped.is_some(), "{stage:?} cannot go on for ever");
+        assert!(ended.theta.iter().all(|x| (x - 1.0).abs() < 1e-5), "{stage:?}: {:?}", ended.theta);
+        let outside = minimize(&stage, &[-1.0], barrier, 0.0);
+        assert_eq!(outside.stopped, Some(StopReason::NonFinite), "{stage:?}");
+        let back = minimize(&stage, &[1e-3], barrier, 1.0);
+        assert!((back.theta[0] - 1.0).abs() < 1e-6, "{stage:?}: {:?}", back.theta);
+        let vanished = minimize(&stage, &[0.0; 4], quadratic, -1.0);
+        assert_eq!(vanished.stopped, Some(StopReason::GradientVanished), "{stage:?}");
+    }
+}
+
+#[test]
+fn quasi_newton_updates_satisfy_the_secant_equation() {
+    // H·y = s for every method of the class, whatever φ and τ.
+    for stage in
+        [Stage::Ssbfgs(settings::QuasiNewton::default()), Stage::Ssbroyden(settings::QuasiNewton::default())]
+    {
+        let mut objective = Function { f: rosenbrock, evaluations: 0 };
+        let mut optimizer = new(&stage, 4, 1.0);
+        let mut theta = vec![-1.2, 1.0, 0.3, 0.7];
+        let logarithm = |x: &[f64]| {
+            let mut gradient = vec![0.0; 4];
+            let value = rosenbrock(x, &mut gradient);
+            gradient.iter_mut().for_each(|g| *g /= value);
+            gradient
+        };
+        for _ in 0..12 {
+            let before = theta.clone();
+            optimizer.step(&mut theta, &mut objective);
+            let change: Vec<f64> =
+                logarithm(&theta).iter().zip(logarithm(&before)).map(|(a, b)| a - b).collect();
+            let step: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
+            let lower = &optimizer.state().vectors["inverse"];
+            let h = |i: usize, j: usize| lower[i.max(j) * (i.max(j) + 1) / 2 + i.min(j)];
+            for i in 0..4 {
+                let image: f64 = (0..4).map(|j| h(i, j) * change[j]).sum();
+                assert!(
+                    (image - step[i]).abs() < 1e-9 * norm(&step),
+                    "{stage:?}: {image} against {}",
+                    step[i]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn methods_are_refused_where_their_matrix_would_not_fit() {
+    let quasi_newton = Stage::Ssbroyden(settings::QuasiNewton::default());
+    for (stage, fits) in [(&lbfgs(1, 1), true), (&lm(settings::Lm::default()), true), (&quasi_newton, false)]
+    {
+        assert!(check(stage, 900).is_ok());
+        assert_eq!(check(stage, 1_000_000).is_ok(), fits, "{stage:?}");
+    }
+    let [_, diagonal, _] = least_squares_methods();
+    assert!(
+        check(&diagonal, 4000).is_ok() && check(&diagonal, 4001).is_err_and(|why| why.contains("identity"))
+    );
+    let cholesky = lm(settings::Lm { solver: settings::Solver::Cholesky, ..settings::Lm::default() });
+    assert!(
+        check(&cholesky, 4001).is_ok() && check(&cholesky, 1_000_000).is_err_and(|why| why.contains("cg"))
+    );
+}
+
+/// Steps, evaluations, factorizations, products and refused trials.
+fn work(ended: &Ended) -> [usize; 5] {
+    [ended.steps, ended.evaluations, ended.factorizations, ended.products, ended.rejected]
+}
+
+#[test]
+fn work_counts_stay_what_they_are() {
+    let fit = |x: &[f64]| exponentials(x, 0.0);
+    let valley: Vec<_> = least_squares_methods()
+        .iter()
+        .map(|stage| work(&least_squares(stage, &[-1.2, 1.0], rosenbrock_residuals, 1e-20)))
+        .collect();
+    let fitted: Vec<_> = least_squares_methods()
+        .iter()
+        .map(|stage| work(&least_squares(stage, &[0.5, -0.5, 1.0, -2.0], fit, 1e-22)))
+        .collect();
+    let quadratics: Vec<_> = quasi_newton_methods(2000)
+        .iter()
+        .map(|stage| work(&minimize(stage, &[1.0; 60], quadratic, 1e-20)))
+        .map(|counts| (counts[0], counts[1]))
+        .collect();
+    assert_eq!(valley, [[12, 42, 30, 0, 8], [15, 48, 33, 0, 9], [33, 82, 0, 84, 16]]);
+    assert_eq!(fitted, [[6, 24, 18, 0, 6], [6, 26, 20, 0, 6], [14, 31, 0, 48, 3]]);
+    assert_eq!(quadratics, [(238, 367), (641, 2494), (186, 311), (943, 2745)]);
+}
+
 #[test]
 fn every_method_continues_from_its_state_bit_for_bit() {
     let adam = settings::Adam { steps: 40, lr: 0.01, ..settings::Adam::default() };
-    for stage in [Stage::Adam(adam), lbfgs(40, 3)] {
-        let mut objective = Function { f: rosenbrock, evaluations: 0 };
+    let stages = [
+        vec![Stage::Adam(adam), lbfgs(40, 3)],
+        least_squares_methods().to_vec(),
+        quasi_newton_methods(40).to_vec(),
+    ];
+    for stage in stages.concat() {
+        let mut objective = Squares { f: rosenbrock_residuals, evaluations: 0 };
         let mut whole = new(&stage, 4, 1.0);
         let mut theta = vec![-1.2, 1.0, 0.3, 0.7];
-        for _ in 0..12 {
+        for _ in 0..5 {
             whole.step(&mut theta, &mut objective);
         }
         let mut continued = new(&stage, 4, 1.0);
         continued.restore(&whole.state()).expect("its own state");
         let mut other = theta.clone();
-        for _ in 0..12 {
-            whole.step(&mut theta, &mut objective);
-            continued.step(&mut other, &mut objective);
+        for _ in 0..8 {
+            let step = whole.step(&mut theta, &mut objective);
+            assert_eq!(step, continued.step(&mut other, &mut objective), "{}", stage.name());
             assert_eq!(theta, other, "{}", stage.name());
         }
         assert!(new(&stage, 5, 1.0).restore(&whole.state()).is_err(), "a foreign state is refused");

@@ -416,6 +416,20 @@ fn settings_and_references_are_checked() {
     );
     check(
         "[reference]",
+        "[training]\nstages = [{ lm = { damping = 0, products = 0, solver = \"cg\", scaling = \"diagonal\" } }]\n[reference]",
+        &[
+            "19:30 `damping` must be a positive number",
+            "19:44 `products` must be at least 1",
+            "19:72 `scaling` must be \"identity\" with solver = \"cg\", which has no diagonal",
+        ],
+    );
+    check(
+        "[reference]",
+        "[training]\nstages = [{ ssbroyden = { logarithm = 1 } }]\n[reference]",
+        &["19:41 invalid type: integer `1`, expected true or false"],
+    );
+    check(
+        "[reference]",
         "[training]\nstages = [{ adan = {} }]\nseed = -1\n[reference]",
         &[
             "19:13 unknown name `adan` → did you mean `adam`?",

@@ -214,8 +214,15 @@ mod tests {
                     steps: 4,
                     evaluations: 4,
                     stopped: Some(optim::StopReason::LossStalled),
+                    ..StageReport::default()
                 },
-                StageReport { name: "lbfgs".into(), steps: 3, evaluations: 5, stopped: None },
+                StageReport {
+                    name: "lm".into(),
+                    steps: 3,
+                    evaluations: 5,
+                    choice: Some("cg".into()),
+                    ..StageReport::default()
+                },
             ],
         };
         Checkpoint { problem: u64::MAX, seconds: 0.1, state }

@@ -141,6 +141,8 @@ pub struct TrainableResult {
     /// What it came to.
     #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
+    /// Its standard error by noise in the data, where that can be told.
+    pub standard_error: Option<f64>,
     /// Where training began.
     pub initial: f64,
     /// What it should have come to, if that is known.

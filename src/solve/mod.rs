@@ -307,10 +307,15 @@ pub fn activation(problem: &Problem) -> Result<Activation, ActivationError> {
 /// What the trainable parameters came to.
 fn trainable(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, TrainableResult> {
     let values = problem.trained_values(&outcome.theta);
-    let results = problem.trainable.iter().zip(values).map(|(trainable, value)| {
-        let rel_error = trainable.truth.map(|truth| ((value - truth) / truth).abs());
-        let initial = trainable.initial;
-        (trainable.name.clone(), TrainableResult { value, initial, truth: trainable.truth, rel_error })
+    let results = problem.trainable.iter().zip(values).enumerate().map(|(k, (trainable, value))| {
+        let result = TrainableResult {
+            value,
+            standard_error: outcome.standard_errors.as_ref().map(|errors| errors[k]),
+            initial: trainable.initial,
+            truth: trainable.truth,
+            rel_error: trainable.truth.map(|truth| ((value - truth) / truth).abs()),
+        };
+        (trainable.name.clone(), result)
     });
     results.collect()
 }

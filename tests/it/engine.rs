@@ -3,7 +3,7 @@
 
 use pinn::activation::Activation;
 use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::engine::{Engine, square_factor};
+use pinn::engine::{Engine, Jacobian, square_factor};
 use pinn::expr::{Binary, Graph, Node, NodeId};
 use pinn::init;
 use pinn::jet::MultiIndex;
@@ -329,4 +329,177 @@ fn the_loss_is_the_weighted_mean_of_squared_residuals() {
         total += condition.weight * mean;
     }
     assert!((total - loss).abs() < 1e-12 * loss);
+}
+
+/// Normal equations with the loss's own figures.
+struct Normal {
+    loss: f64,
+    terms: Vec<f64>,
+    matrix: Vec<f64>,
+    vector: Vec<f64>,
+}
+
+fn normal<R: Real>(engine: &mut CpuEngine<R>, conditions: usize, theta: &[f64]) -> Normal {
+    let n = theta.len();
+    let (mut terms, mut matrix, mut vector) = (vec![0.0; conditions], vec![0.0; n * n], vec![0.0; n]);
+    let loss = engine.normal_equations(theta, &mut terms, &mut matrix, &mut vector);
+    Normal { loss, terms, matrix, vector }
+}
+
+/// A built-in problem with few points and a small network, some of its coefficients trainable where it says so.
+fn small(name: &str, points: &str) -> Problem {
+    let size = [("network.depth", "2"), ("network.width", "5")];
+    let all = embedded_problem(name, &size);
+    let keys: Vec<_> = all.conditions.iter().map(|c| format!("conditions.{}.points", c.name)).collect();
+    let mut changes: Vec<_> = keys.iter().map(|key| (key.as_str(), points)).collect();
+    changes.extend(size);
+    embedded_problem(name, &changes)
+}
+
+/// r as the engine's documentation defines it, from residuals alone.
+fn weighted_residuals(problem: &Problem, engine: &mut CpuEngine<f64>, theta: &[f64]) -> Vec<f64> {
+    let mut all = vec![];
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(problem, condition, 1, 0);
+        let sites = points.len() / (problem.coordinates.len() * condition.sides());
+        let scale = (condition.weight / sites as f64).sqrt();
+        all.extend(engine.residuals(theta, i, &points, data).into_iter().map(|r| scale * r));
+    }
+    all
+}
+
+/// JᵀJ, Jᵀr and the products against a Jacobian of differences, and against the gradient.
+fn check_least_squares(problem: &Problem, what: &str) {
+    let (mut engine, mut theta) = engine::<f64>(problem, 2, Isa::best());
+    theta.resize(engine.parameters(), 0.4);
+    let n = theta.len();
+    let at = normal(&mut engine, problem.conditions.len(), &theta);
+    let mut terms = vec![0.0; problem.conditions.len()];
+    assert_eq!(at.loss.to_bits(), engine.loss(&theta, &mut terms).to_bits(), "{what}");
+    assert_eq!(at.terms, terms, "{what}");
+    let mut gradient = vec![0.0; n];
+    engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    let steepness = gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
+    for (g, v) in gradient.iter().zip(&at.vector) {
+        assert!((g - 2.0 * v).abs() <= 1e-12 * steepness, "{what}: gradient {g} against twice {v}");
+    }
+
+    // Columns of J by central differences of fourth order.
+    let h = 2e-3;
+    let columns: Vec<Vec<f64>> = (0..n)
+        .map(|j| {
+            let mut shifted = |steps: f64| {
+                let mut moved = theta.clone();
+                moved[j] += steps * h;
+                weighted_residuals(problem, &mut engine, &moved)
+            };
+            let (one, minus_one, two, minus_two) = (shifted(1.0), shifted(-1.0), shifted(2.0), shifted(-2.0));
+            (0..one.len())
+                .map(|i| (8.0 * (one[i] - minus_one[i]) - (two[i] - minus_two[i])) / (12.0 * h))
+                .collect()
+        })
+        .collect();
+    let rows = weighted_residuals(problem, &mut engine, &theta).len();
+    assert_eq!(engine.residual_count(), rows, "{what}");
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let greatest = (0..n).fold(0.0_f64, |most, i| most.max(at.matrix[i * (n + 1)]));
+    for i in 0..n {
+        for j in 0..n {
+            let (found, exact) = (at.matrix[i * n + j], dot(&columns[i], &columns[j]));
+            assert_eq!(found.to_bits(), at.matrix[j * n + i].to_bits(), "{what}: not symmetric");
+            assert!(
+                (found - exact).abs() <= 1e-6 * greatest,
+                "{what}: JᵀJ[{i}, {j}] {found} against {exact}"
+            );
+        }
+    }
+
+    let direction: Vec<f64> = (0..n).map(|i| (1.3 * i as f64).sin()).collect();
+    let mut along = vec![0.0; rows];
+    engine.jacobian_product(&theta, &direction, &mut along);
+    let most = along.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    for (row, found) in along.iter().enumerate() {
+        let exact: f64 = columns.iter().zip(&direction).map(|(column, d)| column[row] * d).sum();
+        assert!((found - exact).abs() <= 1e-6 * most, "{what}: Jv[{row}] {found} against {exact}");
+    }
+    let mut product = vec![0.0; n];
+    engine.gauss_newton_product(&theta, &direction, &mut product);
+    let most = product.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    for (row, found) in at.matrix.chunks_exact(n).zip(&product) {
+        let exact = dot(row, &direction);
+        assert!((found - exact).abs() <= 1e-11 * most, "{what}: JᵀJv {found} against {exact}");
+    }
+}
+
+#[test]
+fn least_squares_agree_with_differences_for_every_problem() {
+    for (name, _) in embedded() {
+        check_least_squares(&small(name, "13"), name);
+    }
+}
+
+#[test]
+fn least_squares_know_several_residuals_coefficients_and_data() {
+    // Eight features fill whole registers; two residuals share a condition.
+    let mut problem = problem(
+        "[coordinates]\nx = [-1, 1]\nt = [0, 2]\n[unknowns]\nu = {}\nv = {}\n[network]\ndepth = 3\nwidth = 6\n\
+         features = [\"x\", \"t\", \"x*t\", \"x^2\", \"t^2\", \"sin(x)\", \"cos(x)\", \"sin(t)\"]\n\
+         [conditions.physics]\nplace = \"interior\"\nweight = 2.5\npoints = 301\n\
+         residual = [\"u_t + v*u_x - 0.3*u_xx\", \"v_t + v_xxx - u\"]\n\
+         [conditions.around]\nplace = \"periodic x\"\norder = 1\npoints = 17\n",
+    );
+    // A trainable coefficient: the first residual grows by it times the second one.
+    let residuals = &mut problem.conditions[0].residuals;
+    let coefficient = residuals.graph.insert(Node::Coefficient(0));
+    let product = residuals.graph.binary(Binary::Mul, coefficient, residuals.roots[1]);
+    residuals.roots[0] = residuals.graph.binary(Binary::Add, residuals.roots[0], product);
+    assert_eq!(problem.coefficients(), 1);
+    check_least_squares(&problem, "two residuals and a coefficient");
+}
+
+#[test]
+fn least_squares_are_the_same_bits_at_any_number_of_threads() {
+    fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
+        let (mut engine, theta) = engine::<R>(problem, threads, Isa::best());
+        let Normal { loss, terms, matrix, vector } = normal(&mut engine, problem.conditions.len(), &theta);
+        let mut along = vec![0.0; engine.residual_count()];
+        engine.jacobian_product(&theta, &theta, &mut along);
+        let mut product = vec![0.0; theta.len()];
+        engine.gauss_newton_product(&theta, &theta, &mut product);
+        [vec![loss], terms, matrix, vector, along, product].concat().into_iter().map(f64::to_bits).collect()
+    }
+    for name in ["burgers", "allen-cahn", "kovasznay"] {
+        let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "12")]);
+        let one = bits::<f64>(&problem, 1);
+        assert_eq!(one, bits::<f64>(&problem, 2), "{name}");
+        assert_eq!(one, bits::<f64>(&problem, 3), "{name}");
+        assert_eq!(bits::<f32>(&problem, 1), bits::<f32>(&problem, 2), "{name}");
+    }
+}
+
+#[test]
+fn instruction_sets_agree_on_least_squares() {
+    fn check<R: Real>(tolerance: f64) {
+        for width in ["5", "16", "19"] {
+            let problem = embedded_problem("kdv", &[("network.depth", "2"), ("network.width", width)]);
+            let results: Vec<Vec<f64>> = Isa::available()
+                .into_iter()
+                .map(|isa| {
+                    let (mut engine, theta) = engine::<R>(&problem, 1, isa);
+                    let Normal { matrix, vector, .. } = normal(&mut engine, problem.conditions.len(), &theta);
+                    let mut product = vec![0.0; theta.len()];
+                    engine.gauss_newton_product(&theta, &theta, &mut product);
+                    [matrix, vector, product].concat()
+                })
+                .collect();
+            let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+            for other in &results[1..] {
+                let difference = norm(&mut results[0].iter().zip(other).map(|(a, b)| a - b));
+                let size = norm(&mut results[0].iter().copied());
+                assert!(difference <= tolerance * size, "least squares differ by {}", difference / size);
+            }
+        }
+    }
+    check::<f64>(1e-11);
+    check::<f32>(2e-3);
 }

@@ -7,6 +7,7 @@ mod data;
 mod docs;
 mod engine;
 mod resume;
+mod second_order;
 mod sweep;
 mod train;
 

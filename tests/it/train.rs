@@ -3,9 +3,11 @@
 use pinn::activation::Activation;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::init;
-use pinn::problem::Problem;
+use pinn::problem::{Document, Problem};
 use pinn::run::Checkpoint;
 use pinn::train::{Event, Flow, Outcome, State, train};
+
+use rand_distr::{Distribution, StandardNormal};
 
 use super::{embedded_problem, problem};
 
@@ -133,6 +135,65 @@ fn balanced_gradients_have_equal_norms() {
     assert_eq!(weights.len(), problem.conditions.len());
     assert_eq!(weights, outcome.state.adapted.balance, "all weights of the problem are 1");
     assert!(weights.iter().any(|weight| (weight - 1.0).abs() > 0.1), "{weights:?}");
+}
+
+/// A problem with data of `u` at 40 points between 0 and 2, `noise` times a standard normal number off `exact`.
+fn with_data(text: &str, exact: impl Fn(f64) -> f64, noise: f64, seed: u64) -> (Problem, Vec<[f64; 2]>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rng = pinn::rng::stream(seed, "noise");
+    let rows: Vec<[f64; 2]> = (0..40)
+        .map(|i| {
+            let x = f64::from(i) / 20.0;
+            let error: f64 = StandardNormal.sample(&mut rng);
+            [x, exact(x) + noise * error]
+        })
+        .collect();
+    let lines: String = rows.iter().map(|[x, u]| format!("{x},{u}\n")).collect();
+    std::fs::write(folder.path().join("data.csv"), format!("x,u_obs\n{lines}")).expect("written");
+    let data = "[conditions.data]\nplace = { file = \"data.csv\" }\nresidual = \"u - u_obs\"\n";
+    let document = Document::parse("test.toml", &format!("{text}{data}")).expect("TOML");
+    (document.build(folder.path()).unwrap_or_else(|wrong| panic!("{wrong}")).0, rows)
+}
+
+#[test]
+fn standard_errors_are_those_of_a_linear_regression() {
+    // u = k·x, since what the network adds is nothing.
+    let text = "[coordinates]\nx = [0, 2]\n[parameters]\nk = { initial = 5 }\n\
+                [unknowns]\nu = \"k*x + 1e-9*net\"\n[network]\ndepth = 1\nwidth = 2\n\
+                [training]\nstages = [{ lm = { steps = 20 } }]\n";
+    let (problem, rows) = with_data(text, |x| 3.0 * x, 0.1, 1);
+    let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+    let sum = |f: &dyn Fn(&[f64; 2]) -> f64| rows.iter().map(f).sum::<f64>();
+    let slope = sum(&|[x, u]| x * u) / sum(&|[x, _]| x * x);
+    let squares = sum(&|[x, u]| (u - slope * x).powi(2));
+    let error = (squares / 39.0 / sum(&|[x, _]| x * x)).sqrt();
+    let found = problem.trained_values(&outcome.theta).next().expect("k");
+    assert!((found - slope).abs() < 1e-6, "{found} {slope}");
+    let standard_error = outcome.standard_errors.expect("there are data")[0];
+    assert!((standard_error / error - 1.0).abs() < 1e-4, "{standard_error} {error}");
+}
+
+#[test]
+fn standard_errors_are_the_spread_over_noise() {
+    // u' = −k·u, u(0) = 1, with equations that weigh more than the data, as they are exact.
+    let text = "[coordinates]\nx = [0, 2]\n[parameters]\nk = { initial = 1, positive = true }\n\
+                [unknowns]\nu = \"1 + x*net\"\n[network]\ndepth = 1\nwidth = 6\n\
+                [training]\nevaluate = 0\nstages = [{ lm = { steps = 60 } }]\n\
+                [conditions.physics]\nplace = \"interior\"\nresidual = \"u_x + k*u\"\npoints = 60\nweight = 10\n";
+    let (mut found, mut told) = (vec![], vec![]);
+    for seed in 0..24 {
+        let (problem, _) = with_data(text, |x| (-1.5 * x).exp(), 0.02, seed);
+        let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+        found.extend(problem.trained_values(&outcome.theta));
+        told.extend(outcome.standard_errors.expect("there are data"));
+    }
+    let count = found.len() as f64;
+    let mean = found.iter().sum::<f64>() / count;
+    let spread = (found.iter().map(|k| (k - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt();
+    let told = told.iter().sum::<f64>() / count;
+    assert!((mean - 1.5).abs() < 3.0 * spread / count.sqrt() + 1e-3, "{mean} ± {spread}");
+    // The spread of 24 runs is itself known to one part in seven.
+    assert!((0.6..1.6).contains(&(told / spread)), "told {told}, spread {spread}");
 }
 
 #[test]

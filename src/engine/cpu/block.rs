@@ -3,17 +3,23 @@
 //! A thread carries a block of a few points with all their jet channels through the whole network before it takes
 //! the next one, so everything it touches stays in cache, and memory does not grow with the number of points.
 
+use std::ops::AddAssign;
+
 use aligned_vec::{AVec, avec};
 use pulp::Simd;
 
 use super::activate::{self, MOST_SLOPES};
 use super::chain::{self, AddRows, Plan};
 use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
+use super::rows::{DotRows, Linked, OuterRows};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
 use crate::network::{Layer, Shape};
 use crate::simd::Real;
+
+/// Numbers of a cache line, in single precision.
+const LINE: usize = 16;
 
 /// A condition, or the prediction, compiled for a network and bound to points.
 pub(super) struct Term<R> {
@@ -51,9 +57,19 @@ impl<R: Real> Term<R> {
         self.sites.div_ceil(self.block_sites())
     }
 
+    /// Which rows of a block belong to a site.
+    pub(super) fn linked(&self) -> Linked {
+        Linked { channels: self.plan.channels(), sides: self.sides, sites: self.block_sites() }
+    }
+
     /// Sites in block `block` that are there.
     pub(super) fn filled(&self, block: usize) -> usize {
         self.block_sites().min(self.sites - block * self.block_sites())
+    }
+
+    /// What makes residuals rows of r where λ is `weight`, for the sites in block `block` that are there.
+    pub(super) fn row_scales(&self, weight: f64, block: usize) -> impl Iterator<Item = f64> + '_ {
+        self.weights(block).map(move |w| square_factor(weight, w, self.sites).sqrt())
     }
 
     /// The weights of the sites in block `block` that are there.
@@ -64,6 +80,22 @@ impl<R: Real> Term<R> {
     }
 }
 
+/// Sums over sites, all residuals of a condition together.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sums {
+    /// Σ residual².
+    pub(super) squares: f64,
+    /// Σ w·residual², w the site's weight.
+    pub(super) weighted: f64,
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.squares += other.squares;
+        self.weighted += other.weighted;
+    }
+}
+
 /// A network's parameters in the layouts that the kernels read.
 pub(super) struct Packed<R> {
     pub(super) layers: Vec<PackedLayer<R>>,
@@ -71,6 +103,7 @@ pub(super) struct Packed<R> {
     output: AVec<R>,
     output_back: AVec<R>,
     output_bias: Vec<R>,
+    output_layer: Layer,
     coefficients: Vec<R>,
 }
 
@@ -86,10 +119,8 @@ pub(super) struct PackedLayer<R> {
 
 /// Partial sums of one group of blocks.
 pub(super) struct Partial<R> {
-    /// Σ residual² of every term.
-    pub(super) squares: Vec<f64>,
-    /// Σ w·residual² of every term, w the site's weight.
-    pub(super) weighted: Vec<f64>,
+    /// Sums of every term.
+    pub(super) sums: Vec<Sums>,
     /// Weight gradients: the first layer's transposed (`inputs × width`), else `outputs × width`.
     weights: Vec<AVec<R>>,
     biases: Vec<AVec<R>>,
@@ -114,6 +145,13 @@ pub(super) struct Workspace<R> {
     adjoints: AVec<R>,
     /// The term whose constants the registers hold.
     term: Option<usize>,
+    /// Jacobian rows of one residual, `sites × row_length`; empty until asked for.
+    rows: AVec<R>,
+    /// Along a direction, what every layer's parameters add to its preactivations: as long as `z`, and the output's
+    /// `rows × outputs` after it; empty until asked for.
+    pushed: AVec<R>,
+    /// J·v at the sites of a block, root by root.
+    pub(super) along: Vec<f64>,
 }
 
 /// The fused kernels for one instruction set, precision and activation.
@@ -136,6 +174,27 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
         block: usize,
         space: &mut Workspace<R>,
         partial: &mut Partial<R>,
+    );
+    /// From adjoints of one residual, set in the workspace, to the Jacobian's rows, left in the workspace.
+    fn jacobian(&self, net: &Packed<R>, term: &Term<R>, block: usize, space: &mut Workspace<R>);
+    /// What the direction `tangent` adds to the preactivations of every layer, left in the workspace.
+    fn push(
+        &self,
+        net: &Packed<R>,
+        tangent: &Packed<R>,
+        term: &Term<R>,
+        block: usize,
+        space: &mut Workspace<R>,
+    );
+    /// From adjoints of one residual, set in the workspace, to its derivative along the direction that was pushed,
+    /// one number a site.
+    fn derivative(
+        &self,
+        net: &Packed<R>,
+        tangent: &Packed<R>,
+        term: &Term<R>,
+        space: &mut Workspace<R>,
+        derivative: &mut [f64],
     );
 }
 
@@ -191,8 +250,19 @@ impl<R: Real> Packed<R> {
             output: zeros(shape.outputs * width),
             output_back: zeros(shape.outputs * width),
             output_bias: vec![R::default(); shape.outputs],
+            output_layer: layers[shape.depth],
             coefficients: vec![R::default(); coefficients],
         }
+    }
+
+    /// Length of θ.
+    pub(super) fn parameters(&self) -> usize {
+        self.output_layer.biases + self.output_layer.outputs + self.coefficients.len()
+    }
+
+    /// Distance of Jacobian rows in a workspace.
+    pub(super) fn row_length(&self) -> usize {
+        self.parameters().next_multiple_of(LINE)
     }
 
     /// Trainable coefficients.
@@ -231,8 +301,7 @@ impl<R: Real> Partial<R> {
             .collect();
         weights.push(zeros(net.outputs() * width));
         Self {
-            squares: vec![0.0; terms],
-            weighted: vec![0.0; terms],
+            sums: vec![Sums::default(); terms],
             weights,
             biases: net.layers.iter().map(|_| zeros(width)).collect(),
             output_bias: vec![R::default(); net.outputs()],
@@ -244,8 +313,7 @@ impl<R: Real> Partial<R> {
     /// Forgets the sums.
     pub(super) fn reset(&mut self) {
         self.fresh = true;
-        self.squares.fill(0.0);
-        self.weighted.fill(0.0);
+        self.sums.fill(Sums::default());
         self.coefficients.fill(0.0);
         self.output_bias.fill(R::default());
         for bias in &mut self.biases {
@@ -307,6 +375,9 @@ impl<R: Real> Workspace<R> {
             registers: empty(),
             adjoints: empty(),
             term: None,
+            rows: empty(),
+            pushed: empty(),
+            along: vec![],
         }
     }
 
@@ -331,6 +402,32 @@ impl<R: Real> Workspace<R> {
         self.term = None;
     }
 
+    /// Makes room for Jacobian rows of `term`.
+    pub(super) fn reserve_rows(&mut self, net: &Packed<R>, term: &Term<R>) {
+        let size = term.block_sites() * net.row_length();
+        if self.rows.len() < size {
+            self.rows.resize(size, R::default());
+        }
+    }
+
+    /// Makes room for a direction's effect on blocks of `term`.
+    pub(super) fn reserve_pushed(&mut self, net: &Packed<R>, term: &Term<R>) {
+        let size = term.rows() * (net.layers.len() * net.width() + net.outputs());
+        if self.pushed.len() < size {
+            self.pushed.resize(size, R::default());
+        }
+        let size = term.block_sites() * term.tape.roots().len();
+        if self.along.len() < size {
+            self.along.resize(size, 0.0);
+        }
+    }
+
+    /// Jacobian rows of the residual that was last gone back from, one for each site.
+    pub(super) fn jacobian_rows(&self, net: &Packed<R>) -> impl Iterator<Item = &[R]> {
+        let parameters = net.parameters();
+        self.rows.chunks_exact(net.row_length()).map(move |row| &row[..parameters])
+    }
+
     /// Values of root `root` at the sites of the last block.
     pub(super) fn root(&self, term: &Term<R>, root: usize) -> &[R] {
         &self.registers[term.tape.roots()[root] * term.stride..][..term.block_sites()]
@@ -346,20 +443,34 @@ impl<R: Real> Workspace<R> {
         self.adjoints[..term.tape.registers() * term.stride].fill(R::default());
     }
 
-    /// Adds the derivative of the loss by a root to its adjoints, where λ is `weight`;
-    /// returns Σ residual² and Σ w·residual² over the block.
-    pub(super) fn seed(&mut self, term: &Term<R>, root: usize, block: usize, weight: f64) -> (f64, f64) {
+    /// Adds `adjoints`, one for each of the first sites, to the adjoint of a root.
+    pub(super) fn add_adjoints(&mut self, term: &Term<R>, root: usize, adjoints: impl Iterator<Item = f64>) {
         let from = term.tape.roots()[root] * term.stride;
-        let (mut squares, mut weighted) = (0.0, 0.0);
+        for (adjoint, x) in self.adjoints[from..].iter_mut().zip(adjoints) {
+            *adjoint = R::from_f64(adjoint.to_f64() + x);
+        }
+    }
+
+    /// Adds the derivative of the loss by a root to its adjoints, where λ is `weight`.
+    pub(super) fn seed(&mut self, term: &Term<R>, root: usize, block: usize, weight: f64) {
+        let from = term.tape.roots()[root] * term.stride;
         for (i, w) in term.weights(block).enumerate() {
-            let residual = self.registers[from + i].to_f64();
-            squares += residual * residual;
-            weighted += w * (residual * residual);
-            let slope = 2.0 * square_factor(weight, w, term.sites) * residual;
+            let slope = 2.0 * square_factor(weight, w, term.sites) * self.registers[from + i].to_f64();
             let adjoint = &mut self.adjoints[from + i];
             *adjoint = R::from_f64(adjoint.to_f64() + slope);
         }
-        (squares, weighted)
+    }
+
+    /// Sums over the block whose residuals were computed last.
+    pub(super) fn sums(&self, term: &Term<R>, block: usize) -> Sums {
+        let mut sums = Sums::default();
+        for root in 0..term.tape.roots().len() {
+            for (residual, w) in self.root(term, root).iter().zip(term.weights(block)) {
+                let square = residual.to_f64() * residual.to_f64();
+                sums += Sums { squares: square, weighted: w * square };
+            }
+        }
+        sums
     }
 }
 
@@ -445,52 +556,25 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         let (size, channel) = (rows * width, term.points * width);
         let accumulate = !partial.fresh;
         partial.fresh = false;
-        simd.vectorize(tape::Backward {
-            simd,
-            tape: &term.tape,
-            stride: term.stride,
-            registers: &space.registers,
-            adjoints: &mut space.adjoints,
-        });
-        self.unload_adjoints(term, outputs, space, partial);
+        self.adjoints_of_outputs(term, outputs, space);
+        self.add_tape_sums(term, space, partial);
 
         let depth = net.layers.len();
-        let output_bar = &space.output_bar[..rows * outputs];
         simd.vectorize(TransposedProduct {
             simd,
             rows,
             height: outputs,
             width,
-            a: output_bar,
+            a: &space.output_bar[..rows * outputs],
             a_stride: outputs,
             b: &space.y[(depth - 1) * size..][..size],
             c: &mut partial.weights[depth],
             accumulate,
         });
-        simd.vectorize(Product {
-            simd,
-            rows,
-            depth: outputs,
-            width,
-            a: output_bar,
-            a_stride: outputs,
-            b: &net.output_back,
-            c: &mut space.y_bar,
-        });
+        self.leave_output(net, term, space);
         for (l, packed) in net.layers.iter().enumerate().rev() {
             let layer = &packed.layer;
-            let (z, y) = (&space.z[l * size..][..size], &space.y[l * size..][..size]);
-            let order = term.plan.order();
-            self.activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
-            simd.vectorize(chain::Backward {
-                simd,
-                plan: &term.plan,
-                size: channel,
-                slopes: &space.slopes,
-                z,
-                y_bar: &space.y_bar,
-                z_bar: &mut space.z_bar,
-            });
+            self.enter_layer(net, term, l, space);
             simd.vectorize(AddRows { simd, rows: &space.z_bar[..channel], sum: &mut partial.biases[l] });
             let weights = &mut partial.weights[l][..];
             if l == 0 {
@@ -519,16 +603,153 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 c: weights,
                 accumulate,
             });
-            simd.vectorize(Product {
+            self.leave_layer(net, term, l, space);
+        }
+    }
+
+    fn jacobian(&self, net: &Packed<R>, term: &Term<R>, block: usize, space: &mut Workspace<R>) {
+        let simd = self.simd;
+        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
+        let (size, depth) = (rows * width, net.layers.len());
+        let linked = term.linked();
+        let stride = net.row_length();
+        self.adjoints_of_outputs(term, outputs, space);
+        let output = net.output_layer;
+        simd.vectorize(OuterRows {
+            simd,
+            linked,
+            a: &space.y[(depth - 1) * size..][..size],
+            a_stride: width,
+            d: &space.output_bar[..rows * outputs],
+            d_stride: outputs,
+            layer: output,
+            rows: &mut space.rows,
+            stride,
+        });
+        self.leave_output(net, term, space);
+        for (l, packed) in net.layers.iter().enumerate().rev() {
+            let layer = packed.layer;
+            self.enter_layer(net, term, l, space);
+            let (a, a_stride) = match l {
+                0 => (&term.inputs[block * rows * layer.inputs..][..rows * layer.inputs], layer.inputs),
+                _ => (&space.y[(l - 1) * size..][..size], width),
+            };
+            simd.vectorize(OuterRows {
                 simd,
-                rows,
-                depth: layer.outputs,
-                width,
-                a: &space.z_bar,
-                a_stride: width,
-                b: &packed.back,
-                c: &mut space.y_bar,
+                linked,
+                a,
+                a_stride,
+                d: &space.z_bar[..size],
+                d_stride: width,
+                layer,
+                rows: &mut space.rows,
+                stride,
             });
+            if l > 0 {
+                self.leave_layer(net, term, l, space);
+            }
+        }
+        let network = net.parameters() - net.coefficients.len();
+        let Workspace { rows, adjoints, .. } = space;
+        for row in rows.chunks_exact_mut(stride).take(term.block_sites()) {
+            row[network..net.parameters()].fill(R::default());
+        }
+        for &(register, k) in term.tape.coefficients() {
+            let bars = &adjoints[register * term.stride..][..term.block_sites()];
+            for (row, &bar) in rows.chunks_exact_mut(stride).zip(bars) {
+                row[network + k] = bar;
+            }
+        }
+    }
+
+    fn push(
+        &self,
+        net: &Packed<R>,
+        tangent: &Packed<R>,
+        term: &Term<R>,
+        block: usize,
+        space: &mut Workspace<R>,
+    ) {
+        let simd = self.simd;
+        let (rows, width) = (term.rows(), net.width());
+        let (size, channel) = (rows * width, term.points * width);
+        for (l, packed) in tangent.layers.iter().enumerate() {
+            let depth = packed.layer.inputs;
+            let (a, a_stride) = match l {
+                0 => (&term.inputs[block * rows * depth..][..rows * depth], depth),
+                _ => (&space.y[(l - 1) * size..][..size], width),
+            };
+            let c = &mut space.pushed[l * size..][..size];
+            simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c });
+            for row in c[..channel].chunks_exact_mut(width) {
+                for (x, bias) in row.iter_mut().zip(&packed.bias[..]) {
+                    *x = R::from_f64(x.to_f64() + bias.to_f64());
+                }
+            }
+        }
+        let last = net.layers.len();
+        let outputs = net.outputs();
+        // Column by column, as the raw outputs are.
+        let pushed = &mut space.pushed[last * size..][..rows * outputs];
+        simd.vectorize(ColumnsProduct {
+            simd,
+            rows,
+            width,
+            outputs,
+            a: &space.y[(last - 1) * size..][..size],
+            b: &tangent.output,
+            c: pushed,
+        });
+        for (column, bias) in pushed.chunks_exact_mut(rows).zip(&tangent.output_bias) {
+            for x in &mut column[..term.points] {
+                *x = R::from_f64(x.to_f64() + bias.to_f64());
+            }
+        }
+    }
+
+    fn derivative(
+        &self,
+        net: &Packed<R>,
+        tangent: &Packed<R>,
+        term: &Term<R>,
+        space: &mut Workspace<R>,
+        derivative: &mut [f64],
+    ) {
+        let simd = self.simd;
+        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
+        let size = rows * width;
+        let linked = term.linked();
+        self.adjoints_of_outputs(term, outputs, space);
+        derivative.fill(0.0);
+        for &(register, k) in term.tape.coefficients() {
+            let along = tangent.coefficients[k].to_f64();
+            for (sum, bar) in derivative.iter_mut().zip(&space.adjoints[register * term.stride..]) {
+                *sum += bar.to_f64() * along;
+            }
+        }
+        let last = net.layers.len();
+        for (site, sum) in derivative.iter_mut().enumerate() {
+            for row in linked.rows(site) {
+                for output in 0..outputs {
+                    let pushed = space.pushed[last * size + output * rows + row];
+                    *sum += space.output_bar[row * outputs + output].to_f64() * pushed.to_f64();
+                }
+            }
+        }
+        self.leave_output(net, term, space);
+        for l in (0..last).rev() {
+            self.enter_layer(net, term, l, space);
+            simd.vectorize(DotRows {
+                simd,
+                linked,
+                width,
+                a: &space.pushed[l * size..][..size],
+                d: &space.z_bar[..size],
+                sums: derivative,
+            });
+            if l > 0 {
+                self.leave_layer(net, term, l, space);
+            }
         }
     }
 }
@@ -573,15 +794,12 @@ impl<R: Real, S: Simd> Fused<S, R> {
         }
     }
 
-    /// Brings the jets' adjoints back to rows, and adds those of output biases and coefficients.
-    fn unload_adjoints(
-        &self,
-        term: &Term<R>,
-        outputs: usize,
-        space: &mut Workspace<R>,
-        partial: &mut Partial<R>,
-    ) {
+    /// From adjoints of the residuals to those of the raw outputs, row by row.
+    fn adjoints_of_outputs(&self, term: &Term<R>, outputs: usize, space: &mut Workspace<R>) {
+        let simd = self.simd;
         let (stride, sites) = (term.stride, term.block_sites());
+        let (registers, adjoints) = (&space.registers[..], &mut space.adjoints[..]);
+        simd.vectorize(tape::Backward { simd, tape: &term.tape, stride, registers, adjoints });
         space.output_bar[..term.rows() * outputs].fill(R::default());
         for jet in term.tape.jets() {
             let bars = &space.adjoints[jet.register * stride..][..sites];
@@ -589,15 +807,69 @@ impl<R: Real, S: Simd> Fused<S, R> {
             for (i, &bar) in bars.iter().enumerate() {
                 space.output_bar[(first + i) * outputs + jet.output] = bar;
             }
-            if jet.channel == 0 {
-                let sum: f64 = bars.iter().map(|bar| bar.to_f64()).sum();
-                let bias = &mut partial.output_bias[jet.output];
-                *bias = R::from_f64(bias.to_f64() + sum);
-            }
+        }
+    }
+
+    /// Adds the adjoints of output biases and coefficients.
+    fn add_tape_sums(&self, term: &Term<R>, space: &Workspace<R>, partial: &mut Partial<R>) {
+        let bars = |register: usize| &space.adjoints[register * term.stride..][..term.block_sites()];
+        let sum = |register: usize| bars(register).iter().map(|bar| bar.to_f64()).sum::<f64>();
+        for jet in term.tape.jets().iter().filter(|jet| jet.channel == 0) {
+            let bias = &mut partial.output_bias[jet.output];
+            *bias = R::from_f64(bias.to_f64() + sum(jet.register));
         }
         for &(register, k) in term.tape.coefficients() {
-            let bars = &space.adjoints[register * stride..][..sites];
-            partial.coefficients[k] += bars.iter().map(|bar| bar.to_f64()).sum::<f64>();
+            partial.coefficients[k] += sum(register);
         }
+    }
+
+    /// From adjoints of the raw outputs to those of the last hidden layer's outputs, `y_bar`.
+    fn leave_output(&self, net: &Packed<R>, term: &Term<R>, space: &mut Workspace<R>) {
+        let simd = self.simd;
+        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
+        simd.vectorize(Product {
+            simd,
+            rows,
+            depth: outputs,
+            width,
+            a: &space.output_bar[..rows * outputs],
+            a_stride: outputs,
+            b: &net.output_back,
+            c: &mut space.y_bar,
+        });
+    }
+
+    /// From adjoints of hidden layer `l`'s outputs, `y_bar`, to those of its preactivations, `z_bar`.
+    fn enter_layer(&self, net: &Packed<R>, term: &Term<R>, l: usize, space: &mut Workspace<R>) {
+        let simd = self.simd;
+        let (size, channel) = (term.rows() * net.width(), term.points * net.width());
+        let (z, y) = (&space.z[l * size..][..size], &space.y[l * size..][..size]);
+        let order = term.plan.order();
+        self.activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
+        simd.vectorize(chain::Backward {
+            simd,
+            plan: &term.plan,
+            size: channel,
+            slopes: &space.slopes,
+            z,
+            y_bar: &space.y_bar,
+            z_bar: &mut space.z_bar,
+        });
+    }
+
+    /// From adjoints of hidden layer `l`'s preactivations, `z_bar`, to those of its inputs, `y_bar`.
+    fn leave_layer(&self, net: &Packed<R>, term: &Term<R>, l: usize, space: &mut Workspace<R>) {
+        let simd = self.simd;
+        let (rows, width, packed) = (term.rows(), net.width(), &net.layers[l]);
+        simd.vectorize(Product {
+            simd,
+            rows,
+            depth: packed.layer.outputs,
+            width,
+            a: &space.z_bar,
+            a_stride: width,
+            b: &packed.back,
+            c: &mut space.y_bar,
+        });
     }
 }

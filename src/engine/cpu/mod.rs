@@ -8,6 +8,9 @@ mod block;
 mod chain;
 mod dispatch;
 mod gemm;
+mod gram;
+mod normal;
+mod rows;
 mod tape;
 
 use std::ops::Range;
@@ -17,12 +20,16 @@ use aligned_vec::avec;
 use pulp::Simd;
 use rayon::ThreadPool;
 
-use self::block::{Activate, ActivateWith, Fused, Kernels, Packed, PackedLayer, Partial, Term, Workspace};
+use self::block::{
+    Activate, ActivateWith, Fused, Kernels, Packed, PackedLayer, Partial, Sums, Term, Workspace,
+};
 use self::chain::Plan;
 use self::dispatch::WithReal;
+use self::gram::BlockProduct;
+use self::normal::Normal;
 use self::tape::Tape;
 use super::pointwise::{Evaluator, feature_jets};
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::{ChainRule, JetSet};
 use crate::network::{Layer, Shape};
@@ -58,6 +65,10 @@ pub struct CpuEngine<R: Real> {
     groups: Vec<Vec<(usize, Range<usize>)>>,
     partials: Vec<Partial<R>>,
     spaces: Vec<Mutex<Workspace<R>>>,
+    products: Box<dyn BlockProduct>,
+    /// Buffers of the least-squares side, made when it is first asked for.
+    normal: Option<Normal>,
+    tangent: Option<Packed<R>>,
 }
 
 impl<R: Real> CpuEngine<R> {
@@ -94,6 +105,9 @@ impl<R: Real> CpuEngine<R> {
             groups: vec![],
             partials: vec![],
             spaces: (0..threads).map(|_| Mutex::new(Workspace::new())).collect(),
+            products: isa.run::<f64, _>(SelectProducts),
+            normal: None,
+            tangent: None,
             pool,
             kernels,
         };
@@ -172,8 +186,12 @@ impl<R: Real> CpuEngine<R> {
         }
     }
 
-    /// Shares all blocks out to groups of about equal cost.
-    fn regroup(&mut self) {
+    /// Shares all blocks out to groups of about equal cost, if points have changed.
+    fn regroup_if_needed(&mut self) {
+        if !self.groups.is_empty() {
+            return;
+        }
+        self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
         let count = (rows / ROWS_PER_GROUP).clamp(1, MOST_GROUPS);
         self.groups = vec![vec![]; count];
@@ -201,17 +219,12 @@ impl<R: Real> CpuEngine<R> {
     fn pack(&mut self, theta: &[f64]) {
         assert_eq!(theta.len(), self.parameters(), "θ has the network's length");
         let Self { pool, kernels, net, shape, width, .. } = self;
-        kernels.pack_output(theta, shape, *width, net);
-        net.set_coefficients(&theta[shape.parameters()..]);
-        let kernels = &**kernels;
-        pool.install(|| pack_layers(kernels, theta, *width, &mut net.layers));
+        pack(pool, &**kernels, theta, shape, *width, net);
     }
 
     /// All blocks of all terms; `gradient` says whether to go back as well.
     fn run(&mut self, theta: &[f64], terms: &mut [f64], gradient: bool) -> f64 {
-        if self.groups.is_empty() {
-            self.regroup();
-        }
+        self.regroup_if_needed();
         self.pack(theta);
         let pass = Pass {
             kernels: &*self.kernels,
@@ -222,16 +235,21 @@ impl<R: Real> CpuEngine<R> {
             gradient,
         };
         self.pool.install(|| pass.run_groups(&self.groups, &mut self.partials));
+        self.total(terms)
+    }
+
+    /// The total loss and its terms from the groups' sums.
+    fn total(&self, terms: &mut [f64]) -> f64 {
         let mut total = 0.0;
         for (which, term) in self.terms.iter().enumerate() {
             if term.sites == 0 {
                 terms[which] = 0.0;
                 continue;
             }
-            let squares: f64 = self.partials.iter().map(|partial| partial.squares[which]).sum();
-            let weighted: f64 = self.partials.iter().map(|partial| partial.weighted[which]).sum();
-            terms[which] = squares / term.sites as f64;
-            total += self.weights[which] * (weighted / term.sites as f64);
+            let mut sums = Sums::default();
+            self.partials.iter().for_each(|partial| sums += partial.sums[which]);
+            terms[which] = sums.squares / term.sites as f64;
+            total += self.weights[which] * (sums.weighted / term.sites as f64);
         }
         total
     }
@@ -323,6 +341,10 @@ impl<R: Real> Engine for CpuEngine<R> {
         loss
     }
 
+    fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
+        Some(self)
+    }
+
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
         let sides = self.terms[condition].sides;
@@ -366,18 +388,31 @@ impl<R: Real> Pass<'_, R> {
             let term = &self.terms[*which];
             for block in blocks.clone() {
                 self.kernels.forward(self.net, term, *which, block, &mut space);
-                space.clear_adjoints(term);
-                for root in 0..term.tape.roots().len() {
-                    let (squares, weighted) = space.seed(term, root, block, self.weights[*which]);
-                    partial.squares[*which] += squares;
-                    partial.weighted[*which] += weighted;
-                }
+                partial.sums[*which] += space.sums(term, block);
                 if self.gradient {
+                    space.clear_adjoints(term);
+                    for root in 0..term.tape.roots().len() {
+                        space.seed(term, root, block, self.weights[*which]);
+                    }
                     self.kernels.backward(self.net, term, block, &mut space, partial);
                 }
             }
         }
     }
+}
+
+/// Lays a vector like θ out for the kernels.
+fn pack<R: Real>(
+    pool: &ThreadPool,
+    kernels: &dyn Kernels<R>,
+    theta: &[f64],
+    shape: &Shape,
+    width: usize,
+    net: &mut Packed<R>,
+) {
+    kernels.pack_output(theta, shape, width, net);
+    net.set_coefficients(&theta[shape.parameters()..]);
+    pool.install(|| pack_layers(kernels, theta, width, &mut net.layers));
 }
 
 fn pack_layers<R: Real>(
@@ -424,6 +459,17 @@ impl WithReal for Select<'_> {
         }
         let activation = self.activation.visit(With(simd, std::marker::PhantomData));
         Box::new(Fused { simd, activation })
+    }
+}
+
+/// Chooses the kernels for JᵀJ, whose precision does not depend on the engine's.
+struct SelectProducts;
+
+impl WithReal for SelectProducts {
+    type Output<R: Real> = Box<dyn BlockProduct>;
+
+    fn call<S: Simd, R: Real>(self, simd: S) -> Box<dyn BlockProduct> {
+        Box::new(gram::With(simd))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::expr::{self, Digits, Node, Symbol};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value};
 use crate::problem::model::{Coordinate, Formula};
-use crate::settings::{Network, Schedule, Stage, Training};
+use crate::settings::{Network, Scaling, Schedule, Solver, Stage, Training};
 
 impl Builder<'_> {
     pub(super) fn network(
@@ -145,6 +145,13 @@ impl Builder<'_> {
                     }
                 }
                 Stage::Lbfgs(lbfgs) => check(lbfgs.history > 0, "history", "at least 1"),
+                Stage::Lm(lm) => {
+                    check(positive(lm.damping), "damping", "a positive number");
+                    check(lm.products > 0, "products", "at least 1");
+                    let fits = lm.scaling == Scaling::Identity || lm.solver != Solver::Cg;
+                    check(fits, "scaling", "\"identity\" with solver = \"cg\", which has no diagonal");
+                }
+                Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {}
             }
         }
         training

@@ -1,0 +1,231 @@
+//! The least-squares side of the fused engine: normal equations, and Jacobian products without the Jacobian.
+//!
+//! The loss is rᵀr with r = √(λ·w/points)·residual, row by row, w the point's weight.
+//! The Jacobian's rows come from one reverse sweep a residual, block by block (`rows.rs`), and are added to JᵀJ slab
+//! by slab (`gram.rs`), so the whole J never exists; r goes along as one more column, whose products are Jᵀr.
+//!
+//! A product J·v needs no rows and no forward sweep of its own: the direction adds V·a + v_b to the preactivations of
+//! every layer *at fixed inputs a*, and the adjoints of a residual say what that is worth to it.
+//! Jᵀ(Jv) is then the gradient's own reverse sweep, seeded with Jv.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::block::{self, Packed, Sums, Workspace};
+use super::gram::{Gram, Slab};
+use super::{CpuEngine, lock, pack, reduce};
+use crate::engine::Jacobian;
+use crate::simd::Real;
+
+/// Rows of a slab: enough that a tile of JᵀJ is summed in registers most of the time.
+const SLAB_ROWS: usize = 128;
+/// Slabs that are filled before they are added: enough work for every thread between two waits.
+const SLABS: usize = 8;
+
+/// Buffers of the normal equations.
+pub(super) struct Normal {
+    slabs: Vec<Slab>,
+    gram: Gram,
+    /// Blocks of every slab, in the order of the groups.
+    plan: Vec<Vec<(usize, Range<usize>)>>,
+    /// Sums of every block, in the order of the plan.
+    sums: Vec<Vec<Sums>>,
+}
+
+impl<R: Real> CpuEngine<R> {
+    fn block_rows(&self, which: usize) -> usize {
+        self.terms[which].block_sites() * self.terms[which].tape.roots().len()
+    }
+
+    /// Shares the blocks out to slabs, one after the other as they fit.
+    fn plan_normal(&self) -> Normal {
+        let used = self.groups.iter().flatten().map(|&(which, _)| self.block_rows(which));
+        let capacity = used.max().unwrap_or(0).max(SLAB_ROWS);
+        let mut plan: Vec<Vec<(usize, Range<usize>)>> = vec![];
+        let mut room = 0;
+        for (which, blocks) in self.groups.iter().flatten() {
+            for block in blocks.clone() {
+                let rows = self.block_rows(*which);
+                if rows > room {
+                    plan.push(vec![]);
+                    room = capacity;
+                }
+                room -= rows;
+                let slab = plan.last_mut().expect("one has just been made");
+                match slab.last_mut() {
+                    Some((last, range)) if last == which && range.end == block => range.end = block + 1,
+                    _ => slab.push((*which, block..block + 1)),
+                }
+            }
+        }
+        let columns = self.net.parameters() + 1;
+        let panel = self.products.panel();
+        let sums = |slab: &Vec<(usize, Range<usize>)>| {
+            vec![Sums::default(); slab.iter().map(|(_, blocks)| blocks.len()).sum()]
+        };
+        Normal {
+            slabs: (0..SLABS.min(plan.len())).map(|_| Slab::new(capacity, columns, panel)).collect(),
+            gram: Gram::new(columns),
+            sums: plan.iter().map(sums).collect(),
+            plan,
+        }
+    }
+
+    /// Computes the rows of some blocks, and the sums of each.
+    fn fill(&self, plan: &[(usize, Range<usize>)], slab: &mut Slab, sums: &mut [Sums]) {
+        let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+        let mut sums = sums.iter_mut();
+        slab.rows = 0;
+        for (which, blocks) in plan {
+            let term = &self.terms[*which];
+            let weight = self.weights[*which];
+            for block in blocks.clone() {
+                self.kernels.forward(&self.net, term, *which, block, &mut space);
+                *sums.next().expect("sums for every block") = space.sums(term, block);
+                for root in 0..term.tape.roots().len() {
+                    space.clear_adjoints(term);
+                    space.add_adjoints(term, root, term.row_scales(weight, block));
+                    self.kernels.jacobian(&self.net, term, block, &mut space);
+                    let residuals = space.root(term, root).iter().zip(term.row_scales(weight, block));
+                    for (row, (residual, scale)) in space.jacobian_rows(&self.net).zip(residuals) {
+                        slab.push(row, scale * residual.to_f64());
+                    }
+                }
+            }
+        }
+    }
+
+    /// J·v on one block, left in the workspace, root by root; its activations stay there, too.
+    fn along(&self, tangent: &Packed<R>, which: usize, block: usize, space: &mut Workspace<R>) {
+        let term = &self.terms[which];
+        let (filled, weight) = (term.filled(block), self.weights[which]);
+        self.kernels.forward(&self.net, term, which, block, space);
+        self.kernels.push(&self.net, tangent, term, block, space);
+        let mut along = std::mem::take(&mut space.along);
+        for (root, along) in along.chunks_mut(term.block_sites()).take(term.tape.roots().len()).enumerate() {
+            space.clear_adjoints(term);
+            space.add_adjoints(term, root, term.row_scales(weight, block));
+            self.kernels.derivative(&self.net, tangent, term, space, &mut along[..filled]);
+        }
+        space.along = along;
+    }
+
+    /// Lays θ and a direction out for the kernels.
+    fn prepare(&mut self, theta: &[f64], direction: &[f64]) -> Packed<R> {
+        let tangent = self.tangent.take();
+        let mut tangent =
+            tangent.unwrap_or_else(|| Packed::new(&self.shape, self.width, self.net.coefficients()));
+        self.regroup_if_needed();
+        self.pack(theta);
+        pack(&self.pool, &*self.kernels, direction, &self.shape, self.width, &mut tangent);
+        for space in &self.spaces {
+            let mut space = lock(space);
+            for term in &self.terms {
+                space.reserve_pushed(&self.net, term);
+            }
+        }
+        tangent
+    }
+}
+
+impl<R: Real> Jacobian for CpuEngine<R> {
+    fn residual_count(&self) -> usize {
+        self.terms.iter().map(|term| term.sites * term.tape.roots().len()).sum()
+    }
+
+    fn normal_equations(
+        &mut self,
+        theta: &[f64],
+        terms: &mut [f64],
+        matrix: &mut [f64],
+        vector: &mut [f64],
+    ) -> f64 {
+        self.regroup_if_needed();
+        self.pack(theta);
+        let mut normal = self.normal.take().unwrap_or_else(|| {
+            for space in &self.spaces {
+                self.terms.iter().for_each(|term| lock(space).reserve_rows(&self.net, term));
+            }
+            self.plan_normal()
+        });
+        let Normal { slabs, gram, plan, sums } = &mut normal;
+        gram.clear();
+        for (plan, sums) in plan.chunks(SLABS).zip(sums.chunks_mut(SLABS)) {
+            let slabs = &mut slabs[..plan.len()];
+            self.pool.install(|| {
+                let work = slabs.par_iter_mut().zip(plan).zip(sums);
+                work.for_each(|((slab, plan), sums)| self.fill(plan, slab, sums));
+                gram.add(&*self.products, slabs);
+            });
+        }
+        gram.write_symmetric(vector.len(), matrix);
+        gram.write_last_row(vector);
+        // Added up as every other evaluation does, so that losses can be compared to the last bit.
+        let mut sums = sums.iter().flatten();
+        for (group, partial) in self.groups.iter().zip(&mut self.partials) {
+            partial.sums.fill(Sums::default());
+            for (which, blocks) in group {
+                sums.by_ref().take(blocks.len()).for_each(|&block| partial.sums[*which] += block);
+            }
+        }
+        self.normal = Some(normal);
+        self.total(terms)
+    }
+
+    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        let tangent = self.prepare(theta, direction);
+        let mut rest = product;
+        for (which, term) in self.terms.iter().enumerate() {
+            let (roots, sites) = (term.tape.roots().len(), term.block_sites());
+            let (here, others) = rest.split_at_mut(term.sites * roots);
+            rest = others;
+            let blocks = here.par_chunks_mut((sites * roots).max(1)).enumerate();
+            self.pool.install(|| {
+                blocks.for_each(|(block, to)| {
+                    let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+                    self.along(&tangent, which, block, &mut space);
+                    for (site, to) in to.chunks_exact_mut(roots).enumerate() {
+                        for (root, to) in to.iter_mut().enumerate() {
+                            *to = space.along[root * sites + site];
+                        }
+                    }
+                });
+            });
+        }
+        self.tangent = Some(tangent);
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        let tangent = self.prepare(theta, direction);
+        let mut partials = std::mem::take(&mut self.partials);
+        self.pool.install(|| {
+            partials.par_iter_mut().zip(&self.groups).for_each(|(partial, group)| {
+                let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+                partial.reset();
+                for (which, blocks) in group {
+                    let (term, weight) = (&self.terms[*which], self.weights[*which]);
+                    for block in blocks.clone() {
+                        self.along(&tangent, *which, block, &mut space);
+                        space.clear_adjoints(term);
+                        let along = std::mem::take(&mut space.along);
+                        let filled = term.filled(block);
+                        for root in 0..term.tape.roots().len() {
+                            let here = &along[root * term.block_sites()..][..filled];
+                            let scaled =
+                                here.iter().zip(term.row_scales(weight, block)).map(|(x, scale)| scale * x);
+                            space.add_adjoints(term, root, scaled);
+                        }
+                        space.along = along;
+                        self.kernels.backward(&self.net, term, block, &mut space, partial);
+                    }
+                }
+            });
+            let (network, coefficients) = product.split_at_mut(self.shape.parameters());
+            reduce(&partials, &self.layers, 0, network);
+            block::reduce_coefficients(&partials, coefficients);
+        });
+        self.partials = partials;
+        self.tangent = Some(tangent);
+    }
+}

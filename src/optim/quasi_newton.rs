@@ -1,0 +1,215 @@
+//! Dense self-scaled quasi-Newton methods of Broyden's convex class, with a strong Wolfe line search.
+//!
+//! With the step s = αp, p = −Hg, the gradient's change y, and the inverse Hessian's approximation H, every method of
+//! the class (Al-Baali 1998; for physics-informed networks Urbán, Stefanou and Pons, arXiv 2405.04230, and Kiyani,
+//! Shukla, Urbán, Darbon and Karniadakis, arXiv 2501.16371) is
+//!
+//! H ← (H − Hy yᵀH/(yᵀHy) + φ·(yᵀHy)·v vᵀ)/τ + s sᵀ/(sᵀy), v = s/(sᵀy) − Hy/(yᵀHy),
+//!
+//! with two numbers to choose: φ = 1 is BFGS, φ = 0 is DFP, and τ ≤ 1 rescales the curvature that is kept.
+//! Both follow from b = −α·sᵀg/(sᵀy), the curvature that H believes in over the one just seen along s, and
+//! h = yᵀHy/(sᵀy); a method is a function of these.
+//!
+//! The logarithm of the loss may be minimized instead of the loss.
+//! Over a run the loss falls by ten orders of magnitude and more, and with it the curvature of the loss, while that of
+//! its logarithm stays of order one: what H has learnt stays right, and sufficient decrease means a fraction of the
+//! loss, as it should.
+
+use super::line_search::{LineSearch, Unit};
+use super::symmetric::Symmetric;
+use super::{Objective, Optimizer, Progress, State, Step, StopReason, dot, norm};
+use crate::settings;
+
+/// The two numbers that make a method of the class.
+pub(super) struct Choice {
+    /// 1 for BFGS, 0 for DFP.
+    pub(super) phi: f64,
+    /// By what the curvature that is kept is divided.
+    pub(super) tau: f64,
+}
+
+/// A method: its choice from b, h and the number of parameters.
+pub(super) type Rule = fn(b: f64, h: f64, n: usize) -> Choice;
+
+/// The method and its memory.
+pub struct QuasiNewton {
+    rule: Rule,
+    logarithm: bool,
+    /// H.
+    inverse: Symmetric,
+    /// Has H learnt anything since it was last reset?
+    learnt: bool,
+    /// Value (or its logarithm) and gradient at the current point, if known.
+    value: Option<f64>,
+    gradient: Vec<f64>,
+    direction: Vec<f64>,
+    search: LineSearch,
+    step: Vec<f64>,
+    change: Vec<f64>,
+    /// Hy.
+    image: Vec<f64>,
+}
+
+impl QuasiNewton {
+    /// For `n` parameters.
+    pub(super) fn new(settings: &settings::QuasiNewton, rule: Rule, n: usize) -> Self {
+        let unit = if settings.logarithm { Unit::One } else { Unit::Value };
+        Self {
+            rule,
+            logarithm: settings.logarithm,
+            inverse: Symmetric::identity(n, 1.0),
+            learnt: false,
+            value: None,
+            gradient: vec![0.0; n],
+            direction: vec![0.0; n],
+            search: LineSearch::new(n, unit),
+            step: vec![0.0; n],
+            change: vec![0.0; n],
+            image: vec![0.0; n],
+        }
+    }
+
+    fn reset(&mut self) {
+        self.inverse.set_identity(1.0);
+        self.learnt = false;
+    }
+
+    /// `direction = −H·gradient`
+    fn set_direction(&mut self) {
+        self.inverse.product(&self.gradient, &mut self.direction);
+        self.direction.iter_mut().for_each(|d| *d = -*d);
+    }
+
+    /// Learns from the accepted trial, `length` times the direction away from `theta`.
+    fn learn(&mut self, theta: &[f64], length: f64) {
+        let Self { inverse, gradient, search, step, change, image, .. } = self;
+        for i in 0..theta.len() {
+            step[i] = search.theta[i] - theta[i];
+            change[i] = search.gradient[i] - gradient[i];
+        }
+        let curvature = dot(step, change);
+        if curvature <= f64::EPSILON * norm(step) * norm(change) {
+            return;
+        }
+        // What H believes of the curvature along s; its own step is −H times the gradient.
+        let mut believed = -length * dot(step, gradient);
+        if !self.learnt {
+            // The curvature just seen is the best first guess for all directions (Nocedal and Wright 2006, 6.20).
+            let factor = curvature / dot(change, change);
+            inverse.set_identity(factor);
+            believed = dot(step, step) / factor;
+            self.learnt = true;
+        }
+        inverse.product(change, image);
+        let spread = dot(change, image);
+        let (b, h) = (believed / curvature, spread / curvature);
+        let Choice { phi, tau } = (self.rule)(b, h, theta.len());
+        if !(spread > 0.0 && phi.is_finite() && tau.is_finite() && tau > 0.0) {
+            return;
+        }
+        let steps = phi * spread / (tau * curvature * curvature) + 1.0 / curvature;
+        let mixed = -phi / (tau * curvature);
+        let images = (phi - 1.0) / (tau * spread);
+        inverse.update(1.0 / tau, step, image, steps, mixed, images);
+    }
+}
+
+impl Optimizer for QuasiNewton {
+    fn step(&mut self, theta: &mut [f64], objective: &mut dyn Objective) -> Step {
+        let mut evaluations = 0;
+        let mut objective = Scaled { objective, logarithm: self.logarithm, loss: f64::NAN };
+        let value = match self.value {
+            Some(value) => value,
+            None => {
+                evaluations += 1;
+                objective.value_and_gradient(theta, &mut self.gradient)
+            }
+        };
+        if value == f64::NEG_INFINITY {
+            return Step::Stopped(StopReason::GradientVanished);
+        }
+        let gradient_norm = norm(&self.gradient);
+        if !(value.is_finite() && gradient_norm.is_finite()) {
+            return Step::Stopped(StopReason::NonFinite);
+        }
+        if gradient_norm == 0.0 {
+            return Step::Stopped(StopReason::GradientVanished);
+        }
+        self.value = Some(value);
+        self.search.note(value);
+        if self.search.has_stalled() {
+            return Step::Stopped(StopReason::LossStalled);
+        }
+        loop {
+            self.set_direction();
+            let first = if self.learnt { 1.0 } else { (1.0 / gradient_norm).min(1.0) };
+            let Self { search, direction, gradient, .. } = self;
+            let found =
+                search.search(theta, direction, gradient, value, first, &mut objective, &mut evaluations);
+            if let Some((length, value)) = found {
+                self.learn(theta, length);
+                theta.copy_from_slice(&self.search.theta);
+                std::mem::swap(&mut self.gradient, &mut self.search.gradient);
+                self.value = Some(value);
+                let loss = objective.loss;
+                let scale = if self.logarithm { loss } else { 1.0 };
+                let gradient_norm = scale * norm(&self.gradient);
+                return Step::Moved(Progress { loss, gradient_norm, evaluations, ..Progress::default() });
+            }
+            // Rounding may be at fault; if not, the curvature: then once more along the negative gradient.
+            if !self.search.forgive() {
+                if !self.learnt {
+                    return Step::Stopped(StopReason::NoDescent);
+                }
+                self.reset();
+            }
+        }
+    }
+
+    fn objective_changed(&mut self) {
+        // Curvature of the same loss on other points still serves; value and gradient do not.
+        self.value = None;
+        self.search.forget();
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.scalars.insert("value".into(), self.value.unwrap_or(f64::NAN));
+        state.scalars.insert("learnt".into(), f64::from(u8::from(self.learnt)));
+        self.search.save(&mut state);
+        state.vectors.insert("inverse".into(), self.inverse.lower.clone());
+        state.vectors.insert("gradient".into(), self.gradient.clone());
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), String> {
+        self.value = Some(state.scalar("value")?).filter(|value| !value.is_nan());
+        self.learnt = state.scalar("learnt")? != 0.0;
+        self.search.restore(state)?;
+        state.copy("inverse", &mut self.inverse.lower)?;
+        state.copy("gradient", &mut self.gradient)
+    }
+}
+
+/// The objective, or its logarithm; the objective's own last value is kept.
+struct Scaled<'a> {
+    objective: &'a mut dyn Objective,
+    logarithm: bool,
+    loss: f64,
+}
+
+impl Objective for Scaled<'_> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        let loss = self.objective.value(theta);
+        if self.logarithm { loss.ln() } else { loss }
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.loss = self.objective.value_and_gradient(theta, gradient);
+        if !self.logarithm {
+            return self.loss;
+        }
+        gradient.iter_mut().for_each(|g| *g /= self.loss);
+        self.loss.ln()
+    }
+}

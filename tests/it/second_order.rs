@@ -1,0 +1,129 @@
+//! Curvature methods on small physics-informed networks, from the problem file to the error.
+
+use pinn::activation::Activation;
+use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::engine::device::{self, Request};
+use pinn::init;
+use pinn::problem::Problem;
+use pinn::simd::Real;
+use pinn::train::{End, Event, Flow, Outcome, State, train};
+
+use super::problem;
+
+/// u′ = −u with u(0) = 1, trained by `stages`.
+fn decay(stages: &str, more: &str) -> Problem {
+    problem(&format!(
+        "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {{}}\n[network]\ndepth = 2\nwidth = 8\n\
+         [training]\nevaluate = 0\nstages = [{stages}]\n{more}\n\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"u_x + u\"\npoints = 200\n\
+         [conditions.start]\nplace = \"x = 0\"\nresidual = \"u - 1\"\npoints = 1\n\
+         [reference]\nsolution = {{ u = \"exp(-x)\" }}\n"
+    ))
+}
+
+fn solve<R: Real>(problem: &Problem, threads: usize) -> Outcome {
+    let activation = Activation::parse(&problem.network.activation).expect("known");
+    let shape = problem.shape();
+    let mut engine =
+        CpuEngine::<R>::new(problem, &shape, &activation, threads, Isa::best()).expect("an engine");
+    let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed).expect("parameters");
+    train(problem, &mut engine, activation.omega(), State::new(theta), &mut |_: Event| Flow::Continue)
+}
+
+fn error(outcome: &Outcome) -> f64 {
+    outcome.scores[0].as_ref().expect("the problem has a reference").rel_l2
+}
+
+#[test]
+fn every_method_solves_a_small_problem() {
+    for (stages, enough) in [
+        ("{ lm = { steps = 40 } }", 1e-5),
+        ("{ lm = { steps = 40, scaling = \"diagonal\" } }", 1e-5),
+        ("{ lm = { steps = 40, solver = \"cg\" } }", 1e-4),
+        ("{ ssbfgs = { steps = 400 } }", 1e-5),
+        ("{ ssbroyden = { steps = 400 } }", 1e-5),
+        ("{ ssbroyden = { steps = 400, logarithm = false } }", 1e-5),
+    ] {
+        for more in ["", "resample = 7"] {
+            let outcome = solve::<f64>(&decay(stages, more), 2);
+            assert!(
+                outcome.end == End::Done && error(&outcome) < enough,
+                "{stages} {more}: {}",
+                error(&outcome)
+            );
+        }
+    }
+}
+
+#[test]
+fn methods_end_in_the_same_bits_at_any_number_of_threads() {
+    for stages in [
+        "{ lm = { steps = 10 } }",
+        "{ lm = { steps = 10, solver = \"cg\" } }",
+        "{ ssbroyden = { steps = 30 } }",
+    ] {
+        let bits = |threads| -> Vec<u64> {
+            solve::<f64>(&decay(stages, ""), threads).theta.into_iter().map(f64::to_bits).collect()
+        };
+        let one = bits(1);
+        assert_eq!(one, bits(2), "{stages}");
+        assert_eq!(one, bits(3), "{stages}");
+    }
+}
+
+#[test]
+fn single_precision_stops_by_itself_and_says_why() {
+    for stages in ["{ lm = { steps = 500 } }", "{ ssbroyden = { steps = 5000 } }"] {
+        let outcome = solve::<f32>(&decay(stages, ""), 1);
+        assert!(outcome.end == End::Done && error(&outcome) < 1e-3, "{stages}: {}", error(&outcome));
+        assert!(outcome.state.reports[0].stopped.is_some(), "{stages}: {:?}", outcome.state.reports);
+    }
+}
+
+#[test]
+fn training_continues_from_any_step_bit_for_bit() {
+    for stages in ["{ lm = { steps = 12 } }", "{ ssbfgs = { steps = 40 } }", "{ ssbroyden = { steps = 40 } }"]
+    {
+        let problem = decay(stages, "checkpoint = 5\nresample = 4");
+        let activation = Activation::parse(&problem.network.activation).expect("known");
+        let shape = problem.shape();
+        let whole = solve::<f64>(&problem, 2);
+        let theta = init::draw(&shape, &activation, &problem.network, 0).expect("parameters");
+        let mut kept = None;
+        let mut engine =
+            CpuEngine::<f64>::new(&problem, &shape, &activation, 1, Isa::best()).expect("an engine");
+        let mut observer = |event: Event| {
+            if let Event::Checkpoint(state) = event {
+                kept = Some(state.clone());
+                return Flow::Stop;
+            }
+            if kept.is_some() { Flow::Stop } else { Flow::Continue }
+        };
+        train(&problem, &mut engine, activation.omega(), State::new(theta), &mut observer);
+        let state = kept.expect("a checkpoint was due");
+        let continued = train(&problem, &mut engine, activation.omega(), state, &mut |_| Flow::Continue);
+        assert_eq!(whole.theta, continued.theta, "{stages}");
+        assert_eq!(whole.state.reports, continued.state.reports, "{stages}");
+    }
+}
+
+#[test]
+fn what_a_method_needs_is_told_before_training() {
+    let refused = |problem: &Problem, device: &str| {
+        let activation = Activation::parse(&problem.network.activation).expect("known");
+        let shape = problem.shape();
+        let request = Request { problem, shape: &shape, activation: &activation, threads: 1, chunk: None };
+        device::engine(device, &request).err().map(|error| error.to_string())
+    };
+    assert_eq!(refused(&decay("{ lm = {} }", ""), "cpu"), None);
+    if cfg!(feature = "flex") {
+        let why = refused(&decay("{ adam = {} }, { lm = {} }", ""), "flex").expect("flex has no Jacobian");
+        assert!(why.contains("lm") && why.contains("--device cpu"), "{why}");
+        assert_eq!(refused(&decay("{ ssbroyden = {} }", ""), "flex"), None);
+    }
+    let mut large = decay("{ ssbroyden = {} }", "");
+    large.network.depth = 10;
+    large.network.width = 100;
+    let why = refused(&large, "cpu").expect("the matrix would not fit");
+    assert!(why.contains("ssbroyden") && why.contains("lbfgs"), "{why}");
+}
