@@ -68,11 +68,9 @@ impl Sources {
         Self(vec![Source { name: name.to_owned(), text: text.to_owned(), start: 0, part: None }])
     }
 
-    /// One text of which the table `part` alone counts.
-    pub(crate) fn part(name: &str, text: &str, part: &str) -> Self {
-        let mut sources = Self::new(name, text);
-        sources.0[0].part = Some(part.to_owned());
-        sources
+    /// The same texts, of which the table `part` alone counts.
+    pub(crate) fn part(&self, part: &str) -> Self {
+        Self(self.0.iter().map(|source| Source { part: Some(part.to_owned()), ..source.clone() }).collect())
     }
 
     /// The name of the first text.
@@ -112,11 +110,6 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Nothing yet, about one text.
-    pub(crate) fn about(name: &str, text: &str) -> Self {
-        Self { sources: Sources::new(name, text), items: vec![] }
-    }
-
     /// One mistake that lies in no text.
     pub(crate) fn plain(name: &str, message: impl Into<String>) -> Self {
         Self { sources: Sources::new(name, ""), items: vec![Diagnostic::error(None, message)] }

@@ -36,37 +36,37 @@ impl Document {
             let message = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
             return Err(Diagnostics::plain(name, message));
         }
-        Self::read(Sources::new(name, text), text, |table| Some(table))
+        let sources = Sources::new(name, text);
+        let (_, errors) = DeTable::parse_recoverable(text);
+        let items = errors.iter().map(|error| Diagnostic::error(error.span(), error.message()));
+        Self { sources, problem: None }.checked(items.collect())
     }
 
-    /// Reads TOML of which the table `part` alone counts, if it is there.
+    /// The table `part` of all texts, as a document of its own.
     ///
     /// # Errors
     ///
-    /// Where the text is not TOML.
-    pub(crate) fn part(name: &str, text: &str, part: &str) -> Result<Self, Diagnostics> {
-        Self::read(Sources::part(name, text, part), text, |table| table.get(part)?.get_ref().as_table())
+    /// Where its `problem` is no name.
+    pub(crate) fn part(&self, part: &str) -> Result<Self, Diagnostics> {
+        Self { sources: self.sources.part(part), problem: None }.checked(vec![])
     }
 
-    fn read(
-        sources: Sources,
-        text: &str,
-        part: impl for<'t, 'a> Fn(&'t Table<'a>) -> Option<&'t Table<'a>>,
-    ) -> Result<Self, Diagnostics> {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        let mut items: Vec<_> =
-            errors.iter().map(|error| Diagnostic::error(error.span(), error.message())).collect();
-        let problem = match part(table.get_ref()).and_then(|table| table.get("problem")) {
-            Some(value) if value.get_ref().as_str().is_none() => {
-                let what = article(value.get_ref());
+    /// With the problem's name, if nothing is wrong.
+    fn checked(mut self, mut items: Vec<Diagnostic>) -> Result<Self, Diagnostics> {
+        let table = self.merged(|_, _| true);
+        let named = table
+            .get("problem")
+            .map(|value| (value.span(), value.get_ref().as_str(), article(value.get_ref())));
+        match named {
+            Some((span, None, what)) => {
                 let message = format!("`problem` is the name or the path of a problem, not {what}");
                 let hint = "write, for example, `problem = \"burgers\"`";
-                items.push(Diagnostic::error(value.span(), message).hint(hint));
-                None
+                items.push(Diagnostic::error(span, message).hint(hint));
             }
-            value => value.and_then(|value| value.get_ref().as_str()).map(str::to_owned),
-        };
-        if items.is_empty() { Ok(Self { sources, problem }) } else { Err(Diagnostics { sources, items }) }
+            Some((_, Some(name), _)) => self.problem = Some(name.to_owned()),
+            None => {}
+        }
+        if items.is_empty() { Ok(self) } else { Err(Diagnostics { sources: self.sources, items }) }
     }
 
     /// The top-level key `problem`, by which a run configuration names the problem it runs:
@@ -120,6 +120,13 @@ impl Document {
     ///
     /// Every mistake that was found.
     pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
+        // The key `problem` of an overlay has done its work.
+        let merged = self.merged(|text, key| text == 0 || key != "problem");
+        build::build(&self.sources, &merged, folder)
+    }
+
+    /// All texts laid over one another, as far as `keep` wants their top-level keys.
+    pub(crate) fn merged(&self, keep: impl Fn(usize, &str) -> bool) -> Table<'_> {
         let mut merged = Table::new();
         for (i, (start, text, part)) in self.sources.texts().enumerate() {
             // Every text was read once when it came in, so there is nothing new to report.
@@ -131,12 +138,14 @@ impl Document {
                     _ => Table::new(),
                 };
             }
-            if i > 0 {
-                table.remove("problem");
-            }
-            merge(&mut merged, table);
+            merge(&mut merged, table.into_iter().filter(|(key, _)| keep(i, key.get_ref())).collect());
         }
-        build::build(&self.sources, &merged, folder)
+        merged
+    }
+
+    /// Mistakes found in these texts.
+    pub(crate) fn mistakes(&self, items: Vec<Diagnostic>) -> Diagnostics {
+        Diagnostics { sources: self.sources.clone(), items }
     }
 }
 

@@ -53,9 +53,12 @@ pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
     Ok(steps)
 }
 
-/// The length of the part of `text` that is about steps up to `step`.
+/// The length of the part of `text` that is about steps up to `step`; what else is noted there comes after them.
 pub(super) fn length_until(text: &[u8], step: usize) -> u64 {
-    let earlier = |line: &&[u8]| serde_json::from_slice::<Line>(line).is_ok_and(|line| line.step <= step);
+    let earlier = |line: &&[u8]| {
+        serde_json::from_slice::<Line>(line)
+            .is_ok_and(|line| line.step < step || line.step == step && line.event.is_none())
+    };
     whole_lines(text).take_while(earlier).map(|line| line.len() as u64).sum()
 }
 
@@ -90,7 +93,7 @@ mod tests {
         assert!(steps[0].terms[1].1.is_nan() && steps[1].loss.is_nan());
         assert_eq!(steps[1].rel_l2, [("u".to_owned(), 0.25)]);
         assert_eq!(length_until(text.as_bytes(), 0), 0);
-        assert_eq!(length_until(text.as_bytes(), 1), first.len() as u64 + 1 + 39);
+        assert_eq!(length_until(text.as_bytes(), 1), first.len() as u64 + 1);
         let missing = read_metrics(&folder.path().join("nowhere")).expect_err("no run");
         assert!(missing.to_string().contains("no run"), "{missing}");
     }

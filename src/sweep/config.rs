@@ -16,23 +16,30 @@
 //! x = "scale"
 //! series = "init"
 //! ```
+//!
+//! A configuration may be laid over another one, key by key: `extends = "other.toml"`.
 
 use core::ops::Range;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::expr::{Digits, closest};
 use crate::problem::{
     Adjustments, Diagnostic, Diagnostics, Document, OpenError, Opened, Problem, SHORT_KEYS, full_key, open,
+    read_text,
 };
 use crate::rng;
 
 /// The most runs of a sweep, and the most values of an axis.
 const MAX_RUNS: usize = 100_000;
 const MAX_VALUES: usize = 10_000;
+/// The key that names another configuration, and how far such a chain goes.
+const EXTENDS: &str = "extends";
+const MAX_EXTENDS: usize = 8;
 /// The longest name of a run's folder, in bytes; what is longer is cut and told apart by a hash.
 const MAX_NAME: usize = 120;
 
@@ -66,9 +73,10 @@ pub struct Sweep {
     pub x: Option<usize>,
     /// The axis whose values are compared in every panel.
     pub series: Option<usize>,
-    /// The configuration's text.
-    pub text: String,
     path: PathBuf,
+    /// The configuration, with what it extends.
+    document: Document,
+    /// Its table `base`.
     base: Document,
 }
 
@@ -104,37 +112,39 @@ impl Sweep {
     ///
     /// # Errors
     ///
-    /// Every mistake in it.
+    /// Every mistake in it, or a file that cannot be read.
     pub fn read(path: &Path) -> Result<Self, SweepError> {
-        let text = crate::problem::read_text(path)?;
-        Ok(Self::parse(path, &text)?)
+        Ok(Self::new(path, read_extended(path, 0)?)?)
     }
 
-    /// Reads a configuration's text; `path` names it in messages, and the problem's path is relative to its folder.
+    /// A sweep that is configured by `document`; the problem's path is relative to the folder of `path`.
     ///
     /// # Errors
     ///
     /// Every mistake in it.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, Diagnostics> {
-        let name = path.display().to_string();
-        let base = Document::part(&name, text, "base")?;
-        let (table, _) = DeTable::parse_recoverable(text);
+    pub fn new(path: &Path, document: Document) -> Result<Self, Diagnostics> {
+        let base = document.part("base")?;
         let mut reader = Reader { items: vec![] };
-        let sweep = reader.sweep(table.get_ref());
+        let table = document.merged(|_, key| key != EXTENDS);
+        let parts = reader.sweep(&table);
         if base.problem().is_none() && reader.items.is_empty() {
-            let span = table.get_ref().get("base").map(Spanned::span);
+            let span = table.get("base").map(Spanned::span);
             reader.report(span, "the base run names no problem", "add `problem = \"burgers\"` to `[base]`");
         }
-        match sweep {
+        match parts {
             Some((title, axes, x, series)) if reader.items.is_empty() => {
-                Ok(Self { title, axes, x, series, text: text.to_owned(), path: path.to_owned(), base })
+                Ok(Self { title, axes, x, series, path: path.to_owned(), document, base })
             }
-            _ => {
-                let mut wrong = Diagnostics::about(&name, text);
-                wrong.items = reader.items;
-                Err(wrong)
-            }
+            _ => Err(document.mistakes(reader.items)),
         }
+    }
+
+    /// The configuration as one text, complete in itself.
+    pub fn to_toml(&self) -> String {
+        let merged = self.document.merged(|_, key| key != EXTENDS);
+        let merged = Spanned::new(0..0, DeValue::Table(merged));
+        let table = toml::Table::deserialize(toml::de::ValueDeserializer::from(merged)).unwrap_or_default();
+        toml::to_string(&table).unwrap_or_default()
     }
 
     /// How many runs there are.
@@ -230,6 +240,27 @@ impl Sweep {
 /// The last part of a dotted key, for names of folders.
 fn short(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The configuration at `path`, laid over the one it extends.
+fn read_extended(path: &Path, depth: usize) -> Result<Document, SweepError> {
+    let document = Document::parse(&path.display().to_string(), &read_text(path)?)?;
+    let own = document.merged(|_, key| key == EXTENDS);
+    let Some(value) = own.get(EXTENDS) else {
+        return Ok(document.clone());
+    };
+    let wrong = |message: &str, hint: &str| {
+        document.mistakes(vec![Diagnostic::error(value.span(), message).hint(hint)])
+    };
+    let Some(other) = value.get_ref().as_str() else {
+        return Err(wrong("`extends` is the path of a configuration", "put it between quotes").into());
+    };
+    if depth == MAX_EXTENDS {
+        return Err(wrong("configurations extend one another without end", "remove one `extends`").into());
+    }
+    let mut extended = read_extended(&path.with_file_name(other), depth + 1)?;
+    extended.overlay(document.clone());
+    Ok(extended)
 }
 
 /// Collects mistakes.

@@ -165,7 +165,7 @@ pub fn execute(
     let runs = plan.folder.join("runs");
     let made = fs::create_dir_all(&runs);
     made.map_err(|source| RunError::Io { action: "make the folder", path: runs, source })?;
-    write_whole(&plan.folder.join("sweep.toml"), plan.sweep.text.as_bytes())?;
+    write_whole(&plan.folder.join("sweep.toml"), plan.sweep.to_toml().as_bytes())?;
     let opened = plan.sweep.open()?;
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())

@@ -5,7 +5,9 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod resume;
 mod second_order;
+mod sweep;
 
 use std::path::Path;
 
