@@ -383,7 +383,7 @@ pub struct QuasiNewton {
 
 impl Default for QuasiNewton {
     fn default() -> Self {
-        Self { steps: 2000, logarithm: true }
+        Self { steps: 2000, logarithm: false }
     }
 }
 
