@@ -159,7 +159,7 @@ fn with_data(text: &str, exact: impl Fn(f64) -> f64, noise: f64, seed: u64) -> (
 fn standard_errors_are_those_of_a_linear_regression() {
     // u = k·x, since what the network adds is nothing.
     let text = "[coordinates]\nx = [0, 2]\n[parameters]\nk = { initial = 5 }\n\
-                [unknowns]\nu = \"k*x + 1e-9*net\"\n[network]\ndepth = 1\nwidth = 2\n\
+                [unknowns]\nu = \"k*x + 1e-30*net\"\n[network]\ndepth = 1\nwidth = 2\n\
                 [training]\nstages = [{ lm = { steps = 20 } }]\n";
     let (problem, rows) = with_data(text, |x| 3.0 * x, 0.1, 1);
     let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
