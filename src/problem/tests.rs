@@ -426,7 +426,7 @@ fn settings_and_references_are_checked() {
     check(
         "[reference]",
         "[training]\nstages = [{ ssbroyden = { logarithm = 1 } }]\n[reference]",
-        &["19:41 invalid type: integer `1`, expected true or false"],
+        &["19:39 invalid type: integer `1`, expected a boolean"],
     );
     check(
         "[reference]",
