@@ -67,5 +67,6 @@ pub mod run;
 pub mod sample;
 pub mod score;
 pub mod settings;
+pub mod signal;
 pub mod simd;
 pub mod train;

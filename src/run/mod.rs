@@ -35,7 +35,8 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    metrics: BufWriter<File>,
+    /// `metrics.jsonl`, once there is a line for it.
+    metrics: Option<BufWriter<File>>,
 }
 
 impl RunDirectory {
@@ -43,7 +44,7 @@ impl RunDirectory {
     pub fn create(path: &Path) -> Result<Self, RunError> {
         make_parents(path)?;
         match fs::create_dir(path) {
-            Ok(()) => Self::open(path.to_owned()),
+            Ok(()) => Ok(Self { path: path.to_owned(), metrics: None }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(RunError::Exists(path.to_owned()))
             }
@@ -66,13 +67,6 @@ impl RunDirectory {
         unreachable!("some number is free")
     }
 
-    fn open(path: PathBuf) -> Result<Self, RunError> {
-        let metrics = path.join("metrics.jsonl");
-        let file = File::create_new(&metrics);
-        let file = file.map_err(|source| RunError::Io { action: "write", path: metrics, source })?;
-        Ok(Self { path, metrics: BufWriter::new(file) })
-    }
-
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -90,16 +84,25 @@ impl RunDirectory {
 
     /// Adds a line to `metrics.jsonl`.
     pub fn log(&mut self, line: &serde_json::Value) -> Result<(), RunError> {
-        writeln!(self.metrics, "{line}").map_err(|source| self.metrics_error(source))
+        self.metrics(|metrics| writeln!(metrics, "{line}"))
     }
 
     /// Brings all lines of `metrics.jsonl` to the file.
     pub fn flush(&mut self) -> Result<(), RunError> {
-        self.metrics.flush().map_err(|source| self.metrics_error(source))
+        self.metrics(BufWriter::flush)
     }
 
-    fn metrics_error(&self, source: io::Error) -> RunError {
-        RunError::Io { action: "write", path: self.path.join("metrics.jsonl"), source }
+    /// Does something to `metrics.jsonl`, which is made when it is first needed.
+    fn metrics(
+        &mut self,
+        action: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), RunError> {
+        let path = self.path.join("metrics.jsonl");
+        let opened = match &mut self.metrics {
+            Some(metrics) => Ok(metrics),
+            none => File::create_new(&path).map(|file| none.insert(BufWriter::new(file))),
+        };
+        opened.and_then(action).map_err(|source| RunError::Io { action: "write", path, source })
     }
 }
 
