@@ -8,6 +8,7 @@ mod devices;
 mod pictures;
 mod problems;
 mod progress;
+mod signal;
 mod solve;
 
 use std::io::{IsTerminal, Write};
@@ -42,6 +43,9 @@ enum Command {
     Check(check::CheckArgs),
     /// List the built-in problems, or print one of their files.
     Problems(problems::ProblemsArgs),
+    /// Show what an initialization does to signals, gradients and derivatives before any training.
+    #[command(subcommand)]
+    Signal(signal::SignalCommand),
     /// List the devices of this build and this machine.
     Devices,
     /// Print a completion script for a shell.
@@ -100,6 +104,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Solve(args)) => solve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Problems(args)) => problems::run(&args),
+        Some(Command::Signal(command)) => signal::run(&command),
         Some(Command::Devices) => devices::run(),
         Some(Command::Completions(args)) => completions::run(&args),
     };

@@ -82,7 +82,8 @@ pub fn best_target(
     const HIGHEST: f64 = 0.499_999;
     // Finer than what networks differ by.
     const TOLERANCE: f64 = 1e-3;
-    let reaches = |ln_rate| Ok::<_, SignalError>(flip_rate(activation, ensemble, depth, ln_rate)?.rate >= goal);
+    let reaches =
+        |ln_rate| Ok::<_, SignalError>(flip_rate(activation, ensemble, depth, ln_rate)?.rate >= goal);
     let mut upper = HIGHEST.ln();
     if !reaches(upper)? {
         return Ok(None);
@@ -118,7 +119,8 @@ mod tests {
     #[test]
     fn measured_rates_are_the_known_ones() {
         let ensemble = Ensemble { width: 64, samples: 50, networks: 100, seed: 11 };
-        for (depth, expected) in [(3, 0.411), (5, 0.417), (10, 0.435), (20, 0.405), (30, 0.402), (50, 0.397)] {
+        for (depth, expected) in [(3, 0.411), (5, 0.417), (10, 0.435), (20, 0.405), (30, 0.402), (50, 0.397)]
+        {
             let FlipRate { rate, error } =
                 flip_rate(&tanh(), &ensemble, depth, ln_target_rate(depth)).expect("small");
             // Four standard errors, and the known value's own.

@@ -103,8 +103,7 @@ mod tests {
             for (l, layer) in network.shape.layers().iter().enumerate() {
                 let neuron = |i: usize| {
                     let weights = &theta[layer.weights + i * layer.inputs..][..layer.inputs];
-                    let z =
-                        weights.iter().zip(&y).map(|(w, x)| w * x).sum::<f64>() + theta[layer.biases + i];
+                    let z = weights.iter().zip(&y).map(|(w, x)| w * x).sum::<f64>() + theta[layer.biases + i];
                     if l < 5 { activation.derivatives(z)[0] } else { z }
                 };
                 y = (0..layer.outputs).map(neuron).collect();

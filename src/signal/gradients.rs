@@ -103,8 +103,8 @@ mod tests {
                 for (l, layer) in shape.layers().iter().enumerate() {
                     let neuron = |i: usize| {
                         let weights = &theta[layer.weights + i * layer.inputs..][..layer.inputs];
-                        let z = weights.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>()
-                            + theta[layer.biases + i];
+                        let z =
+                            weights.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + theta[layer.biases + i];
                         if l < shape.depth { activation.derivatives(z)[0] } else { z }
                     };
                     x = (0..layer.outputs).map(neuron).collect();
