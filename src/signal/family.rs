@@ -22,7 +22,7 @@ pub struct Conditions {
     pub bounded: Check,
     /// Strictly increasing: the least slope of a chord, over f'(0).
     pub increasing: Check,
-    /// f' strictly decreasing on [0, ∞): the greatest ratio of f' at a point to f' at the point before.
+    /// f' strictly decreasing on [0, ∞): the least fall from a point to the next, over f' at the former.
     pub slope_decreasing: Check,
 }
 
@@ -64,14 +64,14 @@ pub fn check(function: impl Fn(f64) -> [f64; 2], bound: f64) -> Conditions {
     let chords = visible.windows(2).zip(points.windows(2));
     let chords = chords.map(|(f, x)| (f[1][0] - f[0][0]) / (x[1] - x[0]) / slope);
     let increasing = -worst(chords.map(|chord| -chord));
-    let decreasing = worst(visible.windows(2).map(|f| f[1][1] / f[0][1]));
+    let decreasing = -worst(visible.windows(2).map(|f| (f[1][1] - f[0][1]) / f[0][1]));
     Conditions {
         // The difference quotient's own error is below 1e-4, a jump of f' shows at a quarter of its height at least.
         smooth: Check { holds: smooth < 1e-3, worst: smooth },
         odd: Check { holds: odd <= 1e-15, worst: odd },
         bounded: Check { holds: bounded <= 1.0 + 1e-14, worst: bounded },
         increasing: Check { holds: increasing > 0.0, worst: increasing },
-        slope_decreasing: Check { holds: decreasing < 1.0, worst: decreasing },
+        slope_decreasing: Check { holds: decreasing > 0.0, worst: decreasing },
     }
 }
 

@@ -5,6 +5,7 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod signal;
 
 use std::path::Path;
 

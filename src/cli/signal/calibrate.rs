@@ -17,7 +17,7 @@ pub(crate) struct CalibrateArgs {
     activation: ActivationArgs,
     /// Hidden layers.
     #[arg(long, value_name = "L,…", value_delimiter = ',', value_parser = positive,
-        default_values_t = [3, 5, 10, 15, 20, 30, 50, 100])]
+        default_values_t = [3, 5, 10, 15, 20, 30, 50, 70, 100])]
     depths: Vec<usize>,
     /// Neurons of a layer, and inputs.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
@@ -64,10 +64,13 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let mut output = Output::create(&args.output, "calibrate")?;
     let &CalibrateArgs { width, samples, networks, seed, .. } = args;
     let ensemble = Ensemble { width, samples, networks, seed };
+    // Evenly in ln(ρ/(½ − ρ)), so that points lie close to one another at both ends.
+    let logit = |rate: f64| (rate / (0.5 - rate)).ln();
     let targets: Vec<f64> = (0..args.targets)
         .map(|i| {
             let share = i as f64 / (args.targets.max(2) - 1) as f64;
-            (1.0 - share) * TARGETS.0.ln() + share * TARGETS.1.ln()
+            let place = (1.0 - share) * logit(TARGETS.0) + share * logit(TARGETS.1);
+            0.5_f64.ln() - (-place).exp().ln_1p()
         })
         .collect();
     output.progress(&format!("sign flips at depths {:?}", args.depths));
@@ -131,12 +134,12 @@ fn figure(args: &CalibrateArgs, rows: &[Row]) -> Figure {
         .enumerate()
         .map(|(i, row)| {
             let points = row.curve.iter().map(|(ln_rate, found)| (ln_rate.exp(), found.rate));
-            curve(format!("L = {}", row.depth), points.collect(), i + 1, Stroke::Solid)
+            curve(format!("L = {}", row.depth), points.collect(), i, Stroke::Solid)
         })
         .collect();
     curves.push(curve("goal", vec![(TARGETS.0, args.goal), (TARGETS.1, args.goal)], 0, Stroke::Dashed));
     let rates = LineChart {
-        title: "measured rate".into(),
+        title: String::new(),
         x: Axis { range: Some(TARGETS), ..Axis::log("target ρ") },
         y: Axis { range: Some((0.0, 0.52)), ..Axis::linear("rate of sign flips π") },
         curves,
@@ -147,15 +150,17 @@ fn figure(args: &CalibrateArgs, rows: &[Row]) -> Figure {
     let all = least.zip(greatest).map_or(0..=0, |(&least, &greatest)| least..=greatest);
     let rule = all.map(|depth| (depth as f64, ln_target_rate(depth).exp()));
     let targets = LineChart {
-        title: format!("target for a rate of {}", args.goal),
+        title: format!("the target for which π = {}", args.goal),
         x: log_axis("depth L", &args.depths),
         y: Axis::log("target ρ"),
         curves: vec![
-            curve("best", best.collect(), 1, Stroke::Marked),
+            curve("measured", best.collect(), 1, Stroke::Marked),
             curve("the rule's closed form", rule.collect(), 2, Stroke::Dashed),
         ],
         marks: vec![],
     };
     let title = format!("Calibration of σ_z at width {}", args.width);
-    Figure { title, rows: vec![vec![Panel::Lines(rates), Panel::Lines(targets)]], size: (260.0, 200.0) }
+    // One below the other, so that each has its own legend.
+    let rows = [rates, targets].map(|chart| vec![Panel::Lines(chart)]);
+    Figure { title, rows: rows.into(), size: (420.0, 190.0) }
 }

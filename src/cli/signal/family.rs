@@ -52,7 +52,7 @@ pub(crate) fn run(args: &FamilyArgs) -> Result<Exit, Failure> {
         "f'' jumps",
     ]);
     let mut measures =
-        Table::new(["activation", "f' off", "asymmetry", "f/bound", "least chord", "f' ratio"]);
+        Table::new(["activation", "f' off", "asymmetry", "f/bound", "least chord", "f' least fall"]);
     let mut panels = ["f", "f′", "f″"].map(|title| chart(title, Axis::linear("x"), Axis::linear("")));
     for (i, activation) in single.iter().enumerate() {
         let points: Vec<_> = (-400..=400).map(|k| args.range * f64::from(k) / 400.0).collect();
@@ -61,7 +61,10 @@ pub(crate) fn run(args: &FamilyArgs) -> Result<Exit, Failure> {
             values.push(row![activation.to_string(), x, f, first, second]);
         }
         for (n, panel) in panels.iter_mut().enumerate() {
-            let points = points.iter().map(|&x| (x, activation.derivatives(x)[n])).collect();
+            // A line must not join the two sides of a jump.
+            let jumps = |x: f64| n == 2 && x == 0.0 && activation.is_kinked();
+            let derivative = |x: f64| if jumps(x) { f64::NAN } else { activation.derivatives(x)[n] };
+            let points = points.iter().map(|&x| (x, derivative(x))).collect();
             panel.curves.push(curve(activation.to_string(), points, i + 1, Stroke::Solid));
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, Failure> {
             let contraction = gain * activation.derivatives(gain * xi)[1];
             limits.push(row![activation.to_string(), omega, gain, xi, end, end - xi, contraction]);
             record(&mut orbits, activation, gain, &orbit);
-            curves.push(curve(format!("a = ω + {offset}"), points(&orbit), i + 1, Stroke::Solid));
+            curves.push(curve(format!("a = ω + {}", offset / scale), points(&orbit), i + 1, Stroke::Solid));
             curves.push(curve("±ξ", level(xi, args.steps), i + 1, Stroke::Dashed));
         }
         gains.push(panel(activation, curves));
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, Failure> {
             let share = if args.starts == 1 { 0.5 } else { i as f64 / (args.starts - 1) as f64 };
             let orbit = iterate(activation, gain, (2.0 * share - 1.0) * scale, args.steps);
             record(&mut orbits, activation, gain, &orbit);
-            curves.push(curve(format!("a = ω + {}", args.offset), points(&orbit), 1, Stroke::Solid));
+            curves.push(curve(format!("a = ω + {}", args.offset / scale), points(&orbit), 1, Stroke::Solid));
         }
         let xi = fixed_point(activation, gain);
         for xi in [xi, -xi] {

@@ -133,11 +133,11 @@ impl Cell {
     }
 }
 
-/// Four digits, with an exponent where a person would write one.
+/// All digits of a number that has few, else four, with an exponent where a person would write one.
 fn short(number: f64) -> String {
-    let magnitude = number.abs();
-    if number == 0.0 || !number.is_finite() {
-        number.to_string()
+    let (magnitude, exact) = (number.abs(), number.to_string());
+    if exact.len() <= 6 {
+        exact
     } else if (1e-3..1e5).contains(&magnitude) {
         let decimals = (3 - magnitude.log10().floor() as i32).max(0) as usize;
         format!("{number:.decimals$}")
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let numbers = [0.0, 1.0, -0.00123456, 12345.6, 1.5e-7, 3e8, f64::INFINITY, f64::NAN];
-        let texts = ["0", "1.000", "-0.001235", "12346", "1.500e-7", "3.000e8", "inf", "NaN"];
+        let texts = ["0", "1", "-0.001235", "12346", "1.500e-7", "3.000e8", "inf", "NaN"];
         assert_eq!(numbers.map(short), texts);
     }
 }
