@@ -79,6 +79,7 @@ fn mills_ratio(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sigma_z_has_its_known_values() {
@@ -132,6 +133,23 @@ mod tests {
             let p = -0.5 * (f64::ln_1p(-2.0 * rho) / l).exp_m1();
             let other = -1.0 / normal.inverse_cdf(p);
             assert!((sigma_z(depth, 1.0) - other).abs() < 1e-8 * other, "{depth}: {other}");
+        }
+    }
+
+    proptest! {
+        /// Back from σ_z to the rate, by the definition.
+        #[test]
+        fn an_odd_number_of_flips_has_the_probability_asked_for(
+            depth in 1_usize..5000,
+            ln_rate in -600.0..-0.72,
+            omega in 1e-6..1e6,
+        ) {
+            let z = omega / sigma_z_for(depth, omega, ln_rate);
+            // Below 1e-300 a probability is not a normal number any more.
+            prop_assume!(z < 36.0);
+            let flip = 0.5 * libm::erfc(z * FRAC_1_SQRT_2);
+            let odd = -0.5 * (depth as f64 * (-2.0 * flip).ln_1p()).exp_m1();
+            prop_assert!((odd.ln() - ln_rate).abs() < 1e-9, "{}, not {}", odd.ln(), ln_rate);
         }
     }
 }

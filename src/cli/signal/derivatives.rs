@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::output::{Output, OutputArgs};
 use super::table::{Table, row};
-use super::{ActivationArgs, InitArgs, curve, log_axis, positive, scaled};
+use super::{ActivationArgs, InitArgs, curve, log_axis, positive, scaled, show_within};
 use crate::cli::{Exit, Failure};
 
 #[derive(Args)]
@@ -189,24 +189,11 @@ fn report(
         }
     }
     for panel in &mut panels {
-        panel.y.range = visible(panel);
+        show_within(panel, (1e-5, 1e5));
     }
     output.csv(name, &table)?;
     let rows = vec![panels.into_iter().map(Panel::Lines).collect()];
     output.figure(name, &Figure { title: title.into(), rows, size: (200.0, 170.0) })?;
     output.show(name, &format!("{title}; quadratic means, medians of {} networks", args.networks), &summary);
     Ok(())
-}
-
-/// The range of a panel's numbers, but no more than ten decades around 1: what explodes or vanishes leaves the panel
-/// instead of hiding the rest.
-fn visible(panel: &LineChart) -> Option<(f64, f64)> {
-    let medians = panel.curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.1));
-    let bands = panel.curves.iter().flat_map(|curve| curve.band.iter().flat_map(|&(low, high)| [low, high]));
-    let numbers = medians.chain(bands).filter(|y| *y > 0.0 && y.is_finite());
-    let ends = numbers.fold(None, |ends: Option<(f64, f64)>, y| {
-        let (low, high) = ends.unwrap_or((y, y));
-        Some((low.min(y), high.max(y)))
-    });
-    ends.map(|(low, high)| (low.max(1e-5), high.min(1e5))).filter(|(low, high)| low < high)
 }

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use pinn::activation::Activation;
 use pinn::init::{InitError, Rule};
-use pinn::report::{Axis, Curve, Stroke};
+use pinn::report::{Axis, Curve, LineChart, Stroke};
 use pinn::settings::{self, Init};
 use pinn::signal::SignalError;
 
@@ -135,4 +135,16 @@ fn curve(label: impl Into<String>, points: Vec<(f64, f64)>, color: usize, stroke
 fn log_axis(label: &str, numbers: &[usize]) -> Axis {
     let ends = numbers.iter().min().zip(numbers.iter().max());
     Axis { range: ends.map(|(&low, &high)| (low as f64, high as f64)), ..Axis::log(label) }
+}
+
+/// Shows the range of a chart's positive numbers, but nothing beyond `limits`: a curve that explodes or vanishes leaves
+/// the panel instead of hiding the others.
+fn show_within(chart: &mut LineChart, limits: (f64, f64)) {
+    let medians = chart.curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.1));
+    let bands = chart.curves.iter().flat_map(|curve| curve.band.iter().flat_map(|&(low, high)| [low, high]));
+    let numbers = medians.chain(bands).filter(|y| *y > 0.0 && y.is_finite());
+    let (low, high) = numbers.fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
+    // A hair of room, so that a curve does not run along the frame.
+    let (low, high) = ((0.9 * low).max(limits.0), (1.1 * high).min(limits.1));
+    chart.y.range = (low < high).then_some((low, high));
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::output::{Output, OutputArgs};
 use super::table::{Table, row};
-use super::{ActivationArgs, InitArgs, curve, log_axis, positive, scaled};
+use super::{ActivationArgs, InitArgs, curve, log_axis, positive, scaled, show_within};
 use crate::cli::{Exit, Failure};
 
 #[derive(Args)]
@@ -221,7 +221,9 @@ fn range(args: &PropagateArgs, activations: &[Activation], output: &mut Output) 
                 ));
             }
         }
-        for (row, chart) in rows.iter_mut().zip(charts) {
+        // Rounding keeps inputs apart by 1e-16.
+        for ((row, mut chart), least) in rows.iter_mut().zip(charts).zip([1e-4, 1e-17]) {
+            show_within(&mut chart, (least, 2.0));
             row.push(Panel::Lines(chart));
         }
     }
