@@ -134,7 +134,9 @@ fn figure(args: &CalibrateArgs, rows: &[Row]) -> Figure {
         .enumerate()
         .map(|(i, row)| {
             let points = row.curve.iter().map(|(ln_rate, found)| (ln_rate.exp(), found.rate));
-            curve(format!("L = {}", row.depth), points.collect(), i, Stroke::Solid)
+            // Eight colours there are, black the first.
+            let stroke = if i < 8 { Stroke::Solid } else { Stroke::Dashed };
+            curve(format!("L = {}", row.depth), points.collect(), i, stroke)
         })
         .collect();
     curves.push(curve("goal", vec![(TARGETS.0, args.goal), (TARGETS.1, args.goal)], 0, Stroke::Dashed));
