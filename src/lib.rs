@@ -69,4 +69,6 @@ pub mod score;
 pub mod settings;
 pub mod signal;
 pub mod simd;
+pub mod solve;
+pub mod sweep;
 pub mod train;

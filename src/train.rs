@@ -29,12 +29,36 @@ pub struct State {
     pub best_loss: f64,
     /// The optimizer's memory; `None` at the start of a stage.
     pub optimizer: Option<optim::State>,
+    /// How every stage went that has begun.
+    pub reports: Vec<StageReport>,
 }
 
 impl State {
     /// Before the first step, with initial parameters `theta`.
     pub fn new(theta: Vec<f64>) -> Self {
         Self { best_theta: theta.clone(), theta, best_loss: f64::INFINITY, ..Self::default() }
+    }
+
+    /// Can `problem` be trained on from here with `parameters` parameters and ω = `omega`?
+    ///
+    /// # Errors
+    ///
+    /// What does not fit: the state belongs to another problem, or to another version of the program.
+    pub fn check(&self, problem: &Problem, parameters: usize, omega: f64) -> Result<(), String> {
+        for (name, vector) in [("theta", &self.theta), ("best_theta", &self.best_theta)] {
+            if vector.len() != parameters {
+                return Err(format!("its `{name}` has {} numbers instead of {parameters}", vector.len()));
+            }
+        }
+        let stages = &problem.training.stages;
+        if self.stage > stages.len() || self.reports.len() > stages.len() || self.reports.len() < self.stage {
+            return Err(format!("it is in stage {}, the problem has {}", self.stage + 1, stages.len()));
+        }
+        match (&self.optimizer, stages.get(self.stage)) {
+            (Some(memory), Some(stage)) => optim::new(stage, parameters, omega).restore(memory),
+            (Some(_), None) => Err("it holds an optimizer's memory after the last stage".into()),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -58,7 +82,12 @@ pub enum Event<'a> {
     /// Now is the time to write the state down.
     Checkpoint(&'a State),
     /// A stage has ended.
-    StageEnded(&'a StageReport),
+    StageEnded {
+        /// Which one.
+        stage: usize,
+        /// How it went.
+        report: &'a StageReport,
+    },
 }
 
 /// One step.
@@ -81,7 +110,7 @@ pub struct StepReport<'a> {
 }
 
 /// How a stage went.
-#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct StageReport {
     /// `"adam"`, `"lbfgs"`, …
     pub name: String,
@@ -142,6 +171,10 @@ pub enum Flow {
 /// Trains from `state` until the stages of `problem` are done, `observer` stops it, or it diverges.
 ///
 /// `omega` is 1/f'(0) of the network's scaled activation, the unit of learning rates.
+///
+/// # Panics
+///
+/// If `state` does not fit, which [`State::check`] tells beforehand.
 pub fn train(
     problem: &Problem,
     engine: &mut dyn Engine,
@@ -189,18 +222,21 @@ impl Loop<'_> {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }
         (self.observer)(Event::StageStarted { stage: self.state.stage });
-        let mut report = StageReport { name: stage.name().into(), steps: 0, evaluations: 0, stopped: None };
+        if self.state.reports.len() == self.state.stage {
+            let name = stage.name().into();
+            self.state.reports.push(StageReport { name, steps: 0, evaluations: 0, stopped: None });
+        }
         let end = loop {
             if self.state.stage_step >= stage.steps() {
                 break None;
             }
             self.redraw_if_due(&mut *optimizer);
-            match self.step(&mut *optimizer, &mut report) {
+            match self.step(&mut *optimizer) {
                 Ok(None) => self.checkpoint_if_due(&*optimizer),
                 Ok(end) => break end,
                 Err(StopReason::NonFinite) => break Some(self.diverged()),
                 Err(reason) => {
-                    report.stopped = Some(reason);
+                    self.report().stopped = Some(reason);
                     break None;
                 }
             }
@@ -208,8 +244,14 @@ impl Loop<'_> {
         if end.is_some() {
             self.state.optimizer = Some(optimizer.state());
         }
-        (self.observer)(Event::StageEnded(&report));
+        let stage = self.state.stage;
+        (self.observer)(Event::StageEnded { stage, report: &self.state.reports[stage] });
         end
+    }
+
+    /// Of the stage at work.
+    fn report(&mut self) -> &mut StageReport {
+        &mut self.state.reports[self.state.stage]
     }
 
     fn draw_points(&mut self) {
@@ -248,15 +290,11 @@ impl Loop<'_> {
     }
 
     /// One step; `Some` if training ends with it.
-    fn step(
-        &mut self,
-        optimizer: &mut dyn Optimizer,
-        report: &mut StageReport,
-    ) -> Result<Option<End>, StopReason> {
+    fn step(&mut self, optimizer: &mut dyn Optimizer) -> Result<Option<End>, StopReason> {
         let training = &self.problem.training;
         self.objective.evaluations = 0;
         let step = optimizer.step(&mut self.state.theta, &mut self.objective);
-        report.evaluations += self.objective.evaluations;
+        self.report().evaluations += self.objective.evaluations;
         let progress = match step {
             Step::Moved(progress) => progress,
             Step::Stopped(reason) => return Err(reason),
@@ -266,7 +304,7 @@ impl Loop<'_> {
         }
         self.state.step += 1;
         self.state.stage_step += 1;
-        report.steps += 1;
+        self.report().steps += 1;
         let scores = match &self.scorer {
             Some(scorer) if training.evaluate > 0 && self.state.step.is_multiple_of(training.evaluate) => {
                 Some(scorer.score(self.objective.engine, &self.state.theta))

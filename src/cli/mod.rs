@@ -5,20 +5,20 @@
 mod check;
 mod completions;
 mod devices;
-mod pictures;
 mod problems;
 mod progress;
+mod report;
+mod resume;
 mod signal;
 mod solve;
+mod sweep;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use pinn::expr;
-use pinn::problem::{self, Diagnostics, Document, Place, Problem};
-use pinn::settings::Stage;
+use pinn::problem::{Adjustments, Diagnostics, Document, OpenError, Opened, Problem, open, read_text};
 
 /// Solve partial differential equations with physics-informed neural networks.
 ///
@@ -39,6 +39,12 @@ pub(crate) struct Cli {
 enum Command {
     /// Solve a problem (the same as giving no subcommand).
     Solve(solve::SolveArgs),
+    /// Go on with a run that was interrupted.
+    Resume(resume::ResumeArgs),
+    /// Run every combination of some settings, and compare.
+    Sweep(sweep::SweepArgs),
+    /// Draw and tabulate a sweep again, without running anything.
+    Report(report::ReportArgs),
     /// Print a problem as understood: equations, derivatives, conditions, points, network.
     Check(check::CheckArgs),
     /// List the built-in problems, or print one of their files.
@@ -97,11 +103,23 @@ impl From<Diagnostics> for Failure {
     }
 }
 
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Wrong(diagnostics) => diagnostics.into(),
+            error => Self::usage(error),
+        }
+    }
+}
+
 /// Runs the command; every failure is rendered here.
 pub(crate) fn run(cli: Cli) -> Exit {
     let result = match cli.command {
         None => solve::run(&cli.solve),
         Some(Command::Solve(args)) => solve::run(&args),
+        Some(Command::Resume(args)) => resume::run(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Problems(args)) => problems::run(&args),
         Some(Command::Signal(command)) => signal::run(&command),
@@ -183,7 +201,7 @@ impl ProblemArgs {
                 ));
             }
         };
-        let (mut document, text, folder) = open_problem(&name, beside)?;
+        let Opened { mut document, text, folder } = open(&name, beside)?;
         if let Some(config) = config {
             document.overlay(config);
         }
@@ -193,11 +211,14 @@ impl ProblemArgs {
             })?;
             document.set(key.trim(), value.trim())?;
         }
-        for (key, value) in self.flags() {
-            document.set(key, &value)?;
+        for (name, value) in self.flags() {
+            document.change(name, &value)?;
         }
         let (mut problem, warnings) = document.build(&folder)?;
-        self.adjust(&mut problem)?;
+        let Self { points, lr, steps, .. } = *self;
+        Adjustments { points, lr, steps }
+            .apply(&mut problem)
+            .map_err(|wrong| Failure::usage(format!("--{wrong}")))?;
         Ok(Loaded { problem, text, warnings })
     }
 
@@ -205,53 +226,18 @@ impl ProblemArgs {
     fn flags(&self) -> Vec<(&'static str, String)> {
         let quoted = |text: &String| format!("{text:?}");
         [
-            ("network.scale", self.scale.map(|x| format!("{x:?}"))),
-            ("network.activation", self.activation.as_ref().map(quoted)),
-            ("network.init", self.init.as_ref().map(quoted)),
-            ("network.depth", self.depth.map(|n| n.to_string())),
-            ("network.width", self.width.map(|n| n.to_string())),
-            ("training.precision", self.precision.as_ref().map(quoted)),
-            ("training.seed", self.seed.map(|n| n.to_string())),
-            ("training.tolerance", self.tolerance.map(|x| format!("{x:?}"))),
+            ("scale", self.scale.map(|x| format!("{x:?}"))),
+            ("activation", self.activation.as_ref().map(quoted)),
+            ("init", self.init.as_ref().map(quoted)),
+            ("depth", self.depth.map(|n| n.to_string())),
+            ("width", self.width.map(|n| n.to_string())),
+            ("precision", self.precision.as_ref().map(quoted)),
+            ("seed", self.seed.map(|n| n.to_string())),
+            ("tolerance", self.tolerance.map(|x| format!("{x:?}"))),
         ]
         .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
+        .filter_map(|(name, value)| Some((name, value?)))
         .collect()
-    }
-
-    /// Flags that change several places at once.
-    fn adjust(&self, problem: &mut Problem) -> Result<(), Failure> {
-        if let Some(points) = self.points {
-            if points == 0 {
-                return Err(Failure::usage("--points 0: a condition needs at least one point"));
-            }
-            for condition in &mut problem.conditions {
-                if condition.place == Place::Interior {
-                    condition.points = points;
-                }
-            }
-        }
-        if let Some(lr) = self.lr {
-            if !(lr > 0.0 && lr.is_finite()) {
-                return Err(Failure::usage(format!("--lr {lr}: a learning rate is positive and finite")));
-            }
-            for stage in &mut problem.training.stages {
-                if let Stage::Adam(adam) = stage {
-                    adam.lr = lr;
-                }
-            }
-        }
-        if let Some(mut left) = self.steps {
-            let stages = &mut problem.training.stages;
-            let last = stages.len().saturating_sub(1);
-            for (i, stage) in stages.iter_mut().enumerate() {
-                let steps = if i == last { left } else { stage.steps().min(left) };
-                *stage.steps_mut() = steps;
-                left -= steps;
-            }
-            stages.retain(|stage| stage.steps() > 0);
-        }
-        Ok(())
     }
 }
 
@@ -265,41 +251,6 @@ struct Loaded {
 
 fn read_document(path: &Path) -> Result<Document, Failure> {
     Ok(Document::parse(&path.display().to_string(), &read_text(path)?)?)
-}
-
-fn read_text(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}; check the path", path.display()))
-    })?;
-    String::from_utf8(bytes).map_err(|_| {
-        Failure::usage(format!("{} is not UTF-8 text; problem files are plain TOML", path.display()))
-    })
-}
-
-/// A built-in problem, or a file (relative to `beside`): its document, its text, and the folder its paths start from.
-fn open_problem(name: &str, beside: &Path) -> Result<(Document, String, PathBuf), Failure> {
-    let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
-    if is_path || beside.join(name).is_file() {
-        let path = beside.join(name);
-        let text = read_text(&path)?;
-        let document = Document::parse(&path.display().to_string(), &text)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        return Ok((document, text, folder));
-    }
-    let text = embedded_text(name)?;
-    Ok((Document::parse(&format!("{name}.toml"), text)?, text.to_owned(), PathBuf::new()))
-}
-
-/// The text of a built-in problem.
-fn embedded_text(name: &str) -> Result<&'static str, Failure> {
-    let known = problem::embedded();
-    known.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
-        let close = expr::closest(name, known.iter().map(|(known, _)| *known));
-        let hint = close.map_or(String::new(), |close| format!("; did you mean `{close}`?"));
-        Failure::usage(format!(
-            "there is no built-in problem `{name}`{hint} (`pinn-solve problems` lists them; a file's name ends in .toml)"
-        ))
-    })
 }
 
 /// Writes to stdout; a reader that has seen enough is no error.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use pinn::problem::{self, Document};
+use pinn::problem::{self, Document, embedded_text};
 
-use super::{Exit, Failure, embedded_text, print};
+use super::{Exit, Failure, print};
 
 #[derive(Args)]
 pub(crate) struct ProblemsArgs {

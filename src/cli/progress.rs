@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pinn::score::Score;
-use pinn::train::StepReport;
+use pinn::settings::Stage;
+use pinn::train::{Event, StepReport};
 
 /// Redraws at most this often.
 const PER_SECOND: u8 = 8;
@@ -27,11 +28,21 @@ impl Progress {
         Self { bar, error: None }
     }
 
-    pub(crate) fn stage(&self, name: &str) {
-        self.bar.set_prefix(name.to_owned());
+    /// Shows what training does; `stages` are those of the problem.
+    pub(crate) fn observe(&mut self, event: &Event, stages: &[Stage]) {
+        match event {
+            Event::StageStarted { stage } => self.bar.set_prefix(stages[*stage].name()),
+            Event::Stepped(report) => self.step(report),
+            // Steps that will not be taken, because the stage ended early.
+            Event::StageEnded { stage, report } => {
+                let skipped = stages[*stage].steps().saturating_sub(report.steps);
+                self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(skipped as u64));
+            }
+            Event::Redrawn { .. } | Event::Checkpoint(_) => {}
+        }
     }
 
-    pub(crate) fn step(&mut self, report: &StepReport) {
+    fn step(&mut self, report: &StepReport) {
         if let Some(scores) = report.scores {
             self.error = worst(scores);
         }
@@ -45,17 +56,12 @@ impl Progress {
         self.bar.set_message(format!("loss {:.2e}{error}  {step_ms:.2} ms/step", report.loss));
     }
 
-    /// Steps that will not be taken, because a stage ended early.
-    pub(crate) fn skip(&self, steps: usize) {
-        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(steps as u64));
-    }
-
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
 /// The greatest relative L2 error over the unknowns.
-pub(crate) fn worst(scores: &[Option<Score>]) -> Option<f64> {
+fn worst(scores: &[Option<Score>]) -> Option<f64> {
     scores.iter().flatten().map(|score| score.rel_l2).reduce(f64::max)
 }

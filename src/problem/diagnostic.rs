@@ -58,12 +58,19 @@ struct Source {
     name: String,
     text: String,
     start: usize,
+    /// The table of the text that counts; `None` for all of it.
+    part: Option<String>,
 }
 
 impl Sources {
     /// One text alone.
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self(vec![Source { name: name.to_owned(), text: text.to_owned(), start: 0 }])
+        Self(vec![Source { name: name.to_owned(), text: text.to_owned(), start: 0, part: None }])
+    }
+
+    /// The same texts, of which the table `part` alone counts.
+    pub(crate) fn part(&self, part: &str) -> Self {
+        Self(self.0.iter().map(|source| Source { part: Some(part.to_owned()), ..source.clone() }).collect())
     }
 
     /// The name of the first text.
@@ -71,9 +78,9 @@ impl Sources {
         self.0.first().map_or("", |source| &source.name)
     }
 
-    /// Every text with the offset of its beginning.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.0.iter().map(|source| (source.start, source.text.as_str()))
+    /// Every text with the offset of its beginning and the name of the table that counts, if not all of it does.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (usize, &str, Option<&str>)> {
+        self.0.iter().map(|source| (source.start, source.text.as_str(), source.part.as_deref()))
     }
 
     /// Appends the texts of `other`.

@@ -37,20 +37,36 @@ impl Document {
             return Err(Diagnostics::plain(name, message));
         }
         let sources = Sources::new(name, text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        let mut items: Vec<_> =
-            errors.iter().map(|error| Diagnostic::error(error.span(), error.message())).collect();
-        let problem = match table.get_ref().get("problem") {
-            Some(value) if value.get_ref().as_str().is_none() => {
-                let what = article(value.get_ref());
+        let (_, errors) = DeTable::parse_recoverable(text);
+        let items = errors.iter().map(|error| Diagnostic::error(error.span(), error.message()));
+        Self { sources, problem: None }.checked(items.collect())
+    }
+
+    /// The table `part` of all texts, as a document of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where its `problem` is no name.
+    pub(crate) fn part(&self, part: &str) -> Result<Self, Diagnostics> {
+        Self { sources: self.sources.part(part), problem: None }.checked(vec![])
+    }
+
+    /// With the problem's name, if nothing is wrong.
+    fn checked(mut self, mut items: Vec<Diagnostic>) -> Result<Self, Diagnostics> {
+        let table = self.merged(|_, _| true);
+        let named = table
+            .get("problem")
+            .map(|value| (value.span(), value.get_ref().as_str(), article(value.get_ref())));
+        match named {
+            Some((span, None, what)) => {
                 let message = format!("`problem` is the name or the path of a problem, not {what}");
                 let hint = "write, for example, `problem = \"burgers\"`";
-                items.push(Diagnostic::error(value.span(), message).hint(hint));
-                None
+                items.push(Diagnostic::error(span, message).hint(hint));
             }
-            value => value.and_then(|value| value.get_ref().as_str()).map(str::to_owned),
-        };
-        if items.is_empty() { Ok(Self { sources, problem }) } else { Err(Diagnostics { sources, items }) }
+            Some((_, Some(name), _)) => self.problem = Some(name.to_owned()),
+            None => {}
+        }
+        if items.is_empty() { Ok(self) } else { Err(Diagnostics { sources: self.sources, items }) }
     }
 
     /// The top-level key `problem`, by which a run configuration names the problem it runs:
@@ -76,10 +92,15 @@ impl Document {
     ///
     /// If `key` is no dotted TOML key.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Diagnostics> {
+        self.set_as("--set", key, value)
+    }
+
+    /// [`Document::set`], told about as `source` in messages.
+    pub(crate) fn set_as(&mut self, source: &str, key: &str, value: &str) -> Result<(), Diagnostics> {
         let plain = |c: char| c.is_alphanumeric() || " .-_\"'".contains(c);
         if key.trim().is_empty() || !key.chars().all(plain) {
             let message = format!("`{}` is not a key", key.escape_debug());
-            let mut wrong = Diagnostics::plain("--set", message);
+            let mut wrong = Diagnostics::plain(source, message);
             wrong.items[0].hint = Some("write table.key, for example `parameters.nu`".into());
             return Err(wrong);
         }
@@ -87,7 +108,7 @@ impl Document {
             Ok(_) => format!("{key} = {value}"),
             Err(_) => format!("{key} = {}", toml::Value::from(value)),
         };
-        self.overlay(Self::parse("--set", &text)?);
+        self.overlay(Self::parse(source, &text)?);
         Ok(())
     }
 
@@ -99,17 +120,32 @@ impl Document {
     ///
     /// Every mistake that was found.
     pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
+        // The key `problem` of an overlay has done its work.
+        let merged = self.merged(|text, key| text == 0 || key != "problem");
+        build::build(&self.sources, &merged, folder)
+    }
+
+    /// All texts laid over one another, as far as `keep` wants their top-level keys.
+    pub(crate) fn merged(&self, keep: impl Fn(usize, &str) -> bool) -> Table<'_> {
         let mut merged = Table::new();
-        for (i, (start, text)) in self.sources.texts().enumerate() {
+        for (i, (start, text, part)) in self.sources.texts().enumerate() {
             // Every text was read once when it came in, so there is nothing new to report.
             let (table, _) = DeTable::parse_recoverable(text);
             let mut table = shifted_table(table.into_inner(), start);
-            if i > 0 {
-                table.remove("problem");
+            if let Some(part) = part {
+                table = match table.remove(part).map(Spanned::into_inner) {
+                    Some(DeValue::Table(table)) => table,
+                    _ => Table::new(),
+                };
             }
-            merge(&mut merged, table);
+            merge(&mut merged, table.into_iter().filter(|(key, _)| keep(i, key.get_ref())).collect());
         }
-        build::build(&self.sources, &merged, folder)
+        merged
+    }
+
+    /// Mistakes found in these texts.
+    pub(crate) fn mistakes(&self, items: Vec<Diagnostic>) -> Diagnostics {
+        Diagnostics { sources: self.sources.clone(), items }
     }
 }
 

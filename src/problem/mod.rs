@@ -4,17 +4,21 @@
 //! [`Document::build`] checks it and gives the [`Problem`], or [`Diagnostics`] that say what is wrong and where.
 
 mod build;
+mod change;
 mod diagnostic;
 mod embedded;
 mod file;
 mod model;
+mod open;
 mod reference;
 mod table;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use change::{Adjustments, SHORT_KEYS, full_key};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
+pub use open::{OpenError, Opened, embedded_text, open, read_text};

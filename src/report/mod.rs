@@ -48,3 +48,16 @@ pub enum ReportError {
     #[error("cannot draw: {0}")]
     Draw(String),
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{LineChart, Panel};
+
+    /// The panel's curves.
+    pub(crate) fn lines(panel: &Panel) -> &LineChart {
+        match panel {
+            Panel::Lines(chart) => chart,
+            Panel::Map(_) => panic!("a map"),
+        }
+    }
+}

@@ -315,6 +315,7 @@ fn check(fields: &[Field]) -> Result<(), ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::lines;
 
     fn coordinate(name: &str, values: &[f64]) -> Coordinate {
         Coordinate { name: name.into(), unit: String::new(), values: values.to_vec() }
@@ -332,13 +333,6 @@ mod tests {
         }
         let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
         Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference }
-    }
-
-    fn lines(panel: &Panel) -> &LineChart {
-        match panel {
-            Panel::Lines(chart) => chart,
-            Panel::Map(_) => panic!("a map"),
-        }
     }
 
     #[track_caller]

@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::optim;
-use crate::train::State;
+use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
 pub const CHECKPOINT_VERSION: u32 = 1;
@@ -23,6 +23,9 @@ pub enum CheckpointError {
     /// Torn, or no checkpoint at all.
     #[error("the checkpoint is damaged or no checkpoint of pinn-solve ({0}); start the run anew")]
     Damaged(String),
+    /// The state of another run.
+    #[error("the checkpoint does not fit its run: {0}; start the run anew")]
+    Foreign(String),
     /// Written by a newer program.
     #[error(
         "the checkpoint has layout {0}, this program knows layouts up to {CHECKPOINT_VERSION}; update pinn-solve"
@@ -53,6 +56,7 @@ struct Numbers {
     round: usize,
     best_loss: Bits,
     optimizer: Option<BTreeMap<String, Bits>>,
+    reports: Vec<StageReport>,
 }
 
 /// An f64 by its bits.
@@ -82,6 +86,7 @@ impl Checkpoint {
             optimizer: state.optimizer.as_ref().map(|optimizer| {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
+            reports: state.reports.clone(),
         };
         let mut tensors =
             vec![("theta".to_owned(), &state.theta), ("best_theta".to_owned(), &state.best_theta)];
@@ -148,6 +153,7 @@ impl Checkpoint {
                 best_theta: vector("best_theta")?,
                 best_loss: f64::from_bits(numbers.best_loss.0),
                 optimizer,
+                reports: numbers.reports,
             },
         })
     }
@@ -170,6 +176,15 @@ mod tests {
             best_theta: vec![1e-300, 2.0, 3.0],
             best_loss: f64::INFINITY,
             optimizer: Some(optimizer),
+            reports: vec![
+                StageReport {
+                    name: "adam".into(),
+                    steps: 4,
+                    evaluations: 4,
+                    stopped: Some(optim::StopReason::LossStalled),
+                },
+                StageReport { name: "lbfgs".into(), steps: 3, evaluations: 5, stopped: None },
+            ],
         };
         Checkpoint { problem: u64::MAX, seconds: 0.1, state }
     }

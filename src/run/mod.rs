@@ -4,13 +4,15 @@
 //! This module knows files; it does not know how results come about.
 
 mod checkpoint;
+mod metrics;
 mod result;
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointError};
+pub use metrics::{StepLine, read_metrics};
 pub use result::{Loss, RESULT_VERSION, RunOutcome, RunResult, UnknownResult, peak_memory_bytes};
 
 /// Why a run directory could not be made or written.
@@ -19,6 +21,31 @@ pub enum RunError {
     /// The path is taken.
     #[error("{0} exists already; a run never overwrites another: choose another --out, or remove it")]
     Exists(PathBuf),
+    /// Another process writes to it.
+    #[error("{0} is being worked on by another process; wait until that has ended")]
+    Busy(PathBuf),
+    /// There is no run to go on with.
+    #[error("{0} is no run of pinn-solve: it has no {1}")]
+    NoRun(PathBuf, &'static str),
+    /// The run has come to its end.
+    #[error("{0} has ended ({1}); there is nothing left to do")]
+    Ended(PathBuf, &'static str),
+    /// The state of the run cannot be taken up.
+    #[error("{path}: {source}")]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CheckpointError,
+    },
+    /// A file of ours that does not read as one.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {
@@ -31,40 +58,79 @@ pub enum RunError {
     },
 }
 
-/// A folder that belongs to one run.
+/// The names of a run's files.
+const RESOLVED: &str = "resolved.toml";
+const METRICS: &str = "metrics.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const RESULT: &str = "result.json";
+
+/// A folder that belongs to one run, and to this process for as long as it lives.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    /// `metrics.jsonl`, once there is a line for it.
-    metrics: Option<BufWriter<File>>,
+    /// Locked against other processes.
+    metrics: BufWriter<File>,
+}
+
+/// A run that goes on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Its folder; `metrics.jsonl` goes on after the checkpoint.
+    pub directory: RunDirectory,
+    /// Where training stood; `None` if nothing was written down yet.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl RunDirectory {
     /// Makes `path`, which must not exist.
     pub fn create(path: &Path) -> Result<Self, RunError> {
-        make_parents(path)?;
-        match fs::create_dir(path) {
-            Ok(()) => Ok(Self { path: path.to_owned(), metrics: None }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(RunError::Exists(path.to_owned()))
-            }
-            Err(source) => Err(RunError::Io { action: "make the folder", path: path.to_owned(), source }),
-        }
+        make_folder(path)?;
+        Self::open(path.to_owned())
     }
 
     /// Makes `parent/name`, or `parent/name-2`, `-3`, … where that is taken.
     pub fn create_in(parent: &Path, name: &str) -> Result<Self, RunError> {
-        for attempt in 1.. {
-            let path = match attempt {
-                1 => parent.join(name),
-                n => parent.join(format!("{name}-{n}")),
-            };
-            match Self::create(&path) {
-                Err(RunError::Exists(_)) => {}
-                result => return result,
+        Self::open(make_folder_in(parent, name)?)
+    }
+
+    fn open(path: PathBuf) -> Result<Self, RunError> {
+        let metrics = path.join(METRICS);
+        let file = File::create_new(&metrics);
+        let file = file.map_err(|source| RunError::Io { action: "write", path: metrics, source })?;
+        lock(&file, &path)?;
+        Ok(Self { path, metrics: BufWriter::new(file) })
+    }
+
+    /// Takes up the run in `path` where its last checkpoint stands.
+    ///
+    /// Lines of `metrics.jsonl` after the checkpoint are dropped, since those steps are taken again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run, another process is at it, it has ended, or its checkpoint is damaged.
+    pub fn resume(path: &Path) -> Result<Resumed, RunError> {
+        let name = path.join(METRICS);
+        let mut file = match File::options().read(true).write(true).open(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RunError::NoRun(path.to_owned(), METRICS));
             }
+            file => file.map_err(|source| RunError::Io { action: "open", path: name.clone(), source })?,
+        };
+        lock(&file, path)?;
+        match read_result(path)?.map(|result| result.outcome) {
+            None | Some(RunOutcome::Interrupted) => {}
+            Some(outcome) => return Err(RunError::Ended(path.to_owned(), outcome.name())),
         }
-        unreachable!("some number is free")
+        let checkpoint = read_checkpoint(path)?;
+        let step = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.state.step);
+        let mut text = vec![];
+        let cut = file
+            .read_to_end(&mut text)
+            .and_then(|_| file.set_len(metrics::length_until(&text, step)))
+            .and_then(|()| file.seek(io::SeekFrom::End(0)));
+        cut.map_err(|source| RunError::Io { action: "continue", path: name, source })?;
+        let directory = Self { path: path.to_owned(), metrics: BufWriter::new(file) };
+        Ok(Resumed { directory, checkpoint })
     }
 
     /// The folder.
@@ -72,37 +138,118 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Writes a file in one piece: whoever looks sees the old one or the new one, never half of it.
+    /// Writes a file as [`write_whole`] does.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
-        let path = self.path.join(name);
-        let aside = self.path.join(format!(".{name}.part"));
-        let written = File::create(&aside)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&aside, &path));
-        written.map_err(|source| RunError::Io { action: "write", path, source })
+        write_whole(&self.path.join(name), content)
+    }
+
+    /// Writes the state down.
+    pub fn write_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
+        self.flush()?;
+        self.write(CHECKPOINT, &checkpoint.to_bytes())
+    }
+
+    /// The steps in `metrics.jsonl`.
+    pub fn metrics(&mut self) -> Result<Vec<StepLine>, RunError> {
+        self.flush()?;
+        read_metrics(&self.path)
     }
 
     /// Adds a line to `metrics.jsonl`.
     pub fn log(&mut self, line: &serde_json::Value) -> Result<(), RunError> {
-        self.metrics(|metrics| writeln!(metrics, "{line}"))
+        writeln!(self.metrics, "{line}").map_err(|source| self.metrics_error(source))
     }
 
     /// Brings all lines of `metrics.jsonl` to the file.
     pub fn flush(&mut self) -> Result<(), RunError> {
-        self.metrics(BufWriter::flush)
+        self.metrics.flush().map_err(|source| self.metrics_error(source))
     }
 
-    /// Does something to `metrics.jsonl`, which is made when it is first needed.
-    fn metrics(
-        &mut self,
-        action: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-    ) -> Result<(), RunError> {
-        let path = self.path.join("metrics.jsonl");
-        let opened = match &mut self.metrics {
-            Some(metrics) => Ok(metrics),
-            none => File::create_new(&path).map(|file| none.insert(BufWriter::new(file))),
+    fn metrics_error(&self, source: io::Error) -> RunError {
+        RunError::Io { action: "write", path: self.path.join(METRICS), source }
+    }
+}
+
+/// Makes the folder `path`, which must not exist, in parents that may.
+pub fn make_folder(path: &Path) -> Result<(), RunError> {
+    make_parents(path)?;
+    fs::create_dir(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => RunError::Exists(path.to_owned()),
+        _ => RunError::Io { action: "make the folder", path: path.to_owned(), source: error },
+    })
+}
+
+/// Makes the folder `parent/name`, or `parent/name-2`, `-3`, … where that is taken; returns which.
+pub fn make_folder_in(parent: &Path, name: &str) -> Result<PathBuf, RunError> {
+    for attempt in 1.. {
+        let path = match attempt {
+            1 => parent.join(name),
+            n => parent.join(format!("{name}-{n}")),
         };
-        opened.and_then(action).map_err(|source| RunError::Io { action: "write", path, source })
+        match make_folder(&path) {
+            Err(RunError::Exists(_)) => {}
+            result => return result.map(|()| path),
+        }
+    }
+    unreachable!("some number is free")
+}
+
+/// Writes a file in one piece: whoever looks sees the old one or the new one, never half of it.
+///
+/// Two processes that write the same file at once do not disturb one another; one of the two remains.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), RunError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = File::create(&aside)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&aside, path));
+    written.map_err(|source| RunError::Io { action: "write", path: path.to_owned(), source })
+}
+
+/// The result of the run in `path`; `None` if it has none yet.
+pub fn read_result(path: &Path) -> Result<Option<RunResult>, RunError> {
+    let Some(bytes) = read_file(path.join(RESULT))? else {
+        return Ok(None);
+    };
+    let result = serde_json::from_slice(&bytes);
+    let damaged =
+        |error: serde_json::Error| RunError::Damaged { path: path.join(RESULT), reason: error.to_string() };
+    result.map(Some).map_err(damaged)
+}
+
+/// The resolved problem file of the run in `path`; `None` if there is none.
+pub fn read_resolved(path: &Path) -> Result<Option<String>, RunError> {
+    let Some(bytes) = read_file(path.join(RESOLVED))? else {
+        return Ok(None);
+    };
+    let damaged = |_| RunError::Damaged { path: path.join(RESOLVED), reason: "it is not UTF-8 text".into() };
+    String::from_utf8(bytes).map(Some).map_err(damaged)
+}
+
+fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, RunError> {
+    let Some(bytes) = read_file(path.join(CHECKPOINT))? else {
+        return Ok(None);
+    };
+    let wrong = |source| RunError::Checkpoint { path: path.join(CHECKPOINT), source };
+    Checkpoint::from_bytes(&bytes).map(Some).map_err(wrong)
+}
+
+fn read_file(path: PathBuf) -> Result<Option<Vec<u8>>, RunError> {
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(RunError::Io { action: "read", path, source }),
+    }
+}
+
+/// Keeps other processes out until `file` is closed, by this process or its end.
+fn lock(file: &File, folder: &Path) -> Result<(), RunError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy(folder.to_owned())),
+        Err(TryLockError::Error(source)) => {
+            Err(RunError::Io { action: "lock", path: folder.join(METRICS), source })
+        }
     }
 }
 
@@ -136,6 +283,30 @@ mod tests {
         fs::write(&file, "x").expect("a file");
         let error = RunDirectory::create(&file.join("run")).expect_err("a file is no folder");
         assert!(error.to_string().starts_with("cannot make the folder"), "{error}");
+    }
+
+    #[test]
+    fn a_run_belongs_to_one_process_and_goes_on_after_its_checkpoint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run");
+        assert!(matches!(RunDirectory::resume(&path), Err(RunError::NoRun(..))));
+        let mut run = RunDirectory::create(&path).expect("made");
+        assert!(matches!(RunDirectory::resume(&path), Err(RunError::Busy(_))));
+        let mut state = crate::train::State::new(vec![1.0]);
+        state.step = 2;
+        for step in 1..=2 {
+            run.log(&serde_json::json!({ "step": step })).expect("logged");
+        }
+        run.write_checkpoint(&Checkpoint { problem: 0, seconds: 1.0, state }).expect("written");
+        run.log(&serde_json::json!({ "step": 3 })).expect("logged");
+        run.flush().expect("flushed");
+        drop(run);
+        let mut resumed = RunDirectory::resume(&path).expect("there");
+        assert_eq!(resumed.checkpoint.expect("written").state.step, 2);
+        resumed.directory.log(&serde_json::json!({ "step": 4 })).expect("logged");
+        drop(resumed.directory);
+        let metrics = fs::read_to_string(path.join(METRICS)).expect("there");
+        assert_eq!(metrics, "{\"step\":1}\n{\"step\":2}\n{\"step\":4}\n");
     }
 
     #[test]

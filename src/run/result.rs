@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::train::StageReport;
 
@@ -10,12 +10,12 @@ use crate::train::StageReport;
 pub const RESULT_VERSION: u32 = 1;
 
 /// What a run came to, as written to `result.json`.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunResult {
     /// [`RESULT_VERSION`].
     pub schema_version: u32,
     /// Version of the program.
-    pub version: &'static str,
+    pub version: String,
     /// The problem's name.
     pub problem: String,
     /// The problem's title.
@@ -45,7 +45,7 @@ pub struct RunResult {
     /// How training ended.
     pub outcome: RunOutcome,
     /// Where and why it diverged, if it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Steps taken.
     pub steps: usize,
@@ -55,8 +55,10 @@ pub struct RunResult {
     pub seconds: f64,
     /// Median milliseconds of a step.
     pub step_ms: Option<f64>,
-    /// Loss at the parameters that are the answer.
+    /// Loss at the parameters that are the answer, the lowest of the run.
     pub loss: Loss,
+    /// Loss of the last step; `null` if there was none, or if it was not finite.
+    pub final_loss: Option<f64>,
     /// Errors of every unknown that has a reference.
     pub unknowns: BTreeMap<String, UnknownResult>,
     /// The reference's own greatest error, if known.
@@ -67,8 +69,20 @@ pub struct RunResult {
     pub files: Vec<String>,
 }
 
+impl RunResult {
+    /// The greatest relative L2 error over the unknowns that have a reference.
+    pub fn error(&self) -> Option<f64> {
+        self.unknowns.values().map(|errors| errors.rel_l2).reduce(f64::max)
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    }
+}
+
 /// How training ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
     /// All stages ran, or the tolerance was reached.
@@ -81,22 +95,48 @@ pub enum RunOutcome {
     Diverged,
 }
 
+impl RunOutcome {
+    /// As written in `result.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::ToleranceNotReached => "tolerance-not-reached",
+            Self::Interrupted => "interrupted",
+            Self::Diverged => "diverged",
+        }
+    }
+}
+
 /// The loss and its terms.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Loss {
     /// Σ λ·mean(residual²).
+    #[serde(deserialize_with = "null_is_nan")]
     pub total: f64,
     /// mean(residual²) of every condition, unweighted.
+    #[serde(deserialize_with = "nulls_are_nan")]
     pub terms: BTreeMap<String, f64>,
 }
 
 /// Errors of one unknown against its reference.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct UnknownResult {
     /// ‖u − u*‖₂/‖u*‖₂ over the scoring points.
+    #[serde(deserialize_with = "null_is_nan")]
     pub rel_l2: f64,
     /// Greatest absolute difference.
+    #[serde(deserialize_with = "null_is_nan")]
     pub max_error: f64,
+}
+
+/// JSON has no NaN and no infinity; both are written as `null`.
+fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let terms = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(terms.into_iter().map(|(name, term)| (name, term.unwrap_or(f64::NAN))).collect())
 }
 
 /// The most memory this process ever held, where the system says (Linux).

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Small enough to train in a moment.
-const HEAT: &str = r#"
+pub(crate) const HEAT: &str = r#"
 title = "Heat"
 [coordinates]
 x = [0, 1]
@@ -43,22 +43,23 @@ solution = { u = "exp(-pi^2*t)*sin(pi*x)" }
 grid = { x = 11, t = 6 }
 "#;
 
-fn folder() -> TempDir {
+/// A folder with `heat.toml` in it.
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("heat.toml"), HEAT).expect("a file");
     folder
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::cargo_bin("pinn-solve").expect("the program");
     command.current_dir(folder).args(arguments).output().expect("it runs")
 }
 
-fn exit(output: &Output) -> i32 {
+pub(crate) fn exit(output: &Output) -> i32 {
     output.status.code().expect("no signal")
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

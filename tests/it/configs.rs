@@ -1,4 +1,4 @@
-//! Every run configuration in configs/ fits its problem.
+//! Every configuration in configs/ fits its problem: those of a run, and those of a sweep.
 
 use std::fs;
 
@@ -10,7 +10,12 @@ fn every_configuration_fits_its_problem() {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let mut command = Command::cargo_bin("pinn-solve").expect("the program");
-        let output = command.arg("check").arg("--config").arg(&path).output().expect("it runs");
+        let text = fs::read_to_string(&path).expect("a configuration");
+        match text.contains("[axes]") {
+            true => command.arg("sweep").arg(&path).args(["--dry-run", "--out", "nowhere"]),
+            false => command.arg("check").arg("--config").arg(&path),
+        };
+        let output = command.output().expect("it runs");
         assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -5,7 +5,9 @@ mod cli;
 mod configs;
 mod docs;
 mod engine;
+mod resume;
 mod signal;
+mod sweep;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pinn::report::Figure;
-use pinn::run::RunDirectory;
+use pinn::run::{make_folder, make_folder_in, write_whole};
 use serde_json::{Map, Value};
 
 use super::table::Table;
@@ -24,7 +24,7 @@ pub(super) struct OutputArgs {
 
 /// An experiment's folder, and what will be said at its end.
 pub(super) struct Output {
-    directory: RunDirectory,
+    folder: PathBuf,
     json: bool,
     text: String,
     tables: Map<String, Value>,
@@ -34,11 +34,11 @@ pub(super) struct Output {
 impl Output {
     /// Makes the folder.
     pub(super) fn create(args: &OutputArgs, what: &str) -> Result<Self, Failure> {
-        let directory = match &args.out {
-            Some(path) => RunDirectory::create(path)?,
-            None => RunDirectory::create_in(Path::new("output"), &format!("signal-{what}-{}", timestamp()))?,
+        let folder = match &args.out {
+            Some(path) => make_folder(path).map(|()| path.clone())?,
+            None => make_folder_in(Path::new("output"), &format!("signal-{what}-{}", timestamp()))?,
         };
-        Ok(Self { directory, json: args.json, text: String::new(), tables: Map::new(), files: vec![] })
+        Ok(Self { folder, json: args.json, text: String::new(), tables: Map::new(), files: vec![] })
     }
 
     /// Says on stderr what is being computed.
@@ -55,7 +55,7 @@ impl Output {
 
     /// Draws `<name>.png`.
     pub(super) fn figure(&mut self, name: &str, figure: &Figure) -> Result<(), Failure> {
-        self.write(format!("{name}.png"), &figure.png()?)
+        self.write(format!("{name}.png"), &figure.png().map_err(Failure::unexpected)?)
     }
 
     /// Keeps a table for stdout; `name` is its key in JSON.
@@ -66,18 +66,18 @@ impl Output {
 
     /// Prints everything that was shown, and where the files are.
     pub(super) fn finish(self) -> Result<Exit, Failure> {
-        let path = self.directory.path();
         if self.json {
-            let json = serde_json::json!({ "folder": path, "files": self.files, "tables": self.tables });
+            let json =
+                serde_json::json!({ "folder": self.folder, "files": self.files, "tables": self.tables });
             print(&(serde_json::to_string_pretty(&json).map_err(Failure::unexpected)? + "\n"))?;
         } else {
-            print(&format!("{}files: {} in {}\n", self.text, self.files.join(", "), path.display()))?;
+            print(&format!("{}files: {} in {}\n", self.text, self.files.join(", "), self.folder.display()))?;
         }
         Ok(Exit::Done)
     }
 
     fn write(&mut self, name: String, content: &[u8]) -> Result<(), Failure> {
-        self.directory.write(&name, content)?;
+        write_whole(&self.folder.join(&name), content)?;
         self.files.push(name);
         Ok(())
     }

@@ -2,73 +2,46 @@
 
 use std::fmt::Write as _;
 
-use pinn::engine::Engine;
-use pinn::problem::Problem;
-use pinn::report::{self, Coordinate, Field, Figure, LossHistory, ReportError};
-use pinn::run::RunDirectory;
-use pinn::score::Scorer;
-use pinn::train::{Outcome, StepReport};
-
-use super::Failure;
+use super::SolveError;
+use crate::engine::Engine;
+use crate::problem::Problem;
+use crate::report::{self, Coordinate, Field, Figure, LossHistory};
+use crate::run::{RunDirectory, StepLine};
+use crate::score::Scorer;
+use crate::train::{Outcome, StageReport};
 
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
 const FINE: usize = 201;
 const COARSE: usize = 41;
 
-/// What `loss.png` shows, thinned out so that it stays small however long training is.
-pub(super) struct History {
-    every: usize,
-    log: LossHistory,
-    /// Names of the unknowns.
-    unknowns: Vec<String>,
-    last_step: usize,
+/// What `loss.png` shows, from what `metrics.jsonl` says.
+fn history(lines: &[StepLine], stages: &[StageReport]) -> LossHistory {
+    let mut log = LossHistory::default();
+    for line in lines {
+        log.steps.push(line.step as f64);
+        log.total.push(line.loss);
+        for (name, error) in &line.rel_l2 {
+            entry(&mut log.errors, name).push((line.step as f64, *error));
+        }
+        for (name, term) in &line.terms {
+            entry(&mut log.terms, name).push(*term);
+        }
+    }
+    let mut step = 0;
+    for stage in stages {
+        log.stages.push((step as f64, stage.name.clone()));
+        step += stage.steps;
+    }
+    log
 }
 
-impl History {
-    /// Records every `every`-th step.
-    pub(super) fn new(problem: &Problem, every: usize) -> Self {
-        let terms = problem.conditions.iter().map(|condition| (condition.name.clone(), vec![]));
-        Self {
-            every,
-            log: LossHistory { terms: terms.collect(), ..LossHistory::default() },
-            unknowns: problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect(),
-            last_step: 0,
-        }
-    }
-
-    /// A stage begins.
-    pub(super) fn stage(&mut self, name: &str) {
-        self.log.stages.push((self.last_step as f64, name.to_owned()));
-    }
-
-    /// Takes note of a step; says whether it is one of those that are recorded.
-    pub(super) fn record(&mut self, report: &StepReport) -> bool {
-        self.last_step = report.step;
-        let step = report.step as f64;
-        for (name, score) in self.unknowns.iter().zip(report.scores.unwrap_or(&[])) {
-            if let Some(score) = score {
-                match self.log.errors.iter_mut().find(|(known, _)| known == name) {
-                    Some((_, points)) => points.push((step, score.rel_l2)),
-                    None => self.log.errors.push((name.clone(), vec![(step, score.rel_l2)])),
-                }
-            }
-        }
-        let due = report.step == 1 || report.step.is_multiple_of(self.every);
-        if due {
-            self.log.steps.push(step);
-            self.log.total.push(report.loss);
-            for ((_, values), &term) in self.log.terms.iter_mut().zip(report.terms) {
-                values.push(term);
-            }
-        }
-        due
-    }
-}
-
-impl From<ReportError> for Failure {
-    fn from(error: ReportError) -> Self {
-        Self::unexpected(error)
-    }
+/// The values called `name`, in the order in which names first come.
+fn entry<'a, T>(entries: &'a mut Vec<(String, Vec<T>)>, name: &str) -> &'a mut Vec<T> {
+    let index = entries.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+        entries.push((name.to_owned(), vec![]));
+        entries.len() - 1
+    });
+    &mut entries[index].1
 }
 
 /// Writes `solution.csv` and, if asked for, the pictures; returns the files' names.
@@ -76,20 +49,20 @@ pub(super) fn write(
     problem: &Problem,
     engine: &mut dyn Engine,
     outcome: &Outcome,
-    history: &History,
-    directory: &RunDirectory,
+    directory: &mut RunDirectory,
     plots: bool,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, SolveError> {
     let mut files = vec!["solution.csv".to_owned()];
     directory.write("solution.csv", table(problem, engine, outcome).as_bytes())?;
     if plots {
-        let mut draw = |name: &str, figure: Figure| -> Result<(), Failure> {
+        let history = history(&directory.metrics()?, &outcome.state.reports);
+        let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
             directory.write(name, &figure.png()?)?;
             files.push(name.to_owned());
             Ok(())
         };
-        if !history.log.steps.is_empty() {
-            draw("loss.png", report::loss(&problem.title, &history.log)?)?;
+        if !history.steps.is_empty() {
+            draw("loss.png", report::loss(&problem.title, &history)?)?;
         }
         let fields = fields(problem, engine, outcome);
         draw("solution.png", report::solution(&problem.title, &fields)?)?;

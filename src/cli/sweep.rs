@@ -1,0 +1,172 @@
+//! `pinn-solve sweep CONFIG`: run every combination of some settings, and compare.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pinn::run::RunOutcome;
+use pinn::sweep::{
+    CollectError, Event, ExecuteError, Plan, Record, RecordState, Shard, Sweep, SweepError, Tally, execute,
+};
+
+use super::solve::{ComputeArgs, cores, stop_flag};
+use super::{Exit, Failure, print};
+
+#[derive(Args)]
+#[command(
+    after_help = "Stop it at any moment and run it again: what is done is not repeated, what was interrupted \
+    goes on. Exit codes: 0 all runs done, 1 some could not be run, 3 some missed their tolerance, 4 some diverged, \
+    130 interrupted."
+)]
+pub(crate) struct SweepArgs {
+    /// The sweep's configuration (docs/sweeps.md).
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// The sweep's folder [default: output/<name of the configuration>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Runs at the same time, which share the cores; results do not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: usize,
+    /// Every N-th run from the K-th on, so that N processes share a sweep.
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    shard: Option<Shard>,
+    /// Print the runs and how far they are, and start nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Draw the pictures of every run, too.
+    #[arg(long)]
+    plots: bool,
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    compute: ComputeArgs,
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    match parts {
+        Some((index, of)) if index >= 1 && index <= of => Ok(Shard { index, of }),
+        _ => Err("write K/N with K from 1 to N, such as 2/8".into()),
+    }
+}
+
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::Wrong(diagnostics) => diagnostics.into(),
+            SweepError::Open(error) => error.into(),
+            SweepError::Value { .. } => Self::usage(error),
+        }
+    }
+}
+
+impl From<CollectError> for Failure {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::Run(error) => error.into(),
+            CollectError::Report(error) => Self::unexpected(error),
+        }
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Sweep(error) => error.into(),
+            ExecuteError::Other(_) => Self::usage(error),
+            ExecuteError::Collect(error) => error.into(),
+        }
+    }
+}
+
+pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
+    if args.jobs == 0 {
+        return Err(Failure::usage("--jobs 0: at least one run at a time is needed"));
+    }
+    let sweep = Sweep::read(&args.config)?;
+    let stem = args.config.file_stem().unwrap_or_default();
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(stem));
+    let mut settings = args.compute.settings(args.plots)?;
+    if args.compute.threads.is_none() {
+        settings.threads = (cores() / args.jobs).max(1);
+    }
+    let shard = args.shard.unwrap_or(Shard::ALL);
+    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, settings };
+    let collection = plan.check()?;
+    let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);
+    let left = mine().filter(|record| !record.state.is_final()).count();
+    if args.dry_run {
+        let lines = mine().map(|record| format!("{}  {}\n", record.name, record.state.name()));
+        print(&lines.collect::<String>())?;
+        print(&format!("{} runs, {left} to do, in {}\n", mine().count(), plan.folder.display()))?;
+        return Ok(Exit::Done);
+    }
+    if !args.quiet {
+        let jobs = args.jobs;
+        let threads = plan.settings.threads;
+        let folder = plan.folder.display();
+        eprintln!(
+            "{} runs, {left} to do, {jobs} at a time with {threads} threads each; {folder}",
+            mine().count()
+        );
+    }
+    let stop = stop_flag();
+    let ended = std::sync::atomic::AtomicUsize::new(0);
+    let tally = execute(&plan, &stop, &|event| {
+        if !args.quiet {
+            show(&event, &ended, left);
+        }
+    })?;
+    if !args.quiet {
+        print(&summary(&tally, &plan.folder))?;
+    }
+    let mine_left = plan.check()?.records.iter().enumerate().any(|(run, record)| {
+        shard.has(run) && matches!(record.state, RecordState::New | RecordState::Unfinished)
+            || matches!(record.state, RecordState::Ended(RunOutcome::Interrupted))
+    });
+    Ok(exit(&tally, mine_left))
+}
+
+fn exit(tally: &Tally, left: bool) -> Exit {
+    match tally {
+        _ if left => Exit::Interrupted,
+        Tally { failed: 1.., .. } => Exit::Unexpected,
+        Tally { diverged: 1.., .. } => Exit::Diverged,
+        Tally { missed: 1.., .. } => Exit::ToleranceNotReached,
+        _ => Exit::Done,
+    }
+}
+
+fn show(event: &Event, ended: &std::sync::atomic::AtomicUsize, of: usize) {
+    match event {
+        Event::Started { name, resumed: false } => eprintln!("  starts  {name}"),
+        Event::Started { name, resumed: true } => eprintln!("  resumes {name}"),
+        Event::Elsewhere { name } => eprintln!("  skips   {name}: another process is at it"),
+        Event::Ended(record) => {
+            let count = ended.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            eprintln!("  {count}/{of} {}: {}", record.name, what(record));
+        }
+    }
+}
+
+fn what(record: &Record) -> String {
+    match (&record.state, &record.result) {
+        (RecordState::Failed(reason), _) => format!("failed: {reason}"),
+        (state, Some(result)) => {
+            let error = result.error().map_or(String::new(), |error| format!(", error {error:.2e}"));
+            format!("{}, loss {:.2e}{error}, {:.1} s", state.name(), result.loss.total, result.seconds)
+        }
+        (state, None) => state.name().to_owned(),
+    }
+}
+
+/// What a person wants to know at the end.
+pub(super) fn summary(tally: &Tally, folder: &Path) -> String {
+    let Tally { done, missed, diverged, failed, left } = tally;
+    format!(
+        "{done} done, {missed} short of their tolerance, {diverged} diverged, {failed} failed, {left} left\n\
+         see {}\n",
+        folder.join("summary.md").display()
+    )
+}

@@ -1,0 +1,89 @@
+//! Problems by name: the built-in ones, and files.
+
+use std::path::{Path, PathBuf};
+
+use super::{Diagnostics, Document, embedded};
+use crate::expr::closest;
+
+/// Why a problem could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file does not read.
+    #[error("cannot read {}: {source}; check the path", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is no text.
+    #[error("{} is not UTF-8 text; problem files are plain TOML", .0.display())]
+    NotText(PathBuf),
+    /// No problem of this name comes with the program.
+    #[error(
+        "there is no built-in problem `{name}`{hint} (`pinn-solve problems` lists them; a file's name ends in .toml)"
+    )]
+    Unknown {
+        /// As asked for.
+        name: String,
+        /// The nearest name.
+        hint: String,
+    },
+    /// The text is no TOML.
+    #[error(transparent)]
+    Wrong(#[from] Diagnostics),
+}
+
+/// A problem file that was read.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it says.
+    pub document: Document,
+    /// Its text.
+    pub text: String,
+    /// The folder that file names in it start from.
+    pub folder: PathBuf,
+}
+
+/// Opens a built-in problem by its name, or a file by its path (relative to the folder `beside`).
+///
+/// # Errors
+///
+/// If there is no such problem or file, or it is no TOML.
+pub fn open(name: &str, beside: &Path) -> Result<Opened, OpenError> {
+    let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
+    if is_path || beside.join(name).is_file() {
+        let path = beside.join(name);
+        let text = read_text(&path)?;
+        let document = Document::parse(&path.display().to_string(), &text)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        return Ok(Opened { document, text, folder });
+    }
+    let text = embedded_text(name)?;
+    let document = Document::parse(&format!("{name}.toml"), text)?;
+    Ok(Opened { document, text: text.to_owned(), folder: PathBuf::new() })
+}
+
+/// The text of a built-in problem.
+///
+/// # Errors
+///
+/// If there is none of this name.
+pub fn embedded_text(name: &str) -> Result<&'static str, OpenError> {
+    let known = embedded();
+    known.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
+        let close = closest(name, known.iter().map(|(known, _)| *known));
+        let hint = close.map_or(String::new(), |close| format!("; did you mean `{close}`?"));
+        OpenError::Unknown { name: name.to_owned(), hint }
+    })
+}
+
+/// The text of a file.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, OpenError> {
+    let read = |source| OpenError::Read { path: path.to_owned(), source };
+    String::from_utf8(std::fs::read(path).map_err(read)?).map_err(|_| OpenError::NotText(path.to_owned()))
+}

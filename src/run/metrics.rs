@@ -1,0 +1,100 @@
+//! `metrics.jsonl`, read back: one line a step, or a part of the steps.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{METRICS, RunError, read_file};
+
+/// What was noted of one step; what was not finite is NaN.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StepLine {
+    /// Steps done in all, this one included.
+    pub step: usize,
+    /// Total loss.
+    pub loss: f64,
+    /// Unweighted terms, by condition.
+    pub terms: Vec<(String, f64)>,
+    /// Relative L2 errors by unknown, where they were measured at this step.
+    pub rel_l2: Vec<(String, f64)>,
+}
+
+/// A line as it is in the file; events other than steps have no loss.
+#[derive(Deserialize)]
+struct Line {
+    step: usize,
+    event: Option<String>,
+    loss: Option<f64>,
+    #[serde(default)]
+    terms: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    rel_l2: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The steps noted in the folder `path`, in order; a last line that was cut off is left out.
+pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
+    let name = path.join(METRICS);
+    let bytes = read_file(name.clone())?.ok_or_else(|| RunError::NoRun(path.to_owned(), METRICS))?;
+    let mut steps = vec![];
+    for (number, line) in whole_lines(&bytes).enumerate() {
+        let line: Line = serde_json::from_slice(line).map_err(|error| RunError::Damaged {
+            path: name.clone(),
+            reason: format!("line {}: {error}", number + 1),
+        })?;
+        if line.event.is_none() {
+            steps.push(StepLine {
+                step: line.step,
+                loss: line.loss.unwrap_or(f64::NAN),
+                terms: numbers(line.terms),
+                rel_l2: numbers(line.rel_l2),
+            });
+        }
+    }
+    Ok(steps)
+}
+
+/// The length of the part of `text` that is about steps up to `step`; what else is noted there comes after them.
+pub(super) fn length_until(text: &[u8], step: usize) -> u64 {
+    let earlier = |line: &&[u8]| {
+        serde_json::from_slice::<Line>(line)
+            .is_ok_and(|line| line.step < step || line.step == step && line.event.is_none())
+    };
+    whole_lines(text).take_while(earlier).map(|line| line.len() as u64).sum()
+}
+
+/// Lines with their ends; a last one without an end is left out.
+fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"))
+}
+
+fn numbers(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String, f64)> {
+    map.into_iter().map(|(name, value)| (name, value.as_f64().unwrap_or(f64::NAN))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_back_and_a_torn_line_is_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = r#"{"step":1,"loss":0.5,"terms":{"b":1.0,"a":null}}"#;
+        let text = format!(
+            "{first}\n{}\n{}\n{}",
+            r#"{"event":"redrawn","step":1,"round":1}"#,
+            r#"{"step":2,"loss":null,"rel_l2":{"u":0.25}}"#,
+            r#"{"step":3,"lo"#
+        );
+        std::fs::write(folder.path().join(METRICS), &text).expect("written");
+        let steps = read_metrics(folder.path()).expect("read");
+        assert_eq!(steps.len(), 2);
+        assert_eq!((steps[0].step, steps[0].loss), (1, 0.5));
+        assert_eq!((steps[0].terms[0].0.as_str(), steps[0].terms[0].1), ("b", 1.0));
+        assert!(steps[0].terms[1].1.is_nan() && steps[1].loss.is_nan());
+        assert_eq!(steps[1].rel_l2, [("u".to_owned(), 0.25)]);
+        assert_eq!(length_until(text.as_bytes(), 0), 0);
+        assert_eq!(length_until(text.as_bytes(), 1), first.len() as u64 + 1);
+        let missing = read_metrics(&folder.path().join("nowhere")).expect_err("no run");
+        assert!(missing.to_string().contains("no run"), "{missing}");
+    }
+}

@@ -1,0 +1,308 @@
+//! One run, from a problem to its results: network, engine, training, records, pictures.
+//!
+//! A [`Solver`] is a problem that can be trained here; [`Solver::run`] trains it in a run directory and
+//! [`Solver::resume`] goes on with a run that was interrupted, both bit for bit to the same end.
+//! This module knows engines, training and run directories; it knows no arguments and no terminals.
+
+mod pictures;
+mod recorder;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use crate::activation::{self, Activation, ActivationError};
+use crate::engine::cpu::Isa;
+use crate::engine::device::{self, Request};
+use crate::engine::{Engine, EngineError};
+use crate::init::{self, InitError};
+use crate::problem::{Diagnostics, Document, Problem};
+use crate::report::ReportError;
+use crate::rng;
+use crate::run::{
+    Checkpoint, CheckpointError, Loss, RESULT_VERSION, RunDirectory, RunError, RunOutcome, RunResult,
+    UnknownResult, peak_memory_bytes, read_resolved,
+};
+use crate::settings::Precision;
+use crate::train::{self, End, Event, Outcome, State};
+use recorder::{Recorder, Recording};
+
+/// Why a run could not be started or finished.
+#[derive(Debug, thiserror::Error)]
+pub enum SolveError {
+    /// The activation.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    /// The initial parameters.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// The device.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The run directory.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The problem file of a run that shall go on.
+    #[error(transparent)]
+    Problem(#[from] Diagnostics),
+    /// A picture.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+/// Where and how a run is computed; nothing here changes its numbers but the device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// A name of [`device::DEVICES`], with an index where there are several.
+    pub device: String,
+    /// Threads of the fused engine.
+    pub threads: usize,
+    /// Points that go through a Burn device at once; `None` for the device's own choice.
+    pub chunk: Option<usize>,
+    /// Draw pictures at the end?
+    pub plots: bool,
+}
+
+/// A problem that can be trained here.
+pub struct Solver {
+    problem: Problem,
+    settings: Settings,
+    activation: Activation,
+    theta: Vec<f64>,
+    engine: Box<dyn Engine>,
+}
+
+impl Solver {
+    /// Draws the initial parameters of `problem` and makes the engine.
+    ///
+    /// # Errors
+    ///
+    /// If the activation, the initialization or the device is not to be had.
+    pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
+        let activation = activation(&problem)?;
+        let shape = problem.shape();
+        let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed)?;
+        let Settings { threads, chunk, .. } = settings;
+        let request = Request { problem: &problem, shape: &shape, activation: &activation, threads, chunk };
+        let engine = device::engine(&settings.device, &request)?;
+        Ok(Self { activation, theta, engine, problem, settings })
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Advice where the activation does not suit the equations' order.
+    pub fn warning(&self) -> Option<activation::Warning> {
+        let conditions = &self.problem.conditions;
+        let order = conditions.iter().map(|condition| condition.jets.order()).max().unwrap_or(0);
+        self.activation.warning(order)
+    }
+
+    /// Network, precision and device in a line.
+    pub fn describe(&self) -> String {
+        let network = &self.problem.network;
+        let function = match network.scale {
+            1.0 => network.activation.clone(),
+            scale if network.activation.contains('+') => format!("{scale}·({})", network.activation),
+            scale => format!("{scale}·{}", network.activation),
+        };
+        format!(
+            "{} layers of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
+            network.depth,
+            network.width,
+            network.init.name(),
+            self.theta.len(),
+            precision(&self.problem),
+            self.settings.device,
+            self.device_detail()
+        )
+    }
+
+    /// Trains from the beginning and leaves everything in `directory`; `text` is the problem file as it was read.
+    ///
+    /// Training ends early, and well, once `stop` is set. `watch` sees every event.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn run(
+        &mut self,
+        mut directory: RunDirectory,
+        text: &str,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<RunResult, SolveError> {
+        let resolved = self.write_problem(&directory, Some(text))?;
+        let start =
+            Checkpoint { problem: rng::hash(&resolved), seconds: 0.0, state: State::new(self.theta.clone()) };
+        self.train(&mut directory, start, stop, watch)
+    }
+
+    /// Goes on with the run in `path`, whose problem is this one.
+    ///
+    /// # Errors
+    ///
+    /// If the run cannot go on, or a file cannot be written.
+    pub fn resume(
+        &mut self,
+        path: &Path,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<RunResult, SolveError> {
+        let resumed = RunDirectory::resume(path)?;
+        let mut directory = resumed.directory;
+        let resolved = match read_resolved(path)? {
+            Some(text) => text,
+            None => self.write_problem(&directory, None)?,
+        };
+        let digest = rng::hash(&resolved);
+        let start = match resumed.checkpoint {
+            Some(checkpoint) => {
+                let state = &checkpoint.state;
+                let fits = if checkpoint.problem == digest {
+                    state.check(&self.problem, self.theta.len(), self.activation.omega())
+                } else {
+                    Err("it belongs to another problem than the resolved.toml beside it".into())
+                };
+                fits.map_err(|reason| RunError::Checkpoint {
+                    path: path.join("checkpoint.safetensors"),
+                    source: CheckpointError::Foreign(reason),
+                })?;
+                checkpoint
+            }
+            None => Checkpoint { problem: digest, seconds: 0.0, state: State::new(self.theta.clone()) },
+        };
+        self.train(&mut directory, start, stop, watch)
+    }
+
+    /// The solver of the run in `path`, read from its `resolved.toml`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file, or it is no problem that can be trained here.
+    pub fn for_run(path: &Path, settings: Settings) -> Result<Self, SolveError> {
+        let Some(text) = read_resolved(path)? else {
+            return Err(RunError::NoRun(path.to_owned(), "resolved.toml").into());
+        };
+        let name = path.join("resolved.toml").display().to_string();
+        let (problem, _) = Document::parse(&name, &text)?.build(path)?;
+        Self::new(problem, settings)
+    }
+
+    /// Writes the problem as it was read, if that is known, and as it was understood, which is returned.
+    fn write_problem(&self, directory: &RunDirectory, text: Option<&str>) -> Result<String, RunError> {
+        let resolved = self.problem.to_toml();
+        directory.write("problem.toml", text.unwrap_or(&resolved).as_bytes())?;
+        directory.write("resolved.toml", resolved.as_bytes())?;
+        Ok(resolved)
+    }
+
+    fn train(
+        &mut self,
+        directory: &mut RunDirectory,
+        start: Checkpoint,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<RunResult, SolveError> {
+        let Checkpoint { problem: digest, seconds, state } = start;
+        let mut recorder = Recorder::new(&self.problem, directory, digest, seconds, stop);
+        let omega = self.activation.omega();
+        let outcome = train::train(&self.problem, &mut *self.engine, omega, state, &mut |event| {
+            watch(&event);
+            recorder.observe(event)
+        });
+        let recording = recorder.finish(&outcome)?;
+        let mut result = self.result(&outcome, recording);
+        let plots = self.settings.plots;
+        let written = pictures::write(&self.problem, &mut *self.engine, &outcome, directory, plots)?;
+        let files =
+            ["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors", "result.json"];
+        result.files = files.map(String::from).into_iter().chain(written).collect();
+        result.files.sort();
+        directory.write("result.json", result.to_json().as_bytes())?;
+        Ok(result)
+    }
+
+    fn device_detail(&self) -> String {
+        match self.settings.device.as_str() {
+            "cpu" => format!("{}, {} threads", Isa::best().name(), self.settings.threads),
+            _ => "Burn".into(),
+        }
+    }
+
+    fn result(&self, outcome: &Outcome, recording: Recording) -> RunResult {
+        let problem = &self.problem;
+        let (network, training) = (&problem.network, &problem.training);
+        let (run_outcome, reason) = match &outcome.end {
+            End::Done => (RunOutcome::Done, None),
+            End::ToleranceNotReached => (RunOutcome::ToleranceNotReached, None),
+            End::Interrupted => (RunOutcome::Interrupted, None),
+            End::Diverged { step, stage, condition } => {
+                let what = match condition {
+                    Some(name) => format!("the loss of condition `{name}`"),
+                    None => "the gradient".into(),
+                };
+                let stage = training.stages[*stage].name();
+                (RunOutcome::Diverged, Some(format!("{what} is not finite at step {step} ({stage})")))
+            }
+        };
+        let terms = problem.conditions.iter().zip(&outcome.terms);
+        let unknowns = problem.unknowns.iter().zip(&outcome.scores);
+        RunResult {
+            schema_version: RESULT_VERSION,
+            version: env!("CARGO_PKG_VERSION").into(),
+            problem: problem.name.clone(),
+            title: problem.title.clone(),
+            device: self.settings.device.clone(),
+            device_detail: self.device_detail(),
+            precision: precision(problem).into(),
+            seed: training.seed,
+            threads: self.settings.threads,
+            parameters: outcome.theta.len(),
+            activation: network.activation.clone(),
+            scale: network.scale,
+            init: network.init.name().into(),
+            depth: network.depth,
+            width: network.width,
+            outcome: run_outcome,
+            reason,
+            steps: outcome.state.step,
+            stages: outcome.state.reports.clone(),
+            seconds: recording.seconds,
+            step_ms: recording.step_ms,
+            loss: Loss {
+                total: outcome.loss,
+                terms: terms.map(|(condition, &term)| (condition.name.clone(), term)).collect(),
+            },
+            final_loss: recording.final_loss,
+            unknowns: unknowns
+                .filter_map(|(unknown, score)| {
+                    let score = score.as_ref()?;
+                    let errors = UnknownResult { rel_l2: score.rel_l2, max_error: score.max_error };
+                    Some((unknown.name.clone(), errors))
+                })
+                .collect::<BTreeMap<_, _>>(),
+            reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
+            peak_memory_bytes: peak_memory_bytes(),
+            files: vec![],
+        }
+    }
+}
+
+/// The network's activation, scale included.
+///
+/// # Errors
+///
+/// If it is not one, or its scale is out of range.
+pub fn activation(problem: &Problem) -> Result<Activation, ActivationError> {
+    Activation::parse(&problem.network.activation)?.scaled(problem.network.scale)
+}
+
+fn precision(problem: &Problem) -> &'static str {
+    match problem.training.precision {
+        Precision::F32 => "f32",
+        Precision::F64 => "f64",
+    }
+}

@@ -1,0 +1,151 @@
+//! What is written down while a run trains: metrics and checkpoints, and how long it took.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::SolveError;
+use crate::problem::Problem;
+use crate::run::{Checkpoint, RunDirectory, RunError};
+use crate::settings::Stage;
+use crate::train::{Event, Flow, Outcome, State, StepReport};
+
+/// Turns events into metrics and checkpoints.
+pub(super) struct Recorder<'a> {
+    problem: &'a Problem,
+    directory: &'a mut RunDirectory,
+    digest: u64,
+    /// Steps between two lines of `metrics.jsonl`.
+    every: usize,
+    stop: &'a AtomicBool,
+    /// Seconds of training before this process took over.
+    before: f64,
+    start: Instant,
+    last: Instant,
+    step_seconds: Vec<f64>,
+    final_loss: Option<f64>,
+    /// The first failure to write; training stops at it.
+    failure: Option<RunError>,
+}
+
+/// What remains of a recorder after training.
+pub(super) struct Recording {
+    /// Wall-clock seconds of training.
+    pub(super) seconds: f64,
+    /// Median milliseconds of a step.
+    pub(super) step_ms: Option<f64>,
+    /// Loss of the last step.
+    pub(super) final_loss: Option<f64>,
+}
+
+/// Steps whose duration is kept for the median.
+const TIMED_STEPS: usize = 100_000;
+/// Lines of `metrics.jsonl` that a run has about at the most: as many as a chart has pixels.
+const LINES: usize = 2000;
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(
+        problem: &'a Problem,
+        directory: &'a mut RunDirectory,
+        digest: u64,
+        before: f64,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let steps: usize = problem.training.stages.iter().map(Stage::steps).sum();
+        Self {
+            problem,
+            directory,
+            digest,
+            every: (steps / LINES).max(1),
+            stop,
+            before,
+            start: Instant::now(),
+            last: Instant::now(),
+            step_seconds: Vec::with_capacity(steps.min(TIMED_STEPS)),
+            final_loss: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn observe(&mut self, event: Event) -> Flow {
+        let written = match event {
+            Event::StageStarted { .. } => {
+                self.last = Instant::now();
+                Ok(())
+            }
+            Event::StageEnded { .. } => Ok(()),
+            Event::Redrawn { step, round } => {
+                self.directory.log(&serde_json::json!({ "event": "redrawn", "step": step, "round": round }))
+            }
+            Event::Stepped(report) => {
+                let now = Instant::now();
+                if self.step_seconds.len() < TIMED_STEPS {
+                    self.step_seconds.push((now - self.last).as_secs_f64());
+                }
+                self.last = now;
+                self.final_loss = Some(report.loss);
+                let due = report.step == 1 || report.step.is_multiple_of(self.every);
+                if due || report.scores.is_some() { self.directory.log(&self.line(&report)) } else { Ok(()) }
+            }
+            Event::Checkpoint(state) => self.checkpoint(state),
+        };
+        if let Err(error) = written {
+            self.failure.get_or_insert(error);
+        }
+        if self.failure.is_some() || self.stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.start.elapsed().as_secs_f64()
+    }
+
+    fn line(&self, report: &StepReport) -> serde_json::Value {
+        let terms: serde_json::Map<_, _> = self
+            .problem
+            .conditions
+            .iter()
+            .zip(report.terms)
+            .map(|(condition, &term)| (condition.name.clone(), term.into()))
+            .collect();
+        let mut line = serde_json::json!({
+            "step": report.step,
+            "stage": self.problem.training.stages[report.stage].name(),
+            "seconds": self.seconds(),
+            "loss": report.loss,
+            "terms": terms,
+            "gradient_norm": report.gradient_norm,
+            "evaluations": report.evaluations,
+        });
+        if let Some(scores) = report.scores {
+            let errors: serde_json::Map<_, _> = self
+                .problem
+                .unknowns
+                .iter()
+                .zip(scores)
+                .filter_map(|(unknown, score)| Some((unknown.name.clone(), score.as_ref()?.rel_l2.into())))
+                .collect();
+            line["rel_l2"] = errors.into();
+        }
+        line
+    }
+
+    fn checkpoint(&mut self, state: &State) -> Result<(), RunError> {
+        let seconds = self.seconds();
+        self.directory.write_checkpoint(&Checkpoint { problem: self.digest, seconds, state: state.clone() })
+    }
+
+    pub(super) fn finish(mut self, outcome: &Outcome) -> Result<Recording, SolveError> {
+        let seconds = self.seconds();
+        if let Some(failure) = self.failure.take() {
+            return Err(failure.into());
+        }
+        self.checkpoint(&outcome.state)?;
+        self.step_seconds.sort_by(f64::total_cmp);
+        let step_ms = self.step_seconds.get(self.step_seconds.len() / 2).map(|seconds| 1e3 * seconds);
+        // A run that went on from its very end has taken no step here.
+        let final_loss = match self.final_loss {
+            Some(loss) => Some(loss),
+            None => self.directory.metrics()?.last().map(|line| line.loss).filter(|loss| loss.is_finite()),
+        };
+        Ok(Recording { seconds, step_ms, final_loss })
+    }
+}

@@ -1,0 +1,287 @@
+//! Runs what is left of a sweep.
+//!
+//! Several threads take one run after the other; several processes may do so in the same folder, since a run belongs
+//! to the process that has locked it.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::collect::{CollectError, Collection, Record, RecordState, failure_file, run_folder};
+use super::config::{Sweep, SweepError};
+use crate::problem::{Document, Opened};
+use crate::run::{RunDirectory, RunError, RunOutcome, RunResult, read_resolved, write_whole};
+use crate::solve::{Settings, SolveError, Solver};
+
+/// Why a sweep could not go on; a single run that fails is no such reason.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// A combination that is no valid problem.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// A run's folder holds a run of another configuration.
+    #[error("{0} was made by another configuration; choose another --out, or remove it")]
+    Other(PathBuf),
+    /// A file.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+impl From<RunError> for ExecuteError {
+    fn from(error: RunError) -> Self {
+        Self::Collect(error.into())
+    }
+}
+
+/// Every `of`-th run, from the `index`-th on, counted from 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shard {
+    /// From 1 to `of`.
+    pub index: usize,
+    /// Into how many parts the sweep is divided.
+    pub of: usize,
+}
+
+impl Shard {
+    /// All runs.
+    pub const ALL: Self = Self { index: 1, of: 1 };
+
+    /// Is run number `run` (from 0) one of them?
+    pub fn has(self, run: usize) -> bool {
+        run % self.of == self.index - 1
+    }
+}
+
+/// A sweep, where it is kept, and how it is run.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The sweep.
+    pub sweep: &'a Sweep,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The runs that are this process's business.
+    pub shard: Shard,
+    /// Runs at the same time.
+    pub jobs: usize,
+    /// How every one of them is computed.
+    pub settings: Settings,
+}
+
+/// What a watcher is told.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A run begins, or goes on.
+    Started {
+        /// Its name.
+        name: &'a str,
+        /// Does it go on from a checkpoint?
+        resumed: bool,
+    },
+    /// A run has ended, or failed.
+    Ended(&'a Record),
+    /// Another process is at this run.
+    Elsewhere {
+        /// Its name.
+        name: &'a str,
+    },
+}
+
+/// How many runs of a sweep have come to which end, all shards together.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tally {
+    /// Ended well.
+    pub done: usize,
+    /// Ended without the tolerance that was asked for.
+    pub missed: usize,
+    /// Ended with a loss that is not finite.
+    pub diverged: usize,
+    /// Could not be run.
+    pub failed: usize,
+    /// Not begun, or not ended.
+    pub left: usize,
+}
+
+impl Tally {
+    /// Counts the records.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut tally = Self::default();
+        for record in records {
+            let count = match record.state {
+                RecordState::Ended(RunOutcome::Done) => &mut tally.done,
+                RecordState::Ended(RunOutcome::ToleranceNotReached) => &mut tally.missed,
+                RecordState::Ended(RunOutcome::Diverged) => &mut tally.diverged,
+                RecordState::Failed(_) => &mut tally.failed,
+                RecordState::New | RecordState::Unfinished | RecordState::Ended(RunOutcome::Interrupted) => {
+                    &mut tally.left
+                }
+            };
+            *count += 1;
+        }
+        tally
+    }
+}
+
+impl Plan<'_> {
+    /// Checks every run, changing nothing: all combinations are valid problems, and what is in the folder is theirs.
+    ///
+    /// # Errors
+    ///
+    /// The first combination that is not, or a folder that holds something else.
+    pub fn check(&self) -> Result<Collection, ExecuteError> {
+        let opened = self.sweep.open()?;
+        for run in 0..self.sweep.len() {
+            let problem = self.sweep.problem(&opened, run)?;
+            let path = run_folder(&self.folder, &self.sweep.name(run));
+            let Some(text) = read_resolved(&path)? else { continue };
+            // Read and written anew, so that settings that a newer version added do not count.
+            let same = Document::parse("resolved.toml", &text)
+                .and_then(|document| document.build(&path))
+                .is_ok_and(|(found, _)| found.to_toml() == problem.to_toml());
+            if !same {
+                return Err(ExecuteError::Other(path));
+            }
+        }
+        Ok(Collection::read(self.sweep, &self.folder)?)
+    }
+}
+
+/// Runs all runs of the plan that have not ended, and brings the sweep's outputs up to date after each.
+///
+/// Runs that fail or diverge are recorded, and the others go on.
+/// Once `stop` is set, runs end at their next step and no further ones begin.
+///
+/// # Errors
+///
+/// If nothing can be started, or the outputs cannot be written.
+pub fn execute(
+    plan: &Plan,
+    stop: &AtomicBool,
+    watch: &(dyn Fn(Event) + Sync),
+) -> Result<Tally, ExecuteError> {
+    let collection = plan.check()?;
+    let runs = plan.folder.join("runs");
+    let made = fs::create_dir_all(&runs);
+    made.map_err(|source| RunError::Io { action: "make the folder", path: runs, source })?;
+    write_whole(&plan.folder.join("sweep.toml"), plan.sweep.to_toml().as_bytes())?;
+    let opened = plan.sweep.open()?;
+    let todo: Vec<usize> = (0..plan.sweep.len())
+        .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
+        .collect();
+    let shared = Shared {
+        plan,
+        opened: &opened,
+        stop,
+        watch,
+        collection: Mutex::new(collection),
+        failure: Mutex::new(None),
+    };
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..plan.jobs.clamp(1, todo.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(&run) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop.load(Ordering::Relaxed) || shared.has_failed() {
+                        break;
+                    }
+                    shared.run(run);
+                }
+            });
+        }
+    });
+    if let Some(failure) = shared.failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        return Err(failure.into());
+    }
+    let mut collection = shared.collection.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    bring_up_to_date(&mut collection, plan)?;
+    Ok(Tally::of(&collection.records))
+}
+
+/// What the threads share.
+struct Shared<'a> {
+    plan: &'a Plan<'a>,
+    opened: &'a Opened,
+    stop: &'a AtomicBool,
+    watch: &'a (dyn Fn(Event) + Sync),
+    collection: Mutex<Collection>,
+    /// The first failure to write the outputs.
+    failure: Mutex<Option<CollectError>>,
+}
+
+impl Shared<'_> {
+    fn has_failed(&self) -> bool {
+        self.failure.lock().is_ok_and(|failure| failure.is_some())
+    }
+
+    fn run(&self, run: usize) {
+        let Plan { sweep, folder, .. } = self.plan;
+        let name = sweep.name(run);
+        let failed = failure_file(folder, &name);
+        // Whatever happens in a run, the others go on.
+        let result = catch_unwind(AssertUnwindSafe(|| self.solve(run, &name)));
+        let written = match result {
+            Ok(Ok(_)) => match fs::remove_file(&failed) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    Err(RunError::Io { action: "remove", path: failed, source })
+                }
+                _ => Ok(()),
+            },
+            Ok(Err(RunFailure::Solve(SolveError::Run(RunError::Busy(_))))) => {
+                return (self.watch)(Event::Elsewhere { name: &name });
+            }
+            // Another process has finished it in the meantime.
+            Ok(Err(RunFailure::Solve(SolveError::Run(RunError::Ended(..))))) => Ok(()),
+            Ok(Err(failure)) => write_whole(&failed, format!("{failure}\n").as_bytes()),
+            Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
+        };
+        let mut collection = self.collection.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let written = written.map_err(Into::into).and_then(|()| bring_up_to_date(&mut collection, self.plan));
+        (self.watch)(Event::Ended(&collection.records[run]));
+        if let (Err(error), Ok(mut failure)) = (written, self.failure.lock()) {
+            failure.get_or_insert(error);
+        }
+    }
+
+    fn solve(&self, run: usize, name: &str) -> Result<RunResult, RunFailure> {
+        let path = run_folder(&self.plan.folder, name);
+        let problem = self.plan.sweep.problem(self.opened, run)?;
+        let mut solver = Solver::new(problem, self.plan.settings.clone())?;
+        let started = |resumed| (self.watch)(Event::Started { name, resumed });
+        // A folder that is still empty is of a process that was killed at its very beginning.
+        let _ = fs::remove_dir(&path);
+        match RunDirectory::create(&path) {
+            Ok(directory) => {
+                started(false);
+                Ok(solver.run(directory, &self.opened.text, self.stop, &mut |_| ())?)
+            }
+            Err(RunError::Exists(_)) => {
+                started(true);
+                Ok(solver.resume(&path, self.stop, &mut |_| ())?)
+            }
+            Err(error) => Err(SolveError::from(error).into()),
+        }
+    }
+}
+
+/// Why a run could not be run.
+#[derive(Debug, thiserror::Error)]
+enum RunFailure {
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+}
+
+/// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last one
+/// to write has seen everything.
+fn bring_up_to_date(collection: &mut Collection, plan: &Plan) -> Result<(), CollectError> {
+    collection.refresh(&plan.folder)?;
+    loop {
+        collection.write(plan.sweep, &plan.folder)?;
+        if !collection.refresh(&plan.folder)? {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A sweep's figures: loss and error along one axis, and all loss curves.
+//!
+//! Every combination of the axes that are neither the abscissa, nor compared, nor seeds has a panel of its own.
+
+use super::collect::{Collection, Record};
+use super::config::{Axis, Sweep, is_seed};
+use crate::problem::full_key;
+use crate::report::{self, Curve, Figure, LineChart, Panel, Stroke};
+
+/// Panels in a row, and in one figure at the most.
+const COLUMNS: usize = 3;
+const MOST_PANELS: usize = 30;
+/// Size of a panel's plotting area, in points.
+const SIZE: (f64, f64) = (230.0, 165.0);
+/// An abscissa whose values are further apart than this is logarithmic.
+const WIDE: f64 = 30.0;
+
+/// Runs that share a panel.
+pub(super) struct Group {
+    /// In words; empty if there is one group only.
+    pub(super) title: String,
+    /// As a part of a file's name.
+    pub(super) slug: String,
+    /// Lines to compare.
+    pub(super) series: Vec<Series>,
+}
+
+/// Runs that share a line.
+pub(super) struct Series {
+    /// What they have in common.
+    pub(super) label: String,
+    /// The abscissa, and the runs there, which differ by their seeds.
+    pub(super) points: Vec<(f64, Vec<usize>)>,
+}
+
+/// What is measured of a run.
+type Measure = fn(&Record) -> f64;
+
+/// What figures and tables show: the name in files, in words, and the number itself.
+pub(super) const MEASURES: [(&str, &str, Measure); 2] =
+    [("loss", "best loss", Record::best_loss), ("error", "relative L2 error", Record::error)];
+
+/// The runs, arranged.
+pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
+    let special = |i: usize| Some(i) == sweep.x || Some(i) == sweep.series || is_seed(&sweep.axes[i]);
+    let panels: Vec<usize> = (0..sweep.axes.len()).filter(|&i| !special(i)).collect();
+    let mut groups: Vec<(Vec<usize>, Group)> = vec![];
+    for run in 0..sweep.len() {
+        let indices = sweep.indices(run);
+        let key: Vec<usize> = panels.iter().map(|&i| indices[i]).collect();
+        let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            let named: Vec<_> = panels.iter().filter(|&&i| sweep.axes[i].values.len() > 1).collect();
+            let parts = || named.iter().map(|&&i| (&sweep.axes[i], &sweep.axes[i].values[indices[i]].label));
+            let title: Vec<_> = parts().map(|(axis, label)| in_words(sweep, axis, label)).collect();
+            let slug: Vec<_> = parts().map(|(axis, label)| in_file(axis, label)).collect();
+            let group = Group { title: title.join(", "), slug: slug.join("-"), series: vec![] };
+            groups.push((key, group));
+            groups.len() - 1
+        });
+        let label = sweep.series.map_or("all", |i| sweep.axes[i].values[indices[i]].label.as_str());
+        let x = sweep.x.and_then(|i| sweep.axes[i].values[indices[i]].number).unwrap_or(0.0);
+        let series = &mut groups[at].1.series;
+        let line = series.iter().position(|line| line.label == label).unwrap_or_else(|| {
+            series.push(Series { label: label.to_owned(), points: vec![] });
+            series.len() - 1
+        });
+        let points = &mut series[line].points;
+        match points.iter_mut().find(|(known, _)| *known == x) {
+            Some((_, runs)) => runs.push(run),
+            None => points.push((x, vec![run])),
+        }
+    }
+    for series in groups.iter_mut().flat_map(|(_, group)| &mut group.series) {
+        series.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Median, least and greatest of the numbers that are finite; `None` if none is.
+pub(super) fn spread(values: impl Iterator<Item = f64>) -> Option<(f64, f64, f64)> {
+    let mut values: Vec<f64> = values.filter(|x| x.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let (first, last) = (*values.first()?, *values.last()?);
+    let middle = values.len() / 2;
+    let median =
+        if values.len() % 2 == 1 { values[middle] } else { 0.5 * (values[middle - 1] + values[middle]) };
+    Some((median, first, last))
+}
+
+/// All figures that there is something to draw in, with their files' names.
+pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure)> {
+    let groups = groups(sweep);
+    let mut figures = vec![];
+    if let Some(x) = sweep.x.map(|i| &sweep.axes[i]) {
+        for (name, what, measure) in MEASURES {
+            let charts: Vec<Option<LineChart>> =
+                groups.iter().map(|group| chart(group, x, what, measure, collection)).collect();
+            let axis = word(x);
+            let range = common_range(charts.iter().flatten());
+            let drawn = groups.iter().zip(&charts).filter_map(|(group, chart)| Some((group, chart.clone()?)));
+            let drawn: Vec<_> = drawn
+                .map(|(group, mut chart)| {
+                    chart.y.range = range;
+                    (group, chart)
+                })
+                .collect();
+            for (group, chart) in drawn.iter().filter(|_| groups.len() > 1) {
+                figures.push((
+                    format!("{name}-vs-{axis}-{}.png", group.slug),
+                    figure(sweep, vec![chart.clone()]),
+                ));
+            }
+            if !drawn.is_empty() && groups.len() <= MOST_PANELS {
+                let charts = drawn.into_iter().map(|(_, chart)| chart).collect();
+                figures.push((format!("{name}-vs-{axis}.png"), figure(sweep, charts)));
+            }
+        }
+    }
+    let charts: Vec<_> = groups.iter().filter_map(|group| curves(group, collection)).collect();
+    if !charts.is_empty() && groups.len() <= MOST_PANELS {
+        figures.push(("loss-curves.png".into(), figure(sweep, charts)));
+    }
+    figures
+}
+
+fn figure(sweep: &Sweep, charts: Vec<LineChart>) -> Figure {
+    let columns = if charts.len() == 4 { 2 } else { COLUMNS };
+    let rows = charts.chunks(columns).map(|row| row.iter().cloned().map(Panel::Lines).collect()).collect();
+    Figure { title: sweep.title.clone(), rows, size: SIZE }
+}
+
+fn chart(
+    group: &Group,
+    x: &Axis,
+    what: &str,
+    measure: Measure,
+    collection: &Collection,
+) -> Option<LineChart> {
+    let curves: Vec<Curve> = group
+        .series
+        .iter()
+        .enumerate()
+        .map(|(color, series)| {
+            let at = |(x, runs): &(f64, Vec<usize>)| {
+                let values = runs.iter().map(|&run| measure(&collection.records[run]));
+                spread(values).map(|(median, low, high)| ((*x, median), (low, high)))
+            };
+            let (points, band): (Vec<_>, Vec<_>) = series.points.iter().filter_map(at).unzip();
+            let pooled = series.points.iter().any(|(_, runs)| runs.len() > 1);
+            let band = if pooled { band } else { vec![] };
+            Curve { label: series.label.clone(), points, band, color: color + 1, stroke: Stroke::Marked }
+        })
+        .collect();
+    curves.iter().any(|curve| !curve.points.is_empty()).then(|| LineChart {
+        title: group.title.clone(),
+        x: abscissa(x),
+        y: report::Axis::log(what),
+        curves,
+        marks: vec![],
+    })
+}
+
+/// Loss against step, one thin line a run.
+fn curves(group: &Group, collection: &Collection) -> Option<LineChart> {
+    let mut curves = vec![];
+    for (color, series) in group.series.iter().enumerate() {
+        let runs = series.points.iter().flat_map(|(_, runs)| runs);
+        let drawn = runs.map(|&run| &collection.records[run]).filter(|record| !record.curve.is_empty());
+        curves.extend(drawn.map(|record| Curve {
+            label: series.label.clone(),
+            points: record.curve.clone(),
+            band: vec![],
+            color: color + 1,
+            stroke: Stroke::Solid,
+        }));
+    }
+    (!curves.is_empty()).then(|| LineChart {
+        title: group.title.clone(),
+        x: report::Axis::linear("step"),
+        y: report::Axis::log("loss"),
+        curves,
+        marks: vec![],
+    })
+}
+
+fn abscissa(axis: &Axis) -> report::Axis {
+    let numbers = || axis.values.iter().filter_map(|value| value.number);
+    let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(0.0, f64::max));
+    if low > 0.0 && high > WIDE * low {
+        report::Axis::log(word(axis))
+    } else {
+        report::Axis::linear(word(axis))
+    }
+}
+
+/// From the least to the greatest number of all charts, so that they can be compared at a glance.
+fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>) -> Option<(f64, f64)> {
+    let curves = charts.flat_map(|chart| &chart.curves);
+    let numbers = curves.flat_map(|curve| {
+        let points = curve.points.iter().map(|(_, y)| *y);
+        points.chain(curve.band.iter().flat_map(|(low, high)| [*low, *high]))
+    });
+    let (low, high) = numbers
+        .filter(|y| *y > 0.0 && y.is_finite())
+        .fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
+    (low < f64::INFINITY).then_some((low / 1.3, high * 1.3))
+}
+
+/// The last part of the axis's key.
+pub(super) fn word(axis: &Axis) -> &str {
+    axis.name.rsplit('.').next().unwrap_or(&axis.name)
+}
+
+fn in_words(sweep: &Sweep, axis: &Axis, label: &str) -> String {
+    let is = |axis: &Axis, key: &str| full_key(&axis.name) == key;
+    match is(axis, "network.activation") {
+        true if sweep.x.is_some_and(|x| is(&sweep.axes[x], "network.scale")) => format!("a·{label}"),
+        true => label.to_owned(),
+        false => format!("{} = {label}", word(axis)),
+    }
+}
+
+fn in_file(axis: &Axis, label: &str) -> String {
+    let said = if full_key(&axis.name) == "network.activation" {
+        label.to_owned()
+    } else {
+        format!("{}-{label}", word(axis))
+    };
+    said.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}

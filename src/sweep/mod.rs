@@ -1,0 +1,18 @@
+//! Sweeps: every combination of some settings, run and compared.
+//!
+//! A [`Sweep`] is read from a configuration: a base run, and axes whose values are combined.
+//! [`execute`] runs what is not done yet, resumes what was interrupted, and after every run brings the sweep's table
+//! and figures up to date; [`Collection`] is what there is so far.
+//! A run of a sweep is an ordinary run directory, so nothing about a sweep is kept in memory alone.
+
+mod collect;
+mod config;
+mod execute;
+mod figures;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use collect::{CollectError, Collection, Record, RecordState};
+pub use config::{Axis, Choice, Sweep, SweepError};
+pub use execute::{Event, ExecuteError, Plan, Shard, Tally, execute};

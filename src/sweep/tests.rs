@@ -1,0 +1,252 @@
+use std::path::Path;
+
+use super::collect::{Collection, Record, RecordState};
+use super::config::{Sweep, SweepError};
+use super::execute::{Shard, Tally};
+use super::{figures, summary};
+use crate::problem::{Diagnostics, Document};
+use crate::run::{RunOutcome, RunResult};
+
+const BASE: &str = "[base]\nproblem = \"heat\"\n";
+
+fn parse(text: &str) -> Result<Sweep, Diagnostics> {
+    Sweep::new(Path::new("sweep.toml"), Document::parse("sweep.toml", text)?)
+}
+
+fn sweep(axes: &str) -> Sweep {
+    let text = format!("{BASE}[axes]\n{axes}\n");
+    parse(&text).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+#[track_caller]
+fn check_values(axis: &str, expected: &[&str]) {
+    let sweep = sweep(axis);
+    let values: Vec<_> = sweep.axes[0].values.iter().map(|value| value.toml.as_str()).collect();
+    assert_eq!(values, expected, "{axis}");
+}
+
+#[track_caller]
+fn check_mistake(text: &str, expected: &str) {
+    let wrong = parse(text).expect_err(expected).to_string();
+    assert!(wrong.contains(expected), "{wrong}");
+    assert!(wrong.contains("help"), "no advice in {wrong}");
+}
+
+#[test]
+fn lists_and_ranges_become_values() {
+    check_values("scale = [0.1, 1, 2.0]", &["0.1", "1", "2.0"]);
+    check_values("activation = [\"tanh\", \"tanh + erf\"]", &["\"tanh\"", "\"tanh + erf\""]);
+    check_values("seed = { from = 0, to = 3 }", &["0", "1", "2", "3"]);
+    check_values("depth = { from = 10, to = 30, step = 10 }", &["10", "20", "30"]);
+    check_values("scale = { from = 0.1, to = 0.4, step = 0.1 }", &["0.1", "0.2", "0.3", "0.4"]);
+    check_values("scale = { from = 1, to = 2, points = 3 }", &["1.0", "1.5", "2.0"]);
+    check_values(
+        "scale = { from = 1e-2, to = 1e2, points = 5, spacing = \"log\" }",
+        &["0.01", "0.1", "1.0", "10.0", "100.0"],
+    );
+    check_values("conditions.initial.weight = [1, 10]", &["1", "10"]);
+    assert_eq!(sweep("conditions.initial.weight = [1, 10]").axes[0].name, "conditions.initial.weight");
+}
+
+#[test]
+fn the_first_axis_changes_slowest_and_names_tell_values() {
+    let sweep = sweep("init = [\"proposed\", \"eoc\"]\nscale = [0.5, 1]\nparameters.alpha = [2.5]");
+    let names: Vec<_> = (0..sweep.len()).map(|run| sweep.name(run)).collect();
+    assert_eq!(
+        names,
+        [
+            "init=proposed,scale=0.5,alpha=2.5",
+            "init=proposed,scale=1,alpha=2.5",
+            "init=eoc,scale=0.5,alpha=2.5",
+            "init=eoc,scale=1,alpha=2.5",
+        ]
+    );
+    assert_eq!(sweep.axes[sweep.x.expect("numbers")].name, "scale");
+    assert_eq!(sweep.axes[sweep.series.expect("init")].name, "init");
+}
+
+#[test]
+fn names_are_safe_and_distinct() {
+    let sweep = sweep("activation = [\"tanh + 2*erf\", \"tanh + 2/erf\"]");
+    let names = [sweep.name(0), sweep.name(1)];
+    assert!(names.iter().all(|name| !name.contains(['/', '*', ' '])), "{names:?}");
+    assert_ne!(names[0], names[1]);
+}
+
+#[test]
+fn values_reach_the_problem() {
+    let sweep = sweep(
+        "scale = [0.5]\nseed = [7]\npoints = [33]\nlr = [0.25]\nsteps = [12]\nconditions.initial.weight = [3]\n\
+         training.stages.0.adam.lr-unit = [\"one\"]",
+    );
+    let opened = sweep.open().expect("built in");
+    let problem = sweep.problem(&opened, 0).expect("valid");
+    assert_eq!((problem.network.scale, problem.training.seed), (0.5, 7));
+    let condition = |name: &str| problem.conditions.iter().find(|c| c.name == name).expect("a condition");
+    assert_eq!((condition("physics").points, condition("initial").weight), (33, 3.0));
+    assert_eq!(problem.training.stages.iter().map(crate::settings::Stage::steps).sum::<usize>(), 12);
+    let resolved = problem.to_toml();
+    assert!(resolved.contains("lr = 0.25") && resolved.contains("lr-unit = \"one\""), "{resolved}");
+}
+
+#[test]
+fn mistakes_are_located_and_come_with_advice() {
+    check_mistake("[axes]\nscale = [1]\n", "the sweep has no base run");
+    check_mistake("[base]\n[axes]\nscale = [1]\n", "the base run names no problem");
+    check_mistake(BASE, "the sweep has no axes");
+    check_mistake(&format!("{BASE}[axes]\nscale = []\n"), "this axis has no values");
+    check_mistake(&format!("{BASE}[axes]\nscael = [1]\n"), "did you mean `scale`?");
+    check_mistake(&format!("{BASE}[axes]\nscale = [1, 1.0]\n"), "1 is in the list twice");
+    check_mistake(&format!("{BASE}[axes]\nscale = [[1]]\n"), "this value cannot be varied");
+    check_mistake(&format!("{BASE}[axes]\nscale = 1\n"), "neither a list nor a range");
+    check_mistake(&format!("{BASE}[axes]\nscale = {{ from = 1 }}\n"), "the numbers `from` and `to`");
+    check_mistake(&format!("{BASE}[axes]\nscale = {{ from = 1, to = 0 }}\n"), "`step` does not lead");
+    check_mistake(&format!("{BASE}[axes]\nscale = {{ from = 0, to = 1, points = 1 }}\n"), "from 2 to 10000");
+    check_mistake(
+        &format!("{BASE}[axes]\nscale = {{ from = 0, to = 1, points = 3, spacing = \"log\" }}\n"),
+        "between positive numbers",
+    );
+    check_mistake(&format!("{BASE}[axes]\nscale = [1]\nnetwork.scale = [2]\n"), "is an axis already");
+    check_mistake(&format!("{BASE}[axes]\nscale = [1]\n[figures]\nx = \"width\"\n"), "`x` names an axis");
+    check_mistake(
+        &format!("{BASE}[axes]\nscale = [1]\n[figure]\nx = \"scale\"\n"),
+        "did you mean `figures`?",
+    );
+    let thousand = "{ from = 1, to = 1000 }";
+    let many = format!("{BASE}[axes]\nseed = {thousand}\ndepth = {thousand}\nwidth = {thousand}\n");
+    check_mistake(&many, "the sweep has 1.000e9 runs");
+}
+
+#[test]
+fn combinations_that_are_no_problem_are_refused() {
+    let check = |axes: &str, expected: &str| {
+        let sweep = sweep(axes);
+        let opened = sweep.open().expect("built in");
+        let last = sweep.len() - 1;
+        let wrong = sweep.problem(&opened, last).expect_err(expected);
+        assert!(wrong.to_string().contains(expected), "{wrong}");
+    };
+    check("scale = [1, -1]", "scale");
+    check("init = [\"proposed\", \"eco\"]", "eco");
+    check("points = [0]", "at least one point");
+    check("points = [1.5]", "not a whole number");
+    check("lr = [\"fast\"]", "positive and finite");
+    check("network.wdth = [1]", "wdth");
+    let text = "[base]\nproblem = \"heet\"\n[axes]\nscale = [1]\n";
+    let sweep = parse(text).expect("well-formed");
+    let wrong = sweep.open().expect_err("unknown");
+    assert!(matches!(wrong, SweepError::Open(_)) && wrong.to_string().contains("`heat`"), "{wrong}");
+}
+
+#[test]
+fn a_configuration_may_extend_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write(
+        "a.toml",
+        &format!("title = \"A\"\n{BASE}network = {{ depth = 2 }}\n[axes]\nseed = [0, 1]\nscale = [1]\n"),
+    );
+    write("b.toml", "extends = \"a.toml\"\n[base]\nnetwork = { width = 7 }\n[axes]\nseed = [5]\n");
+    let sweep = Sweep::read(&folder.path().join("b.toml")).expect("valid");
+    assert_eq!((sweep.title.as_str(), sweep.name(0).as_str(), sweep.len()), ("A", "seed=5,scale=1", 1));
+    let problem = sweep.problem(&sweep.open().expect("built in"), 0).expect("valid");
+    assert_eq!((problem.network.depth, problem.network.width), (2, 7));
+    let again = parse(&sweep.to_toml()).expect("complete in itself");
+    assert_eq!(again.axes, sweep.axes);
+    assert_eq!(again.problem(&again.open().expect("built in"), 0).expect("valid"), problem);
+
+    write("c.toml", "extends = \"c.toml\"\n");
+    let wrong = Sweep::read(&folder.path().join("c.toml")).expect_err("endless");
+    assert!(wrong.to_string().contains("without end"), "{wrong}");
+    write("d.toml", "extends = 1\n");
+    let wrong = Sweep::read(&folder.path().join("d.toml")).expect_err("no path");
+    assert!(wrong.to_string().contains("d.toml:1:11"), "{wrong}");
+}
+
+#[test]
+fn shards_part_the_runs() {
+    let owners = |run| (1..=3).filter(|&index| Shard { index, of: 3 }.has(run)).count();
+    assert!((0..10).all(|run| owners(run) == 1));
+}
+
+fn record(loss: f64, outcome: RunOutcome) -> Record {
+    let json = serde_json::json!({
+        "schema_version": 1, "version": "0", "problem": "p", "title": "", "device": "cpu", "device_detail": "",
+        "precision": "f64", "seed": 0, "threads": 1, "parameters": 1, "activation": "tanh", "scale": 1.0,
+        "init": "eoc", "depth": 1, "width": 1, "outcome": outcome.name(), "steps": 2, "stages": [], "seconds": 1.5,
+        "step_ms": null, "loss": { "total": loss, "terms": { "physics": loss } }, "final_loss": null,
+        "unknowns": { "u": { "rel_l2": loss / 10.0, "max_error": null } },
+        "reference_error": null, "peak_memory_bytes": null, "files": [],
+    });
+    let result: RunResult = serde_json::from_value(json).expect("a result");
+    Record {
+        name: String::new(),
+        state: RecordState::Ended(outcome),
+        result: Some(result),
+        curve: vec![(1.0, 2.0 * loss), (2.0, loss)],
+    }
+}
+
+/// Loss 10 at scale 0.5 and 20 at scale 1, plus the seed, times 3 under the second initialization; the last diverged.
+fn collected() -> (Sweep, Collection) {
+    let sweep = sweep(
+        "activation = [\"tanh\", \"erf\"]\ninit = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\n\
+         scale = [0.5, 1]",
+    );
+    let records = (0..sweep.len()).map(|run| {
+        let i = sweep.indices(run);
+        let loss = (10.0 * (i[3] + 1) as f64 + i[2] as f64) * if i[1] == 0 { 1.0 } else { 3.0 };
+        let last = run == sweep.len() - 1;
+        record(loss, if last { RunOutcome::Diverged } else { RunOutcome::Done })
+    });
+    let collection = Collection { records: records.collect() };
+    (sweep, collection)
+}
+
+#[test]
+fn figures_show_medians_and_bands_over_seeds() {
+    let (sweep, collection) = collected();
+    let figures = figures::all(&sweep, &collection);
+    let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "loss-vs-scale-tanh.png",
+            "loss-vs-scale-erf.png",
+            "loss-vs-scale.png",
+            "error-vs-scale-tanh.png",
+            "error-vs-scale-erf.png",
+            "error-vs-scale.png",
+            "loss-curves.png",
+        ]
+    );
+    let charts = |i: usize| figures[i].1.rows[0].iter().map(crate::report::tests::lines).collect::<Vec<_>>();
+    let both = charts(2);
+    assert_eq!((both.len(), both[0].title.as_str()), (2, "a·tanh"));
+    let [proposed, eoc] = &both[0].curves[..] else { panic!("two series") };
+    assert_eq!((proposed.label.as_str(), eoc.label.as_str()), ("proposed", "eoc"));
+    assert_eq!(proposed.points, [(0.5, 11.0), (1.0, 21.0)]);
+    assert_eq!(proposed.band, [(10.0, 12.0), (20.0, 22.0)]);
+    assert_eq!(eoc.points, [(0.5, 33.0), (1.0, 63.0)]);
+    assert_eq!(both[0].y.range, both[1].y.range);
+    assert_eq!(charts(3)[0].curves[0].points, [(0.5, 1.1), (1.0, 2.1)]);
+    assert_eq!(charts(6)[0].curves.len(), 12);
+    for (name, figure) in figures {
+        assert!(figure.png().is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn the_summary_compares_medians_and_names_what_went_wrong() {
+    let (sweep, mut collection) = collected();
+    collection.records[0].state = RecordState::Failed("no memory".into());
+    let text = summary::text(&sweep, &collection);
+    assert!(
+        text.contains("24 runs: 22 done, 0 short of their tolerance, 1 diverged, 1 failed, 0 left."),
+        "{text}"
+    );
+    assert!(text.contains("| 0.5 | 1.10e1 (1.0e1 – 1.2e1) | 3.30e1 (3.0e1 – 3.6e1) | 3.000 |"), "{text}");
+    assert!(text.contains("failed: no memory"), "{text}");
+    let tally = Tally::of(&collection.records);
+    assert_eq!((tally.done, tally.diverged, tally.failed), (22, 1, 1));
+}

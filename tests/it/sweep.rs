@@ -1,0 +1,167 @@
+//! Sweeps as a user runs them: all at once, interrupted, and shared out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::cli::{exit, folder, run, stderr};
+
+const SWEEP: &str = r#"
+title = "Heat"
+[base]
+problem = "heat.toml"
+[base.training]
+stages = [{ adam = { steps = 150 } }, { lbfgs = { steps = 150 } }]
+checkpoint = 20
+[axes]
+init = ["proposed", "eoc"]
+seed = { from = 0, to = 1 }
+scale = [0.5, 1]
+"#;
+
+/// The rows of `sweep.csv` by run, without what tells of time.
+fn table(folder: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(folder.join("sweep.csv")).expect("a table");
+    let head = reader.headers().expect("a head").clone();
+    let rows = reader.records().map(|row| {
+        let row = row.expect("a row");
+        let cells = head.iter().map(str::to_owned).zip(row.iter().map(str::to_owned));
+        let mut cells: BTreeMap<_, _> = cells.collect();
+        cells.remove("seconds");
+        (cells.remove("run").expect("a name"), cells)
+    });
+    rows.collect()
+}
+
+fn with_sweep(text: &str) -> tempfile::TempDir {
+    let folder = folder();
+    fs::write(folder.path().join("sweep.toml"), text).expect("a file");
+    folder
+}
+
+#[test]
+fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
+    let folder = with_sweep(SWEEP);
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--dry-run"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("init=eoc,seed=1,scale=0.5  new\n") && text.contains("8 runs, 8 to do"), "{text}");
+    assert!(!folder.path().join("output").exists(), "a dry run leaves nothing behind");
+
+    let output = run(folder.path(), &["sweep", "sweep.toml"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let alone = folder.path().join("output/sweep");
+    let expected = table(&alone);
+    assert_eq!(expected.len(), 8);
+    assert!(expected.values().all(|row| row["outcome"] == "done" && row["steps"] == "300"), "{expected:?}");
+    for file in ["sweep.json", "summary.md", "loss-vs-scale.png", "error-vs-scale.png", "loss-curves.png"] {
+        assert!(alone.join(file).is_file(), "{file} is missing");
+    }
+
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--jobs", "2", "--out", "jobs", "--quiet"]);
+    assert_eq!((exit(&output), output.stderr.len()), (0, 0), "{}", stderr(&output));
+    assert_eq!(table(&folder.path().join("jobs")), expected);
+
+    // Two shards as two processes at once.
+    let program = assert_cmd::cargo::cargo_bin("pinn-solve");
+    let shard = |shard: &str| {
+        let mut command = Command::new(&program);
+        command.current_dir(folder.path()).args(["sweep", "sweep.toml", "--out", "shards", "--shard", shard]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+    };
+    let shards = ["1/2", "2/2"].map(shard);
+    for mut shard in shards {
+        assert_eq!(shard.wait().expect("it ends").code(), Some(0));
+    }
+    assert_eq!(table(&folder.path().join("shards")), expected);
+
+    // Killed again and again.
+    let start = || {
+        let mut command = Command::new(&program);
+        command.current_dir(folder.path()).args(["sweep", "sweep.toml", "--out", "killed", "--jobs", "2"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+    };
+    let mut kills = 0;
+    for delay in (10..).step_by(30).map(Duration::from_millis) {
+        let (mut child, begin) = (start(), Instant::now());
+        while begin.elapsed() < delay && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(status) = child.try_wait().expect("a child") {
+            assert_eq!(status.code(), Some(0));
+            break;
+        }
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        kills += 1;
+    }
+    assert!(kills > 2, "the sweep was over after {kills} kills");
+    assert_eq!(table(&folder.path().join("killed")), expected);
+
+    // What is done is not repeated, and is drawn again without being run.
+    let before = fs::metadata(alone.join("runs/init=eoc,seed=1,scale=1/result.json")).expect("there");
+    fs::remove_file(alone.join("loss-vs-scale.png")).expect("there");
+    let output = run(folder.path(), &["sweep", "sweep.toml"]);
+    assert!(stderr(&output).contains("8 runs, 0 to do"), "{}", stderr(&output));
+    let output = run(folder.path(), &["report", "output/sweep"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    assert!(alone.join("loss-vs-scale.png").is_file());
+    let after = fs::metadata(alone.join("runs/init=eoc,seed=1,scale=1/result.json")).expect("there");
+    assert_eq!(before.modified().expect("a time"), after.modified().expect("a time"));
+
+    // Further values join what is there; another configuration does not.
+    let more = SWEEP.replace("scale = [0.5, 1]", "scale = [0.5, 1, 2]");
+    fs::write(folder.path().join("more.toml"), more).expect("a file");
+    let output = run(folder.path(), &["sweep", "more.toml", "--out", "output/sweep", "--dry-run"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("12 runs, 4 to do"), "{}", stderr(&output));
+    fs::write(folder.path().join("other.toml"), SWEEP.replace("steps = 150", "steps = 151")).expect("a file");
+    let output = run(folder.path(), &["sweep", "other.toml", "--out", "output/sweep"]);
+    assert_eq!(exit(&output), 2);
+    assert!(stderr(&output).contains("made by another configuration"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_run_that_diverges_or_fails_does_not_stop_the_others() {
+    let text = SWEEP.replace("scale = [0.5, 1]", "training.stages.0.adam.lr = [1e-3, 1e300]");
+    let folder = with_sweep(&text.replace("seed = { from = 0, to = 1 }", ""));
+    // A run that cannot go on, since its checkpoint is damaged.
+    let damaged = folder.path().join("out/runs/init=eoc,lr=0.001");
+    fs::create_dir_all(&damaged).expect("a folder");
+    fs::write(damaged.join("metrics.jsonl"), "").expect("a file");
+    fs::write(damaged.join("checkpoint.safetensors"), "no checkpoint").expect("a file");
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--out", "out"]);
+    assert_eq!(exit(&output), 1, "{}", stderr(&output));
+    let table = table(&folder.path().join("out"));
+    let outcome = |name: &str| table[name]["outcome"].as_str();
+    assert_eq!(outcome("init=proposed,lr=0.001"), "done");
+    assert_eq!(outcome("init=proposed,lr=1e300"), "diverged");
+    assert_eq!(outcome("init=eoc,lr=1e300"), "diverged");
+    assert_eq!(outcome("init=eoc,lr=0.001"), "failed");
+    assert!(table["init=eoc,lr=0.001"]["reason"].contains("damaged"), "{table:?}");
+    // Once the cause is gone the run is tried again, and diverged ones are not.
+    fs::remove_dir_all(damaged).expect("there");
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--out", "out"]);
+    assert!(stderr(&output).contains("4 runs, 1 to do"), "{}", stderr(&output));
+    assert_eq!(exit(&output), 4, "{}", stderr(&output));
+}
+
+#[test]
+fn mistakes_are_found_before_anything_starts() {
+    let check = |text: &str, arguments: &[&str], expected: &str| {
+        let folder = with_sweep(text);
+        let output = run(folder.path(), &[&["sweep", "sweep.toml"], arguments].concat());
+        assert_eq!(exit(&output), 2, "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert!(!folder.path().join("output").exists(), "a mistake leaves nothing behind");
+    };
+    check(&SWEEP.replace("[0.5, 1]", "[]"), &[], "this axis has no values");
+    check(&SWEEP.replace("[0.5, 1]", "[0.5, -1]"), &[], "scale");
+    check(&SWEEP.replace("checkpoint = 20", "chekpoint = 20"), &[], "did you mean `checkpoint`?");
+    check(SWEEP, &["--shard", "3/2"], "write K/N");
+    check(SWEEP, &["--jobs", "0"], "at least one run at a time");
+    let folder = folder();
+    let output = run(folder.path(), &["report", "."]);
+    assert_eq!(exit(&output), 2);
+    assert!(stderr(&output).contains("no sweep.toml"), "{}", stderr(&output));
+}
