@@ -67,7 +67,7 @@ pub fn flip_rate(
     Ok(FlipRate { rate, error: (variance / count).sqrt() })
 }
 
-/// ln ρ for which the measured rate is `goal`, or `None` if no ρ below ½ reaches it.
+/// ln ρ for which the measured rate is `goal`, between 0 and ½; `None` if no ρ below ½ has it.
 ///
 /// The same random numbers serve every ρ, so that the measured rate rises with it but for single flips.
 ///
@@ -91,7 +91,7 @@ pub fn best_target(
     let mut lower = ln_target_rate(depth).min(upper) - 1.0;
     let mut reach = 2.0;
     while reaches(lower)? {
-        // No signal at all flips far below any rate that matters.
+        // Without noise no sign flips: only a goal of 0 leads here.
         if lower < -1e6 {
             return Ok(None);
         }

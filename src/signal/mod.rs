@@ -3,6 +3,7 @@
 //! An experiment is a file here: a function from plain numbers to plain data.
 //! It draws the very networks that a run with the same seed starts from, one layer at a time, so that depth costs time
 //! and no memory.
+//! Whatever is counted (samples, points, networks, layers) is 1 at least.
 //! This module knows activations, initializations and jets; it knows no problems, no files and no charts.
 
 mod calibrate;

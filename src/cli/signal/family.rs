@@ -19,9 +19,9 @@ pub(crate) struct FamilyArgs {
     /// Sums to look at on every scale, and to check Corollary 1 with.
     #[arg(long, value_name = "F,…", value_delimiter = ',', default_values = [
         "softsign_1 + softsign_2",
-        "tanh(10*x) + erf(1000*x) + softsign_1(10*x) + gd",
-        "tanh(100*x) + erf(1000*x) + softsign_1(10*x) + gd(1000*x)",
-        "tanh(1000*x) + erf(100*x) + softsign_1(0.1*x) + gd(0.01*x)",
+        "tanh(10*x) + erf(1000*x) + 0.1*softsign_1(10*x) + gd",
+        "tanh(100*x) + erf(1000*x) + 0.1*softsign_1(10*x) + gd(1000*x)",
+        "tanh(1000*x) + erf(100*x) + 10*softsign_1(0.1*x) + gd(0.01*x)",
     ])]
     sums: Vec<String>,
     /// Half the width of the first picture.
