@@ -142,10 +142,7 @@ fn combinations_that_are_no_problem_are_refused() {
 fn a_configuration_may_extend_another() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-    write(
-        "a.toml",
-        &format!("title = \"A\"\n{BASE}network = {{ depth = 2 }}\n[axes]\nseed = [0, 1]\nscale = [1]\n"),
-    );
+    write("a.toml", &format!("title = \"A\"\n{BASE}network = {{ depth = 2 }}\n[axes]\nseed = [0, 1]\nscale = [1]\n"));
     write("b.toml", "extends = \"a.toml\"\n[base]\nnetwork = { width = 7 }\n[axes]\nseed = [5]\n");
     let sweep = Sweep::read(&folder.path().join("b.toml")).expect("valid");
     assert_eq!((sweep.title.as_str(), sweep.name(0).as_str(), sweep.len()), ("A", "seed=5,scale=1", 1));
