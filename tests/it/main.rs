@@ -6,6 +6,7 @@ mod configs;
 mod docs;
 mod engine;
 mod resume;
+mod signal;
 mod sweep;
 
 use std::path::Path;
