@@ -75,10 +75,12 @@ fn names_are_safe_and_distinct() {
 
 #[test]
 fn values_reach_the_problem() {
-    let sweep = sweep(
-        "scale = [0.5]\nseed = [7]\npoints = [33]\nlr = [0.25]\nsteps = [12]\nconditions.initial.weight = [3]\n\
-         training.stages.0.adam.lr-unit = [\"one\"]",
-    );
+    let sweep = parse(
+        "[base]\nproblem = \"heat\"\ntraining.stages = [{ adam = { steps = 9 } }, { lbfgs = { steps = 9 } }]\n\
+         [axes]\nscale = [0.5]\nseed = [7]\npoints = [33]\nlr = [0.25]\nsteps = [12]\nconditions.initial.weight = [3]\n\
+         training.stages.0.adam.lr-unit = [\"one\"]\n",
+    )
+    .expect("valid");
     let opened = sweep.open().expect("built in");
     let problem = sweep.problem(&opened, 0).expect("valid");
     assert_eq!((problem.network.scale, problem.training.seed), (0.5, 7));

@@ -8,6 +8,7 @@ mod docs;
 mod engine;
 mod resume;
 mod second_order;
+mod signal;
 mod sweep;
 mod train;
 
