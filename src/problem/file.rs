@@ -54,7 +54,9 @@ impl Document {
     /// With the problem's name, if nothing is wrong.
     fn checked(mut self, mut items: Vec<Diagnostic>) -> Result<Self, Diagnostics> {
         let table = self.merged(|_, _| true);
-        let named = table.get("problem").map(|value| (value.span(), value.get_ref().as_str(), article(value.get_ref())));
+        let named = table
+            .get("problem")
+            .map(|value| (value.span(), value.get_ref().as_str(), article(value.get_ref())));
         match named {
             Some((span, None, what)) => {
                 let message = format!("`problem` is the name or the path of a problem, not {what}");

@@ -75,10 +75,12 @@ fn names_are_safe_and_distinct() {
 
 #[test]
 fn values_reach_the_problem() {
-    let sweep = sweep(
-        "scale = [0.5]\nseed = [7]\npoints = [33]\nlr = [0.25]\nsteps = [12]\nconditions.initial.weight = [3]\n\
-         training.stages.0.adam.lr-unit = [\"one\"]",
-    );
+    let sweep = parse(
+        "[base]\nproblem = \"heat\"\ntraining.stages = [{ adam = { steps = 9 } }, { lbfgs = { steps = 9 } }]\n\
+         [axes]\nscale = [0.5]\nseed = [7]\npoints = [33]\nlr = [0.25]\nsteps = [12]\nconditions.initial.weight = [3]\n\
+         training.stages.0.adam.lr-unit = [\"one\"]\n",
+    )
+    .expect("valid");
     let opened = sweep.open().expect("built in");
     let problem = sweep.problem(&opened, 0).expect("valid");
     assert_eq!((problem.network.scale, problem.training.seed), (0.5, 7));
@@ -142,7 +144,10 @@ fn combinations_that_are_no_problem_are_refused() {
 fn a_configuration_may_extend_another() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-    write("a.toml", &format!("title = \"A\"\n{BASE}network = {{ depth = 2 }}\n[axes]\nseed = [0, 1]\nscale = [1]\n"));
+    write(
+        "a.toml",
+        &format!("title = \"A\"\n{BASE}network = {{ depth = 2 }}\n[axes]\nseed = [0, 1]\nscale = [1]\n"),
+    );
     write("b.toml", "extends = \"a.toml\"\n[base]\nnetwork = { width = 7 }\n[axes]\nseed = [5]\n");
     let sweep = Sweep::read(&folder.path().join("b.toml")).expect("valid");
     assert_eq!((sweep.title.as_str(), sweep.name(0).as_str(), sweep.len()), ("A", "seed=5,scale=1", 1));
