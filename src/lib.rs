@@ -67,6 +67,7 @@ pub mod run;
 pub mod sample;
 pub mod score;
 pub mod settings;
+pub mod signal;
 pub mod simd;
 pub mod solve;
 pub mod sweep;

@@ -53,6 +53,9 @@ pub enum Init {
 }
 
 impl Init {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Proposed, Self::Eoc, Self::Xavier, Self::XavierUniform, Self::He];
+
     /// As written in problem files.
     pub fn name(self) -> &'static str {
         match self {

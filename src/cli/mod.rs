@@ -9,6 +9,7 @@ mod problems;
 mod progress;
 mod report;
 mod resume;
+mod signal;
 mod solve;
 mod sweep;
 
@@ -48,6 +49,9 @@ enum Command {
     Check(check::CheckArgs),
     /// List the built-in problems, or print one of their files.
     Problems(problems::ProblemsArgs),
+    /// Show what an initialization does to signals, gradients and derivatives before any training.
+    #[command(subcommand)]
+    Signal(signal::SignalCommand),
     /// List the devices of this build and this machine.
     Devices,
     /// Print a completion script for a shell.
@@ -118,6 +122,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Problems(args)) => problems::run(&args),
+        Some(Command::Signal(command)) => signal::run(&command),
         Some(Command::Devices) => devices::run(),
         Some(Command::Completions(args)) => completions::run(&args),
     };

@@ -217,6 +217,6 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
 }
 
 /// UTC as `20261124T015500`.
-fn timestamp() -> String {
+pub(super) fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string()
 }

@@ -1,9 +1,9 @@
 //! `pinn-solve sweep CONFIG`: run every combination of some settings, and compare.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use pinn::run::RunOutcome;
 use pinn::sweep::{
     CollectError, Event, ExecuteError, Plan, Record, RecordState, Shard, Sweep, SweepError, Tally, execute,
 };
@@ -112,39 +112,32 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         );
     }
     let stop = stop_flag();
-    let ended = std::sync::atomic::AtomicUsize::new(0);
-    let tally = execute(&plan, &stop, &|event| {
+    let ended = AtomicUsize::new(0);
+    let collection = execute(&plan, collection, &stop, &|event| {
         if !args.quiet {
             show(&event, &ended, left);
         }
     })?;
+    let tally = Tally::of(&collection.records);
     if !args.quiet {
         print(&summary(&tally, &plan.folder))?;
     }
-    let mine_left = plan.check()?.records.iter().enumerate().any(|(run, record)| {
-        shard.has(run) && matches!(record.state, RecordState::New | RecordState::Unfinished)
-            || matches!(record.state, RecordState::Ended(RunOutcome::Interrupted))
-    });
-    Ok(exit(&tally, mine_left))
-}
-
-fn exit(tally: &Tally, left: bool) -> Exit {
-    match tally {
-        _ if left => Exit::Interrupted,
+    Ok(match tally {
+        _ if stop.load(Ordering::Relaxed) => Exit::Interrupted,
         Tally { failed: 1.., .. } => Exit::Unexpected,
         Tally { diverged: 1.., .. } => Exit::Diverged,
         Tally { missed: 1.., .. } => Exit::ToleranceNotReached,
         _ => Exit::Done,
-    }
+    })
 }
 
-fn show(event: &Event, ended: &std::sync::atomic::AtomicUsize, of: usize) {
+fn show(event: &Event, ended: &AtomicUsize, of: usize) {
     match event {
         Event::Started { name, resumed: false } => eprintln!("  starts  {name}"),
         Event::Started { name, resumed: true } => eprintln!("  resumes {name}"),
         Event::Elsewhere { name } => eprintln!("  skips   {name}: another process is at it"),
         Event::Ended(record) => {
-            let count = ended.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            let count = ended.fetch_add(1, Ordering::Relaxed) + 1;
             eprintln!("  {count}/{of} {}: {}", record.name, what(record));
         }
     }

@@ -1,6 +1,6 @@
 //! How weights and biases are drawn.
 //!
-//! A rule is a file here, a variant of [`Init`] and a line in [`draw`].
+//! A rule is a file here, a variant of [`Init`] and a line in [`Rule::new`].
 //! It states a law for every layer (noise, diagonal, biases); the drawing itself is common to all.
 
 mod eoc;
@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 pub use eoc::{EocPoint, eoc_point};
-pub use proposed::sigma_z;
+pub use proposed::{ln_target_rate, sigma_z, sigma_z_for};
 
 use crate::activation::Activation;
 use crate::network::{Layer, Shape};
@@ -51,14 +51,56 @@ pub fn draw(
     network: &settings::Network,
     seed: u64,
 ) -> Result<Vec<f64>, InitError> {
-    let rng = rng::stream(seed, "init");
-    Ok(match network.init {
-        Init::Proposed => fill(shape, rng, proposed::law(shape.depth, activation.omega())),
-        Init::Eoc => fill(shape, rng, eoc::law(eoc_point(activation, network.sigma_b)?)),
-        Init::Xavier => fill(shape, rng, xavier::normal),
-        Init::XavierUniform => fill(shape, rng, xavier::uniform),
-        Init::He => fill(shape, rng, he::normal),
-    })
+    let rule = Rule::new(shape.depth, activation, network)?;
+    let mut rng = rng::stream(seed, STREAM);
+    let mut theta = Vec::with_capacity(shape.parameters());
+    for layer in shape.layers() {
+        rule.draw_layer(&layer, &mut rng, &mut theta);
+    }
+    Ok(theta)
+}
+
+/// The random stream of all initial parameters.
+pub const STREAM: &str = "init";
+
+/// An initialization with its numbers worked out, so that layers can be drawn one at a time.
+pub struct Rule(Box<dyn Fn(&Layer) -> Law + Send + Sync>);
+
+impl Rule {
+    /// The rule `network.init` for a network with `depth` hidden layers.
+    pub fn new(
+        depth: usize,
+        activation: &Activation,
+        network: &settings::Network,
+    ) -> Result<Self, InitError> {
+        let omega = activation.omega();
+        Ok(match network.init {
+            Init::Proposed => Self::proposed(omega, sigma_z(depth, omega)),
+            Init::Eoc => Self(Box::new(eoc::law(eoc_point(activation, network.sigma_b)?))),
+            Init::Xavier => Self(Box::new(xavier::normal)),
+            Init::XavierUniform => Self(Box::new(xavier::uniform)),
+            Init::He => Self(Box::new(he::normal)),
+        })
+    }
+
+    /// The proposed rule with any ω and σ_z.
+    pub fn proposed(omega: f64, sigma_z: f64) -> Self {
+        Self(Box::new(proposed::law(omega, sigma_z)))
+    }
+
+    /// Appends a layer's weights, row by row, and its biases to `theta`.
+    ///
+    /// A network's layers, drawn in order from the stream [`STREAM`], are those of [`draw`].
+    pub fn draw_layer(&self, layer: &Layer, rng: &mut Stream, theta: &mut Vec<f64>) {
+        let Law { diagonal, noise, bias } = self.0(layer);
+        for row in 0..layer.outputs {
+            for column in 0..layer.inputs {
+                let d = if row % layer.inputs == column { diagonal } else { 0.0 };
+                theta.push(d + noise.draw(rng));
+            }
+        }
+        theta.extend((0..layer.outputs).map(|_| Noise::Normal(bias).draw(rng)));
+    }
 }
 
 /// How one layer is drawn: W = D + Z, b ~ N(0, `bias`²).
@@ -84,21 +126,6 @@ impl Law {
     fn unbiased(noise: Noise) -> Self {
         Self { diagonal: 0.0, noise, bias: 0.0 }
     }
-}
-
-fn fill(shape: &Shape, mut rng: Stream, law: impl Fn(&Layer) -> Law) -> Vec<f64> {
-    let mut theta = Vec::with_capacity(shape.parameters());
-    for layer in shape.layers() {
-        let Law { diagonal, noise, bias } = law(&layer);
-        for row in 0..layer.outputs {
-            for column in 0..layer.inputs {
-                let d = if row % layer.inputs == column { diagonal } else { 0.0 };
-                theta.push(d + noise.draw(&mut rng));
-            }
-        }
-        theta.extend((0..layer.outputs).map(|_| Noise::Normal(bias).draw(&mut rng)));
-    }
-    theta
 }
 
 impl Noise {
@@ -185,6 +212,22 @@ mod tests {
             assert!(first.iter().all(|x| x.is_finite()));
             assert_eq!(first, theta(&shape, "tanh", init, 1));
             assert_ne!(first, theta(&shape, "tanh", init, 2));
+        }
+    }
+
+    #[test]
+    fn layers_drawn_alone_are_those_of_the_vector() {
+        let (shape, activation) = (shape(3, 4, 10, 2), Activation::parse("0.1*erf").unwrap());
+        for init in [Init::Proposed, Init::Eoc, Init::Xavier, Init::XavierUniform, Init::He] {
+            let network = settings::Network { init, ..Default::default() };
+            let whole = draw(&shape, &activation, &network, 5).unwrap();
+            let rule = Rule::new(shape.depth, &activation, &network).unwrap();
+            let mut rng = rng::stream(5, STREAM);
+            for layer in shape.layers() {
+                let mut alone = vec![];
+                rule.draw_layer(&layer, &mut rng, &mut alone);
+                assert_eq!(alone, whole[layer.weights..layer.biases + layer.outputs]);
+            }
         }
     }
 

@@ -9,16 +9,28 @@ use crate::network::Layer;
 
 /// σ_z for a network of `depth` hidden layers whose activation has `omega` = 1/f'(0).
 ///
-/// `σ_z = −ω/Φ⁻¹(p)`, `p = (1 − (1 − 2ρ)^{1/L})/2`, ρ = 0.4 for L ≤ 10, else `2.05·e^{−0.133·L}`, L = `depth`:
-/// with gains a ~ N(ω, σ_z²) an odd number of sign changes over L layers has probability ρ.
-/// It is computed in logarithms, so that no depth is too great.
+/// It is [`sigma_z_for`] the rate ρ of [`ln_target_rate`].
 /// Depth 0 counts as 1.
 pub fn sigma_z(depth: usize, omega: f64) -> f64 {
-    -omega / normal_quantile(ln_flip_probability(depth.max(1) as f64))
+    sigma_z_for(depth, omega, ln_target_rate(depth))
 }
 
-pub(super) fn law(depth: usize, omega: f64) -> impl Fn(&Layer) -> Law {
-    let sigma_z = sigma_z(depth, omega);
+/// ln ρ, the rule's choice of the sign-flip rate: ρ = 0.4 for `depth` ≤ 10, else `2.05·e^{−0.133·depth}`.
+pub fn ln_target_rate(depth: usize) -> f64 {
+    if depth <= 10 { 0.4_f64.ln() } else { 2.05_f64.ln() - 0.133 * depth as f64 }
+}
+
+/// The σ_z with which a sign is flipped with probability ρ < ½ over `depth` hidden layers.
+///
+/// `σ_z = −ω/Φ⁻¹(p)`, `p = (1 − (1 − 2ρ)^{1/L})/2`, L = `depth`:
+/// with gains a ~ N(ω, σ_z²) an odd number of sign changes over L layers has probability ρ.
+/// It is computed in logarithms, so that no depth is too great and no rate too small.
+/// NaN unless `ln_rate` < ln ½.
+pub fn sigma_z_for(depth: usize, omega: f64, ln_rate: f64) -> f64 {
+    -omega / normal_quantile(ln_flip_probability(depth.max(1) as f64, ln_rate))
+}
+
+pub(super) fn law(omega: f64, sigma_z: f64) -> impl Fn(&Layer) -> Law {
     move |layer| Law {
         diagonal: omega,
         noise: Noise::Normal(sigma_z / (layer.inputs as f64).sqrt()),
@@ -26,9 +38,8 @@ pub(super) fn law(depth: usize, omega: f64) -> impl Fn(&Layer) -> Law {
     }
 }
 
-/// ln p for L = `depth`.
-fn ln_flip_probability(depth: f64) -> f64 {
-    let ln_rho = if depth <= 10.0 { 0.4_f64.ln() } else { 2.05_f64.ln() - 0.133 * depth };
+/// ln p, the probability that one of `depth` layers flips a sign.
+fn ln_flip_probability(depth: f64, ln_rho: f64) -> f64 {
     let rho = ln_rho.exp();
     if rho < 1e-18 {
         // p = ρ/L to working precision, also where ρ itself is not a number any more.
@@ -68,6 +79,7 @@ fn mills_ratio(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sigma_z_has_its_known_values() {
@@ -121,6 +133,23 @@ mod tests {
             let p = -0.5 * (f64::ln_1p(-2.0 * rho) / l).exp_m1();
             let other = -1.0 / normal.inverse_cdf(p);
             assert!((sigma_z(depth, 1.0) - other).abs() < 1e-8 * other, "{depth}: {other}");
+        }
+    }
+
+    proptest! {
+        /// Back from σ_z to the rate, by the definition.
+        #[test]
+        fn an_odd_number_of_flips_has_the_probability_asked_for(
+            depth in 1_usize..5000,
+            ln_rate in -600.0..-0.72,
+            omega in 1e-6..1e6,
+        ) {
+            let z = omega / sigma_z_for(depth, omega, ln_rate);
+            // Below 1e-300 a probability is not a normal number any more.
+            prop_assume!(z < 36.0);
+            let flip = 0.5 * libm::erfc(z * FRAC_1_SQRT_2);
+            let odd = -0.5 * (depth as f64 * (-2.0 * flip).ln_1p()).exp_m1();
+            prop_assert!((odd.ln() - ln_rate).abs() < 1e-9, "{}, not {}", odd.ln(), ln_rate);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Adjustments {
     pub fn apply(&self, problem: &mut Problem) -> Result<(), String> {
         if let Some(points) = self.points {
             if points == 0 {
-                return Err("points = 0: a condition needs at least one point".into());
+                return Err("points 0: a condition needs at least one point".into());
             }
             for condition in &mut problem.conditions {
                 if condition.place == Place::Interior {
@@ -53,7 +53,7 @@ impl Adjustments {
         }
         if let Some(lr) = self.lr {
             if !(lr > 0.0 && lr.is_finite()) {
-                return Err(format!("lr = {lr}: a learning rate is positive and finite"));
+                return Err(format!("lr {lr}: a learning rate is positive and finite"));
             }
             for stage in &mut problem.training.stages {
                 if let Stage::Adam(adam) = stage {

@@ -191,7 +191,7 @@ impl Problem {
     ///
     /// Numbers keep every bit; paths of data files are absolute.
     pub fn to_toml(&self) -> String {
-        let mut out = format!("title = {}\n", quoted(&self.title));
+        let mut out = format!("name = {}\ntitle = {}\n", quoted(&self.name), quoted(&self.title));
         out += "\n[coordinates]\n";
         for c in &self.coordinates {
             let domain = format!("[{}, {}]", number(c.lower), number(c.upper));

@@ -481,7 +481,8 @@ impl<'a> Prepared<'a> {
         if !curve.band.is_empty() {
             let bands = curve.points.iter().zip(&curve.band).map(|(&(x, _), &(low, high))| {
                 let ((column, bottom), (_, top)) = (place(x, low)?, place(x, high)?);
-                frame.contains((column, frame.top)).then_some((
+                let visible = bottom >= frame.top && top <= frame.top + frame.height;
+                (visible && frame.contains((column, frame.top))).then_some((
                     column,
                     frame.within(bottom),
                     frame.within(top),

@@ -7,11 +7,13 @@
 mod canvas;
 mod colors;
 mod figure;
+mod histogram;
 mod run;
 mod scale;
 
 pub use colors::ColorMap;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
+pub use histogram::histogram;
 pub use run::{Coordinate, Field, LossHistory, loss, slices, solution};
 pub use scale::Scale;
 

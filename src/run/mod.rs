@@ -84,29 +84,13 @@ pub struct Resumed {
 impl RunDirectory {
     /// Makes `path`, which must not exist.
     pub fn create(path: &Path) -> Result<Self, RunError> {
-        make_parents(path)?;
-        match fs::create_dir(path) {
-            Ok(()) => Self::open(path.to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(RunError::Exists(path.to_owned()))
-            }
-            Err(source) => Err(RunError::Io { action: "make the folder", path: path.to_owned(), source }),
-        }
+        make_folder(path)?;
+        Self::open(path.to_owned())
     }
 
     /// Makes `parent/name`, or `parent/name-2`, `-3`, … where that is taken.
     pub fn create_in(parent: &Path, name: &str) -> Result<Self, RunError> {
-        for attempt in 1.. {
-            let path = match attempt {
-                1 => parent.join(name),
-                n => parent.join(format!("{name}-{n}")),
-            };
-            match Self::create(&path) {
-                Err(RunError::Exists(_)) => {}
-                result => return result,
-            }
-        }
-        unreachable!("some number is free")
+        Self::open(make_folder_in(parent, name)?)
     }
 
     fn open(path: PathBuf) -> Result<Self, RunError> {
@@ -184,6 +168,30 @@ impl RunDirectory {
     fn metrics_error(&self, source: io::Error) -> RunError {
         RunError::Io { action: "write", path: self.path.join(METRICS), source }
     }
+}
+
+/// Makes the folder `path`, which must not exist, in parents that may.
+pub fn make_folder(path: &Path) -> Result<(), RunError> {
+    make_parents(path)?;
+    fs::create_dir(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => RunError::Exists(path.to_owned()),
+        _ => RunError::Io { action: "make the folder", path: path.to_owned(), source: error },
+    })
+}
+
+/// Makes the folder `parent/name`, or `parent/name-2`, `-3`, … where that is taken; returns which.
+pub fn make_folder_in(parent: &Path, name: &str) -> Result<PathBuf, RunError> {
+    for attempt in 1.. {
+        let path = match attempt {
+            1 => parent.join(name),
+            n => parent.join(format!("{name}-{n}")),
+        };
+        match make_folder(&path) {
+            Err(RunError::Exists(_)) => {}
+            result => return result.map(|()| path),
+        }
+    }
+    unreachable!("some number is free")
 }
 
 /// Writes a file in one piece: whoever looks sees the old one or the new one, never half of it.

@@ -137,7 +137,7 @@ impl Plan<'_> {
             let path = run_folder(&self.folder, &self.sweep.name(run));
             let Some(text) = read_resolved(&path)? else { continue };
             // Read and written anew, so that settings that a newer version added do not count.
-            let same = Document::parse("resolved.toml", &text)
+            let same = Document::parse(&format!("{}.toml", problem.name), &text)
                 .and_then(|document| document.build(&path))
                 .is_ok_and(|(found, _)| found.to_toml() == problem.to_toml());
             if !same {
@@ -150,6 +150,7 @@ impl Plan<'_> {
 
 /// Runs all runs of the plan that have not ended, and brings the sweep's outputs up to date after each.
 ///
+/// `collection` is what [`Plan::check`] has found; what there is at the end comes back.
 /// Runs that fail or diverge are recorded, and the others go on.
 /// Once `stop` is set, runs end at their next step and no further ones begin.
 ///
@@ -158,10 +159,10 @@ impl Plan<'_> {
 /// If nothing can be started, or the outputs cannot be written.
 pub fn execute(
     plan: &Plan,
+    collection: Collection,
     stop: &AtomicBool,
     watch: &(dyn Fn(Event) + Sync),
-) -> Result<Tally, ExecuteError> {
-    let collection = plan.check()?;
+) -> Result<Collection, ExecuteError> {
     let runs = plan.folder.join("runs");
     let made = fs::create_dir_all(&runs);
     made.map_err(|source| RunError::Io { action: "make the folder", path: runs, source })?;
@@ -196,7 +197,7 @@ pub fn execute(
     }
     let mut collection = shared.collection.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     bring_up_to_date(&mut collection, plan)?;
-    Ok(Tally::of(&collection.records))
+    Ok(collection)
 }
 
 /// What the threads share.

@@ -11,7 +11,7 @@ fn every_configuration_fits_its_problem() {
         let path = entry.expect("an entry").path();
         let mut command = Command::cargo_bin("pinn-solve").expect("the program");
         let text = fs::read_to_string(&path).expect("a configuration");
-        match text.contains("[axes]") {
+        match text.contains("[axes]") || text.contains("extends =") {
             true => command.arg("sweep").arg(&path).args(["--dry-run", "--out", "nowhere"]),
             false => command.arg("check").arg("--config").arg(&path),
         };

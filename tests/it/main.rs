@@ -7,6 +7,7 @@ mod docs;
 mod engine;
 mod resume;
 mod second_order;
+mod signal;
 mod sweep;
 
 use std::path::Path;

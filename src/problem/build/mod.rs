@@ -88,7 +88,8 @@ type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Value<'t>);
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
-        const KEYS: [&str; 9] = [
+        const KEYS: [&str; 10] = [
+            "name",
             "title",
             "coordinates",
             "parameters",
@@ -106,9 +107,7 @@ impl Builder<'_> {
         } else {
             self.check_keys(table, "a problem file", &KEYS);
         }
-        let name = Path::new(self.sources.name())
-            .file_stem()
-            .map_or_else(|| "problem".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let name = self.name(table);
         let title = match table.get("title") {
             Some(value) => self.text(value, "the title").unwrap_or_default().to_owned(),
             None => name.clone(),
@@ -170,6 +169,21 @@ impl Builder<'_> {
             training,
             written: Written { definitions, features: written_features, solutions },
         })
+    }
+
+    /// The key `name`, or else the file's stem.
+    fn name(&mut self, table: &Table<'_>) -> String {
+        if let Some(value) = table.get("name") {
+            let name = self.text(value, "the name").unwrap_or_default();
+            let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+                let message = "the name names folders, so it is made of letters, digits and `-`, `_`, `.`";
+                self.report(Diagnostic::error(value.span(), message).hint("for example \"burgers-hard\""));
+            }
+            return name.to_owned();
+        }
+        let stem = Path::new(self.sources.name()).file_stem();
+        stem.map_or_else(|| "problem".to_owned(), |stem| stem.to_string_lossy().into_owned())
     }
 
     // Declarations.

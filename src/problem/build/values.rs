@@ -286,6 +286,10 @@ impl Locator {
 pub(super) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let line = message.lines().next().unwrap_or_default();
+    if line.starts_with("wanted exactly 1 element") {
+        let message = "a table names one choice here, with its settings";
+        return Diagnostic::error(span, message).hint("for example `{ adam = { steps = 1000 } }`");
+    }
     let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     match (quoted.next(), unknown) {
         (Some(wrong), true) => {
