@@ -23,16 +23,17 @@ const REPETITIONS: usize = 9;
 
 struct Case {
     problem: &'static str,
+    condition: &'static str,
     depth: usize,
     width: usize,
     points: usize,
 }
 
 const CASES: &[Case] = &[
-    Case { problem: "burgers", depth: 3, width: 20, points: 10_000 },
-    Case { problem: "burgers", depth: 4, width: 24, points: 10_000 },
-    Case { problem: "burgers", depth: 4, width: 32, points: 5000 },
-    Case { problem: "kovasznay", depth: 3, width: 20, points: 3000 },
+    Case { problem: "burgers", condition: "physics", depth: 3, width: 20, points: 10_000 },
+    Case { problem: "burgers", condition: "physics", depth: 4, width: 24, points: 10_000 },
+    Case { problem: "burgers", condition: "physics", depth: 4, width: 32, points: 5000 },
+    Case { problem: "kovasznay", condition: "momentum", depth: 3, width: 20, points: 3000 },
 ];
 
 fn main() {
@@ -160,7 +161,7 @@ fn problem(case: &Case) -> Problem {
     for (key, value) in [
         ("network.depth", case.depth),
         ("network.width", case.width),
-        ("conditions.physics.points", case.points),
+        (&format!("conditions.{}.points", case.condition), case.points),
     ] {
         document.set(key, &value.to_string()).expect("a key");
     }
