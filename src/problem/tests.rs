@@ -899,7 +899,7 @@ fn files_that_come_with_the_program_are_found_by_name() {
 #[test]
 fn what_adapts_training_is_checked() {
     let training = |text: &str, expected: &[&str]| {
-        check("[conditions.initial]", &format!("[training]\n{text}\n[conditions.initial]"), expected)
+        check("[conditions.initial]", &format!("[training]\n{text}\n[conditions.initial]"), expected);
     };
     training("resample = 9\nadaptive = {}\nbalance = {}\ncausal = {}", &[]);
     training(
