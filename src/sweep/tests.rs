@@ -239,6 +239,19 @@ fn figures_show_medians_and_bands_over_seeds() {
 }
 
 #[test]
+fn an_abscissa_is_logarithmic_where_that_spaces_it_evenly() {
+    let check = |axis: &str, expected: crate::report::Scale| {
+        let sweep = sweep(axis);
+        let records = (0..sweep.len()).map(|_| record(1.0, RunOutcome::Done)).collect();
+        let figures = figures::all(&sweep, &Collection { records });
+        assert_eq!(crate::report::tests::lines(&figures[0].1.rows[0][0]).x.scale, expected, "{axis}");
+    };
+    check("depth = [5, 10, 20, 50, 100]", crate::report::Scale::Log);
+    check("scale = [0.1, 0.3, 0.5, 0.8, 1, 1.3, 1.5, 1.8, 2]", crate::report::Scale::Linear);
+    check("scale = [-1, 1, 100]", crate::report::Scale::Linear);
+}
+
+#[test]
 fn the_summary_compares_medians_and_names_what_went_wrong() {
     let (sweep, mut collection) = collected();
     collection.records[0].state = RecordState::Failed("no memory".into());
