@@ -153,7 +153,12 @@ fn a_configuration_may_extend_another() {
     assert_eq!((sweep.title.as_str(), sweep.name(0).as_str(), sweep.len()), ("A", "seed=5,scale=1", 1));
     let problem = sweep.problem(&sweep.open().expect("built in"), 0).expect("valid");
     assert_eq!((problem.network.depth, problem.network.width), (2, 7));
+    let text = "extends = \"a.toml\"\n[axes]\nseed = { from = 3, to = 4 }\nnetwork.sigma-b = [0.1]\n";
+    write("e.toml", text);
+    let sweep = Sweep::read(&folder.path().join("e.toml")).expect("valid");
     let again = parse(&sweep.to_toml()).expect("complete in itself");
+    assert_eq!(again.name(1), "seed=4,scale=1,sigma-b=0.1");
+    let problem = sweep.problem(&sweep.open().expect("built in"), 0).expect("valid");
     assert_eq!(again.axes, sweep.axes);
     assert_eq!(again.problem(&again.open().expect("built in"), 0).expect("valid"), problem);
 
