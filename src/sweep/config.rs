@@ -139,12 +139,19 @@ impl Sweep {
         }
     }
 
-    /// The configuration as one text, complete in itself.
+    /// The configuration as one text, complete in itself, with every axis as a list.
     pub fn to_toml(&self) -> String {
-        let merged = self.document.merged(|_, key| key != EXTENDS);
-        let merged = Spanned::new(0..0, DeValue::Table(merged));
-        let table = toml::Table::deserialize(toml::de::ValueDeserializer::from(merged)).unwrap_or_default();
-        toml::to_string(&table).unwrap_or_default()
+        let rest = self.document.merged(|_, key| key != EXTENDS && key != "axes");
+        let rest = Spanned::new(0..0, DeValue::Table(rest));
+        let rest = toml::Table::deserialize(toml::de::ValueDeserializer::from(rest)).unwrap_or_default();
+        let mut text = toml::to_string(&rest).unwrap_or_default();
+        // Written by hand, because TOML's own order, lists before tables, would be another order of the runs.
+        text += "\n[axes]\n";
+        for axis in &self.axes {
+            let values: Vec<_> = axis.values.iter().map(|value| value.toml.as_str()).collect();
+            text += &format!("{} = [{}]\n", toml::Value::from(axis.name.as_str()), values.join(", "));
+        }
+        text
     }
 
     /// How many runs there are.

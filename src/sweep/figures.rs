@@ -12,8 +12,6 @@ const COLUMNS: usize = 3;
 const MOST_PANELS: usize = 30;
 /// Size of a panel's plotting area, in points.
 const SIZE: (f64, f64) = (230.0, 165.0);
-/// An abscissa whose values are further apart than this is logarithmic.
-const WIDE: f64 = 30.0;
 
 /// Runs that share a panel.
 pub(super) struct Group {
@@ -183,10 +181,18 @@ fn curves(group: &Group, collection: &Collection) -> Option<LineChart> {
     })
 }
 
+/// Linear or logarithmic, whichever spaces the values more evenly.
 fn abscissa(axis: &Axis) -> report::Axis {
-    let numbers = || axis.values.iter().filter_map(|value| value.number);
-    let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(0.0, f64::max));
-    if low > 0.0 && high > WIDE * low {
+    let mut values: Vec<f64> = axis.values.iter().filter_map(|value| value.number).collect();
+    values.sort_by(f64::total_cmp);
+    let unevenness = |position: fn(f64) -> f64| {
+        let gaps = values.windows(2).map(|pair| position(pair[1]) - position(pair[0]));
+        let (least, most) =
+            gaps.fold((f64::INFINITY, 0.0_f64), |(least, most), gap| (least.min(gap), most.max(gap)));
+        most / least
+    };
+    let positive = values.first().is_some_and(|least| *least > 0.0);
+    if positive && unevenness(f64::ln) < unevenness(|x| x) {
         report::Axis::log(word(axis))
     } else {
         report::Axis::linear(word(axis))

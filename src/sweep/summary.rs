@@ -69,7 +69,7 @@ pub(super) fn text(sweep: &Sweep, collection: &Collection) -> String {
 fn table(sweep: &Sweep, group: &Group, measured: &dyn Fn(&usize) -> f64) -> String {
     let mut text = String::new();
     if !group.title.is_empty() {
-        let _ = write!(text, "\n### {}\n", capitalized(&group.title));
+        let _ = write!(text, "\n### {}\n", group.title);
     }
     let x = sweep.x.map(|i| &sweep.axes[i]);
     let mut head = vec![x.map_or("", |axis| word(axis)).to_owned()];

@@ -153,7 +153,12 @@ fn a_configuration_may_extend_another() {
     assert_eq!((sweep.title.as_str(), sweep.name(0).as_str(), sweep.len()), ("A", "seed=5,scale=1", 1));
     let problem = sweep.problem(&sweep.open().expect("built in"), 0).expect("valid");
     assert_eq!((problem.network.depth, problem.network.width), (2, 7));
+    let text = "extends = \"a.toml\"\n[axes]\nseed = { from = 3, to = 4 }\nnetwork.sigma-b = [0.1]\n";
+    write("e.toml", text);
+    let sweep = Sweep::read(&folder.path().join("e.toml")).expect("valid");
     let again = parse(&sweep.to_toml()).expect("complete in itself");
+    assert_eq!(again.name(1), "seed=4,scale=1,sigma-b=0.1");
+    let problem = sweep.problem(&sweep.open().expect("built in"), 0).expect("valid");
     assert_eq!(again.axes, sweep.axes);
     assert_eq!(again.problem(&again.open().expect("built in"), 0).expect("valid"), problem);
 
@@ -236,6 +241,19 @@ fn figures_show_medians_and_bands_over_seeds() {
     for (name, figure) in figures {
         assert!(figure.png().is_ok(), "{name}");
     }
+}
+
+#[test]
+fn an_abscissa_is_logarithmic_where_that_spaces_it_evenly() {
+    let check = |axis: &str, expected: crate::report::Scale| {
+        let sweep = sweep(axis);
+        let records = (0..sweep.len()).map(|_| record(1.0, RunOutcome::Done)).collect();
+        let figures = figures::all(&sweep, &Collection { records });
+        assert_eq!(crate::report::tests::lines(&figures[0].1.rows[0][0]).x.scale, expected, "{axis}");
+    };
+    check("depth = [5, 10, 20, 50, 100]", crate::report::Scale::Log);
+    check("scale = [0.1, 0.3, 0.5, 0.8, 1, 1.3, 1.5, 1.8, 2]", crate::report::Scale::Linear);
+    check("scale = [-1, 1, 100]", crate::report::Scale::Linear);
 }
 
 #[test]
