@@ -37,8 +37,10 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
         let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
         assert_eq!(loss, engine.loss(&theta, &mut terms), "the loss alone is the same");
         let points = problem.reference_points();
-        let points = &points[..points.len().min(40 * problem.coordinates.len())];
-        let predicted = engine.predict(&theta, points);
+        // About forty, spread over the whole domain.
+        let rows = points.chunks_exact(problem.coordinates.len());
+        let every = (rows.len() / 40).max(1);
+        let predicted = engine.predict(&theta, &rows.step_by(every).collect::<Vec<_>>().concat());
         set_weights(problem, &mut *engine);
         let mut weighted = vec![0.0; theta.len()];
         let weighted_loss = engine.loss_and_gradient(&theta, &mut terms, &mut weighted);
