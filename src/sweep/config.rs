@@ -101,6 +101,11 @@ pub struct Choice {
 }
 
 impl Axis {
+    /// The last part of its key, for names of folders and files and for labels.
+    pub fn word(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+
     /// Is every value a number?
     pub fn is_numeric(&self) -> bool {
         self.values.iter().all(|value| value.number.is_some())
@@ -191,7 +196,7 @@ impl Sweep {
     pub fn name(&self, run: usize) -> String {
         let parts = self.axes.iter().zip(self.choices(run));
         let full: Vec<String> =
-            parts.map(|(axis, value)| format!("{}={}", short(&axis.name), value.label)).collect();
+            parts.map(|(axis, value)| format!("{}={}", axis.word(), value.label)).collect();
         let full = full.join(",");
         let plain = |c: char| c.is_ascii_alphanumeric() || "=,.-+_".contains(c);
         let name: String = full.chars().map(|c| if plain(c) { c } else { '_' }).collect();
@@ -242,11 +247,6 @@ impl Sweep {
         adjustments.apply(&mut problem).map_err(value_error)?;
         Ok(problem)
     }
-}
-
-/// The last part of a dotted key, for names of folders.
-fn short(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// The configuration at `path`, laid over the one it extends.

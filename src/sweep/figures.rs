@@ -93,7 +93,7 @@ pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure
         for (name, what, measure) in MEASURES {
             let charts: Vec<Option<LineChart>> =
                 groups.iter().map(|group| chart(group, x, what, measure, collection)).collect();
-            let axis = word(x);
+            let axis = x.word();
             let range = common_range(charts.iter().flatten());
             let drawn = groups.iter().zip(&charts).filter_map(|(group, chart)| Some((group, chart.clone()?)));
             let drawn: Vec<_> = drawn
@@ -193,9 +193,9 @@ fn abscissa(axis: &Axis) -> report::Axis {
     };
     let positive = values.first().is_some_and(|least| *least > 0.0);
     if positive && unevenness(f64::ln) < unevenness(|x| x) {
-        report::Axis::log(word(axis))
+        report::Axis::log(axis.word())
     } else {
-        report::Axis::linear(word(axis))
+        report::Axis::linear(axis.word())
     }
 }
 
@@ -212,17 +212,12 @@ fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>) -> Option<(f64,
     (low < f64::INFINITY).then_some((low / 1.3, high * 1.3))
 }
 
-/// The last part of the axis's key.
-pub(super) fn word(axis: &Axis) -> &str {
-    axis.name.rsplit('.').next().unwrap_or(&axis.name)
-}
-
 fn in_words(sweep: &Sweep, axis: &Axis, label: &str) -> String {
     let is = |axis: &Axis, key: &str| full_key(&axis.name) == key;
     match is(axis, "network.activation") {
         true if sweep.x.is_some_and(|x| is(&sweep.axes[x], "network.scale")) => format!("a·{label}"),
         true => label.to_owned(),
-        false => format!("{} = {label}", word(axis)),
+        false => format!("{} = {label}", axis.word()),
     }
 }
 
@@ -230,7 +225,7 @@ fn in_file(axis: &Axis, label: &str) -> String {
     let said = if full_key(&axis.name) == "network.activation" {
         label.to_owned()
     } else {
-        format!("{}-{label}", word(axis))
+        format!("{}-{label}", axis.word())
     };
     said.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::collect::{Collection, RecordState};
 use super::config::Sweep;
 use super::execute::Tally;
-use super::figures::{Group, MEASURES, groups, spread, word};
+use super::figures::{Group, MEASURES, groups, spread};
 use crate::expr::Digits;
 use crate::run::RunOutcome;
 
@@ -72,7 +72,7 @@ fn table(sweep: &Sweep, group: &Group, measured: &dyn Fn(&usize) -> f64) -> Stri
         let _ = write!(text, "\n### {}\n", group.title);
     }
     let x = sweep.x.map(|i| &sweep.axes[i]);
-    let mut head = vec![x.map_or("", |axis| word(axis)).to_owned()];
+    let mut head = vec![x.map_or("", |axis| axis.word()).to_owned()];
     head.extend(group.series.iter().map(|series| series.label.clone()));
     if let [first, second] = &group.series[..] {
         head.push(format!("{} / {}", second.label, first.label));
