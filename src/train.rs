@@ -361,7 +361,9 @@ impl Loop<'_> {
         let progress = match step {
             Step::Moved(progress) => progress,
             Step::Stopped(StopReason::NonFinite) => return Err(Halt::NotFinite(self.objective.not_finite())),
-            Step::Stopped(StopReason::NonFiniteCurvature) => return Err(Halt::NotFinite(Quantity::Curvature)),
+            Step::Stopped(StopReason::NonFiniteCurvature) => {
+                return Err(Halt::NotFinite(Quantity::Curvature));
+            }
             Step::Stopped(reason) => return Err(Halt::Stopped(reason)),
         };
         let report = self.report();

@@ -43,7 +43,9 @@ impl Progress {
                 eprintln!("warning: {breakdown}; going back to the last good parameters, with shorter steps");
             }),
             Event::BrokenDown { .. }
-            | Event::Redrawn { .. } | Event::Reweighted { .. } | Event::Checkpoint(_) => {}
+            | Event::Redrawn { .. }
+            | Event::Reweighted { .. }
+            | Event::Checkpoint(_) => {}
         }
     }
 

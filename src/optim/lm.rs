@@ -259,7 +259,8 @@ impl Optimizer for Lm {
             (false, Some(damping)) => damping,
         };
         // By Cauchy and Schwarz, the other elements are finite if those on the diagonal are.
-        if !(greatest.is_finite() && self.matrix.iter().step_by(self.vector.len() + 1).all(|x| x.is_finite())) {
+        if !(greatest.is_finite() && self.matrix.iter().step_by(self.vector.len() + 1).all(|x| x.is_finite()))
+        {
             return Step::Stopped(StopReason::NonFiniteCurvature);
         }
         let mut damping = self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest);

@@ -297,7 +297,10 @@ fn last_checkpoint(path: &Path) -> Result<(Option<Checkpoint>, Option<String>), 
             renamed.map_err(|source| RunError::Io { action: "write", path: name.clone(), source })?;
             let step = checkpoint.state.step;
             let damaged = damaged.map(|what| {
-                format!("{} was damaged ({what}); going on from the one before it, step {step}", name.display())
+                format!(
+                    "{} was damaged ({what}); going on from the one before it, step {step}",
+                    name.display()
+                )
             });
             Ok((Some(checkpoint), damaged))
         }

@@ -20,8 +20,8 @@ use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
-    Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, Resumed, RunDirectory, RunError, RunOutcome,
-    RunResult, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
+    Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, Resumed, RunDirectory, RunError,
+    RunOutcome, RunResult, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
 };
 use crate::settings::Precision;
 use crate::train::{self, End, Event, Outcome, State};
