@@ -30,9 +30,9 @@ fn run(problem: &Problem, engine: &mut dyn Engine, state: State) -> (Outcome, Ve
 }
 
 /// √(k + x) against √(0.1 + x) for x from 0 to 1: where k + x is negative there is no root.
-fn roots(training: &str) -> Problem {
+fn roots(initial: f64, training: &str) -> Problem {
     problem(&format!(
-        "[coordinates]\nx = [0, 1]\n[parameters]\nk = {{ initial = 1 }}\n[unknowns]\nu = \"1e-30*net\"\n\
+        "[coordinates]\nx = [0, 1]\n[parameters]\nk = {{ initial = {initial} }}\n[unknowns]\nu = \"1e-30*net\"\n\
          [network]\ndepth = 1\nwidth = 2\n[training]\nevaluate = 0\n{training}\n\
          [conditions.start]\nplace = \"x = 0\"\nresidual = \"u\"\npoints = 1\n\
          [conditions.physics]\nplace = \"interior\"\nresidual = \"sqrt(k + x) - sqrt(0.1 + x) + u\"\npoints = 50\n"
@@ -43,7 +43,7 @@ fn roots(training: &str) -> Problem {
 fn a_loss_that_is_not_finite_is_located_and_left_behind() {
     // Adam's first step is its whole rate: k becomes −½.
     let stages = "stages = [{ adam = { steps = 400, lr = 1.5, lr-unit = \"one\" } }]";
-    let problem = roots(stages);
+    let problem = roots(1.0, stages);
     let (points, _) = sample::points(&problem, &problem.conditions[1], 0, 0);
     let first = points.iter().copied().find(|x| *x < 0.5).expect("half of them are");
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
@@ -61,7 +61,7 @@ fn a_loss_that_is_not_finite_is_located_and_left_behind() {
     let k = problem.trained_values(&outcome.theta).next().expect("k");
     assert!((k - 0.1).abs() < 0.02, "{k}");
 
-    let problem = roots(&format!("{stages}\nrecover = 0"));
+    let problem = roots(1.0, &format!("{stages}\nrecover = 0"));
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     assert_eq!(events, [(found.clone(), false)]);
     assert_eq!(outcome.end, End::Diverged(found));
@@ -71,7 +71,7 @@ fn a_loss_that_is_not_finite_is_located_and_left_behind() {
 
 #[test]
 fn parameters_that_are_not_finite_are_never_the_answer() {
-    let problem = roots("stages = [{ adam = { steps = 400, lr = 1.7e308, lr-unit = \"one\" } }]");
+    let problem = roots(1.0, "stages = [{ adam = { steps = 400, lr = 1.7e308, lr-unit = \"one\" } }]");
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     let quantities: Vec<_> = events.iter().map(|(breakdown, _)| breakdown.quantity).collect();
     assert_eq!(quantities[0], Quantity::Parameter);
@@ -82,10 +82,8 @@ fn parameters_that_are_not_finite_are_never_the_answer() {
 
 #[test]
 fn where_no_other_parameters_are_known_training_ends_at_once() {
-    let text = "stages = [{ lbfgs = {} }]";
-    let (mut nowhere, theta) = (roots(text), start(&roots(text)).theta);
-    nowhere.trainable[0].initial = -2.0;
-    let (outcome, events) = run(&nowhere, &mut engine(&nowhere, 1), State::new(theta));
+    let problem = roots(-2.0, "stages = [{ lbfgs = {} }]");
+    let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     assert_eq!(events.len(), 1, "{events:?}");
     assert!(matches!(outcome.end, End::Diverged(_)));
 }

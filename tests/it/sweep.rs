@@ -78,7 +78,7 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     for attempt in 0.. {
         let name = format!("killed-{attempt}");
         left -= kill_at_random(&mut rng, duration.mul_f64(0.6), left, |_| {
-            start(folder.path(), &["sweep", "sweep.toml", "--out", &name, "--jobs", "2"])
+            Some(start(folder.path(), &["sweep", "sweep.toml", "--out", &name, "--jobs", "2"]))
         });
         let killed = folder.path().join(name);
         assert_eq!(table(&killed), expected);
