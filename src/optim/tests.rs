@@ -582,16 +582,18 @@ fn a_method_that_starts_over_forgets_and_takes_shorter_steps() {
         for _ in 0..4 {
             optimizer.step(&mut theta, &mut Squares { f: rosenbrock_residuals, evaluations: 0 });
         }
+        let mut longest = 1.0;
         for times in 1..=2 {
             optimizer.start_over(0.1);
             let mut copy = new(&stage, 4, 1.0);
             copy.restore(&optimizer.state()).expect("its own state");
             let ratio = first_trial(&mut *copy) / usual;
             match stage {
-                // A damping a tenth as strong is not a step ten times as long where the curvature is stronger.
-                Stage::Lm(_) => assert!(ratio < 1.0 - 0.01 * f64::from(times), "{stage:?}: {ratio}"),
+                // Ten times the damping is not a tenth of the step where the curvature is stronger.
+                Stage::Lm(_) => assert!(ratio < longest, "{stage:?}: {ratio} after {longest}"),
                 _ => assert!((ratio / 0.1_f64.powi(times) - 1.0).abs() < 1e-6, "{stage:?}: {ratio}"),
             }
+            longest = ratio;
         }
     }
 }
