@@ -233,7 +233,13 @@ fn folders_that_cannot_be_written_fail_before_training_starts() {
     let sweep = "[base]\nproblem = \"heat.toml\"\n[axes]\nseed = [0, 1]\n";
     fs::write(folder.path().join("sweep.toml"), sweep).expect("written");
     std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).expect("a link");
-    let refused = ["heat.toml/run", "dangling/run", if bound { "locked/run" } else { "/proc/run" }];
+    let mut refused = vec!["heat.toml/run", "dangling/run", if bound { "locked/run" } else { "/proc/run" }];
+    let disk = Disk::new(&folder.path().join("disk"), 1 << 16);
+    if let Some(Disk(path)) = &disk {
+        let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(path).status().expect("mount");
+        assert!(remount.success());
+        refused.push("disk/run");
+    }
     for out in refused {
         let output = run(folder.path(), &["--problem", "heat.toml", "--out", out]);
         assert_eq!(exit(&output), 1, "{out}: {}", stderr(&output));
