@@ -1,7 +1,7 @@
 //! The run directory: what a run leaves behind.
 //!
-//! A directory is made once and never overwritten; files are written aside, synced and renamed, and the folder is synced
-//! after them, so that what has been written outlives a power cut.
+//! A directory is made once and never overwritten; files are written aside, synced and renamed.
+//! The folder is synced after every checkpoint: what a power cut takes of the rest can be had again from there.
 //! This module knows files; it does not know how results come about.
 
 mod checkpoint;
@@ -161,7 +161,8 @@ impl RunDirectory {
         replace(&path, &checkpoint.to_bytes(), || match fs::rename(&path, self.path.join(PREVIOUS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        })
+        })?;
+        sync_folder_of(&path).map_err(|source| RunError::Io { action: "write", path, source })
     }
 
     /// The steps in `metrics.jsonl`.
@@ -223,8 +224,7 @@ fn replace(path: &Path, content: &[u8], before: impl FnOnce() -> io::Result<()>)
     let written = File::create(&aside)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| before())
-        .and_then(|()| fs::rename(&aside, path))
-        .and_then(|()| sync_folder_of(path));
+        .and_then(|()| fs::rename(&aside, path));
     written.map_err(|source| {
         // The error is what matters, and half a file is of no use.
         let _ = fs::remove_file(&aside);
