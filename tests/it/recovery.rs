@@ -189,7 +189,7 @@ fn every_method_recovers_and_ends_in_the_same_bits_from_any_checkpoint() {
     for stage in every_method(20) {
         let stages = format!("[{{ adam = {{ steps = 4 }} }}, {stage}]");
         let problem = embedded_problem(
-            "burgers",
+            "burgers-soft",
             &[
                 ("network.depth", "2"),
                 ("network.width", "8"),

@@ -59,7 +59,7 @@ fn going_on_from_any_checkpoint_ends_at_the_same_bits() {
         let stages = format!("[{{ adam = {{ steps = 9 }} }}, {stage}]");
         let sampler = format!("\"{sampler}\"");
         let own = [("training.stages", &stages[..]), ("conditions.physics.sampler", &sampler)];
-        let problem = embedded_problem("burgers", &[&ADAPTED[..], &own].concat());
+        let problem = embedded_problem("burgers-soft", &[&ADAPTED[..], &own].concat());
         let (states, outcome) = checkpoints(&problem, 1);
         assert_eq!(states.len(), 6);
         for state in states {
