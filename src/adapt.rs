@@ -113,9 +113,12 @@ pub fn update(
     {
         state.caused = step / causal.every + 1;
         let losses = slice_losses(problem, causal, engine, theta, points);
-        state.slices = causal_weights(&losses, causal, &mut state.level);
-        set_point_weights(problem, engine, state, points);
-        changes.reweighted = true;
+        // Losses that are not finite would leave weights that none are finite with again.
+        if losses.iter().all(|loss| loss.is_finite()) {
+            state.slices = causal_weights(&losses, causal, &mut state.level);
+            set_point_weights(problem, engine, state, points);
+            changes.reweighted = true;
+        }
     }
     if let Some(balance) = &training.balance
         && step / balance.every >= state.balanced
@@ -157,7 +160,7 @@ fn redraw(
             Some(adaptive) if condition.place == Place::Interior => {
                 let norms = |candidates: &[f64]| {
                     let squares =
-                        verify::squares(engine, theta, i, candidates, condition.residuals.roots.len());
+                        verify::squares(engine, theta, i, candidates, &[], condition.residuals.roots.len());
                     squares.into_iter().map(f64::sqrt).collect()
                 };
                 points[i] = sample::adaptive(
@@ -240,7 +243,7 @@ fn slice_losses(
         if condition.place != Place::Interior {
             continue;
         }
-        let squares = verify::squares(engine, theta, i, &points[i], condition.residuals.roots.len());
+        let squares = verify::squares(engine, theta, i, &points[i], &[], condition.residuals.roots.len());
         let mut sums = vec![(0.0, 0_usize); causal.slices];
         for (point, square) in points[i].chunks_exact(problem.coordinates.len()).zip(squares) {
             let (sum, count) = &mut sums[slice(point)];

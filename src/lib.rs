@@ -55,6 +55,7 @@
 
 pub mod activation;
 pub mod adapt;
+pub mod breakdown;
 pub mod engine;
 pub mod expr;
 pub mod init;

@@ -104,6 +104,9 @@ pub struct Training {
     /// Relative L2 error to reach (total loss, where there is no reference): training stops there,
     /// and not reaching it is an outcome of its own (0: no such wish).
     pub tolerance: f64,
+    /// How often a stage goes back to its last good parameters with a smaller step when numbers cease to be finite
+    /// (0: never).
+    pub recover: usize,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -120,6 +123,7 @@ impl Default for Training {
             evaluate: 100,
             checkpoint: 500,
             tolerance: 0.0,
+            recover: 3,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

@@ -4,6 +4,7 @@
 //! It prints nothing, writes no file and reads no clock; what it knows between two steps is a [`State`].
 
 use crate::adapt;
+use crate::breakdown::{self, Breakdown, Quantity};
 use crate::engine::Engine;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
@@ -29,6 +30,13 @@ pub struct State {
     pub best_theta: Vec<f64>,
     /// That loss; infinite before the first step after a change.
     pub best_loss: f64,
+    /// The parameters to go back to should numbers cease to be finite: from here a step was taken in which nothing was
+    /// amiss, and it came to the lowest loss since points or weights last changed.
+    ///
+    /// These are not the best ones: those may be a point that no step has left yet, as its gradient is not finite.
+    pub good_theta: Vec<f64>,
+    /// That loss; infinite before the first step after a change.
+    pub good_loss: f64,
     /// The optimizer's memory; `None` at the start of a stage.
     pub optimizer: Option<optim::State>,
     /// How every stage went that has begun.
@@ -38,7 +46,14 @@ pub struct State {
 impl State {
     /// Before the first step, with initial parameters `theta`.
     pub fn new(theta: Vec<f64>) -> Self {
-        Self { best_theta: theta.clone(), theta, best_loss: f64::INFINITY, ..Self::default() }
+        Self {
+            best_theta: theta.clone(),
+            best_loss: f64::INFINITY,
+            good_theta: theta.clone(),
+            good_loss: f64::INFINITY,
+            theta,
+            ..Self::default()
+        }
     }
 
     /// Can `problem` be trained on from here with `parameters` parameters and ω = `omega`?
@@ -47,7 +62,9 @@ impl State {
     ///
     /// What does not fit: the state belongs to another problem, or to another version of the program.
     pub fn check(&self, problem: &Problem, parameters: usize, omega: f64) -> Result<(), String> {
-        for (name, vector) in [("theta", &self.theta), ("best_theta", &self.best_theta)] {
+        let vectors =
+            [("theta", &self.theta), ("best_theta", &self.best_theta), ("good_theta", &self.good_theta)];
+        for (name, vector) in vectors {
             if vector.len() != parameters {
                 return Err(format!("its `{name}` has {} numbers instead of {parameters}", vector.len()));
             }
@@ -91,6 +108,15 @@ pub enum Event<'a> {
     },
     /// A step has been taken.
     Stepped(StepReport<'a>),
+    /// Numbers have ceased to be finite.
+    BrokenDown {
+        /// After this many steps.
+        step: usize,
+        /// What, and where.
+        breakdown: &'a Breakdown,
+        /// Does training go on from the last good parameters?
+        recovered: bool,
+    },
     /// Now is the time to write the state down.
     Checkpoint(&'a State),
     /// A stage has ended.
@@ -144,6 +170,10 @@ pub struct StageReport {
     pub choice: Option<String>,
     /// Why it ended before its last step; `None` if it did not.
     pub stopped: Option<StopReason>,
+    /// Where numbers ceased to be finite; after each of them but the last of a run that diverged, the stage went back to
+    /// its last good parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<Breakdown>,
 }
 
 /// How training ended.
@@ -155,15 +185,8 @@ pub enum End {
     ToleranceNotReached,
     /// The observer asked to stop.
     Interrupted,
-    /// Loss or gradient became infinite or NaN.
-    Diverged {
-        /// At this step.
-        step: usize,
-        /// In this stage.
-        stage: usize,
-        /// The first condition whose term was not finite; `None` if only the gradient was not.
-        condition: Option<String>,
-    },
+    /// A number became infinite or NaN, and going back has not helped or was not allowed.
+    Diverged(Breakdown),
 }
 
 /// The trained network.
@@ -213,7 +236,8 @@ pub fn train(
     let objective = EngineObjective::new(engine, problem.conditions.len(), &state);
     let points = adapt::start(problem, objective.engine, &state.adapted);
     let scorer = Scorer::new(problem);
-    let mut training = Loop { problem, omega, scorer, objective, points, state, observer };
+    let before = state.theta.clone();
+    let mut training = Loop { problem, omega, scorer, objective, points, state, before, observer };
     let end = training.run_stages();
     training.finish(end)
 }
@@ -226,6 +250,8 @@ struct Loop<'a> {
     /// Every condition's points.
     points: Vec<Vec<f64>>,
     state: State,
+    /// The parameters before the step at work.
+    before: Vec<f64>,
     observer: &'a mut dyn FnMut(Event) -> Flow,
 }
 
@@ -265,10 +291,15 @@ impl Loop<'_> {
             match self.step(&mut *optimizer) {
                 Ok(None) => self.checkpoint_if_due(&*optimizer),
                 Ok(end) => break end,
-                Err(StopReason::NonFinite) => break Some(self.diverged()),
-                Err(reason) => {
+                Err(Halt::Stopped(reason)) => {
                     self.report().stopped = Some(reason);
                     break None;
+                }
+                Err(Halt::NotFinite(quantity)) => {
+                    let breakdown = self.locate(quantity, stage);
+                    if !self.recover(&breakdown, &mut *optimizer) {
+                        break Some(End::Diverged(breakdown));
+                    }
                 }
             }
         };
@@ -287,13 +318,14 @@ impl Loop<'_> {
 
     fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer) {
         let (problem, step) = (self.problem, self.state.step);
-        let State { theta, adapted, .. } = &mut self.state;
+        let State { theta, adapted, good_loss, .. } = &mut self.state;
         let changes = adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
         if changes == adapt::Changes::default() {
             return;
         }
         // Losses before and after cannot be compared.
         self.objective.best_loss = f64::INFINITY;
+        *good_loss = f64::INFINITY;
         optimizer.objective_changed();
         if changes.redrawn {
             (self.observer)(Event::Redrawn { step, round: adapted.round });
@@ -320,21 +352,33 @@ impl Loop<'_> {
     }
 
     /// One step; `Some` if training ends with it.
-    fn step(&mut self, optimizer: &mut dyn Optimizer) -> Result<Option<End>, StopReason> {
+    fn step(&mut self, optimizer: &mut dyn Optimizer) -> Result<Option<End>, Halt> {
         let training = &self.problem.training;
         self.objective.evaluations = 0;
+        self.before.copy_from_slice(&self.state.theta);
         let step = optimizer.step(&mut self.state.theta, &mut self.objective);
         self.report().evaluations += self.objective.evaluations;
         let progress = match step {
             Step::Moved(progress) => progress,
-            Step::Stopped(reason) => return Err(reason),
+            Step::Stopped(StopReason::NonFinite) => return Err(Halt::NotFinite(self.objective.not_finite())),
+            Step::Stopped(StopReason::NonFiniteCurvature) => {
+                return Err(Halt::NotFinite(Quantity::Curvature));
+            }
+            Step::Stopped(reason) => return Err(Halt::Stopped(reason)),
         };
         let report = self.report();
         report.factorizations += progress.factorizations;
         report.products += progress.products;
         report.rejected += progress.rejected;
         if !(progress.loss.is_finite() && progress.gradient_norm.is_finite()) {
-            return Err(StopReason::NonFinite);
+            return Err(Halt::NotFinite(self.objective.not_finite()));
+        }
+        if progress.loss < self.state.good_loss {
+            self.state.good_loss = progress.loss;
+            self.state.good_theta.copy_from_slice(&self.before);
+        }
+        if !all_finite(&self.state.theta) {
+            return Err(Halt::NotFinite(Quantity::Parameter));
         }
         self.state.step += 1;
         self.state.stage_step += 1;
@@ -379,13 +423,36 @@ impl Loop<'_> {
         self.problem.conditions.iter().zip(terms).map(|(condition, term)| condition.weight * term).sum()
     }
 
-    fn diverged(&self) -> End {
-        let condition = self.objective.last_terms().iter().position(|term| !term.is_finite());
-        End::Diverged {
-            step: self.state.step + 1,
-            stage: self.state.stage,
-            condition: condition.map(|i| self.problem.conditions[i].name.clone()),
+    /// What is not finite in the step at work, and where.
+    fn locate(&mut self, quantity: Quantity, stage: &Stage) -> Breakdown {
+        let theta = &self.state.theta;
+        // A trial of a line search or of a damping is not what broke down.
+        let terms = match quantity {
+            Quantity::Curvature => vec![0.0; self.problem.conditions.len()],
+            _ => self.objective.last_terms().to_vec(),
+        };
+        let place = match quantity {
+            Quantity::Parameter => None,
+            _ => breakdown::origin(self.problem, self.objective.engine, theta, &self.points, &terms),
+        };
+        Breakdown { step: self.state.step + 1, stage: stage.name().into(), quantity, place }
+    }
+
+    /// Goes back to the last good parameters and has the method start over with shorter steps.
+    ///
+    /// `false` if that has been done often enough, or if these are the parameters it broke down at.
+    /// Steps and what was adapted are not undone, so that training ends when it would have.
+    fn recover(&mut self, breakdown: &Breakdown, optimizer: &mut dyn Optimizer) -> bool {
+        let most = self.problem.training.recover;
+        let breakdowns = &mut self.report().breakdowns;
+        breakdowns.push(breakdown.clone());
+        let recovered = breakdowns.len() <= most && self.state.theta != self.state.good_theta;
+        if recovered {
+            self.state.theta.copy_from_slice(&self.state.good_theta);
+            optimizer.start_over(SHORTER);
         }
+        (self.observer)(Event::BrokenDown { step: self.state.step, breakdown, recovered });
+        recovered
     }
 
     fn finish(mut self, end: End) -> Outcome {
@@ -407,6 +474,21 @@ impl Loop<'_> {
         let residuals = verify::residuals(self.problem, engine, &theta);
         Outcome { end, theta, state: self.state, terms, loss, scores, residuals, standard_errors }
     }
+}
+
+/// Why a step was not taken.
+enum Halt {
+    /// The method can do no more.
+    Stopped(StopReason),
+    /// A number is infinite or NaN.
+    NotFinite(Quantity),
+}
+
+/// By what steps are multiplied each time training goes back.
+const SHORTER: f64 = 0.1;
+
+fn all_finite(x: &[f64]) -> bool {
+    x.iter().all(|x| x.is_finite())
 }
 
 /// The engine as optimizers see it; it remembers the best point and the terms of a step's evaluations.
@@ -445,6 +527,12 @@ impl<'a> EngineObjective<'a> {
         self.terms_at(self.evaluations.saturating_sub(1) % REMEMBERED)
     }
 
+    /// Which of loss and gradient is not finite at the last evaluation, if one of them is not.
+    fn not_finite(&self) -> Quantity {
+        let loss = self.losses[self.evaluations.saturating_sub(1) % REMEMBERED];
+        if loss.is_finite() { Quantity::Gradient } else { Quantity::Loss }
+    }
+
     /// Terms of the evaluation that gave `loss`.
     fn terms_of(&self, loss: f64) -> &[f64] {
         match self.losses.iter().position(|&known| known == loss) {
@@ -467,7 +555,7 @@ impl EngineObjective<'_> {
         let loss = evaluate(self.engine, theta, terms);
         self.losses[slot] = loss;
         self.evaluations += 1;
-        if loss < self.best_loss {
+        if loss < self.best_loss && all_finite(theta) {
             self.best_loss = loss;
             self.best_theta.copy_from_slice(theta);
         }

@@ -36,11 +36,9 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
         .map(|(i, condition)| {
             let count = if condition.place == Place::Interior { INTERIOR } else { FACE };
             let points = sample::fresh(problem, condition, count, problem.training.seed)?;
-            let squares = squares(engine, theta, i, &points, condition.residuals.roots.len());
+            let squares = squares(engine, theta, i, &points, &[], condition.residuals.roots.len());
             let site = condition.sides() * dimensions;
-            // A NaN is the worst there is, and stays visible.
-            let beyond = |square: f64, most: f64| square > most || (square.is_nan() && !most.is_nan());
-            let worst = (0..squares.len()).fold(0, |w, i| if beyond(squares[i], squares[w]) { i } else { w });
+            let worst = worst(&squares);
             Some(Residual {
                 points: squares.len(),
                 rms: (squares.iter().sum::<f64>() / squares.len() as f64).sqrt(),
@@ -51,14 +49,21 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
         .collect()
 }
 
-/// Σ residual² over the `residuals` residuals of a condition, at each of `points`.
+/// The first index of the greatest number; a NaN is the greatest there is, and stays visible.
+pub(crate) fn worst(squares: &[f64]) -> usize {
+    let beyond = |square: f64, most: f64| square > most || (square.is_nan() && !most.is_nan());
+    (0..squares.len()).fold(0, |worst, i| if beyond(squares[i], squares[worst]) { i } else { worst })
+}
+
+/// Σ residual² over the `residuals` residuals of a condition, at each of `points`, which may have `data` columns.
 pub(crate) fn squares(
     engine: &mut dyn Engine,
     theta: &[f64],
     condition: usize,
     points: &[f64],
+    data: &[Vec<f64>],
     residuals: usize,
 ) -> Vec<f64> {
-    let values = engine.residuals(theta, condition, points, &[]);
+    let values = engine.residuals(theta, condition, points, data);
     values.chunks_exact(residuals).map(|values| values.iter().map(|r| r * r).sum()).collect()
 }

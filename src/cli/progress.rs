@@ -13,6 +13,7 @@ const PER_SECOND: u8 = 8;
 /// A bar over all steps, or nothing.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    quiet: bool,
     error: Option<f64>,
 }
 
@@ -25,7 +26,7 @@ impl Progress {
         let template = "{prefix:6} {bar:30} {pos}/{len}  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, error: None }
+        Self { bar, quiet, error: None }
     }
 
     /// Shows what training does; `stages` are those of the problem.
@@ -38,7 +39,13 @@ impl Progress {
                 let skipped = stages[*stage].steps().saturating_sub(report.steps);
                 self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(skipped as u64));
             }
-            Event::Redrawn { .. } | Event::Reweighted { .. } | Event::Checkpoint(_) => {}
+            Event::BrokenDown { breakdown, recovered: true, .. } if !self.quiet => self.bar.suspend(|| {
+                eprintln!("warning: {breakdown}; going back to the last good parameters, with shorter steps");
+            }),
+            Event::BrokenDown { .. }
+            | Event::Redrawn { .. }
+            | Event::Reweighted { .. }
+            | Event::Checkpoint(_) => {}
         }
     }
 

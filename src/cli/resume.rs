@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pinn::run::RunDirectory;
 use pinn::solve::Solver;
 
 use super::solve::{ComputeArgs, ShowArgs, finish, stop_flag};
@@ -21,5 +22,9 @@ pub(crate) struct ResumeArgs {
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut solver = Solver::for_run(&args.run, args.compute.settings(args.show.plots())?)?;
-    finish(&mut solver, &args.run, &args.show, |solver, watch| solver.resume(&args.run, &stop_flag(), watch))
+    let resumed = RunDirectory::resume(&args.run)?;
+    if let Some(damaged) = resumed.damaged.as_ref().filter(|_| !args.show.silent()) {
+        eprintln!("warning: {damaged}");
+    }
+    finish(&mut solver, &args.run, &args.show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))
 }

@@ -70,7 +70,7 @@ impl ComputeArgs {
 }
 
 impl ShowArgs {
-    fn silent(&self) -> bool {
+    pub(super) fn silent(&self) -> bool {
         self.quiet || self.json
     }
 
@@ -198,6 +198,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     let outcome = result.outcome.name().replace('-', " ");
     line("training", format!("{outcome} after {} steps in {:.1} s{speed}", result.steps, result.seconds));
     for stage in &result.stages {
+        if let Some(first) = stage.breakdowns.first() {
+            line("", format!("{} broke down {} times; first, {first}", stage.name, stage.breakdowns.len()));
+        }
         if let Some(reason) = stage.stopped {
             line("", format!("{} stopped after {} steps: {reason}", stage.name, stage.steps));
         }

@@ -135,6 +135,7 @@ fn show(event: &Event, ended: &AtomicUsize, of: usize) {
     match event {
         Event::Started { name, resumed: false } => eprintln!("  starts  {name}"),
         Event::Started { name, resumed: true } => eprintln!("  resumes {name}"),
+        Event::Damaged { name, what } => eprintln!("  warning: {name}: {what}"),
         Event::Elsewhere { name } => eprintln!("  skips   {name}: another process is at it"),
         Event::Ended(record) => {
             let count = ended.fetch_add(1, Ordering::Relaxed) + 1;

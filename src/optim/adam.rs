@@ -8,7 +8,11 @@ pub struct Adam {
     settings: settings::Adam,
     /// η at the start, ω taken in.
     rate: f64,
+    /// What is left of it after starting over.
+    step_scale: f64,
     step: usize,
+    /// Gradients in the moments.
+    averaged: usize,
     first: Vec<f64>,
     second: Vec<f64>,
     gradient: Vec<f64>,
@@ -24,7 +28,9 @@ impl Adam {
         Self {
             rate: settings.lr * unit,
             settings: settings.clone(),
+            step_scale: 1.0,
             step: 0,
+            averaged: 0,
             first: vec![0.0; n],
             second: vec![0.0; n],
             gradient: vec![0.0; n],
@@ -46,7 +52,7 @@ impl Adam {
                 end + (1.0 - end) * 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos())
             }
         };
-        self.rate * warmup * schedule
+        self.rate * self.step_scale * warmup * schedule
     }
 }
 
@@ -59,8 +65,9 @@ impl Optimizer for Adam {
         }
         let rate = self.rate_at(self.step);
         self.step += 1;
+        self.averaged += 1;
         let settings::Adam { beta1, beta2, epsilon, .. } = self.settings;
-        let count = i32::try_from(self.step).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.averaged).unwrap_or(i32::MAX);
         let step = rate / (1.0 - beta1.powi(count));
         let inverse_bias = 1.0 / (1.0 - beta2.powi(count)).sqrt();
         let moments = self.first.iter_mut().zip(&mut self.second);
@@ -76,8 +83,18 @@ impl Optimizer for Adam {
         // Moments average over many gradients; a few from other points do no harm.
     }
 
+    fn start_over(&mut self, factor: f64) {
+        // The schedule goes on where it was.
+        self.step_scale *= factor;
+        self.averaged = 0;
+        self.first.fill(0.0);
+        self.second.fill(0.0);
+    }
+
     fn state(&self) -> State {
         let mut state = State::default();
+        state.scalars.insert("step_scale".into(), self.step_scale);
+        state.scalars.insert("averaged".into(), self.averaged as f64);
         state.scalars.insert("step".into(), self.step as f64);
         state.vectors.insert("first".into(), self.first.clone());
         state.vectors.insert("second".into(), self.second.clone());
@@ -85,7 +102,9 @@ impl Optimizer for Adam {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), String> {
+        self.step_scale = state.scalar("step_scale")?;
         self.step = state.scalar("step")? as usize;
+        self.averaged = state.scalar("averaged")? as usize;
         state.copy("first", &mut self.first)?;
         state.copy("second", &mut self.second)
     }

@@ -19,6 +19,8 @@ pub struct Lbfgs {
     pairs: usize,
     /// How many of them still hold.
     kept: usize,
+    /// What is left of the first step without a pair after starting over.
+    step_scale: f64,
     /// Value and gradient at the current point, if known.
     loss: Option<f64>,
     gradient: Vec<f64>,
@@ -38,6 +40,7 @@ impl Lbfgs {
             inverse: vec![0.0; history],
             pairs: 0,
             kept: 0,
+            step_scale: 1.0,
             loss: None,
             gradient: vec![0.0; n],
             direction: vec![0.0; n],
@@ -83,7 +86,7 @@ impl Lbfgs {
             y[i] = self.search.gradient[i] - self.gradient[i];
         }
         let curvature = dot(s, y);
-        if curvature > f64::EPSILON * norm(s) * norm(y) {
+        if curvature.is_finite() && curvature > f64::EPSILON * norm(s) * norm(y) {
             self.inverse[slot] = 1.0 / curvature;
             self.pairs += 1;
             self.kept = (self.kept + 1).min(self.history);
@@ -118,7 +121,7 @@ impl Optimizer for Lbfgs {
         }
         loop {
             self.set_direction();
-            let first = if self.kept == 0 { (1.0 / gradient_norm).min(1.0) } else { 1.0 };
+            let first = if self.kept == 0 { self.step_scale * (1.0 / gradient_norm).min(1.0) } else { 1.0 };
             let Self { search, direction, gradient, .. } = self;
             let found = search.search(theta, direction, gradient, loss, first, objective, &mut evaluations);
             if let Some((_, value)) = found {
@@ -150,8 +153,15 @@ impl Optimizer for Lbfgs {
         self.search.forget();
     }
 
+    fn start_over(&mut self, factor: f64) {
+        self.step_scale *= factor;
+        self.kept = 0;
+        self.objective_changed();
+    }
+
     fn state(&self) -> State {
         let mut state = State::default();
+        state.scalars.insert("step_scale".into(), self.step_scale);
         state.scalars.insert("pairs".into(), self.pairs as f64);
         state.scalars.insert("kept".into(), self.kept as f64);
         state.scalars.insert("loss".into(), self.loss.unwrap_or(f64::NAN));
@@ -168,6 +178,7 @@ impl Optimizer for Lbfgs {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), String> {
+        self.step_scale = state.scalar("step_scale")?;
         self.pairs = state.scalar("pairs")? as usize;
         self.kept = state.scalar("kept")? as usize;
         self.loss = Some(state.scalar("loss")?).filter(|loss| !loss.is_nan());

@@ -69,6 +69,8 @@ pub struct Lm {
     dense: bool,
     /// μ, absolute; not known before the first step.
     damping: Option<f64>,
+    /// What is left of the first step after starting over: the first damping is divided by it.
+    step_scale: f64,
     /// ν, by what the damping grows at the next failure.
     growth: f64,
     /// D, if it is not the identity.
@@ -88,7 +90,7 @@ pub struct Lm {
 
 /// A solution of the damped system.
 struct Solution {
-    /// The decrease of F that the linear model predicts.
+    /// The decrease of F that the linear model predicts; NaN where JᵀJ is not finite.
     predicted: f64,
     products: usize,
 }
@@ -104,6 +106,7 @@ impl Lm {
             settings: settings.clone(),
             dense,
             damping: None,
+            step_scale: 1.0,
             growth: 2.0,
             scales: if settings.scaling == Scaling::Diagonal { vec![0.0; n] } else { vec![] },
             matrix: vec![0.0; squares],
@@ -208,6 +211,9 @@ impl Lm {
             products += 1;
             add(image, damping, direction);
             let curvature = dot(direction, image);
+            if products == 1 && !curvature.is_finite() {
+                return Some(Solution { predicted: f64::NAN, products });
+            }
             if !(curvature > 0.0 && curvature.is_finite()) {
                 break;
             }
@@ -252,7 +258,12 @@ impl Optimizer for Lm {
             }
             (false, Some(damping)) => damping,
         };
-        let mut damping = self.damping.unwrap_or(self.settings.damping * greatest);
+        // By Cauchy and Schwarz, the other elements are finite if those on the diagonal are.
+        if !(greatest.is_finite() && self.matrix.iter().step_by(self.vector.len() + 1).all(|x| x.is_finite()))
+        {
+            return Step::Stopped(StopReason::NonFiniteCurvature);
+        }
+        let mut damping = self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest);
         let least = LEAST_DAMPING * greatest;
         let mut stalled = false;
         // The best trial so far, and the damping it suggests for the next step.
@@ -267,6 +278,9 @@ impl Optimizer for Lm {
             let mut value = f64::NAN;
             if let Some(Solution { predicted, products }) = solution {
                 progress.products += products;
+                if predicted.is_nan() && !self.dense {
+                    return Step::Stopped(StopReason::NonFiniteCurvature);
+                }
                 // Rounding alone: no damping will help.
                 stalled = predicted <= f64::EPSILON * start;
                 self.trial.copy_from_slice(theta);
@@ -315,8 +329,16 @@ impl Optimizer for Lm {
         // Nothing of the old objective is kept but how much damping it took, which is the best guess there is.
     }
 
+    fn start_over(&mut self, factor: f64) {
+        self.step_scale *= factor;
+        self.damping = None;
+        self.growth = 2.0;
+        self.scales.fill(0.0);
+    }
+
     fn state(&self) -> State {
         let mut state = State::default();
+        state.scalars.insert("step_scale".into(), self.step_scale);
         state.scalars.insert("damping".into(), self.damping.unwrap_or(f64::NAN));
         state.scalars.insert("growth".into(), self.growth);
         state.scalars.insert("parameters".into(), self.vector.len() as f64);
@@ -333,6 +355,7 @@ impl Optimizer for Lm {
             ));
         }
         self.damping = Some(state.scalar("damping")?).filter(|damping| !damping.is_nan());
+        self.step_scale = state.scalar("step_scale")?;
         self.growth = state.scalar("growth")?;
         state.copy("scales", &mut self.scales)
     }

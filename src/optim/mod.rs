@@ -117,6 +117,8 @@ pub enum StopReason {
     LossStalled,
     /// The loss or the gradient is not finite.
     NonFinite,
+    /// The curvature of the loss is not finite, though loss and gradient are.
+    NonFiniteCurvature,
     /// The method needs residuals one by one, and the objective has none to show.
     NoResiduals,
 }
@@ -128,6 +130,7 @@ impl std::fmt::Display for StopReason {
             Self::NoDescent => "no better point along the descent direction",
             Self::LossStalled => "the loss no longer changes",
             Self::NonFinite => "the loss or the gradient is not finite",
+            Self::NonFiniteCurvature => "the curvature is not finite",
             Self::NoResiduals => {
                 "the method needs the residuals' Jacobian, which this device does not compute; use the device cpu"
             }
@@ -156,6 +159,10 @@ pub trait Optimizer: Send {
 
     /// The objective has changed (points were redrawn): forgets cached values and what no longer holds.
     fn objective_changed(&mut self);
+
+    /// Numbers ceased to be finite, and it goes on from other parameters: forgets what it has learnt, which led there,
+    /// and takes steps `factor` times as long as before, be it by a learning rate, a first trial or a damping.
+    fn start_over(&mut self, factor: f64);
 
     /// The memory, for a checkpoint.
     fn state(&self) -> State;

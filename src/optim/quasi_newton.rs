@@ -48,6 +48,8 @@ pub struct QuasiNewton {
     learnt: bool,
     /// Mean of the steps, in units of the direction, at which the loss was lowest, more of late; at most 1.
     length: f64,
+    /// What is left of the first step without curvature after starting over.
+    step_scale: f64,
     /// Value (or its logarithm) and gradient at the current point, if known.
     value: Option<f64>,
     gradient: Vec<f64>,
@@ -69,6 +71,7 @@ impl QuasiNewton {
             inverse: Symmetric::identity(n, 1.0),
             learnt: false,
             length: 1.0,
+            step_scale: 1.0,
             value: None,
             gradient: vec![0.0; n],
             direction: vec![0.0; n],
@@ -106,7 +109,7 @@ impl QuasiNewton {
             change[i] = search.gradient[i] - gradient[i];
         }
         let curvature = dot(step, change);
-        if curvature <= f64::EPSILON * norm(step) * norm(change) {
+        if !curvature.is_finite() || curvature <= f64::EPSILON * norm(step) * norm(change) {
             return;
         }
         // What H believes of the curvature along s; its own step is −H times the gradient.
@@ -160,7 +163,8 @@ impl Optimizer for QuasiNewton {
         }
         loop {
             self.set_direction();
-            let first = if self.learnt { self.length } else { (1.0 / gradient_norm).min(1.0) };
+            let first =
+                if self.learnt { self.length } else { self.step_scale * (1.0 / gradient_norm).min(1.0) };
             let Self { search, direction, gradient, .. } = self;
             let found =
                 search.search(theta, direction, gradient, value, first, &mut objective, &mut evaluations);
@@ -193,8 +197,15 @@ impl Optimizer for QuasiNewton {
         self.search.forget();
     }
 
+    fn start_over(&mut self, factor: f64) {
+        self.step_scale *= factor;
+        self.reset();
+        self.objective_changed();
+    }
+
     fn state(&self) -> State {
         let mut state = State::default();
+        state.scalars.insert("step_scale".into(), self.step_scale);
         state.scalars.insert("value".into(), self.value.unwrap_or(f64::NAN));
         state.scalars.insert("length".into(), self.length);
         state.scalars.insert("learnt".into(), f64::from(u8::from(self.learnt)));
@@ -205,6 +216,7 @@ impl Optimizer for QuasiNewton {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), String> {
+        self.step_scale = state.scalar("step_scale")?;
         self.value = Some(state.scalar("value")?).filter(|value| !value.is_nan());
         self.length = state.scalar("length")?;
         self.learnt = state.scalar("learnt")? != 0.0;

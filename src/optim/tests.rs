@@ -554,21 +554,71 @@ fn work_counts_stay_what_they_are() {
     assert_eq!(quadratics, [(289, 339), (662, 1458), (221, 260), (953, 1841)]);
 }
 
+fn every_method() -> Vec<Stage> {
+    let adam = settings::Adam { steps: 40, lr: 0.01, ..settings::Adam::default() };
+    let first_order = vec![Stage::Adam(adam), lbfgs(40, 3)];
+    [first_order, least_squares_methods().to_vec(), quasi_newton_methods(40).to_vec()].concat()
+}
+
+#[test]
+fn a_method_that_starts_over_forgets_and_takes_shorter_steps() {
+    // How far from the start the first trial is.
+    let first_trial = |optimizer: &mut dyn Optimizer| {
+        let start = [-1.2, 1.0, 0.3, 0.7];
+        let mut trials = vec![];
+        let seen = |x: &[f64]| {
+            trials.push(x.to_vec());
+            rosenbrock_residuals(x)
+        };
+        let mut theta = start.to_vec();
+        optimizer.step(&mut theta, &mut Squares { f: seen, evaluations: 0 });
+        let trial = trials.into_iter().find(|x| x != &start).unwrap_or(theta);
+        trial.iter().zip(start).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt()
+    };
+    for stage in every_method() {
+        let usual = first_trial(&mut *new(&stage, 4, 1.0));
+        let mut optimizer = new(&stage, 4, 1.0);
+        let mut theta = vec![0.3, 0.7, -1.2, 1.0];
+        for _ in 0..4 {
+            optimizer.step(&mut theta, &mut Squares { f: rosenbrock_residuals, evaluations: 0 });
+        }
+        let mut longest = 1.0;
+        for times in 1..=2 {
+            optimizer.start_over(0.1);
+            let mut copy = new(&stage, 4, 1.0);
+            copy.restore(&optimizer.state()).expect("its own state");
+            let ratio = first_trial(&mut *copy) / usual;
+            match stage {
+                // Ten times the damping is not a tenth of the step where the curvature is stronger.
+                Stage::Lm(_) => assert!(ratio < longest, "{stage:?}: {ratio} after {longest}"),
+                _ => assert!((ratio / 0.1_f64.powi(times) - 1.0).abs() < 1e-6, "{stage:?}: {ratio}"),
+            }
+            longest = ratio;
+        }
+    }
+}
+
+#[test]
+fn curvature_that_is_not_finite_is_told_from_a_gradient() {
+    // JᵀJ overflows where Jᵀr does not.
+    let steep = |_: &[f64]| (vec![1e-250, 0.0], vec![1e200, 1e200, 0.0, 1.0]);
+    for stage in least_squares_methods() {
+        let ended = least_squares(&stage, &[1.0, 2.0], steep, 0.0);
+        assert_eq!(ended.stopped, Some(StopReason::NonFiniteCurvature), "{stage:?}");
+    }
+}
+
 #[test]
 fn every_method_continues_from_its_state_bit_for_bit() {
-    let adam = settings::Adam { steps: 40, lr: 0.01, ..settings::Adam::default() };
-    let stages = [
-        vec![Stage::Adam(adam), lbfgs(40, 3)],
-        least_squares_methods().to_vec(),
-        quasi_newton_methods(40).to_vec(),
-    ];
-    for stage in stages.concat() {
+    for stage in every_method() {
         let mut objective = Squares { f: rosenbrock_residuals, evaluations: 0 };
         let mut whole = new(&stage, 4, 1.0);
         let mut theta = vec![-1.2, 1.0, 0.3, 0.7];
         for _ in 0..5 {
             whole.step(&mut theta, &mut objective);
         }
+        whole.start_over(0.1);
+        whole.step(&mut theta, &mut objective);
         let mut continued = new(&stage, 4, 1.0);
         continued.restore(&whole.state()).expect("its own state");
         let mut other = theta.clone();

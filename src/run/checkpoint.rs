@@ -13,7 +13,7 @@ use crate::optim;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
-pub const CHECKPOINT_VERSION: u32 = 1;
+pub const CHECKPOINT_VERSION: u32 = 2;
 
 /// The key of our numbers in the metadata.
 const KEY: &str = "pinn-solve";
@@ -27,11 +27,12 @@ pub enum CheckpointError {
     /// The state of another run.
     #[error("the checkpoint does not fit its run: {0}; start the run anew")]
     Foreign(String),
-    /// Written by a newer program.
+    /// Written by a newer program, or by a much older one.
     #[error(
-        "the checkpoint has layout {0}, this program knows layouts up to {CHECKPOINT_VERSION}; update pinn-solve"
+        "the checkpoint has layout {0}, this program reads layout {CHECKPOINT_VERSION}; resume with the version of \
+         pinn-solve that wrote it, or start the run anew"
     )]
-    Newer(u32),
+    Layout(u32),
 }
 
 /// A training state and what it belongs to.
@@ -59,6 +60,7 @@ struct Numbers {
     caused: usize,
     level: usize,
     best_loss: Bits,
+    good_loss: Bits,
     optimizer: Option<BTreeMap<String, Bits>>,
     reports: Vec<StageReport>,
 }
@@ -90,6 +92,7 @@ impl Checkpoint {
             caused: state.adapted.caused,
             level: state.adapted.level,
             best_loss: state.best_loss.into(),
+            good_loss: state.good_loss.into(),
             optimizer: state.optimizer.as_ref().map(|optimizer| {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
@@ -98,6 +101,7 @@ impl Checkpoint {
         let mut tensors = vec![
             ("theta".to_owned(), &state.theta),
             ("best_theta".to_owned(), &state.best_theta),
+            ("good_theta".to_owned(), &state.good_theta),
             ("balance".to_owned(), &state.adapted.balance),
             ("slices".to_owned(), &state.adapted.slices),
         ];
@@ -130,8 +134,8 @@ impl Checkpoint {
         let version = serde_json::from_str::<serde_json::Value>(json)
             .ok()
             .and_then(|value| u32::try_from(value.get("version")?.as_u64()?).ok());
-        if let Some(version) = version.filter(|&version| version > CHECKPOINT_VERSION) {
-            return Err(CheckpointError::Newer(version));
+        if let Some(version) = version.filter(|&version| version != CHECKPOINT_VERSION) {
+            return Err(CheckpointError::Layout(version));
         }
         let numbers: Numbers = serde_json::from_str(json).map_err(|error| damaged(&error))?;
         let vector = |name: &str| -> Result<Vec<f64>, CheckpointError> {
@@ -176,6 +180,8 @@ impl Checkpoint {
                 theta: vector("theta")?,
                 best_theta: vector("best_theta")?,
                 best_loss: f64::from_bits(numbers.best_loss.0),
+                good_theta: vector("good_theta")?,
+                good_loss: f64::from_bits(numbers.good_loss.0),
                 optimizer,
                 reports: numbers.reports,
             },
@@ -186,6 +192,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breakdown::{Breakdown, Origin, Quantity};
 
     fn checkpoint() -> Checkpoint {
         let mut optimizer = optim::State::default();
@@ -207,6 +214,8 @@ mod tests {
             theta: vec![0.1, 0.2, f64::MIN_POSITIVE],
             best_theta: vec![1e-300, 2.0, 3.0],
             best_loss: f64::INFINITY,
+            good_theta: vec![1.0, -2.0, 0.5],
+            good_loss: 0.75,
             optimizer: Some(optimizer),
             reports: vec![
                 StageReport {
@@ -214,6 +223,16 @@ mod tests {
                     steps: 4,
                     evaluations: 4,
                     stopped: Some(optim::StopReason::LossStalled),
+                    breakdowns: vec![Breakdown {
+                        step: 3,
+                        stage: "adam".into(),
+                        quantity: Quantity::Loss,
+                        place: Some(Origin {
+                            condition: "physics".into(),
+                            at: BTreeMap::from([("x".into(), 0.1 + 0.2), ("t".into(), 1e-9 / 3.0)]),
+                            residual: None,
+                        }),
+                    }],
                     ..StageReport::default()
                 },
                 StageReport {
@@ -245,6 +264,6 @@ mod tests {
         let key = b"version\\\":";
         let at = newer.windows(key.len()).position(|window| window == key).expect("a version");
         newer[at + key.len()] = b'9';
-        assert_eq!(Checkpoint::from_bytes(&newer), Err(CheckpointError::Newer(9)));
+        assert_eq!(Checkpoint::from_bytes(&newer), Err(CheckpointError::Layout(9)));
     }
 }

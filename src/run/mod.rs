@@ -1,6 +1,7 @@
 //! The run directory: what a run leaves behind.
 //!
 //! A directory is made once and never overwritten; files are written aside, synced and renamed.
+//! The folder is synced after every checkpoint: what a power cut takes of the rest can be had again from there.
 //! This module knows files; it does not know how results come about.
 
 mod checkpoint;
@@ -65,6 +66,7 @@ pub enum RunError {
 const RESOLVED: &str = "resolved.toml";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const RESULT: &str = "result.json";
 
 /// A folder that belongs to one run, and to this process for as long as it lives.
@@ -82,6 +84,8 @@ pub struct Resumed {
     pub directory: RunDirectory,
     /// Where training stood; `None` if nothing was written down yet.
     pub checkpoint: Option<Checkpoint>,
+    /// The last checkpoint was damaged, in these words, and `checkpoint` is the one before it.
+    pub damaged: Option<String>,
 }
 
 impl RunDirectory {
@@ -107,10 +111,11 @@ impl RunDirectory {
     /// Takes up the run in `path` where its last checkpoint stands.
     ///
     /// Lines of `metrics.jsonl` after the checkpoint are dropped, since those steps are taken again.
+    /// A damaged checkpoint gives way to the one before it.
     ///
     /// # Errors
     ///
-    /// If there is no run, another process is at it, it has ended, or its checkpoint is damaged.
+    /// If there is no run, another process is at it, it has ended, or no checkpoint of it can be taken up.
     pub fn resume(path: &Path) -> Result<Resumed, RunError> {
         let name = path.join(METRICS);
         let mut file = match File::options().read(true).write(true).open(&name) {
@@ -124,7 +129,8 @@ impl RunDirectory {
             None | Some(RunOutcome::Interrupted) => {}
             Some(outcome) => return Err(RunError::Ended(path.to_owned(), outcome.name())),
         }
-        let checkpoint = read_checkpoint(path)?;
+        remove_leftovers(path)?;
+        let (checkpoint, damaged) = last_checkpoint(path)?;
         let step = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.state.step);
         let mut text = vec![];
         let cut = file
@@ -133,7 +139,7 @@ impl RunDirectory {
             .and_then(|()| file.seek(io::SeekFrom::End(0)));
         cut.map_err(|source| RunError::Io { action: "continue", path: name, source })?;
         let directory = Self { path: path.to_owned(), metrics: BufWriter::new(file) };
-        Ok(Resumed { directory, checkpoint })
+        Ok(Resumed { directory, checkpoint, damaged })
     }
 
     /// The folder.
@@ -146,10 +152,17 @@ impl RunDirectory {
         write_whole(&self.path.join(name), content)
     }
 
-    /// Writes the state down.
+    /// Writes the state down; the checkpoint before it is kept under another name.
     pub fn write_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
+        // A checkpoint must not know of steps that a power cut takes from the metrics.
         self.flush()?;
-        self.write(CHECKPOINT, &checkpoint.to_bytes())
+        self.metrics.get_ref().sync_data().map_err(|source| self.metrics_error(source))?;
+        let path = self.path.join(CHECKPOINT);
+        replace(&path, &checkpoint.to_bytes(), || match fs::rename(&path, self.path.join(PREVIOUS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })?;
+        sync_folder_of(&path).map_err(|source| RunError::Io { action: "write", path, source })
     }
 
     /// The steps in `metrics.jsonl`.
@@ -176,7 +189,7 @@ impl RunDirectory {
 /// Makes the folder `path`, which must not exist, in parents that may.
 pub fn make_folder(path: &Path) -> Result<(), RunError> {
     make_parents(path)?;
-    fs::create_dir(path).map_err(|error| match error.kind() {
+    fs::create_dir(path).and_then(|()| sync_folder_of(path)).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => RunError::Exists(path.to_owned()),
         _ => RunError::Io { action: "make the folder", path: path.to_owned(), source: error },
     })
@@ -201,12 +214,50 @@ pub fn make_folder_in(parent: &Path, name: &str) -> Result<PathBuf, RunError> {
 ///
 /// Two processes that write the same file at once do not disturb one another; one of the two remains.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), RunError> {
+    replace(path, content, || Ok(()))
+}
+
+/// As [`write_whole`]; `before` is called once the content is safe and has not yet taken its place.
+fn replace(path: &Path, content: &[u8], before: impl FnOnce() -> io::Result<()>) -> Result<(), RunError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let aside = path.with_file_name(format!(".{name}.{}{PART}", std::process::id()));
     let written = File::create(&aside)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| before())
         .and_then(|()| fs::rename(&aside, path));
-    written.map_err(|source| RunError::Io { action: "write", path: path.to_owned(), source })
+    written.map_err(|source| {
+        // The error is what matters, and half a file is of no use.
+        let _ = fs::remove_file(&aside);
+        RunError::Io { action: "write", path: path.to_owned(), source }
+    })
+}
+
+/// How the names of files end that are not yet whole.
+const PART: &str = ".part";
+
+/// Makes what was created or renamed to `path` outlive a power cut, where a folder can be synced (not on Windows).
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Removes what processes left that were killed as they wrote.
+fn remove_leftovers(path: &Path) -> Result<(), RunError> {
+    let removed = fs::read_dir(path).and_then(|entries| {
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') && name.ends_with(PART) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    });
+    removed.map_err(|source| RunError::Io { action: "clean up", path: path.to_owned(), source })
 }
 
 /// The result of the run in `path`; `None` if it has none yet.
@@ -229,11 +280,42 @@ pub fn read_resolved(path: &Path) -> Result<Option<String>, RunError> {
     String::from_utf8(bytes).map(Some).map_err(damaged)
 }
 
+/// The last checkpoint of the run in `path` that is whole; if it is not the last one, what is wrong with that.
+fn last_checkpoint(path: &Path) -> Result<(Option<Checkpoint>, Option<String>), RunError> {
+    let (name, previous) = (path.join(CHECKPOINT), path.join(PREVIOUS));
+    let damaged = match read_checkpoint(&name) {
+        // Between the two renames there is only the previous one.
+        Ok(None) => None,
+        Ok(checkpoint) => return Ok((checkpoint, None)),
+        Err(RunError::Checkpoint { source: CheckpointError::Damaged(what), .. }) => Some(what),
+        Err(error) => return Err(error),
+    };
+    match (read_checkpoint(&previous)?, damaged) {
+        (Some(checkpoint), damaged) => {
+            // The next checkpoint pushes this one aside, which must be the good one.
+            let renamed = fs::rename(&previous, &name).and_then(|()| sync_folder_of(&name));
+            renamed.map_err(|source| RunError::Io { action: "write", path: name.clone(), source })?;
+            let step = checkpoint.state.step;
+            let damaged = damaged.map(|what| {
+                format!(
+                    "{} was damaged ({what}); going on from the one before it, step {step}",
+                    name.display()
+                )
+            });
+            Ok((Some(checkpoint), damaged))
+        }
+        (None, Some(what)) => {
+            Err(RunError::Checkpoint { path: name, source: CheckpointError::Damaged(what) })
+        }
+        (None, None) => Ok((None, None)),
+    }
+}
+
 fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, RunError> {
-    let Some(bytes) = read_file(path.join(CHECKPOINT))? else {
+    let Some(bytes) = read_file(path.to_owned())? else {
         return Ok(None);
     };
-    let wrong = |source| RunError::Checkpoint { path: path.join(CHECKPOINT), source };
+    let wrong = |source| RunError::Checkpoint { path: path.to_owned(), source };
     Checkpoint::from_bytes(&bytes).map(Some).map_err(wrong)
 }
 

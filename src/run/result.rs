@@ -71,7 +71,7 @@ pub struct RunResult {
     pub reference_error: Option<f64>,
     /// Most memory the process ever held; `null` where the system does not say.
     pub peak_memory_bytes: Option<u64>,
-    /// What the run directory holds.
+    /// What the run directory holds besides the checkpoint before the last one.
     pub files: Vec<String>,
 }
 

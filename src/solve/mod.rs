@@ -20,8 +20,8 @@ use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
-    Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, RunDirectory, RunError, RunOutcome,
-    RunResult, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
+    Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, Resumed, RunDirectory, RunError,
+    RunOutcome, RunResult, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
 };
 use crate::settings::Precision;
 use crate::train::{self, End, Event, Outcome, State};
@@ -142,19 +142,19 @@ impl Solver {
         self.train(&mut directory, start, stop, watch)
     }
 
-    /// Goes on with the run in `path`, whose problem is this one.
+    /// Goes on with a run whose problem is this one.
     ///
     /// # Errors
     ///
     /// If the run cannot go on, or a file cannot be written.
     pub fn resume(
         &mut self,
-        path: &Path,
+        resumed: Resumed,
         stop: &AtomicBool,
         watch: &mut dyn FnMut(&Event),
     ) -> Result<RunResult, SolveError> {
-        let resumed = RunDirectory::resume(path)?;
         let mut directory = resumed.directory;
+        let path = directory.path();
         let resolved = match read_resolved(path)? {
             Some(text) => text,
             None => self.write_problem(&directory, None)?,
@@ -241,14 +241,7 @@ impl Solver {
             End::Done => (RunOutcome::Done, None),
             End::ToleranceNotReached => (RunOutcome::ToleranceNotReached, None),
             End::Interrupted => (RunOutcome::Interrupted, None),
-            End::Diverged { step, stage, condition } => {
-                let what = match condition {
-                    Some(name) => format!("the loss of condition `{name}`"),
-                    None => "the gradient".into(),
-                };
-                let stage = training.stages[*stage].name();
-                (RunOutcome::Diverged, Some(format!("{what} is not finite at step {step} ({stage})")))
-            }
+            End::Diverged(breakdown) => (RunOutcome::Diverged, Some(breakdown.to_string())),
         };
         let terms = problem.conditions.iter().zip(&outcome.terms);
         let unknowns = problem.unknowns.iter().zip(&outcome.scores);

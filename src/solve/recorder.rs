@@ -76,6 +76,11 @@ impl<'a> Recorder<'a> {
             Event::Redrawn { step, round } => {
                 self.directory.log(&serde_json::json!({ "event": "redrawn", "step": step, "round": round }))
             }
+            Event::BrokenDown { step, breakdown, recovered } => {
+                let event = if recovered { "recovered" } else { "diverged" };
+                self.directory
+                    .log(&serde_json::json!({ "event": event, "step": step, "breakdown": breakdown }))
+            }
             Event::Reweighted { step, weights, slices } => {
                 let weights = self.by_condition(weights);
                 let mut line = serde_json::json!({ "event": "reweighted", "step": step, "weights": weights });

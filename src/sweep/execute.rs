@@ -80,6 +80,13 @@ pub enum Event<'a> {
         /// Does it go on from a checkpoint?
         resumed: bool,
     },
+    /// A run goes on from an older checkpoint than its last.
+    Damaged {
+        /// Its name.
+        name: &'a str,
+        /// What is wrong with the last one.
+        what: &'a str,
+    },
     /// A run has ended, or failed.
     Ended(&'a Record),
     /// Another process is at this run.
@@ -259,7 +266,11 @@ impl Shared<'_> {
             }
             Err(RunError::Exists(_)) => {
                 started(true);
-                Ok(solver.resume(&path, self.stop, &mut |_| ())?)
+                let resumed = RunDirectory::resume(&path).map_err(SolveError::from)?;
+                if let Some(what) = &resumed.damaged {
+                    (self.watch)(Event::Damaged { name, what });
+                }
+                Ok(solver.resume(resumed, self.stop, &mut |_| ())?)
             }
             Err(error) => Err(SolveError::from(error).into()),
         }

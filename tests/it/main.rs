@@ -6,6 +6,8 @@ mod configs;
 mod data;
 mod docs;
 mod engine;
+mod recovery;
+mod reliability;
 mod resume;
 mod second_order;
 mod signal;
@@ -20,6 +22,26 @@ use pinn::problem::{Document, Problem, embedded};
 fn problem(text: &str) -> Problem {
     let document = Document::parse("test.toml", text).and_then(|document| document.build(Path::new("")));
     document.unwrap_or_else(|wrong| panic!("{wrong}")).0
+}
+
+/// A stage of `steps` steps for every method and every one of its variants.
+fn every_method(steps: usize) -> Vec<String> {
+    let methods = [
+        "adam",
+        "lbfgs",
+        "lm",
+        "lm scaling = \"diagonal\"",
+        "lm solver = \"cg\"",
+        "ssbfgs",
+        "ssbroyden",
+        "ssbroyden logarithm = true",
+    ];
+    let stage = |method: &str| {
+        let (name, setting) = method.split_once(' ').unwrap_or((method, ""));
+        let comma = if setting.is_empty() { "" } else { ", " };
+        format!("{{ {name} = {{ steps = {steps}{comma}{setting} }} }}")
+    };
+    methods.map(stage).to_vec()
 }
 
 /// A built-in problem with some values changed.

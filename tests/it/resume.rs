@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pinn::rng::Stream;
+use rand::RngExt;
 use serde_json::Value;
 
 use super::cli::{exit, folder, run, stderr};
@@ -23,7 +25,7 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 /// The parts of the result that do not tell of time, memory or threads.
-fn result(run: &Path) -> Value {
+pub(crate) fn result(run: &Path) -> Value {
     let text = fs::read(run.join("result.json")).expect("a result");
     let mut result: Value = serde_json::from_slice(&text).expect("JSON");
     let fields = result.as_object_mut().expect("an object");
@@ -34,7 +36,7 @@ fn result(run: &Path) -> Value {
 }
 
 /// Steps, losses and terms of `metrics.jsonl`.
-fn metrics(run: &Path) -> Vec<Value> {
+pub(crate) fn metrics(run: &Path) -> Vec<Value> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
     let lines = text.lines().map(|line| {
         let mut line: Value = serde_json::from_str(line).expect("JSON");
@@ -45,53 +47,88 @@ fn metrics(run: &Path) -> Vec<Value> {
 }
 
 /// The tensors of a checkpoint, without the numbers that tell of time.
-fn tensors(run: &Path) -> Vec<u8> {
+pub(crate) fn tensors(run: &Path) -> Vec<u8> {
     let bytes = fs::read(run.join("checkpoint.safetensors")).expect("a checkpoint");
     let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
     bytes[8 + header..].to_vec()
 }
 
-fn start(folder: &Path, arguments: &[&str]) -> Child {
+pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("pinn-solve"));
     command.current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("it starts")
 }
 
-#[test]
-fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_it_never_was() {
-    let folder = folder();
-    let whole = folder.path().join("whole");
-    let output = run(folder.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat());
-    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+/// Deaths that each of the two tests of kills goes through; `PINN_KILLS` asks for more.
+pub(crate) fn kills() -> usize {
+    let asked = std::env::var("PINN_KILLS").ok();
+    asked.map_or(10, |text| text.parse().expect("PINN_KILLS is a number"))
+}
 
-    let torn = folder.path().join("torn");
-    let mut child = start(folder.path(), &[&ARGUMENTS[..], &["--out", "torn", "--threads", "1"]].concat());
-    let mut kills = 0;
-    // Killed a little later each time, so that the run comes to its end sooner or later.
-    for delay in (5..).step_by(25).map(Duration::from_millis) {
+/// Starts a process again and again, and kills it with SIGKILL at a random moment before `longest`, until one comes to
+/// its end unharmed or `left` have been killed, after which the next is left alone.
+///
+/// Returns how many were killed; `start` is told how many so far, and gives none if there is nothing left to do.
+pub(crate) fn kill_at_random(
+    rng: &mut Stream,
+    longest: Duration,
+    left: usize,
+    mut start: impl FnMut(usize) -> Option<Child>,
+) -> usize {
+    for kills in 0..left {
         let begin = Instant::now();
-        while begin.elapsed() < delay && child.try_wait().expect("a child").is_none() {
-            std::thread::sleep(Duration::from_millis(1));
+        let Some(mut child) = start(kills) else { return kills };
+        let moment = longest.mul_f64(rng.random());
+        while begin.elapsed() < moment && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_micros(200));
         }
-        if child.try_wait().expect("a child").is_some() {
-            break;
+        if let Some(status) = child.try_wait().expect("a child") {
+            assert_eq!(status.code(), Some(0));
+            return kills;
         }
         child.kill().expect("killed");
         child.wait().expect("gone");
-        kills += 1;
-        // Before its first file the run is none yet.
-        child = if torn.join("resolved.toml").is_file() {
-            start(folder.path(), &["resume", "torn", "--no-plots"])
-        } else {
-            let _ = fs::remove_dir_all(&torn);
-            start(folder.path(), &[&ARGUMENTS[..], &["--out", "torn"]].concat())
-        };
     }
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
-    assert!(kills > 3, "the run was over after {kills} kills");
-    assert_eq!(result(&torn), result(&whole));
-    assert_eq!(metrics(&torn), metrics(&whole));
-    assert_eq!(tensors(&torn), tensors(&whole));
+    if let Some(mut child) = start(left) {
+        assert_eq!(child.wait().expect("ended").code(), Some(0));
+    }
+    left
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
+    let folder = folder();
+    let whole = folder.path().join("whole");
+    let begin = Instant::now();
+    let output = run(folder.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat());
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let duration = begin.elapsed();
+    let (mut rng, mut left) = (pinn::rng::stream(0, "kills/run"), kills());
+    for attempt in 0.. {
+        let name = format!("torn-{attempt}");
+        let torn = folder.path().join(&name);
+        left -= kill_at_random(&mut rng, duration.mul_f64(0.6), left, |kills| {
+            let threads = ["1", "2"][kills % 2];
+            if torn.join("result.json").is_file() {
+                return None;
+            }
+            // Before its first files the run is none yet.
+            if torn.join("metrics.jsonl").is_file() && torn.join("resolved.toml").is_file() {
+                return Some(start(folder.path(), &["resume", &name, "--no-plots", "--threads", threads]));
+            }
+            let _ = fs::remove_dir_all(&torn);
+            Some(start(folder.path(), &[&ARGUMENTS[..], &["--out", &name, "--threads", threads]].concat()))
+        });
+        assert_eq!(result(&torn), result(&whole));
+        assert_eq!(metrics(&torn), metrics(&whole));
+        assert_eq!(tensors(&torn), tensors(&whole));
+        let leftovers = fs::read_dir(&torn).expect("there").flatten();
+        let parts = leftovers.filter(|entry| entry.path().extension().is_some_and(|end| end == "part"));
+        assert_eq!(parts.count(), 0, "what killed processes left is removed");
+        if left == 0 {
+            break;
+        }
+    }
 }
 
 #[test]
@@ -112,7 +149,14 @@ fn what_cannot_be_resumed_is_refused_with_a_reason() {
     fs::remove_file(path.join("result.json")).expect("there");
     let checkpoint = fs::read(path.join("checkpoint.safetensors")).expect("there");
     fs::write(path.join("checkpoint.safetensors"), &checkpoint[..checkpoint.len() / 2]).expect("written");
+    // There is only one checkpoint yet, and none before it to fall back on.
     check("run", "damaged");
+    let mut newer = checkpoint.clone();
+    let key = b"version\\\":";
+    let at = newer.windows(key.len()).position(|window| window == key).expect("a version") + key.len();
+    newer[at] = b'9';
+    fs::write(path.join("checkpoint.safetensors"), &newer).expect("written");
+    check("run", "resume with the version of pinn-solve that wrote it");
     fs::write(path.join("checkpoint.safetensors"), &checkpoint).expect("written");
     let resolved = fs::read_to_string(path.join("resolved.toml")).expect("there");
     fs::write(path.join("resolved.toml"), resolved.replace("width = 8", "width = 9")).expect("written");

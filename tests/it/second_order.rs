@@ -81,33 +81,6 @@ fn single_precision_stops_by_itself_and_says_why() {
 }
 
 #[test]
-fn training_continues_from_any_step_bit_for_bit() {
-    for stages in ["{ lm = { steps = 12 } }", "{ ssbfgs = { steps = 40 } }", "{ ssbroyden = { steps = 40 } }"]
-    {
-        let problem = decay(stages, "checkpoint = 5\nresample = 4");
-        let activation = Activation::parse(&problem.network.activation).expect("known");
-        let shape = problem.shape();
-        let whole = solve::<f64>(&problem, 2);
-        let theta = init::draw(&shape, &activation, &problem.network, 0).expect("parameters");
-        let mut kept = None;
-        let mut engine =
-            CpuEngine::<f64>::new(&problem, &shape, &activation, 1, Isa::best()).expect("an engine");
-        let mut observer = |event: Event| {
-            if let Event::Checkpoint(state) = event {
-                kept = Some(state.clone());
-                return Flow::Stop;
-            }
-            if kept.is_some() { Flow::Stop } else { Flow::Continue }
-        };
-        train(&problem, &mut engine, activation.omega(), State::new(theta), &mut observer);
-        let state = kept.expect("a checkpoint was due");
-        let continued = train(&problem, &mut engine, activation.omega(), state, &mut |_| Flow::Continue);
-        assert_eq!(whole.theta, continued.theta, "{stages}");
-        assert_eq!(whole.state.reports, continued.state.reports, "{stages}");
-    }
-}
-
-#[test]
 fn what_a_method_needs_is_told_before_training() {
     let refused = |problem: &Problem, device: &str| {
         let activation = Activation::parse(&problem.network.activation).expect("known");

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::cli::{exit, folder, run, stderr};
+use super::resume::{kill_at_random, kills, metrics, start, tensors};
 
 const SWEEP: &str = r#"
 title = "Heat"
@@ -49,8 +49,10 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     assert!(text.contains("init=eoc,seed=1,scale=0.5  new\n") && text.contains("8 runs, 8 to do"), "{text}");
     assert!(!folder.path().join("output").exists(), "a dry run leaves nothing behind");
 
+    let begin = Instant::now();
     let output = run(folder.path(), &["sweep", "sweep.toml"]);
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let duration = begin.elapsed();
     let alone = folder.path().join("output/sweep");
     let expected = table(&alone);
     assert_eq!(expected.len(), 8);
@@ -64,40 +66,39 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     assert_eq!(table(&folder.path().join("jobs")), expected);
 
     // Two shards as two processes at once.
-    let program = assert_cmd::cargo::cargo_bin("pinn-solve");
-    let shard = |shard: &str| {
-        let mut command = Command::new(&program);
-        command.current_dir(folder.path()).args(["sweep", "sweep.toml", "--out", "shards", "--shard", shard]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
-    };
-    let shards = ["1/2", "2/2"].map(shard);
+    let shards = ["1/2", "2/2"]
+        .map(|shard| start(folder.path(), &["sweep", "sweep.toml", "--out", "shards", "--shard", shard]));
     for mut shard in shards {
         assert_eq!(shard.wait().expect("it ends").code(), Some(0));
     }
     assert_eq!(table(&folder.path().join("shards")), expected);
 
-    // Killed again and again.
-    let start = || {
-        let mut command = Command::new(&program);
-        command.current_dir(folder.path()).args(["sweep", "sweep.toml", "--out", "killed", "--jobs", "2"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
-    };
-    let mut kills = 0;
-    for delay in (10..).step_by(30).map(Duration::from_millis) {
-        let (mut child, begin) = (start(), Instant::now());
-        while begin.elapsed() < delay && child.try_wait().expect("a child").is_none() {
-            std::thread::sleep(Duration::from_millis(1));
+    // Killed again and again, at random moments.
+    let (mut rng, mut left) = (pinn::rng::stream(0, "kills/sweep"), kills());
+    for attempt in 0.. {
+        let name = format!("killed-{attempt}");
+        left -= kill_at_random(&mut rng, duration.mul_f64(0.6), left, |_| {
+            Some(start(folder.path(), &["sweep", "sweep.toml", "--out", &name, "--jobs", "2"]))
+        });
+        let killed = folder.path().join(name);
+        assert_eq!(table(&killed), expected);
+        for name in expected.keys() {
+            let [killed, alone] = [&killed, &alone].map(|folder| folder.join("runs").join(name));
+            assert_eq!(tensors(&killed), tensors(&alone), "{name}");
+            assert_eq!(metrics(&killed), metrics(&alone), "{name}");
         }
-        if let Some(status) = child.try_wait().expect("a child") {
-            assert_eq!(status.code(), Some(0));
+        if left == 0 {
             break;
         }
-        child.kill().expect("killed");
-        child.wait().expect("gone");
-        kills += 1;
     }
-    assert!(kills > 2, "the sweep was over after {kills} kills");
-    assert_eq!(table(&folder.path().join("killed")), expected);
+
+    // A run whose last checkpoint is torn goes on from the one before.
+    let torn = alone.join("runs/init=eoc,seed=0,scale=1");
+    fs::remove_file(torn.join("result.json")).expect("there");
+    fs::write(torn.join("checkpoint.safetensors"), "torn").expect("written");
+    let output = run(folder.path(), &["sweep", "sweep.toml"]);
+    assert!(exit(&output) == 0 && stderr(&output).contains("was damaged"), "{}", stderr(&output));
+    assert_eq!(table(&alone), expected);
 
     // What is done is not repeated, and is drawn again without being run.
     let before = fs::metadata(alone.join("runs/init=eoc,seed=1,scale=1/result.json")).expect("there");

@@ -9,7 +9,7 @@ use pinn::train::{Event, Flow, Outcome, State, train};
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{embedded_problem, problem};
+use super::{embedded_problem, every_method, problem};
 
 /// Burgers' equation, small, with everything that changes the loss between steps.
 const ADAPTED: [(&str, &str); 8] = [
@@ -27,7 +27,7 @@ fn adapted(stages: &str) -> Problem {
     embedded_problem("burgers-soft", &[&ADAPTED[..], &[("training.stages", stages)]].concat())
 }
 
-fn start(problem: &Problem) -> State {
+pub(crate) fn start(problem: &Problem) -> State {
     let activation = Activation::parse(&problem.network.activation).expect("known");
     let theta = init::draw(&problem.shape(), &activation, &problem.network, problem.training.seed);
     State::new(problem.with_coefficients(theta.expect("parameters")))
@@ -54,12 +54,12 @@ fn checkpoints(problem: &Problem, threads: usize) -> (Vec<State>, Outcome) {
 
 #[test]
 fn going_on_from_any_checkpoint_ends_at_the_same_bits() {
-    for stages in [
-        "[{ adam = { steps = 26 } }]",
-        "[{ lbfgs = { steps = 26 } }]",
-        "[{ adam = { steps = 9 } }, { lbfgs = { steps = 17 } }]",
-    ] {
-        let problem = adapted(stages);
+    let samplers = ["uniform", "grid", "latin-hypercube", "sobol"];
+    for (stage, sampler) in every_method(17).iter().zip(samplers.iter().cycle()) {
+        let stages = format!("[{{ adam = {{ steps = 9 }} }}, {stage}]");
+        let sampler = format!("\"{sampler}\"");
+        let own = [("training.stages", &stages[..]), ("conditions.physics.sampler", &sampler)];
+        let problem = embedded_problem("burgers-soft", &[&ADAPTED[..], &own].concat());
         let (states, outcome) = checkpoints(&problem, 1);
         assert_eq!(states.len(), 6);
         for state in states {
