@@ -16,6 +16,7 @@ use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
 use crate::network::{Layer, Shape};
+use crate::problem::Formula;
 use crate::simd::Real;
 
 /// Numbers of a cache line, in single precision.
@@ -33,10 +34,16 @@ pub(super) struct Term<R> {
     pub(super) stride: usize,
     /// Sites in all; the last block may be partly empty.
     pub(super) sites: usize,
-    /// Jets of the features, block by block, `rows × inputs` each.
+    /// The channels of the features.
+    pub(super) features: Formula,
+    /// The coefficients of the chain rule that depend on the point.
+    pub(super) scale_formula: Formula,
+    /// The channels of the features, block by block, `rows × inputs` each.
     pub(super) inputs: AVec<R>,
     /// Columns of the tape that depend on the point alone, block by block.
     pub(super) columns: AVec<R>,
+    /// The chain rule's coefficients, block by block, scale by scale, a number for each point.
+    pub(super) scales: Vec<R>,
     /// A weight for each site; none at all mean 1.
     pub(super) point_weights: Vec<f64>,
 }
@@ -137,6 +144,8 @@ pub(super) struct Workspace<R> {
     y_bar: AVec<R>,
     z_bar: AVec<R>,
     slopes: AVec<R>,
+    /// The chain rule's coefficients of the block, each as long as a channel.
+    scales: AVec<R>,
     /// Raw outputs, `outputs × rows`.
     output: AVec<R>,
     /// Their adjoints, `rows × outputs`.
@@ -370,6 +379,7 @@ impl<R: Real> Workspace<R> {
             y_bar: empty(),
             z_bar: empty(),
             slopes: empty(),
+            scales: empty(),
             output: empty(),
             output_bar: empty(),
             registers: empty(),
@@ -395,11 +405,20 @@ impl<R: Real> Workspace<R> {
         grow(&mut self.y_bar, rows * width);
         grow(&mut self.z_bar, rows * width);
         grow(&mut self.slopes, MOST_SLOPES * term.points * width);
+        grow(&mut self.scales, term.scale_formula.roots.len() * term.points * width);
         grow(&mut self.output, net.outputs() * rows);
         grow(&mut self.output_bar, net.outputs() * rows);
         grow(&mut self.registers, registers);
         grow(&mut self.adjoints, registers);
         self.term = None;
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints, .. } = self;
+        let carried = [z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints];
+        let buffers = carried.into_iter().chain([&self.rows, &self.pushed]);
+        buffers.map(|buffer| buffer.len() * size_of::<R>()).sum()
     }
 
     /// Makes room for Jacobian rows of `term`.
@@ -514,6 +533,11 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         let simd = self.simd;
         let (rows, width) = (term.rows(), net.width());
         let (size, channel) = (rows * width, term.points * width);
+        let scales = term.scale_formula.roots.len() * term.points;
+        let scales = &term.scales[block * scales..][..scales];
+        for (array, &scale) in space.scales.chunks_exact_mut(width).zip(scales) {
+            array.fill(scale);
+        }
         for (l, packed) in net.layers.iter().enumerate() {
             let depth = packed.layer.inputs;
             let z = &mut space.z[l * size..][..size];
@@ -526,8 +550,8 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
             let order = term.plan.order();
             self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
-            let slopes = &space.slopes[..];
-            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, z, y });
+            let (slopes, scales) = (&space.slopes[..], &space.scales[..]);
+            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, scales, z, y });
         }
         simd.vectorize(ColumnsProduct {
             simd,
@@ -851,6 +875,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
             plan: &term.plan,
             size: channel,
             slopes: &space.slopes,
+            scales: &space.scales,
             z,
             y_bar: &space.y_bar,
             z_bar: &mut space.z_bar,

@@ -5,7 +5,9 @@
 
 use pulp::{NullaryFnOnce, Simd};
 
-use crate::jet::ChainRule;
+use super::carried::Carried;
+use crate::expr::{Binary, Node, NodeId};
+use crate::jet::{ChainRule, JetSet};
 use crate::simd::Real;
 
 /// A chain rule laid out for the kernels.
@@ -14,34 +16,109 @@ pub(super) struct Plan<R> {
     order: usize,
     /// How many first derivatives; they are channels 1, 2, ….
     firsts: usize,
-    /// For every second derivative, which follow, the channels of the two first derivatives it comes from.
-    seconds: Vec<[usize; 2]>,
+    /// For every channel of order two, which follow: what is multiplied with f″.
+    seconds: Vec<Vec<Product<R>>>,
+    /// How many coefficients depend on the point.
+    scales: usize,
     /// All terms, for rules of higher order.
     terms: Vec<Term<R>>,
 }
 
-/// `coefficient · f⁽ᵏ⁾ · Π factors` is part of `channel`.
+/// `factor · z_i · z_j`
+struct Product<R> {
+    factor: Factor<R>,
+    channels: [usize; 2],
+}
+
+/// `factor · f⁽ᵏ⁾ · Π channels` is part of `channel`.
 struct Term<R> {
     channel: usize,
-    coefficient: R,
-    factors: Vec<usize>,
+    factor: Factor<R>,
+    channels: Vec<usize>,
+}
+
+/// What a product of the chain rule is multiplied with.
+#[derive(Clone, Copy)]
+enum Factor<R> {
+    One,
+    Constant(R),
+    /// A number for each point, which every neuron of it sees: an array as long as a channel, one of [`Forward::scales`].
+    Scale(usize),
+}
+
+impl<R: Real> Factor<R> {
+    /// `x` times the factor at `place` of a channel of length `size`.
+    ///
+    /// # Safety
+    /// A scale's array is readable for a register at `place`.
+    #[inline(always)]
+    unsafe fn times<S: Simd>(
+        self,
+        simd: S,
+        scales: *const R,
+        size: usize,
+        place: usize,
+        x: R::Vector<S>,
+    ) -> R::Vector<S> {
+        match self {
+            Self::One => x,
+            Self::Constant(c) => R::mul(simd, R::splat(simd, c), x),
+            // SAFETY: as the caller promises.
+            Self::Scale(k) => R::mul(simd, unsafe { R::load(simd, scales.add(k * size + place)) }, x),
+        }
+    }
 }
 
 impl<R: Real> Plan<R> {
-    pub(super) fn new(rule: &ChainRule) -> Self {
-        let (mut firsts, mut seconds, mut terms) = (0, vec![], vec![]);
-        for channel in 1..rule.channels() {
-            for term in rule.terms(channel) {
-                let factors = term.factors.clone();
-                terms.push(Term { channel, coefficient: R::from_f64(term.coefficient), factors });
+    /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; and the coefficients
+    /// that depend on the point, in the order of the scales.
+    pub(super) fn new(carried: &mut Carried, full: &JetSet) -> (Self, Vec<NodeId>) {
+        let rule = ChainRule::new(full);
+        let jets = carried.jets.clone();
+        let mut scales: Vec<NodeId> = vec![];
+        let mut plan = Self {
+            channels: jets.channels(),
+            order: rule.order(),
+            firsts: jets.indices().iter().filter(|index| index.order() == 1).count(),
+            seconds: vec![],
+            scales: 0,
+            terms: vec![],
+        };
+        for (channel, &index) in jets.indices().iter().enumerate().skip(1) {
+            // f′ times the channel itself, whatever it is the sum of; and the products of what lies below its parts.
+            plan.terms.push(Term { channel, factor: Factor::One, channels: vec![channel] });
+            let mut products = vec![];
+            for (part, coefficient) in carried.parts(index) {
+                let part = full.channel(part).expect("an operator's part is a derivative");
+                for term in rule.terms(part).iter().filter(|term| term.factors.len() > 1) {
+                    let graph = &mut carried.formula.graph;
+                    let multiple = graph.constant(term.coefficient);
+                    let coefficient = graph.binary(Binary::Mul, multiple, coefficient);
+                    let factor = match graph.node(coefficient) {
+                        Node::Constant(1.0) => Factor::One,
+                        Node::Constant(c) => Factor::Constant(R::from_f64(c)),
+                        _ => {
+                            let known = scales.iter().position(|&scale| scale == coefficient);
+                            Factor::Scale(known.unwrap_or(scales.len()))
+                        }
+                    };
+                    if matches!(factor, Factor::Scale(k) if k == scales.len()) {
+                        scales.push(coefficient);
+                    }
+                    let below = |&i: &usize| jets.channel(full.indices()[i]).expect("all below is carried");
+                    let channels: Vec<_> = term.factors.iter().map(below).collect();
+                    if let [i, j] = channels[..] {
+                        products.push(Product { factor, channels: [i, j] });
+                    }
+                    plan.terms.push(Term { channel, factor, channels });
+                }
             }
-            match rule.terms(channel) {
-                [_] => firsts += 1,
-                [_, product] => seconds.push([product.factors[0], product.factors[1]]),
-                _ => {}
+            if index.order() == 2 {
+                plan.seconds.push(products);
             }
         }
-        Self { channels: rule.channels(), order: rule.order(), firsts, seconds, terms }
+        plan.scales = scales.len();
+        (plan, scales)
     }
 
     pub(super) fn channels(&self) -> usize {
@@ -61,6 +138,8 @@ pub(super) struct Forward<'a, R, S> {
     /// Length of a channel: points × width.
     pub(super) size: usize,
     pub(super) slopes: &'a [R],
+    /// The plan's scales, each as long as a channel.
+    pub(super) scales: &'a [R],
     pub(super) z: &'a [R],
     pub(super) y: &'a mut [R],
 }
@@ -70,13 +149,15 @@ impl<R: Real, S: Simd> NullaryFnOnce for Forward<'_, R, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, plan, size, slopes, z, y } = self;
+        let Self { simd, plan, size, slopes, scales, z, y } = self;
         assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= plan.order * size);
         assert!(z.len() >= plan.channels * size && y.len() >= plan.channels * size);
-        let (slopes, z, y) = (slopes.as_ptr(), z.as_ptr(), y.as_mut_ptr());
+        assert!(scales.len() >= plan.scales * size);
+        let (slopes, scales, z, y) = (slopes.as_ptr(), scales.as_ptr(), z.as_ptr(), y.as_mut_ptr());
         for place in (0..size).step_by(R::lanes::<S>()) {
             // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
-            // `channels` and slopes below `order`, which the assertions above keep inside the buffers.
+            // `channels`, its scales below `scales` and slopes below `order`, which the assertions above keep inside
+            // the buffers.
             unsafe {
                 let z = |c: usize| R::load(simd, z.add(c * size + place));
                 let slope = |k: usize| R::load(simd, slopes.add((k - 1) * size + place));
@@ -84,9 +165,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for Forward<'_, R, S> {
                 if plan.order > 2 {
                     let mut sum = R::splat(simd, R::default());
                     for (t, term) in plan.terms.iter().enumerate() {
-                        let coefficient = R::splat(simd, term.coefficient);
-                        let mut product = R::mul(simd, coefficient, slope(term.factors.len()));
-                        for &i in &term.factors {
+                        let slope = slope(term.channels.len());
+                        let mut product = term.factor.times(simd, scales, size, place, slope);
+                        for &i in &term.channels {
                             product = R::mul(simd, product, z(i));
                         }
                         sum = R::add(simd, sum, product);
@@ -102,9 +183,14 @@ impl<R: Real, S: Simd> NullaryFnOnce for Forward<'_, R, S> {
                     }
                     if plan.order == 2 {
                         let second = slope(2);
-                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
-                            let curved = R::mul(simd, R::mul(simd, z(i), z(j)), second);
-                            set(s, R::mul_add(simd, first, z(s), curved));
+                        for (s, products) in (1 + plan.firsts..).zip(&plan.seconds) {
+                            let mut sum = R::mul(simd, first, z(s));
+                            for &Product { factor, channels: [i, j] } in products {
+                                let product = R::mul(simd, z(i), z(j));
+                                let product = factor.times(simd, scales, size, place, product);
+                                sum = R::mul_add(simd, product, second, sum);
+                            }
+                            set(s, sum);
                         }
                     }
                 }
@@ -120,6 +206,8 @@ pub(super) struct Backward<'a, R, S> {
     /// Length of a channel: points × width.
     pub(super) size: usize,
     pub(super) slopes: &'a [R],
+    /// The plan's scales, each as long as a channel.
+    pub(super) scales: &'a [R],
     pub(super) z: &'a [R],
     pub(super) y_bar: &'a [R],
     pub(super) z_bar: &'a mut [R],
@@ -130,15 +218,18 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, plan, size, slopes, z, y_bar, z_bar } = self;
+        let Self { simd, plan, size, slopes, scales, z, y_bar, z_bar } = self;
         let length = plan.channels * size;
         assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= (plan.order + 1) * size);
         assert!(z.len() >= length && y_bar.len() >= length && z_bar.len() >= length);
-        let (slopes, z, y_bar) = (slopes.as_ptr(), z.as_ptr(), y_bar.as_ptr());
+        assert!(scales.len() >= plan.scales * size);
+        let (slopes, scales) = (slopes.as_ptr(), scales.as_ptr());
+        let (z, y_bar) = (z.as_ptr(), y_bar.as_ptr());
         let z_bar = z_bar.as_mut_ptr();
         for place in (0..size).step_by(R::lanes::<S>()) {
             // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
-            // `channels` and slopes at most `order + 1`, which the assertions above keep inside the buffers.
+            // `channels`, its scales below `scales` and slopes at most `order + 1`, which the assertions above keep
+            // inside the buffers.
             unsafe {
                 let z = |c: usize| R::load(simd, z.add(c * size + place));
                 let bar = |c: usize| R::load(simd, y_bar.add(c * size + place));
@@ -152,8 +243,8 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
                         set(channel, R::splat(simd, R::default()));
                     }
                     for term in &plan.terms {
-                        let factors = &term.factors;
-                        let bar = R::mul(simd, R::splat(simd, term.coefficient), bar(term.channel));
+                        let factors = &term.channels;
+                        let bar = term.factor.times(simd, scales, size, place, bar(term.channel));
                         let outer = R::mul(simd, bar, slope(factors.len()));
                         let mut whole = bar;
                         for (f, &i) in factors.iter().enumerate() {
@@ -177,15 +268,20 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
                     }
                     if plan.order == 2 {
                         let third = slope(3);
-                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
-                            let (bar, zi, zj) = (bar(s), z(i), z(j));
-                            let curve = R::mul(simd, R::mul(simd, zi, zj), third);
-                            let inner = R::mul_add(simd, second, z(s), curve);
+                        for (s, products) in (1 + plan.firsts..).zip(&plan.seconds) {
+                            let bar = bar(s);
+                            let mut inner = R::mul(simd, second, z(s));
+                            let outer = R::mul(simd, second, bar);
+                            for &Product { factor, channels: [i, j] } in products {
+                                let (zi, zj) = (z(i), z(j));
+                                let curve = factor.times(simd, scales, size, place, R::mul(simd, zi, zj));
+                                inner = R::mul_add(simd, curve, third, inner);
+                                let outer = factor.times(simd, scales, size, place, outer);
+                                set(i, R::mul_add(simd, outer, zj, get(i)));
+                                set(j, R::mul_add(simd, outer, zi, get(j)));
+                            }
                             value_bar = R::mul_add(simd, inner, bar, value_bar);
                             set(s, R::mul(simd, first, bar));
-                            let factor = R::mul(simd, second, bar);
-                            set(i, R::mul_add(simd, factor, zj, get(i)));
-                            set(j, R::mul_add(simd, factor, zi, get(j)));
                         }
                     }
                 }
