@@ -257,7 +257,7 @@ def deepxde_step(case, form, threads):
         return dde.grad.hessian(derivative(which[:-2], x, y), x, i=i, j=j)
 
     def operator(derivatives, residuals):
-        def compute(x, y, _=None):
+        def compute(x, y):
             u = {d: derivative(d, x, y) for d in derivatives}
             return residuals(u, [x[:, i : i + 1] for i in range(x.shape[1])], torch)
 
