@@ -55,7 +55,9 @@ fn main() {
 
 fn time<R: Real>(case: &Case, threads: usize) {
     let problem = problem(case.problem, case.depth, case.width, "physics", case.points);
-    let mut training = Training::new::<R>(&problem, threads);
+    let mut engine = support::engine::<R>(&problem, threads);
+    let products = engine.0.work().products;
+    let mut training = Training::new(&problem, engine);
     let mut times = vec![];
     let mut peak = 0.0_f64;
     for step in 0..WARM_UP + STEPS {
@@ -67,7 +69,7 @@ fn time<R: Real>(case: &Case, threads: usize) {
     }
     let mut times = times.split_off(WARM_UP);
     times.sort_by(f64::total_cmp);
-    let rate = support::engine::<R>(&problem, 1).0.work().products as f64 * 2.0 / times[0] / 1e6;
+    let rate = products as f64 * 2.0 / times[0] / 1e6;
     println!(
         "{:15} {:>6} {:>7}  {:>9}  {threads:>7} {:>8.3} {:>10.3} {rate:>8.1} {:>7.0}%",
         case.problem,

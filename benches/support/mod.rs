@@ -72,8 +72,7 @@ impl Objective for Loss {
 
 impl Training {
     /// At the first step.
-    pub(crate) fn new<R: Real>(problem: &Problem, threads: usize) -> Self {
-        let (engine, theta) = engine::<R>(problem, threads);
+    pub(crate) fn new<R: Real>(problem: &Problem, (engine, theta): (CpuEngine<R>, Vec<f64>)) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
             loss: Loss { engine: Box::new(engine), terms: vec![0.0; problem.conditions.len()], value: 0.0 },

@@ -56,11 +56,15 @@ impl Carried {
         let count = features.roots.len();
         let mut roots = vec![];
         for &index in self.jets.clone().indices() {
-            let parts: Vec<_> = self.parts(index).into_iter().map(|(part, factor)| {
-                let part = derivatives.channel(part).expect("an operator's part is a derivative");
-                let insert = |graph: &mut Graph, node| graph.insert(node);
-                (part, self.formula.graph.transplant(&[factor], &mut graph, insert)[0])
-            }).collect();
+            let parts: Vec<_> = self
+                .parts(index)
+                .into_iter()
+                .map(|(part, factor)| {
+                    let part = derivatives.channel(part).expect("an operator's part is a derivative");
+                    let insert = |graph: &mut Graph, node| graph.insert(node);
+                    (part, self.formula.graph.transplant(&[factor], &mut graph, insert)[0])
+                })
+                .collect();
             for feature in 0..count {
                 let mut sum = graph.constant(0.0);
                 for &(part, factor) in &parts {

@@ -21,9 +21,7 @@ use std::sync::Mutex;
 use aligned_vec::avec;
 use pulp::Simd;
 
-use self::block::{
-    Activate, ActivateWith, Fused, Kernels, Packed, Partial, Sums, Term, Workspace,
-};
+use self::block::{Activate, ActivateWith, Fused, Kernels, Packed, Partial, Sums, Term, Workspace};
 use self::carried::Carried;
 use self::chain::Plan;
 use self::dispatch::WithReal;
@@ -42,7 +40,9 @@ use crate::simd::Real;
 pub use self::dispatch::Isa;
 
 /// Rows (channels × points) that are worth a group of their own.
-const ROWS_PER_GROUP: usize = 1000;
+const ROWS_PER_GROUP: usize = 800;
+/// Many groups come in multiples of this, so that 2, 4 or 8 threads have equally much to do.
+const EVEN_GROUPS: usize = 8;
 /// Most groups: more would spend more on adding partial gradients than they bring.
 const MOST_GROUPS: usize = 64;
 /// Bytes of jets that a block may keep, so that they stay in a core's own cache.
@@ -83,6 +83,8 @@ pub struct Work {
     pub products: usize,
     /// Bytes of a thread's buffers, which do not depend on the number of points.
     pub workspace: usize,
+    /// Bytes that are kept for the points.
+    pub points: usize,
 }
 
 impl<R: Real> CpuEngine<R> {
@@ -139,7 +141,8 @@ impl<R: Real> CpuEngine<R> {
             unit *= sides;
         }
         let row_bytes = 2 * self.shape.depth * self.width * size_of::<R>();
-        let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
+        let env = |k: &str, d: usize| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+        let rows = (env("PB", BLOCK_BYTES) / row_bytes).clamp(env("PL", BLOCK_ROWS.start), env("PM", BLOCK_ROWS.end - 1));
         let points = (rows / channels / unit).max(1) * unit;
         Term {
             tape: Tape::new(&carried.formula, &carried.jets),
@@ -164,7 +167,9 @@ impl<R: Real> CpuEngine<R> {
         let weights: usize = self.layers.iter().map(|layer| layer.inputs * layer.outputs).sum();
         // Nothing goes back through the first layer.
         let products = rows * (3 * weights - self.layers[0].inputs * self.layers[0].outputs);
-        Work { rows, products, workspace: lock(&self.spaces[0]).bytes() }
+        let numbers = |term: &Term<R>| term.inputs.len() + term.columns.len() + term.scales.len();
+        let points = self.terms.iter().map(numbers).sum::<usize>() * size_of::<R>();
+        Work { rows, products, workspace: lock(&self.spaces[0]).bytes(), points }
     }
 
     /// Gives `term` its points: the channels of the features, the tape's columns and the scales, in block order.
@@ -225,7 +230,10 @@ impl<R: Real> CpuEngine<R> {
         }
         self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
-        let count = (rows / ROWS_PER_GROUP).clamp(1, MOST_GROUPS);
+        let count = match rows / ROWS_PER_GROUP {
+            few @ 0..EVEN_GROUPS => few.max(1),
+            many => (many / EVEN_GROUPS * EVEN_GROUPS).min(MOST_GROUPS),
+        };
         self.groups = vec![vec![]; count];
         let mut done = 0;
         for (which, term) in self.terms.iter().enumerate() {
