@@ -172,7 +172,7 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
     /// Lays out hidden layer `packed` of `theta`.
     fn pack_layer(&self, theta: &[f64], width: usize, packed: &mut PackedLayer<R>);
     /// Lays out the output layer.
-    fn pack_output(&self, theta: &[f64], shape: &Shape, width: usize, packed: &mut Packed<R>);
+    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>);
     /// Residuals of a block, left in the workspace.
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>);
     /// From adjoints of the residuals, set in the workspace, to the gradient.
@@ -264,9 +264,14 @@ impl<R: Real> Packed<R> {
         }
     }
 
+    /// Weights and biases, the first part of θ.
+    pub(super) fn weights(&self) -> usize {
+        self.output_layer.biases + self.output_layer.outputs
+    }
+
     /// Length of θ.
     pub(super) fn parameters(&self) -> usize {
-        self.output_layer.biases + self.output_layer.outputs + self.coefficients.len()
+        self.weights() + self.coefficients.len()
     }
 
     /// Distance of Jacobian rows in a workspace.
@@ -336,24 +341,31 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
     let (weights, biases) = gradient.split_at_mut(layer.inputs * layer.outputs);
     weights.fill(0.0);
     biases.fill(0.0);
-    for partial in partials.iter().filter(|partial| !partial.fresh) {
-        let sums = &partial.weights[l];
-        let hidden = l < partial.biases.len();
-        let width = if hidden { partial.biases[l].len() } else { sums.len() / layer.outputs };
-        if l == 0 {
-            for (k, row) in sums.chunks_exact(width).enumerate() {
+    let partials = || partials.iter().filter(|partial| !partial.fresh);
+    let hidden = |partial: &Partial<R>| l < partial.biases.len();
+    if l == 0 {
+        for sums in partials().map(|partial| &partial.weights[0]) {
+            for (k, row) in sums.chunks_exact(sums.len() / layer.inputs).enumerate() {
                 for (n, x) in row[..layer.outputs].iter().enumerate() {
                     weights[n * layer.inputs + k] += x.to_f64();
                 }
             }
-        } else {
-            for (to, row) in weights.chunks_exact_mut(layer.inputs).zip(sums.chunks_exact(width)) {
-                for (to, x) in to.iter_mut().zip(row) {
+        }
+    } else {
+        // Row by row, so that what is added to stays in cache.
+        for (n, to) in weights.chunks_exact_mut(layer.inputs).enumerate() {
+            for partial in partials() {
+                let sums = &partial.weights[l];
+                let width =
+                    if hidden(partial) { partial.biases[l].len() } else { sums.len() / layer.outputs };
+                for (to, x) in to.iter_mut().zip(&sums[n * width..]) {
                     *to += x.to_f64();
                 }
             }
         }
-        let from = if hidden { &partial.biases[l][..] } else { &partial.output_bias[..] };
+    }
+    for partial in partials() {
+        let from = if hidden(partial) { &partial.biases[l][..] } else { &partial.output_bias[..] };
         for (to, x) in biases.iter_mut().zip(from) {
             *to += x.to_f64();
         }
@@ -517,8 +529,8 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         }
     }
 
-    fn pack_output(&self, theta: &[f64], shape: &Shape, width: usize, packed: &mut Packed<R>) {
-        let layer = shape.layers()[shape.depth];
+    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>) {
+        let layer = packed.output_layer;
         for n in 0..layer.outputs {
             packed.output_bias[n] = R::from_f64(theta[layer.biases + n]);
             for k in 0..layer.inputs {
@@ -673,7 +685,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 self.leave_layer(net, term, l, space);
             }
         }
-        let network = net.parameters() - net.coefficients.len();
+        let network = net.weights();
         let Workspace { rows, adjoints, .. } = space;
         for row in rows.chunks_exact_mut(stride).take(term.block_sites()) {
             row[network..net.parameters()].fill(R::default());

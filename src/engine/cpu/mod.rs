@@ -46,9 +46,9 @@ const EVEN_GROUPS: usize = 8;
 /// Most groups: more would spend more on adding partial gradients than they bring.
 const MOST_GROUPS: usize = 64;
 /// Bytes of jets that a block may keep, so that they stay in a core's own cache.
-const BLOCK_BYTES: usize = 1 << 20;
+const BLOCK_BYTES: usize = 5 << 18;
 /// Fewest and most rows of a block.
-const BLOCK_ROWS: Range<usize> = 48..241;
+const BLOCK_ROWS: Range<usize> = 24..97;
 
 /// The fused engine in precision `R`.
 pub struct CpuEngine<R: Real> {
@@ -141,8 +141,7 @@ impl<R: Real> CpuEngine<R> {
             unit *= sides;
         }
         let row_bytes = 2 * self.shape.depth * self.width * size_of::<R>();
-        let env = |k: &str, d: usize| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-        let rows = (env("PB", BLOCK_BYTES) / row_bytes).clamp(env("PL", BLOCK_ROWS.start), env("PM", BLOCK_ROWS.end - 1));
+        let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
         Term {
             tape: Tape::new(&carried.formula, &carried.jets),
@@ -258,8 +257,8 @@ impl<R: Real> CpuEngine<R> {
     /// Lays θ out for the kernels.
     fn pack(&mut self, theta: &[f64]) {
         assert_eq!(theta.len(), self.parameters(), "θ has the network's length");
-        let Self { team, kernels, net, shape, width, .. } = self;
-        pack(team, &**kernels, theta, shape, *width, net);
+        let Self { team, kernels, net, width, .. } = self;
+        pack(team, &**kernels, theta, *width, net);
     }
 
     /// All blocks of all terms; `gradient` says whether to go back as well.
@@ -341,7 +340,7 @@ impl<R: Real> CpuEngine<R> {
 
 impl<R: Real> Engine for CpuEngine<R> {
     fn parameters(&self) -> usize {
-        self.shape.parameters() + self.net.coefficients()
+        self.net.parameters()
     }
 
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
@@ -370,7 +369,7 @@ impl<R: Real> Engine for CpuEngine<R> {
 
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
         let loss = self.run(theta, terms, true);
-        let (network, coefficients) = gradient.split_at_mut(self.shape.parameters());
+        let (network, coefficients) = gradient.split_at_mut(self.net.weights());
         reduce(&self.team, &self.partials, &self.layers, network);
         block::reduce_coefficients(&self.partials, coefficients);
         loss
@@ -425,16 +424,9 @@ impl<R: Real> Pass<'_, R> {
 }
 
 /// Lays a vector like θ out for the kernels.
-fn pack<R: Real>(
-    team: &Team,
-    kernels: &dyn Kernels<R>,
-    theta: &[f64],
-    shape: &Shape,
-    width: usize,
-    net: &mut Packed<R>,
-) {
-    kernels.pack_output(theta, shape, width, net);
-    net.set_coefficients(&theta[shape.parameters()..]);
+fn pack<R: Real>(team: &Team, kernels: &dyn Kernels<R>, theta: &[f64], width: usize, net: &mut Packed<R>) {
+    kernels.pack_output(theta, width, net);
+    net.set_coefficients(&theta[net.weights()..]);
     team.share(net.layers.iter_mut(), |_, layer| kernels.pack_layer(theta, width, layer));
 }
 

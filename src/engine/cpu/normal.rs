@@ -116,7 +116,7 @@ impl<R: Real> CpuEngine<R> {
             tangent.unwrap_or_else(|| Packed::new(&self.shape, self.width, self.net.coefficients()));
         self.regroup_if_needed();
         self.pack(theta);
-        pack(&self.team, &*self.kernels, direction, &self.shape, self.width, &mut tangent);
+        pack(&self.team, &*self.kernels, direction, self.width, &mut tangent);
         for space in &self.spaces {
             let mut space = lock(space);
             for term in &self.terms {
@@ -214,7 +214,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                 }
             }
         });
-        let (network, coefficients) = product.split_at_mut(self.shape.parameters());
+        let (network, coefficients) = product.split_at_mut(self.net.weights());
         reduce(&self.team, &partials, &self.layers, network);
         block::reduce_coefficients(&partials, coefficients);
         self.partials = partials;
