@@ -15,13 +15,13 @@ from run import HERE, Contestant, build, set_up
 
 # (series, what grows, [(problem, depth, width, points)])
 SERIES = [
-    ("points", "interior points", [("burgers", 4, 64, n) for n in (1000, 3000, 10**4, 30000, 10**5, 300000, 10**6)]),
-    ("depth", "hidden layers", [("burgers", d, 32, 1000) for d in (5, 10, 20, 50, 100, 200, 500, 1000)]),
-    ("width", "neurons of a layer", [("burgers", 4, w, 2000) for w in (8, 16, 24, 32, 48, 64, 100, 128, 256, 512)]),
+    ("points", "interior points", [("burgers-soft", 4, 64, n) for n in (1000, 3000, 10**4, 30000, 10**5, 300000, 10**6)]),
+    ("depth", "hidden layers", [("burgers-soft", d, 32, 1000) for d in (5, 10, 20, 50, 100, 200, 500, 1000)]),
+    ("width", "neurons of a layer", [("burgers-soft", 4, w, 2000) for w in (8, 16, 24, 32, 48, 64, 100, 128, 256, 512)]),
     (
         "channels",
         "channels of a point",
-        [(p, 4, 64, 4000) for p in ("burgers-inverse", "burgers", "kdv", "beam", "poisson-5d")],
+        [(p, 4, 64, 4000) for p in ("burgers-inverse", "burgers-soft", "kdv", "beam", "poisson-5d")],
     ),
 ]
 FIELDS = ["series", "problem", "network", "points", "x", "rows", "ms", "peak_rss_mb", "points_mb", "workspace_mb"]

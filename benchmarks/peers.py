@@ -37,8 +37,9 @@ class Case:
             biases, theta = theta[:outputs], theta[outputs:]
             self.layers.append((weights.reshape(outputs, inputs), biases))
         self.batches = {}
-        for name, (derivatives, residuals, weight) in problem["conditions"].items():
-            self.batches.setdefault(tuple(derivatives), []).append((tensors[name], residuals, weight))
+        for name, (derivatives, residuals) in problem["conditions"].items():
+            condition = (tensors[name], residuals, float(tensors[f"weight {name}"][0]))
+            self.batches.setdefault(tuple(derivatives), []).append(condition)
 
     def features(self, columns):
         """Coordinates mapped to [-1, 1]."""
@@ -264,8 +265,9 @@ def deepxde_step(case, form, threads):
         return compute
 
     conditions, weights = [], []
-    for name, (derivatives, residuals, weight) in case.problem["conditions"].items():
+    for name, (derivatives, residuals) in case.problem["conditions"].items():
         points = case.tensors[name].astype(case.dtype)
+        weight = float(case.tensors[f"weight {name}"][0])
         if name == "physics":
             physics, interior = operator(derivatives, residuals), points
             weights.insert(0, weight)

@@ -1,6 +1,6 @@
 """The problems that are timed, as the peers need them; the same as in ../problems/*.toml.
 
-A condition is (derivatives, residuals, weight).
+A condition is (derivatives, residuals); weights come with the points.
 A derivative is a string of coordinate digits: "" is u, "0" is its derivative along coordinate 0, "00" the second one.
 Residuals map u (a dictionary of derivatives), c (the coordinates) and m (torch or jax.numpy) to a list of arrays.
 """
@@ -26,26 +26,25 @@ def _cosines(c, m):
 
 
 _FACES = {
-    f"{side}{i + 1}": ([""], lambda u, c, m: [u[""] - _cosines(c, m)], 10.0)
+    f"{side}{i + 1}": ([""], lambda u, c, m: [u[""] - _cosines(c, m)])
     for i in range(5)
     for side in ("lower", "upper")
 }
 
 PROBLEMS = {
-    "burgers": {
+    "burgers-soft": {
         "domain": [(-1, 1), (0, 1)],
         "conditions": {
             "physics": (
                 ["", "0", "1", "00"],
                 lambda u, c, m: [u["1"] + u[""] * u["0"] - NU * u["00"]],
-                1.0,
             ),
-            "initial": ([""], lambda u, c, m: [u[""] + m.sin(pi * c[0])], 1.0),
-            "left": ([""], lambda u, c, m: [u[""]], 1.0),
-            "right": ([""], lambda u, c, m: [u[""]], 1.0),
+            "initial": ([""], lambda u, c, m: [u[""] + m.sin(pi * c[0])]),
+            "left": ([""], lambda u, c, m: [u[""]]),
+            "right": ([""], lambda u, c, m: [u[""]]),
         },
     },
-    "black-scholes": {
+    "black-scholes-soft": {
         "domain": [(0, 1), (0, 1)],
         "conditions": {
             "physics": (
@@ -53,20 +52,19 @@ PROBLEMS = {
                 lambda u, c, m: [
                     u["1"] - SIGMA**2 / 2 * c[0] ** 2 * u["00"] - RATE * c[0] * u["0"] + RATE * u[""]
                 ],
-                1.0,
             ),
-            "payoff": ([""], lambda u, c, m: [u[""] - m.clip(c[0] - STRIKE, 0, None)], 1.0),
-            "worthless": ([""], lambda u, c, m: [u[""]], 1.0),
-            "deep": ([""], lambda u, c, m: [u[""] - _call(c, m)], 1.0),
+            "payoff": ([""], lambda u, c, m: [u[""] - m.clip(c[0] - STRIKE, 0, None)]),
+            "worthless": ([""], lambda u, c, m: [u[""]]),
+            "deep": ([""], lambda u, c, m: [u[""] - _call(c, m)]),
         },
     },
     "beam": {
         "domain": [(0, pi), (0, pi)],
         "conditions": {
-            "physics": (["11", "0000"], lambda u, c, m: [u["11"] + u["0000"]], 1.0),
-            "initial": (["", "1"], lambda u, c, m: [u[""] - m.sin(c[0]), u["1"]], 1.0),
-            "left": (["", "00"], lambda u, c, m: [u[""], u["00"]], 1.0),
-            "right": (["", "00"], lambda u, c, m: [u[""], u["00"]], 1.0),
+            "physics": (["11", "0000"], lambda u, c, m: [u["11"] + u["0000"]]),
+            "initial": (["", "1"], lambda u, c, m: [u[""] - m.sin(c[0]), u["1"]]),
+            "left": (["", "00"], lambda u, c, m: [u[""], u["00"]]),
+            "right": (["", "00"], lambda u, c, m: [u[""], u["00"]]),
         },
     },
     "poisson-5d": {
@@ -75,7 +73,6 @@ PROBLEMS = {
             "physics": (
                 ["00", "11", "22", "33", "44"],
                 lambda u, c, m: [sum(u[2 * str(i)] for i in range(5)) + pi**2 * _cosines(c, m)],
-                1.0,
             ),
             **_FACES,
         },

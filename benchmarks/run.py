@@ -25,12 +25,12 @@ ENVIRONMENT = HERE / ".peers"
 PACKAGES = ["torch==2.9.0", "jax==0.10.2", "deepxde==1.15.0", "safetensors==0.8.0", "matplotlib==3.11.2"]
 
 CASES = [
-    ("burgers", 50, 64, 2000),
-    ("burgers", 4, 64, 10000),
-    ("burgers", 5, 100, 8192),
-    ("burgers", 8, 20, 10000),
-    ("burgers", 3, 20, 2540),
-    ("black-scholes", 50, 64, 2000),
+    ("burgers-soft", 50, 64, 2000),
+    ("burgers-soft", 4, 64, 10000),
+    ("burgers-soft", 5, 100, 8192),
+    ("burgers-soft", 8, 20, 10000),
+    ("burgers-soft", 3, 20, 2540),
+    ("black-scholes-soft", 50, 64, 2000),
     ("beam", 4, 64, 2000),
     ("poisson-5d", 4, 64, 2000),
 ]

@@ -1,6 +1,6 @@
 //! pinn-solve's side of the benchmark: `worker PROBLEM DEPTH WIDTH POINTS PRECISION THREADS FILE`.
 //!
-//! Writes initial weights (`theta`) and the points of every condition to a safetensors file, from which the peers start
+//! Writes initial weights (`theta`) and every condition's points and λ to a safetensors file, from which the peers start
 //! (to none if FILE is `-`), and answers with a line of JSON: the losses before each of a few Adam steps, and the work of
 //! one, counted.
 //! Then, for every line `{"steps": n}`, it answers with the milliseconds of n further steps;
@@ -70,6 +70,7 @@ fn export(problem: &Problem, theta: &[f64], path: &str) {
     for condition in &problem.conditions {
         let (points, _) = sample::points(problem, condition, 0, 0);
         tensors.push((condition.name.clone(), vec![points.len() / dimensions, dimensions], bytes(&points)));
+        tensors.push((format!("weight {}", condition.name), vec![1], bytes(&[condition.weight])));
     }
     let views = tensors.iter().map(|(name, shape, bytes)| {
         (name, TensorView::new(Dtype::F64, shape.clone(), bytes).expect("as many numbers as the shape says"))

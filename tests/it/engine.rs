@@ -266,7 +266,7 @@ fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
 
 #[test]
 fn results_are_the_same_bits_at_any_number_of_threads() {
-    for name in ["burgers", "allen-cahn", "kovasznay"] {
+    for name in ["burgers-soft", "allen-cahn-soft", "kovasznay"] {
         let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "20")]);
         let one = bits::<f32>(&problem, 1);
         assert_eq!(one, bits::<f32>(&problem, 2), "{name}");
@@ -322,7 +322,7 @@ fn many_points_predict_what_each_predicts_alone() {
 
 #[test]
 fn weights_enter_the_loss_but_not_its_terms() {
-    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let count = problem.conditions.len();
     let (mut terms, mut weighted_terms) = (vec![0.0; count], vec![0.0; count]);
@@ -353,7 +353,7 @@ fn weights_enter_the_loss_but_not_its_terms() {
 
 #[test]
 fn the_loss_is_the_weighted_mean_of_squared_residuals() {
-    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let mut terms = vec![0.0; problem.conditions.len()];
     let loss = engine.loss(&theta, &mut terms);
@@ -510,7 +510,7 @@ fn least_squares_are_the_same_bits_at_any_number_of_threads() {
         engine.gauss_newton_product(&theta, &theta, &mut product);
         [vec![loss], terms, matrix, vector, along, product].concat().into_iter().map(f64::to_bits).collect()
     }
-    for name in ["burgers", "allen-cahn", "kovasznay"] {
+    for name in ["burgers-soft", "allen-cahn-soft", "kovasznay"] {
         let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "12")]);
         let one = bits::<f64>(&problem, 1);
         assert_eq!(one, bits::<f64>(&problem, 2), "{name}");
@@ -554,16 +554,16 @@ fn work_is_what_the_equation_needs() {
             [("network.depth", "4"), ("network.width", "20"), ("conditions.physics.points", points)];
         engine::<f64>(&embedded_problem(name, &settings), 1, Isa::best()).0.work()
     };
-    let burgers = work("burgers", "1000");
+    let burgers = work("burgers-soft", "1000");
     // Three channels for the equation, one on the faces.
     assert_eq!(burgers.rows, 3 * 1000 + 400);
     // Forward, back and for the weights, but nothing back through the first layer.
     let weights = 2 * 20 + 3 * 20 * 20 + 20;
     assert_eq!(burgers.products, burgers.rows * (3 * weights - 2 * 20));
-    assert_eq!(work("black-scholes", "1000").rows, 3 * 1000 + 400);
+    assert_eq!(work("black-scholes-soft", "1000").rows, 3 * 1000 + 400);
     assert_eq!(work("poisson-5d", "1000").rows, 7 * 1000 + 1000);
     // Memory does not grow with the number of points.
-    assert_eq!(work("burgers", "50000").workspace, burgers.workspace);
+    assert_eq!(work("burgers-soft", "50000").workspace, burgers.workspace);
 }
 
 #[test]
