@@ -110,9 +110,15 @@ def picture(rows, path):
             axes.set_xscale("linear")
             axes.set_yscale("linear")
             axes.set_ylim(bottom=0)
+            axes.margins(x=0.12)
             for row in found:
                 axes.annotate(
-                    row["problem"], (row["x"], row["ms"]), textcoords="offset points", xytext=(-4, 6), ha="right", fontsize=8
+                    row["problem"],
+                    (row["x"], row["ms"]),
+                    textcoords="offset points",
+                    xytext=(0, -14),
+                    ha="center",
+                    fontsize=8,
                 )
         else:
             fit = [ys[-1] * (x / xs[-1]) ** exponent for x in xs]

@@ -42,8 +42,8 @@ pub(crate) fn engine<R: Real>(problem: &Problem, threads: usize) -> (CpuEngine<R
         let (points, data) = sample::points(problem, condition, 0, 0);
         engine.set_points(i, &points, data);
     }
-    let theta = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
-    (engine, theta)
+    let weights = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
+    (engine, problem.with_coefficients(weights))
 }
 
 /// A run of Adam (η = 10⁻³) that goes on step by step.
