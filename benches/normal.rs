@@ -5,18 +5,19 @@
 //! over the peak, which is what independent fused multiply–adds on registers reach on the same threads in the same run.
 //! Beside them: a gradient, a product JᵀJ·v, and a Cholesky factorization with its solution, which is sequential.
 
-use std::path::Path;
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "every benchmark uses its part")]
+mod support;
+
 use std::time::Instant;
 
 use faer::Side;
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, MatRef};
-use pinn::activation::Activation;
-use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::engine::cpu::Isa;
 use pinn::engine::{Engine, Jacobian};
-use pinn::problem::{Document, Problem, embedded};
-use pinn::{init, sample};
-use pulp::{Arch, Simd, WithSimd};
+
+use support::multiply_add_rate;
 
 /// Repetitions that are timed, after one warm-up.
 const REPETITIONS: usize = 9;
@@ -37,7 +38,7 @@ const CASES: &[Case] = &[
 ];
 
 fn main() {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = support::cores();
     println!("{} cores, {}", cores, Isa::best().name());
     println!(
         "problem    layers      n    rows  threads  JtJ ms (min  median)  GFLOP/s  peak  of peak  \
@@ -51,16 +52,8 @@ fn main() {
 }
 
 fn time(case: &Case, threads: usize) {
-    let problem = problem(case);
-    let shape = problem.shape();
-    let activation = Activation::parse(&problem.network.activation).expect("a known activation");
-    let mut engine =
-        CpuEngine::<f64>::new(&problem, &shape, &activation, threads, Isa::best()).expect("an engine");
-    for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(&problem, condition, 0, 0);
-        engine.set_points(i, &points, data);
-    }
-    let theta = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
+    let problem = support::problem(case.problem, case.depth, case.width, case.condition, case.points);
+    let (mut engine, theta) = support::engine::<f64>(&problem, threads);
     let n = theta.len();
     let rows = engine.residual_count();
     let mut terms = vec![0.0; problem.conditions.len()];
@@ -68,7 +61,7 @@ fn time(case: &Case, threads: usize) {
     let mut peak = 0.0_f64;
     let normal = milliseconds(|| {
         // Between the repetitions, so that both see the same machine.
-        peak = peak.max(multiply_add_rate(threads));
+        peak = peak.max(multiply_add_rate::<f64>(threads));
         let start = Instant::now();
         engine.normal_equations(&theta, &mut terms, &mut matrix, &mut vector);
         start
@@ -115,55 +108,4 @@ fn milliseconds(mut repeat: impl FnMut() -> Instant) -> Vec<f64> {
     let mut times: Vec<f64> = (0..REPETITIONS).map(|_| 1e3 * repeat().elapsed().as_secs_f64()).collect();
     times.sort_by(f64::total_cmp);
     times
-}
-
-/// GFLOP/s of independent multiply–adds in double precision that never leave their registers, on `threads` threads.
-fn multiply_add_rate(threads: usize) -> f64 {
-    struct Spin(usize);
-    impl WithSimd for Spin {
-        type Output = f64;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) -> f64 {
-            // As many chains as hide the latency of an instruction, few enough for 16 registers.
-            let mut sums: [S::f64s; 12] =
-                std::array::from_fn(|i| simd.splat_f64s(std::hint::black_box(i as f64)));
-            let (factor, offset) = (simd.splat_f64s(0.999), simd.splat_f64s(0.001));
-            for _ in 0..self.0 {
-                for sum in &mut sums {
-                    *sum = simd.mul_add_e_f64s(*sum, factor, offset);
-                }
-            }
-            sums.into_iter().map(|sum| simd.reduce_sum_f64s(sum)).sum::<f64>() / S::F64_LANES as f64
-        }
-    }
-    const TURNS: usize = 1_000_000;
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F64_LANES
-        }
-    }
-    let lanes = Arch::new().dispatch(Lanes);
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| std::hint::black_box(Arch::new().dispatch(Spin(std::hint::black_box(TURNS)))));
-        }
-    });
-    (threads * TURNS * 12 * lanes * 2) as f64 / start.elapsed().as_secs_f64() / 1e9
-}
-
-fn problem(case: &Case) -> Problem {
-    let (name, text) = embedded().iter().find(|(name, _)| *name == case.problem).expect("a built-in problem");
-    let mut document = Document::parse(name, text).expect("TOML");
-    for (key, value) in [
-        ("network.depth", case.depth),
-        ("network.width", case.width),
-        (&format!("conditions.{}.points", case.condition), case.points),
-    ] {
-        document.set(key, &value.to_string()).expect("a key");
-    }
-    document.build(Path::new("")).expect("a problem").0
 }

@@ -1,18 +1,17 @@
 //! Times one training step (loss, gradient, Adam) of the fused engine: `cargo bench --bench step`.
 //!
-//! Prints minimum and median milliseconds over repeated steps, for one thread and for all.
+//! Prints minimum and median milliseconds over repeated steps, for one thread and for all, and the rate over the peak,
+//! which is what independent fused multiply–adds on registers reach on the same threads in the same run.
+//! The rate counts the layers' matrix products alone, so that everything else counts as overhead.
 
-use std::path::Path;
-use std::time::Instant;
+#[path = "support/mod.rs"]
+mod support;
 
-use pinn::activation::Activation;
-use pinn::engine::Engine;
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::optim::{self, Objective};
-use pinn::problem::{Document, Problem, embedded};
-use pinn::settings::{Adam, Precision, Stage};
+use pinn::engine::cpu::Isa;
+use pinn::settings::Precision;
 use pinn::simd::Real;
-use pinn::{init, sample};
+
+use support::{Training, multiply_add_rate, problem};
 
 /// Steps that are timed, after a warm-up.
 const STEPS: usize = 40;
@@ -30,86 +29,55 @@ const CASES: &[Case] = &[
     Case { problem: "burgers-soft", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
     Case { problem: "burgers-soft", depth: 50, width: 64, points: 2000, precision: Precision::F64 },
     Case { problem: "burgers-soft", depth: 4, width: 64, points: 10_000, precision: Precision::F32 },
+    Case { problem: "burgers-soft", depth: 5, width: 100, points: 8192, precision: Precision::F32 },
     Case { problem: "burgers-soft", depth: 8, width: 20, points: 10_000, precision: Precision::F64 },
     Case { problem: "burgers-soft", depth: 3, width: 20, points: 2540, precision: Precision::F32 },
     Case { problem: "burgers-soft", depth: 3, width: 20, points: 2540, precision: Precision::F64 },
     Case { problem: "black-scholes-soft", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
     Case { problem: "kdv", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
     Case { problem: "beam", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
+    Case { problem: "poisson-5d", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
 ];
 
-struct Loss<'a> {
-    engine: &'a mut dyn Engine,
-    terms: Vec<f64>,
-}
-
-impl Objective for Loss<'_> {
-    fn value(&mut self, theta: &[f64]) -> f64 {
-        self.engine.loss(theta, &mut self.terms)
-    }
-
-    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-        self.engine.loss_and_gradient(theta, &mut self.terms, gradient)
-    }
-}
-
 fn main() {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = support::cores();
     println!("{} cores, {}", cores, Isa::best().name());
-    println!("problem         layers  points  precision  threads   min ms  median ms");
+    println!("problem         layers  points  precision  threads   min ms  median ms  GFLOP/s  of peak");
     for case in CASES {
         for threads in if cores > 1 { vec![1, cores] } else { vec![1] } {
-            let mut times = match case.precision {
+            match case.precision {
                 Precision::F32 => time::<f32>(case, threads),
                 Precision::F64 => time::<f64>(case, threads),
-            };
-            times.sort_by(f64::total_cmp);
-            let layers = format!("{}x{}", case.depth, case.width);
-            println!(
-                "{:15} {layers:>6} {:>7}  {:>9}  {threads:>7} {:>8.3} {:>10.3}",
-                case.problem,
-                case.points,
-                format!("{:?}", case.precision).to_lowercase(),
-                times[0],
-                times[times.len() / 2]
-            );
+            }
         }
     }
 }
 
-/// Milliseconds of every step.
-fn time<R: Real>(case: &Case, threads: usize) -> Vec<f64> {
-    let problem = problem(case);
-    let shape = problem.shape();
-    let activation = Activation::parse(&problem.network.activation).expect("a known activation");
-    let mut engine =
-        CpuEngine::<R>::new(&problem, &shape, &activation, threads, Isa::best()).expect("an engine");
-    for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(&problem, condition, 0, 0);
-        engine.set_points(i, &points, data);
-    }
-    let mut theta = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
-    let stage = Stage::Adam(Adam { steps: STEPS, ..Adam::default() });
-    let mut optimizer = optim::new(&stage, theta.len(), activation.omega());
-    let mut loss = Loss { terms: vec![0.0; problem.conditions.len()], engine: &mut engine };
+fn time<R: Real>(case: &Case, threads: usize) {
+    let problem = problem(case.problem, case.depth, case.width, "physics", case.points);
+    let mut engine = support::engine::<R>(&problem, threads);
+    let products = engine.0.work().products;
+    let mut training = Training::new(&problem, engine);
     let mut times = vec![];
-    for _ in 0..WARM_UP + STEPS {
-        let start = Instant::now();
-        optimizer.step(&mut theta, &mut loss);
-        times.push(1e3 * start.elapsed().as_secs_f64());
+    let mut peak = 0.0_f64;
+    for step in 0..WARM_UP + STEPS {
+        if step % 8 == 0 {
+            // Between the steps, so that both see the same machine.
+            peak = peak.max(multiply_add_rate::<R>(threads));
+        }
+        times.push(training.step().0);
     }
-    times.split_off(WARM_UP)
-}
-
-fn problem(case: &Case) -> Problem {
-    let (name, text) = embedded().iter().find(|(name, _)| *name == case.problem).expect("a built-in problem");
-    let mut document = Document::parse(name, text).expect("TOML");
-    for (key, value) in [
-        ("network.depth", case.depth),
-        ("network.width", case.width),
-        ("conditions.physics.points", case.points),
-    ] {
-        document.set(key, &value.to_string()).expect("a key");
-    }
-    document.build(Path::new("")).expect("a problem").0
+    let mut times = times.split_off(WARM_UP);
+    times.sort_by(f64::total_cmp);
+    let rate = products as f64 * 2.0 / times[0] / 1e6;
+    println!(
+        "{:15} {:>6} {:>7}  {:>9}  {threads:>7} {:>8.3} {:>10.3} {rate:>8.1} {:>7.0}%",
+        case.problem,
+        format!("{}x{}", case.depth, case.width),
+        case.points,
+        R::NAME,
+        times[0],
+        times[times.len() / 2],
+        100.0 * rate / peak
+    );
 }

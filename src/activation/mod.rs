@@ -349,7 +349,9 @@ impl fmt::Display for Activation {
 #[inline(always)]
 fn first<V: Copy, const N: usize>(all: [V; 5]) -> [V; N] {
     const { assert!(N <= 5, "an activation has derivatives up to the fifth") };
-    core::array::from_fn(|n| all[n])
+    let mut first = [all[0]; N];
+    first.copy_from_slice(&all[..N]);
+    first
 }
 
 #[cfg(test)]

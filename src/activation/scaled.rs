@@ -33,12 +33,14 @@ impl<K: Kernel> Kernel for Scaled<K> {
     ) -> [R::Vector<S>; N] {
         let inner = R::mul(simd, splat::<S, R>(simd, self.frequency), x);
         let value = R::mul(simd, splat::<S, R>(simd, 1.0 / self.amplitude), y);
-        let slopes = self.kernel.slopes::<S, R, N>(simd, inner, value);
+        let mut slopes = self.kernel.slopes::<S, R, N>(simd, inner, value);
         let mut factor = self.amplitude;
-        slopes.map(|slope| {
+        // A loop, because a closure's function is not always compiled for the instruction set around it.
+        for slope in &mut slopes {
             factor *= self.frequency;
-            R::mul(simd, splat::<S, R>(simd, factor), slope)
-        })
+            *slope = R::mul(simd, splat::<S, R>(simd, factor), *slope);
+        }
+        slopes
     }
 }
 

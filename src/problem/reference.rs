@@ -161,7 +161,7 @@ fn gauss_hermite(n: usize) -> Vec<(f64, f64)> {
         count
     };
     let reach = (2.0 * n as f64 + 1.0).sqrt();
-    (0..n)
+    let mut rule: Vec<_> = (0..n.div_ceil(2))
         .map(|i| {
             let (mut low, mut high) = (-reach, reach);
             loop {
@@ -186,7 +186,11 @@ fn gauss_hermite(n: usize) -> Vec<(f64, f64)> {
             }
             (z, 1.0 / sum)
         })
-        .collect()
+        .collect();
+    // The other half is its mirror image.
+    rule.extend_from_within(..n / 2);
+    rule[n.div_ceil(2)..].iter_mut().for_each(|(z, _)| *z = -*z);
+    rule
 }
 
 #[cfg(test)]

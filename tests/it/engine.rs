@@ -216,6 +216,45 @@ fn jets_agree_with_symbolic_differentiation_of_the_network() {
     }
 }
 
+/// What is carried as one channel is the sum of its parts, each of which is carried alone.
+#[test]
+fn operators_agree_with_their_parts() {
+    type Sum = fn(&[f64], f64, f64) -> f64;
+    let cases: [(&str, &[&str], Sum); 6] = [
+        ("u_y + u*u_x - 0.1*u_xx", &["u", "u_x", "u_y", "u_xx"], |d, _, _| d[2] + d[0] * d[1] - 0.1 * d[3]),
+        ("u_y - x^2*u_xx - x*u_x + u", &["u", "u_x", "u_y", "u_xx"], |d, x, _| {
+            d[2] - x * x * d[3] - x * d[1] + d[0]
+        }),
+        ("u_xx/(1 + y) - (u_yy - 3*u_xy)", &["u_xx", "u_xy", "u_yy"], |d, _, y| {
+            d[0] / (1.0 + y) - (d[2] - 3.0 * d[1])
+        }),
+        ("u_yy + sin(x)*u_xxxx", &["u_yy", "u_xxxx"], |d, x, _| d[0] + x.sin() * d[1]),
+        ("u_xxxx + 2*u_xxyy + u_yyyy - exp(u)", &["u", "u_xxxx", "u_xxyy", "u_yyyy"], |d, _, _| {
+            d[1] + 2.0 * d[2] + d[3] - d[0].exp()
+        }),
+        ("u_xxx*y + y*u_xxy - y*u_y", &["u_y", "u_xxx", "u_xxy"], |d, _, y| y * (d[1] + d[2] - d[0])),
+    ];
+    let network = "depth = 3\nwidth = 7\nscale = 0.7";
+    let points = [-0.9, 0.1, 0.2, 1.7, 0.65, 0.4, 0.0, 0.0];
+    for (written, derivatives, sum) in cases {
+        let (mut together, theta) = engine::<f64>(&square(written, network), 1, Isa::best());
+        let sums = together.residuals(&theta, 0, &points, &[]);
+        let parts: Vec<Vec<f64>> = derivatives
+            .iter()
+            .map(|alone| {
+                let (mut engine, same) = engine::<f64>(&square(alone, network), 1, Isa::best());
+                assert_eq!(theta, same);
+                engine.residuals(&theta, 0, &points, &[])
+            })
+            .collect();
+        for (i, (value, point)) in sums.iter().zip(points.chunks(2)).enumerate() {
+            let here: Vec<f64> = parts.iter().map(|part| part[i]).collect();
+            let exact = sum(&here, point[0], point[1]);
+            assert!((value - exact).abs() < 1e-11 * exact.abs().max(1.0), "{written}: {value}, not {exact}");
+        }
+    }
+}
+
 /// Loss, terms and gradient as bits.
 fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
     let (mut engine, theta) = engine::<R>(problem, threads, Isa::best());
@@ -506,3 +545,81 @@ fn instruction_sets_agree_on_least_squares() {
     check::<f64>(1e-11);
     check::<f32>(2e-3);
 }
+
+/// What a step takes, counted: gains of speed must not get lost unseen, and time cannot be tested.
+#[test]
+fn work_is_what_the_equation_needs() {
+    let work = |name: &str, points: &str| {
+        let settings =
+            [("network.depth", "4"), ("network.width", "20"), ("conditions.physics.points", points)];
+        engine::<f64>(&embedded_problem(name, &settings), 1, Isa::best()).0.work()
+    };
+    let burgers = work("burgers-soft", "1000");
+    // Three channels for the equation, one on the faces.
+    assert_eq!(burgers.rows, 3 * 1000 + 400);
+    // Forward, back and for the weights, but nothing back through the first layer.
+    let weights = 2 * 20 + 3 * 20 * 20 + 20;
+    assert_eq!(burgers.products, burgers.rows * (3 * weights - 2 * 20));
+    assert_eq!(work("black-scholes-soft", "1000").rows, 3 * 1000 + 400);
+    assert_eq!(work("poisson-5d", "1000").rows, 7 * 1000 + 1000);
+    // Memory does not grow with the number of points.
+    assert_eq!(work("burgers-soft", "50000").workspace, burgers.workspace);
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    use pinn::optim::{self, Objective};
+    use pinn::settings::{Adam, Stage};
+    struct Loss<'a>(&'a mut dyn Engine, Vec<f64>);
+    impl Objective for Loss<'_> {
+        fn value(&mut self, theta: &[f64]) -> f64 {
+            self.0.loss(theta, &mut self.1)
+        }
+        fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+            self.0.loss_and_gradient(theta, &mut self.1, gradient)
+        }
+    }
+    for name in ["burgers", "black-scholes", "kdv", "kovasznay", "burgers-inverse"] {
+        let problem = embedded_problem(name, &[]);
+        // Allocations are counted on this thread, so it does all the work.
+        let (mut engine, mut theta) = engine::<f32>(&problem, 1, Isa::best());
+        let mut optimizer = optim::new(&Stage::Adam(Adam::default()), theta.len(), 1.0);
+        let mut loss = Loss(&mut engine, vec![0.0; problem.conditions.len()]);
+        optimizer.step(&mut theta, &mut loss);
+        let before = allocations();
+        optimizer.step(&mut theta, &mut loss);
+        assert_eq!(allocations() - before, 0, "{name}");
+    }
+    let before = allocations();
+    drop(std::hint::black_box(vec![1.0; 10]));
+    assert_eq!(allocations() - before, 1, "the counter counts");
+}
+
+/// The system's allocator, counting what each thread asks for.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Allocations of this thread so far.
+fn allocations() -> usize {
+    ALLOCATIONS.get()
+}
+
+// SAFETY: every call is the system allocator's own; the counter is a plain number that needs no memory.
+unsafe impl std::alloc::GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promises.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: std::alloc::Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { std::alloc::System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;

@@ -16,6 +16,7 @@ use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
 use crate::network::{Layer, Shape};
+use crate::problem::Formula;
 use crate::simd::Real;
 
 /// Numbers of a cache line, in single precision.
@@ -33,10 +34,16 @@ pub(super) struct Term<R> {
     pub(super) stride: usize,
     /// Sites in all; the last block may be partly empty.
     pub(super) sites: usize,
-    /// Jets of the features, block by block, `rows × inputs` each.
+    /// The channels of the features.
+    pub(super) features: Formula,
+    /// The coefficients of the chain rule that depend on the point.
+    pub(super) scale_formula: Formula,
+    /// The channels of the features, block by block, `rows × inputs` each.
     pub(super) inputs: AVec<R>,
     /// Columns of the tape that depend on the point alone, block by block.
     pub(super) columns: AVec<R>,
+    /// The chain rule's coefficients, block by block, scale by scale, a number for each point.
+    pub(super) scales: Vec<R>,
     /// A weight for each site; none at all mean 1.
     pub(super) point_weights: Vec<f64>,
 }
@@ -137,6 +144,8 @@ pub(super) struct Workspace<R> {
     y_bar: AVec<R>,
     z_bar: AVec<R>,
     slopes: AVec<R>,
+    /// The chain rule's coefficients of the block, each as long as a channel.
+    scales: AVec<R>,
     /// Raw outputs, `outputs × rows`.
     output: AVec<R>,
     /// Their adjoints, `rows × outputs`.
@@ -163,7 +172,7 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
     /// Lays out hidden layer `packed` of `theta`.
     fn pack_layer(&self, theta: &[f64], width: usize, packed: &mut PackedLayer<R>);
     /// Lays out the output layer.
-    fn pack_output(&self, theta: &[f64], shape: &Shape, width: usize, packed: &mut Packed<R>);
+    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>);
     /// Residuals of a block, left in the workspace.
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>);
     /// From adjoints of the residuals, set in the workspace, to the gradient.
@@ -255,9 +264,14 @@ impl<R: Real> Packed<R> {
         }
     }
 
+    /// Weights and biases, the first part of θ.
+    pub(super) fn weights(&self) -> usize {
+        self.output_layer.biases + self.output_layer.outputs
+    }
+
     /// Length of θ.
     pub(super) fn parameters(&self) -> usize {
-        self.output_layer.biases + self.output_layer.outputs + self.coefficients.len()
+        self.weights() + self.coefficients.len()
     }
 
     /// Distance of Jacobian rows in a workspace.
@@ -327,24 +341,31 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
     let (weights, biases) = gradient.split_at_mut(layer.inputs * layer.outputs);
     weights.fill(0.0);
     biases.fill(0.0);
-    for partial in partials.iter().filter(|partial| !partial.fresh) {
-        let sums = &partial.weights[l];
-        let hidden = l < partial.biases.len();
-        let width = if hidden { partial.biases[l].len() } else { sums.len() / layer.outputs };
-        if l == 0 {
-            for (k, row) in sums.chunks_exact(width).enumerate() {
+    let partials = || partials.iter().filter(|partial| !partial.fresh);
+    let hidden = |partial: &Partial<R>| l < partial.biases.len();
+    if l == 0 {
+        for sums in partials().map(|partial| &partial.weights[0]) {
+            for (k, row) in sums.chunks_exact(sums.len() / layer.inputs).enumerate() {
                 for (n, x) in row[..layer.outputs].iter().enumerate() {
                     weights[n * layer.inputs + k] += x.to_f64();
                 }
             }
-        } else {
-            for (to, row) in weights.chunks_exact_mut(layer.inputs).zip(sums.chunks_exact(width)) {
-                for (to, x) in to.iter_mut().zip(row) {
+        }
+    } else {
+        // Row by row, so that what is added to stays in cache.
+        for (n, to) in weights.chunks_exact_mut(layer.inputs).enumerate() {
+            for partial in partials() {
+                let sums = &partial.weights[l];
+                let width =
+                    if hidden(partial) { partial.biases[l].len() } else { sums.len() / layer.outputs };
+                for (to, x) in to.iter_mut().zip(&sums[n * width..]) {
                     *to += x.to_f64();
                 }
             }
         }
-        let from = if hidden { &partial.biases[l][..] } else { &partial.output_bias[..] };
+    }
+    for partial in partials() {
+        let from = if hidden(partial) { &partial.biases[l][..] } else { &partial.output_bias[..] };
         for (to, x) in biases.iter_mut().zip(from) {
             *to += x.to_f64();
         }
@@ -370,6 +391,7 @@ impl<R: Real> Workspace<R> {
             y_bar: empty(),
             z_bar: empty(),
             slopes: empty(),
+            scales: empty(),
             output: empty(),
             output_bar: empty(),
             registers: empty(),
@@ -395,11 +417,20 @@ impl<R: Real> Workspace<R> {
         grow(&mut self.y_bar, rows * width);
         grow(&mut self.z_bar, rows * width);
         grow(&mut self.slopes, MOST_SLOPES * term.points * width);
+        grow(&mut self.scales, term.scale_formula.roots.len() * term.points * width);
         grow(&mut self.output, net.outputs() * rows);
         grow(&mut self.output_bar, net.outputs() * rows);
         grow(&mut self.registers, registers);
         grow(&mut self.adjoints, registers);
         self.term = None;
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints, .. } = self;
+        let carried = [z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints];
+        let buffers = carried.into_iter().chain([&self.rows, &self.pushed]);
+        buffers.map(|buffer| buffer.len() * size_of::<R>()).sum()
     }
 
     /// Makes room for Jacobian rows of `term`.
@@ -498,8 +529,8 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         }
     }
 
-    fn pack_output(&self, theta: &[f64], shape: &Shape, width: usize, packed: &mut Packed<R>) {
-        let layer = shape.layers()[shape.depth];
+    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>) {
+        let layer = packed.output_layer;
         for n in 0..layer.outputs {
             packed.output_bias[n] = R::from_f64(theta[layer.biases + n]);
             for k in 0..layer.inputs {
@@ -514,6 +545,11 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         let simd = self.simd;
         let (rows, width) = (term.rows(), net.width());
         let (size, channel) = (rows * width, term.points * width);
+        let scales = term.scale_formula.roots.len() * term.points;
+        let scales = &term.scales[block * scales..][..scales];
+        for (array, &scale) in space.scales.chunks_exact_mut(width).zip(scales) {
+            array.fill(scale);
+        }
         for (l, packed) in net.layers.iter().enumerate() {
             let depth = packed.layer.inputs;
             let z = &mut space.z[l * size..][..size];
@@ -526,8 +562,8 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
             let order = term.plan.order();
             self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
-            let slopes = &space.slopes[..];
-            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, z, y });
+            let (slopes, scales) = (&space.slopes[..], &space.scales[..]);
+            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, scales, z, y });
         }
         simd.vectorize(ColumnsProduct {
             simd,
@@ -649,7 +685,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 self.leave_layer(net, term, l, space);
             }
         }
-        let network = net.parameters() - net.coefficients.len();
+        let network = net.weights();
         let Workspace { rows, adjoints, .. } = space;
         for row in rows.chunks_exact_mut(stride).take(term.block_sites()) {
             row[network..net.parameters()].fill(R::default());
@@ -851,6 +887,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
             plan: &term.plan,
             size: channel,
             slopes: &space.slopes,
+            scales: &space.scales,
             z,
             y_bar: &space.y_bar,
             z_bar: &mut space.z_bar,

@@ -5,7 +5,9 @@
 
 use pulp::{NullaryFnOnce, Simd};
 
-use crate::jet::ChainRule;
+use super::carried::Carried;
+use crate::expr::{Binary, Node, NodeId};
+use crate::jet::{ChainRule, JetSet};
 use crate::simd::Real;
 
 /// A chain rule laid out for the kernels.
@@ -14,34 +16,109 @@ pub(super) struct Plan<R> {
     order: usize,
     /// How many first derivatives; they are channels 1, 2, ….
     firsts: usize,
-    /// For every second derivative, which follow, the channels of the two first derivatives it comes from.
-    seconds: Vec<[usize; 2]>,
+    /// For every channel of order two, which follow: what is multiplied with f″.
+    seconds: Vec<Vec<Product<R>>>,
+    /// How many coefficients depend on the point.
+    scales: usize,
     /// All terms, for rules of higher order.
     terms: Vec<Term<R>>,
 }
 
-/// `coefficient · f⁽ᵏ⁾ · Π factors` is part of `channel`.
+/// `factor · z_i · z_j`
+struct Product<R> {
+    factor: Factor<R>,
+    channels: [usize; 2],
+}
+
+/// `factor · f⁽ᵏ⁾ · Π channels` is part of `channel`.
 struct Term<R> {
     channel: usize,
-    coefficient: R,
-    factors: Vec<usize>,
+    factor: Factor<R>,
+    channels: Vec<usize>,
+}
+
+/// What a product of the chain rule is multiplied with.
+#[derive(Clone, Copy)]
+enum Factor<R> {
+    One,
+    Constant(R),
+    /// A number for each point, which every neuron of it sees: an array as long as a channel, one of [`Forward::scales`].
+    Scale(usize),
+}
+
+impl<R: Real> Factor<R> {
+    /// `x` times the factor at `place` of a channel of length `size`.
+    ///
+    /// # Safety
+    /// A scale's array is readable for `U` registers at `place`.
+    #[inline(always)]
+    unsafe fn times<S: Simd, const U: usize>(
+        self,
+        simd: S,
+        scales: *const R,
+        size: usize,
+        place: usize,
+        x: [R::Vector<S>; U],
+    ) -> [R::Vector<S>; U] {
+        match self {
+            Self::One => x,
+            Self::Constant(c) => mul::<S, R, U>(simd, [R::splat(simd, c); U], x),
+            // SAFETY: as the caller promises.
+            Self::Scale(k) => mul::<S, R, U>(simd, unsafe { load(simd, scales.add(k * size + place)) }, x),
+        }
+    }
 }
 
 impl<R: Real> Plan<R> {
-    pub(super) fn new(rule: &ChainRule) -> Self {
-        let (mut firsts, mut seconds, mut terms) = (0, vec![], vec![]);
-        for channel in 1..rule.channels() {
-            for term in rule.terms(channel) {
-                let factors = term.factors.clone();
-                terms.push(Term { channel, coefficient: R::from_f64(term.coefficient), factors });
+    /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; and the coefficients
+    /// that depend on the point, in the order of the scales.
+    pub(super) fn new(carried: &mut Carried, full: &JetSet) -> (Self, Vec<NodeId>) {
+        let rule = ChainRule::new(full);
+        let jets = carried.jets.clone();
+        let mut scales: Vec<NodeId> = vec![];
+        let mut plan = Self {
+            channels: jets.channels(),
+            order: rule.order(),
+            firsts: jets.indices().iter().filter(|index| index.order() == 1).count(),
+            seconds: vec![],
+            scales: 0,
+            terms: vec![],
+        };
+        for (channel, &index) in jets.indices().iter().enumerate().skip(1) {
+            // f′ times the channel itself, whatever it is the sum of; and the products of what lies below its parts.
+            plan.terms.push(Term { channel, factor: Factor::One, channels: vec![channel] });
+            let mut products = vec![];
+            for (part, coefficient) in carried.parts(index) {
+                let part = full.channel(part).expect("an operator's part is a derivative");
+                for term in rule.terms(part).iter().filter(|term| term.factors.len() > 1) {
+                    let graph = &mut carried.formula.graph;
+                    let multiple = graph.constant(term.coefficient);
+                    let coefficient = graph.binary(Binary::Mul, multiple, coefficient);
+                    let factor = match graph.node(coefficient) {
+                        Node::Constant(1.0) => Factor::One,
+                        Node::Constant(c) => Factor::Constant(R::from_f64(c)),
+                        _ => {
+                            let known = scales.iter().position(|&scale| scale == coefficient);
+                            Factor::Scale(known.unwrap_or(scales.len()))
+                        }
+                    };
+                    if matches!(factor, Factor::Scale(k) if k == scales.len()) {
+                        scales.push(coefficient);
+                    }
+                    let below = |&i: &usize| jets.channel(full.indices()[i]).expect("all below is carried");
+                    let channels: Vec<_> = term.factors.iter().map(below).collect();
+                    if let [i, j] = channels[..] {
+                        products.push(Product { factor, channels: [i, j] });
+                    }
+                    plan.terms.push(Term { channel, factor, channels });
+                }
             }
-            match rule.terms(channel) {
-                [_] => firsts += 1,
-                [_, product] => seconds.push([product.factors[0], product.factors[1]]),
-                _ => {}
+            if index.order() == 2 {
+                plan.seconds.push(products);
             }
         }
-        Self { channels: rule.channels(), order: rule.order(), firsts, seconds, terms }
+        plan.scales = scales.len();
+        (plan, scales)
     }
 
     pub(super) fn channels(&self) -> usize {
@@ -61,6 +138,8 @@ pub(super) struct Forward<'a, R, S> {
     /// Length of a channel: points × width.
     pub(super) size: usize,
     pub(super) slopes: &'a [R],
+    /// The plan's scales, each as long as a channel.
+    pub(super) scales: &'a [R],
     pub(super) z: &'a [R],
     pub(super) y: &'a mut [R],
 }
@@ -69,43 +148,81 @@ impl<R: Real, S: Simd> NullaryFnOnce for Forward<'_, R, S> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { simd, plan, size, slopes, z, y } = self;
+    fn call(mut self) {
+        let Self { plan, size, slopes, scales, z, y, .. } = &self;
         assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= plan.order * size);
         assert!(z.len() >= plan.channels * size && y.len() >= plan.channels * size);
-        let (slopes, z, y) = (slopes.as_ptr(), z.as_ptr(), y.as_mut_ptr());
-        for place in (0..size).step_by(R::lanes::<S>()) {
-            // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
-            // `channels` and slopes below `order`, which the assertions above keep inside the buffers.
-            unsafe {
-                let z = |c: usize| R::load(simd, z.add(c * size + place));
-                let slope = |k: usize| R::load(simd, slopes.add((k - 1) * size + place));
-                let set = |c: usize, value| R::store(simd, y.add(c * size + place), value);
-                if plan.order > 2 {
-                    let mut sum = R::splat(simd, R::default());
-                    for (t, term) in plan.terms.iter().enumerate() {
-                        let coefficient = R::splat(simd, term.coefficient);
-                        let mut product = R::mul(simd, coefficient, slope(term.factors.len()));
-                        for &i in &term.factors {
-                            product = R::mul(simd, product, z(i));
-                        }
-                        sum = R::add(simd, sum, product);
-                        if plan.terms.get(t + 1).is_none_or(|next| next.channel != term.channel) {
-                            set(term.channel, sum);
-                            sum = R::splat(simd, R::default());
-                        }
+        assert!(scales.len() >= plan.scales * size);
+        // Several registers at once, so that reading the plan costs little.
+        if S::REGISTER_COUNT >= 32 {
+            self.registers_by::<4>();
+        } else {
+            self.registers_by::<2>();
+        }
+    }
+}
+
+impl<R: Real, S: Simd> Forward<'_, R, S> {
+    /// All registers of a channel, `U` at once as far as they go.
+    #[inline(always)]
+    fn registers_by<const U: usize>(&mut self) {
+        let lanes = R::lanes::<S>();
+        let whole = self.size / (U * lanes) * (U * lanes);
+        // SAFETY: `U` registers at a place below `whole`, and one at a place below the size, end within a channel.
+        unsafe {
+            for place in (0..whole).step_by(U * lanes) {
+                self.registers::<U>(place);
+            }
+            for place in (whole..self.size).step_by(lanes) {
+                self.registers::<1>(place);
+            }
+        }
+    }
+
+    /// `U` registers at `place` of every channel.
+    ///
+    /// # Safety
+    /// They end within a channel, and the buffers are as long as [`Forward::call`] asks.
+    #[inline(always)]
+    unsafe fn registers<const U: usize>(&mut self, place: usize) {
+        let Self { simd, plan, size, .. } = *self;
+        let (slopes, scales) = (self.slopes.as_ptr(), self.scales.as_ptr());
+        let (z, y) = (self.z.as_ptr(), self.y.as_mut_ptr());
+        // SAFETY: as the caller promises; channels in the plan are below `channels`, its scales below `scales` and slopes
+        // at most as many as [`Forward::call`] asks for.
+        unsafe {
+            let z = |c: usize| load::<S, R, U>(simd, z.add(c * size + place));
+            let slope = |k: usize| load::<S, R, U>(simd, slopes.add((k - 1) * size + place));
+            let set = |c: usize, value| store::<S, R, U>(simd, y.add(c * size + place), value);
+            if plan.order > 2 {
+                let mut sum = [R::splat(simd, R::default()); U];
+                for (t, term) in plan.terms.iter().enumerate() {
+                    let slope = slope(term.channels.len());
+                    let mut product = term.factor.times(simd, scales, size, place, slope);
+                    for &i in &term.channels {
+                        product = mul::<S, R, U>(simd, product, z(i));
                     }
-                } else if plan.order > 0 {
-                    let first = slope(1);
-                    for i in 1..=plan.firsts {
-                        set(i, R::mul(simd, first, z(i)));
+                    sum = add::<S, R, U>(simd, sum, product);
+                    if plan.terms.get(t + 1).is_none_or(|next| next.channel != term.channel) {
+                        set(term.channel, sum);
+                        sum = [R::splat(simd, R::default()); U];
                     }
-                    if plan.order == 2 {
-                        let second = slope(2);
-                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
-                            let curved = R::mul(simd, R::mul(simd, z(i), z(j)), second);
-                            set(s, R::mul_add(simd, first, z(s), curved));
+                }
+            } else if plan.order > 0 {
+                let first = slope(1);
+                for i in 1..=plan.firsts {
+                    set(i, mul::<S, R, U>(simd, first, z(i)));
+                }
+                if plan.order == 2 {
+                    let second = slope(2);
+                    for (s, products) in (1 + plan.firsts..).zip(&plan.seconds) {
+                        let mut sum = mul::<S, R, U>(simd, first, z(s));
+                        for &Product { factor, channels: [i, j] } in products {
+                            let product = mul::<S, R, U>(simd, z(i), z(j));
+                            let product = factor.times(simd, scales, size, place, product);
+                            sum = mul_add::<S, R, U>(simd, product, second, sum);
                         }
+                        set(s, sum);
                     }
                 }
             }
@@ -120,6 +237,8 @@ pub(super) struct Backward<'a, R, S> {
     /// Length of a channel: points × width.
     pub(super) size: usize,
     pub(super) slopes: &'a [R],
+    /// The plan's scales, each as long as a channel.
+    pub(super) scales: &'a [R],
     pub(super) z: &'a [R],
     pub(super) y_bar: &'a [R],
     pub(super) z_bar: &'a mut [R],
@@ -129,70 +248,174 @@ impl<R: Real, S: Simd> NullaryFnOnce for Backward<'_, R, S> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { simd, plan, size, slopes, z, y_bar, z_bar } = self;
+    fn call(mut self) {
+        let Self { plan, size, slopes, scales, z, y_bar, z_bar, .. } = &self;
         let length = plan.channels * size;
         assert!(size.is_multiple_of(R::lanes::<S>()) && slopes.len() >= (plan.order + 1) * size);
         assert!(z.len() >= length && y_bar.len() >= length && z_bar.len() >= length);
-        let (slopes, z, y_bar) = (slopes.as_ptr(), z.as_ptr(), y_bar.as_ptr());
-        let z_bar = z_bar.as_mut_ptr();
-        for place in (0..size).step_by(R::lanes::<S>()) {
-            // SAFETY: a register at `place` of a channel ends within that channel; channels in the plan are below
-            // `channels` and slopes at most `order + 1`, which the assertions above keep inside the buffers.
-            unsafe {
-                let z = |c: usize| R::load(simd, z.add(c * size + place));
-                let bar = |c: usize| R::load(simd, y_bar.add(c * size + place));
-                let slope = |k: usize| R::load(simd, slopes.add((k - 1) * size + place));
-                let set = |c: usize, value| R::store(simd, z_bar.add(c * size + place), value);
-                let get = |c: usize| R::load(simd, z_bar.add(c * size + place).cast_const());
-                let first = slope(1);
-                let mut value_bar = R::mul(simd, first, bar(0));
-                if plan.order > 2 {
-                    for channel in 1..plan.channels {
-                        set(channel, R::splat(simd, R::default()));
-                    }
-                    for term in &plan.terms {
-                        let factors = &term.factors;
-                        let bar = R::mul(simd, R::splat(simd, term.coefficient), bar(term.channel));
-                        let outer = R::mul(simd, bar, slope(factors.len()));
-                        let mut whole = bar;
-                        for (f, &i) in factors.iter().enumerate() {
-                            whole = R::mul(simd, whole, z(i));
-                            let mut others = outer;
-                            for (g, &j) in factors.iter().enumerate() {
-                                if f != g {
-                                    others = R::mul(simd, others, z(j));
-                                }
-                            }
-                            set(i, R::add(simd, get(i), others));
-                        }
-                        value_bar = R::mul_add(simd, whole, slope(factors.len() + 1), value_bar);
-                    }
-                } else if plan.order > 0 {
-                    let second = slope(2);
-                    for i in 1..=plan.firsts {
-                        let bar = bar(i);
-                        value_bar = R::mul_add(simd, R::mul(simd, second, z(i)), bar, value_bar);
-                        set(i, R::mul(simd, first, bar));
-                    }
-                    if plan.order == 2 {
-                        let third = slope(3);
-                        for (s, &[i, j]) in (1 + plan.firsts..).zip(&plan.seconds) {
-                            let (bar, zi, zj) = (bar(s), z(i), z(j));
-                            let curve = R::mul(simd, R::mul(simd, zi, zj), third);
-                            let inner = R::mul_add(simd, second, z(s), curve);
-                            value_bar = R::mul_add(simd, inner, bar, value_bar);
-                            set(s, R::mul(simd, first, bar));
-                            let factor = R::mul(simd, second, bar);
-                            set(i, R::mul_add(simd, factor, zj, get(i)));
-                            set(j, R::mul_add(simd, factor, zi, get(j)));
-                        }
-                    }
-                }
-                set(0, value_bar);
+        assert!(scales.len() >= plan.scales * size);
+        // Several registers at once, so that reading the plan costs little.
+        if S::REGISTER_COUNT >= 32 {
+            self.registers_by::<4>();
+        } else {
+            self.registers_by::<2>();
+        }
+    }
+}
+
+impl<R: Real, S: Simd> Backward<'_, R, S> {
+    /// All registers of a channel, `U` at once as far as they go.
+    #[inline(always)]
+    fn registers_by<const U: usize>(&mut self) {
+        let lanes = R::lanes::<S>();
+        let whole = self.size / (U * lanes) * (U * lanes);
+        // SAFETY: `U` registers at a place below `whole`, and one at a place below the size, end within a channel.
+        unsafe {
+            for place in (0..whole).step_by(U * lanes) {
+                self.registers::<U>(place);
+            }
+            for place in (whole..self.size).step_by(lanes) {
+                self.registers::<1>(place);
             }
         }
     }
+
+    /// `U` registers at `place` of every channel.
+    ///
+    /// # Safety
+    /// They end within a channel, and the buffers are as long as [`Backward::call`] asks.
+    #[inline(always)]
+    unsafe fn registers<const U: usize>(&mut self, place: usize) {
+        let Self { simd, plan, size, .. } = *self;
+        let (slopes, scales) = (self.slopes.as_ptr(), self.scales.as_ptr());
+        let (z, y_bar) = (self.z.as_ptr(), self.y_bar.as_ptr());
+        let z_bar = self.z_bar.as_mut_ptr();
+        // SAFETY: as the caller promises; channels in the plan are below `channels`, its scales below `scales` and slopes
+        // at most as many as [`Backward::call`] asks for.
+        unsafe {
+            let z = |c: usize| load::<S, R, U>(simd, z.add(c * size + place));
+            let bar = |c: usize| load::<S, R, U>(simd, y_bar.add(c * size + place));
+            let slope = |k: usize| load::<S, R, U>(simd, slopes.add((k - 1) * size + place));
+            let set = |c: usize, value| store::<S, R, U>(simd, z_bar.add(c * size + place), value);
+            let get = |c: usize| load::<S, R, U>(simd, z_bar.add(c * size + place).cast_const());
+            let first = slope(1);
+            let mut value_bar = mul::<S, R, U>(simd, first, bar(0));
+            if plan.order > 2 {
+                for channel in 1..plan.channels {
+                    set(channel, [R::splat(simd, R::default()); U]);
+                }
+                for term in &plan.terms {
+                    let factors = &term.channels;
+                    let bar = term.factor.times(simd, scales, size, place, bar(term.channel));
+                    let outer = mul::<S, R, U>(simd, bar, slope(factors.len()));
+                    let mut whole = bar;
+                    for (f, &i) in factors.iter().enumerate() {
+                        whole = mul::<S, R, U>(simd, whole, z(i));
+                        let mut others = outer;
+                        for (g, &j) in factors.iter().enumerate() {
+                            if f != g {
+                                others = mul::<S, R, U>(simd, others, z(j));
+                            }
+                        }
+                        set(i, add::<S, R, U>(simd, get(i), others));
+                    }
+                    value_bar = mul_add::<S, R, U>(simd, whole, slope(factors.len() + 1), value_bar);
+                }
+            } else if plan.order > 0 {
+                let second = slope(2);
+                for i in 1..=plan.firsts {
+                    let bar = bar(i);
+                    value_bar = mul_add::<S, R, U>(simd, mul::<S, R, U>(simd, second, z(i)), bar, value_bar);
+                    set(i, mul::<S, R, U>(simd, first, bar));
+                }
+                if plan.order == 2 {
+                    let third = slope(3);
+                    for (s, products) in (1 + plan.firsts..).zip(&plan.seconds) {
+                        let bar = bar(s);
+                        let mut inner = mul::<S, R, U>(simd, second, z(s));
+                        let outer = mul::<S, R, U>(simd, second, bar);
+                        for &Product { factor, channels: [i, j] } in products {
+                            let (zi, zj) = (z(i), z(j));
+                            let curve = factor.times(simd, scales, size, place, mul::<S, R, U>(simd, zi, zj));
+                            inner = mul_add::<S, R, U>(simd, curve, third, inner);
+                            let outer = factor.times(simd, scales, size, place, outer);
+                            set(i, mul_add::<S, R, U>(simd, outer, zj, get(i)));
+                            set(j, mul_add::<S, R, U>(simd, outer, zi, get(j)));
+                        }
+                        value_bar = mul_add::<S, R, U>(simd, inner, bar, value_bar);
+                        set(s, mul::<S, R, U>(simd, first, bar));
+                    }
+                }
+            }
+            set(0, value_bar);
+        }
+    }
+}
+
+/// `U` registers.
+///
+/// # Safety
+/// `pointer` is readable for as many numbers.
+#[inline(always)]
+unsafe fn load<S: Simd, R: Real, const U: usize>(simd: S, pointer: *const R) -> [R::Vector<S>; U] {
+    let mut x = [R::splat(simd, R::default()); U];
+    for u in 0..U {
+        // SAFETY: as the caller promises.
+        x[u] = unsafe { R::load(simd, pointer.add(u * R::lanes::<S>())) };
+    }
+    x
+}
+
+/// Writes `U` registers.
+///
+/// # Safety
+/// `pointer` is writable for as many numbers.
+#[inline(always)]
+unsafe fn store<S: Simd, R: Real, const U: usize>(simd: S, pointer: *mut R, x: [R::Vector<S>; U]) {
+    for u in 0..U {
+        // SAFETY: as the caller promises.
+        unsafe { R::store(simd, pointer.add(u * R::lanes::<S>()), x[u]) };
+    }
+}
+
+/// `a + b`
+#[inline(always)]
+fn add<S: Simd, R: Real, const U: usize>(
+    simd: S,
+    mut a: [R::Vector<S>; U],
+    b: [R::Vector<S>; U],
+) -> [R::Vector<S>; U] {
+    for u in 0..U {
+        a[u] = R::add(simd, a[u], b[u]);
+    }
+    a
+}
+
+/// `a·b`
+#[inline(always)]
+fn mul<S: Simd, R: Real, const U: usize>(
+    simd: S,
+    mut a: [R::Vector<S>; U],
+    b: [R::Vector<S>; U],
+) -> [R::Vector<S>; U] {
+    for u in 0..U {
+        a[u] = R::mul(simd, a[u], b[u]);
+    }
+    a
+}
+
+/// `a·b + c`
+#[inline(always)]
+fn mul_add<S: Simd, R: Real, const U: usize>(
+    simd: S,
+    mut a: [R::Vector<S>; U],
+    b: [R::Vector<S>; U],
+    c: [R::Vector<S>; U],
+) -> [R::Vector<S>; U] {
+    for u in 0..U {
+        a[u] = R::mul_add(simd, a[u], b[u], c[u]);
+    }
+    a
 }
 
 /// Adds every row of `rows` (as long as `sum`) to `sum`.

@@ -8,8 +8,8 @@
 
 use aligned_vec::{AVec, avec};
 use pulp::{NullaryFnOnce, Simd};
-use rayon::prelude::*;
 
+use super::team::Team;
 use crate::simd::Real;
 
 /// Side of a block of C, a multiple of every panel's width.
@@ -88,9 +88,9 @@ impl Gram {
         self.blocks.fill(0.0);
     }
 
-    /// `C += AᵀA` over the slabs' rows, on the threads of the pool it is called in.
-    pub(super) fn add(&mut self, product: &dyn BlockProduct, slabs: &[Slab]) {
-        self.blocks.par_chunks_exact_mut(SIDE * SIDE).enumerate().for_each(|(block, c)| {
+    /// `C += AᵀA` over the slabs' rows.
+    pub(super) fn add(&mut self, team: &Team, product: &dyn BlockProduct, slabs: &[Slab]) {
+        team.share(self.blocks.chunks_exact_mut(SIDE * SIDE).enumerate(), |_, (block, c)| {
             let (i, j) = place(block);
             product.add(slabs, i, j, c);
         });
@@ -272,8 +272,9 @@ mod tests {
                 slabs.push(slab);
             }
             let mut gram = Gram::new(columns);
-            gram.add(&With(simd), &slabs);
-            gram.add(&With(simd), &slabs[..1]);
+            let team = Team::new(2).expect("threads");
+            gram.add(&team, &With(simd), &slabs);
+            gram.add(&team, &With(simd), &slabs[..1]);
             let mut matrix = vec![0.0; columns * columns];
             gram.write_symmetric(columns, &mut matrix);
             let mut last = vec![0.0; columns - 1];

@@ -5,6 +5,7 @@
 
 mod activate;
 mod block;
+mod carried;
 mod chain;
 mod dispatch;
 mod gemm;
@@ -12,26 +13,26 @@ mod gram;
 mod normal;
 mod rows;
 mod tape;
+mod team;
 
 use std::ops::Range;
 use std::sync::Mutex;
 
 use aligned_vec::avec;
 use pulp::Simd;
-use rayon::ThreadPool;
 
-use self::block::{
-    Activate, ActivateWith, Fused, Kernels, Packed, PackedLayer, Partial, Sums, Term, Workspace,
-};
+use self::block::{Activate, ActivateWith, Fused, Kernels, Packed, Partial, Sums, Term, Workspace};
+use self::carried::Carried;
 use self::chain::Plan;
 use self::dispatch::WithReal;
 use self::gram::BlockProduct;
 use self::normal::Normal;
 use self::tape::Tape;
-use super::pointwise::{Evaluator, feature_jets};
+use self::team::Team;
+use super::pointwise::Evaluator;
 use super::{Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
-use crate::jet::{ChainRule, JetSet};
+use crate::jet::JetSet;
 use crate::network::{Layer, Shape};
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
@@ -39,17 +40,19 @@ use crate::simd::Real;
 pub use self::dispatch::Isa;
 
 /// Rows (channels × points) that are worth a group of their own.
-const ROWS_PER_GROUP: usize = 1000;
+const ROWS_PER_GROUP: usize = 800;
+/// Many groups come in multiples of this, so that 2, 4 or 8 threads have equally much to do.
+const EVEN_GROUPS: usize = 8;
 /// Most groups: more would spend more on adding partial gradients than they bring.
 const MOST_GROUPS: usize = 64;
 /// Bytes of jets that a block may keep, so that they stay in a core's own cache.
-const BLOCK_BYTES: usize = 1 << 20;
+const BLOCK_BYTES: usize = 5 << 18;
 /// Fewest and most rows of a block.
-const BLOCK_ROWS: Range<usize> = 48..241;
+const BLOCK_ROWS: Range<usize> = 24..97;
 
 /// The fused engine in precision `R`.
 pub struct CpuEngine<R: Real> {
-    pool: ThreadPool,
+    team: Team,
     kernels: Box<dyn Kernels<R>>,
     shape: Shape,
     layers: Vec<Layer>,
@@ -71,6 +74,19 @@ pub struct CpuEngine<R: Real> {
     tangent: Option<Packed<R>>,
 }
 
+/// What one loss and gradient takes, counted and not measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Work {
+    /// Rows that go through the network: the points of every condition, times the channels that each of them carries.
+    pub rows: usize,
+    /// Multiply–adds of the layers' matrix products, forward, back and for the weights; padding aside.
+    pub products: usize,
+    /// Bytes of a thread's buffers, which do not depend on the number of points.
+    pub workspace: usize,
+    /// Bytes that are kept for the points.
+    pub points: usize,
+}
+
 impl<R: Real> CpuEngine<R> {
     /// An engine for `problem` with a network of `shape`, on `threads` threads.
     ///
@@ -82,11 +98,7 @@ impl<R: Real> CpuEngine<R> {
         threads: usize,
         isa: Isa,
     ) -> Result<Self, EngineError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("pinn-{i}"))
-            .build()
-            .map_err(|error| EngineError::Threads(error.to_string()))?;
+        let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
         let kernels = isa.run::<R, _>(Select { activation });
         let width = shape.width.next_multiple_of(kernels.unit());
         let coefficients = problem.coefficients();
@@ -108,7 +120,7 @@ impl<R: Real> CpuEngine<R> {
             products: isa.run::<f64, _>(SelectProducts),
             normal: None,
             tangent: None,
-            pool,
+            team,
             kernels,
         };
         for (which, condition) in problem.conditions.iter().enumerate() {
@@ -120,7 +132,8 @@ impl<R: Real> CpuEngine<R> {
 
     /// A term without points.
     fn compile(&self, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
-        let plan = Plan::new(&ChainRule::new(jets));
+        let mut carried = Carried::new(formula, jets, sides);
+        let (plan, scales) = Plan::new(&mut carried, jets);
         let channels = plan.channels();
         // The number of points that makes whole tiles; doubled if linked points would not come out even.
         let mut unit = gemm::ROWS / gcd(gemm::ROWS, channels);
@@ -131,7 +144,9 @@ impl<R: Real> CpuEngine<R> {
         let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
         Term {
-            tape: Tape::new(formula, jets),
+            tape: Tape::new(&carried.formula, &carried.jets),
+            features: carried.features(&self.features, jets),
+            scale_formula: Formula { graph: carried.formula.graph, roots: scales },
             plan,
             sides,
             points,
@@ -139,12 +154,25 @@ impl<R: Real> CpuEngine<R> {
             sites: 0,
             inputs: avec![R::default(); 0],
             columns: avec![R::default(); 0],
+            scales: vec![],
             point_weights: vec![],
         }
     }
 
-    /// Gives `term` its points: the jets of the features and the tape's columns, in block order.
-    fn bind(&self, term: &mut Term<R>, jets: &JetSet, points: &[f64], data: &[Vec<f64>]) {
+    /// What one loss and gradient takes with the points that are set.
+    pub fn work(&mut self) -> Work {
+        self.regroup_if_needed();
+        let rows = self.terms.iter().map(|term| term.plan.channels() * term.sides * term.sites).sum();
+        let weights: usize = self.layers.iter().map(|layer| layer.inputs * layer.outputs).sum();
+        // Nothing goes back through the first layer.
+        let products = rows * (3 * weights - self.layers[0].inputs * self.layers[0].outputs);
+        let numbers = |term: &Term<R>| term.inputs.len() + term.columns.len() + term.scales.len();
+        let points = self.terms.iter().map(numbers).sum::<usize>() * size_of::<R>();
+        Work { rows, products, workspace: lock(&self.spaces[0]).bytes(), points }
+    }
+
+    /// Gives `term` its points: the channels of the features, the tape's columns and the scales, in block order.
+    fn bind(&self, term: &mut Term<R>, points: &[f64], data: &[Vec<f64>]) {
         let dimensions = self.coordinates;
         let count = points.len() / dimensions;
         term.sites = count / term.sides;
@@ -154,8 +182,11 @@ impl<R: Real> CpuEngine<R> {
         let (sites, blocks) = (term.block_sites(), term.blocks());
         term.inputs.resize(blocks * rows * inputs, R::default());
         term.columns.resize(blocks * columns * term.stride, R::default());
-        let mut feature_values = Evaluator::new(&feature_jets(&self.features, jets));
+        let mut feature_values = Evaluator::new(&term.features);
         let mut column_values = Evaluator::new(&column_formula);
+        let mut scale_values = Evaluator::new(&term.scale_formula);
+        let scales = term.scale_formula.roots.len();
+        term.scales.resize(blocks * scales * term.points, R::default());
         for block in 0..blocks {
             for slot in 0..sites {
                 // Empty sites repeat the last point, so that they are as harmless as it is.
@@ -163,11 +194,16 @@ impl<R: Real> CpuEngine<R> {
                 let rows_of_site = &points[site * term.sides * dimensions..][..term.sides * dimensions];
                 for side in 0..term.sides {
                     let point = &rows_of_site[side * dimensions..][..dimensions];
-                    let values = feature_values.evaluate(point, dimensions, |_| f64::NAN);
+                    let values = feature_values.evaluate(point, dimensions, |column| data[column][site]);
                     for (i, &value) in values.iter().enumerate() {
                         let (channel, feature) = (i / inputs, i % inputs);
                         let row = channel * term.points + side * sites + slot;
                         term.inputs[(block * rows + row) * inputs + feature] = R::from_f64(value);
+                    }
+                    let values = scale_values.evaluate(point, dimensions, |column| data[column][site]);
+                    for (k, &value) in values.iter().enumerate() {
+                        let place = (block * scales + k) * term.points + side * sites + slot;
+                        term.scales[place] = R::from_f64(value);
                     }
                 }
                 if columns > 0 {
@@ -193,7 +229,10 @@ impl<R: Real> CpuEngine<R> {
         }
         self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
-        let count = (rows / ROWS_PER_GROUP).clamp(1, MOST_GROUPS);
+        let count = match rows / ROWS_PER_GROUP {
+            few @ 0..EVEN_GROUPS => few.max(1),
+            many => (many / EVEN_GROUPS * EVEN_GROUPS).min(MOST_GROUPS),
+        };
         self.groups = vec![vec![]; count];
         let mut done = 0;
         for (which, term) in self.terms.iter().enumerate() {
@@ -218,8 +257,8 @@ impl<R: Real> CpuEngine<R> {
     /// Lays θ out for the kernels.
     fn pack(&mut self, theta: &[f64]) {
         assert_eq!(theta.len(), self.parameters(), "θ has the network's length");
-        let Self { pool, kernels, net, shape, width, .. } = self;
-        pack(pool, &**kernels, theta, shape, *width, net);
+        let Self { team, kernels, net, width, .. } = self;
+        pack(team, &**kernels, theta, *width, net);
     }
 
     /// All blocks of all terms; `gradient` says whether to go back as well.
@@ -234,7 +273,8 @@ impl<R: Real> CpuEngine<R> {
             spaces: &self.spaces,
             gradient,
         };
-        self.pool.install(|| pass.run_groups(&self.groups, &mut self.partials));
+        let work = self.groups.iter().zip(&mut self.partials);
+        self.team.share(work, |thread, (group, partial)| pass.run_group(thread, group, partial));
         self.total(terms)
     }
 
@@ -279,21 +319,16 @@ impl<R: Real> CpuEngine<R> {
         for first in (0..sites).step_by(slice) {
             let last = (first + slice).min(sites);
             let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
-            self.bind(&mut term, jets, &points[first * site_length..last * site_length], &data);
-            let Self { pool, kernels, net, spaces, .. } = self;
-            let (term, kernels, net, spaces) = (&term, &**kernels, &*net, &*spaces);
-            let out = &mut values[first * roots..last * roots];
-            pool.install(|| {
-                use rayon::prelude::*;
-                out.par_chunks_mut(per_block * roots).enumerate().for_each(|(block, out)| {
-                    let mut space = lock(&spaces[rayon::current_thread_index().unwrap_or(0)]);
-                    kernels.forward(net, term, usize::MAX, block, &mut space);
-                    for root in 0..roots {
-                        for (i, x) in space.root(term, root)[..out.len() / roots].iter().enumerate() {
-                            out[i * roots + root] = x.to_f64();
-                        }
+            self.bind(&mut term, &points[first * site_length..last * site_length], &data);
+            let out = values[first * roots..last * roots].chunks_mut(per_block * roots).enumerate();
+            self.team.share(out, |thread, (block, out)| {
+                let mut space = lock(&self.spaces[thread]);
+                self.kernels.forward(&self.net, &term, usize::MAX, block, &mut space);
+                for root in 0..roots {
+                    for (i, x) in space.root(&term, root)[..out.len() / roots].iter().enumerate() {
+                        out[i * roots + root] = x.to_f64();
                     }
-                });
+                }
             });
         }
         for space in &self.spaces {
@@ -305,12 +340,12 @@ impl<R: Real> CpuEngine<R> {
 
 impl<R: Real> Engine for CpuEngine<R> {
     fn parameters(&self) -> usize {
-        self.shape.parameters() + self.net.coefficients()
+        self.net.parameters()
     }
 
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         let mut term = self.terms.swap_remove(condition);
-        self.bind(&mut term, &self.jets[condition], points, data);
+        self.bind(&mut term, points, data);
         self.terms.push(term);
         let last = self.terms.len() - 1;
         self.terms.swap(condition, last);
@@ -334,10 +369,9 @@ impl<R: Real> Engine for CpuEngine<R> {
 
     fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
         let loss = self.run(theta, terms, true);
-        let (network, coefficients) = gradient.split_at_mut(self.shape.parameters());
-        let Self { pool, partials, layers, .. } = self;
-        pool.install(|| reduce(partials, layers, 0, network));
-        block::reduce_coefficients(partials, coefficients);
+        let (network, coefficients) = gradient.split_at_mut(self.net.weights());
+        reduce(&self.team, &self.partials, &self.layers, network);
+        block::reduce_coefficients(&self.partials, coefficients);
         loss
     }
 
@@ -368,21 +402,9 @@ struct Pass<'a, R> {
 }
 
 impl<R: Real> Pass<'_, R> {
-    /// Halves the groups until one is left, so that idle threads can take the other half.
-    fn run_groups(&self, groups: &[Vec<(usize, Range<usize>)>], partials: &mut [Partial<R>]) {
-        if let ([group], [partial]) = (groups, &mut *partials) {
-            return self.run_group(group, partial);
-        }
-        let middle = groups.len() / 2;
-        let (left, right) = partials.split_at_mut(middle);
-        rayon::join(
-            || self.run_groups(&groups[..middle], left),
-            || self.run_groups(&groups[middle..], right),
-        );
-    }
-
-    fn run_group(&self, group: &[(usize, Range<usize>)], partial: &mut Partial<R>) {
-        let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+    /// The sums over a group of blocks, on thread `thread`.
+    fn run_group(&self, thread: usize, group: &[(usize, Range<usize>)], partial: &mut Partial<R>) {
+        let mut space = lock(&self.spaces[thread]);
         partial.reset();
         for (which, blocks) in group {
             let term = &self.terms[*which];
@@ -402,43 +424,22 @@ impl<R: Real> Pass<'_, R> {
 }
 
 /// Lays a vector like θ out for the kernels.
-fn pack<R: Real>(
-    pool: &ThreadPool,
-    kernels: &dyn Kernels<R>,
-    theta: &[f64],
-    shape: &Shape,
-    width: usize,
-    net: &mut Packed<R>,
-) {
-    kernels.pack_output(theta, shape, width, net);
-    net.set_coefficients(&theta[shape.parameters()..]);
-    pool.install(|| pack_layers(kernels, theta, width, &mut net.layers));
+fn pack<R: Real>(team: &Team, kernels: &dyn Kernels<R>, theta: &[f64], width: usize, net: &mut Packed<R>) {
+    kernels.pack_output(theta, width, net);
+    net.set_coefficients(&theta[net.weights()..]);
+    team.share(net.layers.iter_mut(), |_, layer| kernels.pack_layer(theta, width, layer));
 }
 
-fn pack_layers<R: Real>(
-    kernels: &dyn Kernels<R>,
-    theta: &[f64],
-    width: usize,
-    layers: &mut [PackedLayer<R>],
-) {
-    if let [] | [_] | [_, _] = layers {
-        return layers.iter_mut().for_each(|layer| kernels.pack_layer(theta, width, layer));
-    }
-    let (left, right) = layers.split_at_mut(layers.len() / 2);
-    rayon::join(|| pack_layers(kernels, theta, width, left), || pack_layers(kernels, theta, width, right));
-}
-
-/// Adds the groups' gradients; `gradient` is the part of θ that belongs to `layers`, the first of which is `l`.
-fn reduce<R: Real>(partials: &[Partial<R>], layers: &[Layer], l: usize, gradient: &mut [f64]) {
-    if let [layer] = layers {
-        return block::reduce_layer(partials, l, layer, gradient);
-    }
-    let middle = layers.len() / 2;
-    let (left, right) = gradient.split_at_mut(layers[middle].weights - layers[0].weights);
-    rayon::join(
-        || reduce(partials, &layers[..middle], l, left),
-        || reduce(partials, &layers[middle..], l + middle, right),
-    );
+/// Adds the groups' gradients.
+fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], layers: &[Layer], gradient: &mut [f64]) {
+    let mut rest = gradient;
+    let parts = layers.iter().enumerate().map(|(l, layer)| {
+        let length = (layer.inputs + 1) * layer.outputs;
+        let (part, others) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = others;
+        (l, layer, part)
+    });
+    team.share(parts, |_, (l, layer, part)| block::reduce_layer(partials, l, layer, part));
 }
 
 /// Chooses the kernels for an activation.

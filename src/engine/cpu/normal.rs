@@ -10,8 +10,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::block::{self, Packed, Sums, Workspace};
 use super::gram::{Gram, Slab};
 use super::{CpuEngine, lock, pack, reduce};
@@ -73,8 +71,8 @@ impl<R: Real> CpuEngine<R> {
     }
 
     /// Computes the rows of some blocks, and the sums of each.
-    fn fill(&self, plan: &[(usize, Range<usize>)], slab: &mut Slab, sums: &mut [Sums]) {
-        let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
+    fn fill(&self, thread: usize, plan: &[(usize, Range<usize>)], slab: &mut Slab, sums: &mut [Sums]) {
+        let mut space = lock(&self.spaces[thread]);
         let mut sums = sums.iter_mut();
         slab.rows = 0;
         for (which, blocks) in plan {
@@ -118,7 +116,7 @@ impl<R: Real> CpuEngine<R> {
             tangent.unwrap_or_else(|| Packed::new(&self.shape, self.width, self.net.coefficients()));
         self.regroup_if_needed();
         self.pack(theta);
-        pack(&self.pool, &*self.kernels, direction, &self.shape, self.width, &mut tangent);
+        pack(&self.team, &*self.kernels, direction, self.width, &mut tangent);
         for space in &self.spaces {
             let mut space = lock(space);
             for term in &self.terms {
@@ -153,11 +151,9 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         gram.clear();
         for (plan, sums) in plan.chunks(SLABS).zip(sums.chunks_mut(SLABS)) {
             let slabs = &mut slabs[..plan.len()];
-            self.pool.install(|| {
-                let work = slabs.par_iter_mut().zip(plan).zip(sums);
-                work.for_each(|((slab, plan), sums)| self.fill(plan, slab, sums));
-                gram.add(&*self.products, slabs);
-            });
+            let work = slabs.iter_mut().zip(plan).zip(sums);
+            self.team.share(work, |thread, ((slab, plan), sums)| self.fill(thread, plan, slab, sums));
+            gram.add(&self.team, &*self.products, slabs);
         }
         gram.write_symmetric(vector.len(), matrix);
         gram.write_last_row(vector);
@@ -180,17 +176,15 @@ impl<R: Real> Jacobian for CpuEngine<R> {
             let (roots, sites) = (term.tape.roots().len(), term.block_sites());
             let (here, others) = rest.split_at_mut(term.sites * roots);
             rest = others;
-            let blocks = here.par_chunks_mut((sites * roots).max(1)).enumerate();
-            self.pool.install(|| {
-                blocks.for_each(|(block, to)| {
-                    let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
-                    self.along(&tangent, which, block, &mut space);
-                    for (site, to) in to.chunks_exact_mut(roots).enumerate() {
-                        for (root, to) in to.iter_mut().enumerate() {
-                            *to = space.along[root * sites + site];
-                        }
+            let blocks = here.chunks_mut((sites * roots).max(1)).enumerate();
+            self.team.share(blocks, |thread, (block, to)| {
+                let mut space = lock(&self.spaces[thread]);
+                self.along(&tangent, which, block, &mut space);
+                for (site, to) in to.chunks_exact_mut(roots).enumerate() {
+                    for (root, to) in to.iter_mut().enumerate() {
+                        *to = space.along[root * sites + site];
                     }
-                });
+                }
             });
         }
         self.tangent = Some(tangent);
@@ -199,32 +193,30 @@ impl<R: Real> Jacobian for CpuEngine<R> {
     fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
         let tangent = self.prepare(theta, direction);
         let mut partials = std::mem::take(&mut self.partials);
-        self.pool.install(|| {
-            partials.par_iter_mut().zip(&self.groups).for_each(|(partial, group)| {
-                let mut space = lock(&self.spaces[rayon::current_thread_index().unwrap_or(0)]);
-                partial.reset();
-                for (which, blocks) in group {
-                    let (term, weight) = (&self.terms[*which], self.weights[*which]);
-                    for block in blocks.clone() {
-                        self.along(&tangent, *which, block, &mut space);
-                        space.clear_adjoints(term);
-                        let along = std::mem::take(&mut space.along);
-                        let filled = term.filled(block);
-                        for root in 0..term.tape.roots().len() {
-                            let here = &along[root * term.block_sites()..][..filled];
-                            let scaled =
-                                here.iter().zip(term.row_scales(weight, block)).map(|(x, scale)| scale * x);
-                            space.add_adjoints(term, root, scaled);
-                        }
-                        space.along = along;
-                        self.kernels.backward(&self.net, term, block, &mut space, partial);
+        self.team.share(partials.iter_mut().zip(&self.groups), |thread, (partial, group)| {
+            let mut space = lock(&self.spaces[thread]);
+            partial.reset();
+            for (which, blocks) in group {
+                let (term, weight) = (&self.terms[*which], self.weights[*which]);
+                for block in blocks.clone() {
+                    self.along(&tangent, *which, block, &mut space);
+                    space.clear_adjoints(term);
+                    let along = std::mem::take(&mut space.along);
+                    let filled = term.filled(block);
+                    for root in 0..term.tape.roots().len() {
+                        let here = &along[root * term.block_sites()..][..filled];
+                        let scaled =
+                            here.iter().zip(term.row_scales(weight, block)).map(|(x, scale)| scale * x);
+                        space.add_adjoints(term, root, scaled);
                     }
+                    space.along = along;
+                    self.kernels.backward(&self.net, term, block, &mut space, partial);
                 }
-            });
-            let (network, coefficients) = product.split_at_mut(self.shape.parameters());
-            reduce(&partials, &self.layers, 0, network);
-            block::reduce_coefficients(&partials, coefficients);
+            }
         });
+        let (network, coefficients) = product.split_at_mut(self.net.weights());
+        reduce(&self.team, &partials, &self.layers, network);
+        block::reduce_coefficients(&partials, coefficients);
         self.partials = partials;
         self.tangent = Some(tangent);
     }

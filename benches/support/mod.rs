@@ -1,0 +1,123 @@
+//! What the benchmarks share: built-in problems at chosen sizes, an engine with its points, Adam steps, and the peak.
+
+use std::path::Path;
+use std::time::Instant;
+
+use pinn::activation::Activation;
+use pinn::engine::Engine;
+use pinn::engine::cpu::{CpuEngine, Isa};
+use pinn::optim::{self, Objective, Optimizer};
+use pinn::problem::{Document, Problem, embedded};
+use pinn::settings::{Adam, LearningRateUnit, Stage};
+use pinn::simd::Real;
+use pinn::{init, sample};
+use pulp::{Arch, Simd, WithSimd};
+
+/// How many cores there are.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A built-in problem with a network of this size and this many points in condition `condition`.
+pub(crate) fn problem(name: &str, depth: usize, width: usize, condition: &str, points: usize) -> Problem {
+    let (name, text) = embedded().iter().find(|(known, _)| *known == name).expect("a built-in problem");
+    let mut document = Document::parse(name, text).expect("TOML");
+    for (key, value) in [
+        ("network.depth", depth),
+        ("network.width", width),
+        (&format!("conditions.{condition}.points"), points),
+    ] {
+        document.set(key, &value.to_string()).expect("a key");
+    }
+    document.build(Path::new("")).expect("a problem").0
+}
+
+/// An engine that holds the problem's points, and initial parameters.
+pub(crate) fn engine<R: Real>(problem: &Problem, threads: usize) -> (CpuEngine<R>, Vec<f64>) {
+    let shape = problem.shape();
+    let activation = Activation::parse(&problem.network.activation).expect("a known activation");
+    let mut engine =
+        CpuEngine::<R>::new(problem, &shape, &activation, threads, Isa::best()).expect("an engine");
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(problem, condition, 0, 0);
+        engine.set_points(i, &points, data);
+    }
+    let weights = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
+    (engine, problem.with_coefficients(weights))
+}
+
+/// A run of Adam (η = 10⁻³) that goes on step by step.
+pub(crate) struct Training {
+    loss: Loss,
+    theta: Vec<f64>,
+    optimizer: Box<dyn Optimizer>,
+}
+
+struct Loss {
+    engine: Box<dyn Engine>,
+    terms: Vec<f64>,
+    value: f64,
+}
+
+impl Objective for Loss {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        self.engine.loss(theta, &mut self.terms)
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        self.value = self.engine.loss_and_gradient(theta, &mut self.terms, gradient);
+        self.value
+    }
+}
+
+impl Training {
+    /// At the first step.
+    pub(crate) fn new<R: Real>(problem: &Problem, (engine, theta): (CpuEngine<R>, Vec<f64>)) -> Self {
+        let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
+        Self {
+            loss: Loss { engine: Box::new(engine), terms: vec![0.0; problem.conditions.len()], value: 0.0 },
+            optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0),
+            theta,
+        }
+    }
+
+    /// Milliseconds of a step, and the loss before it.
+    pub(crate) fn step(&mut self) -> (f64, f64) {
+        let start = Instant::now();
+        self.optimizer.step(&mut self.theta, &mut self.loss);
+        (1e3 * start.elapsed().as_secs_f64(), self.loss.value)
+    }
+}
+
+/// GFLOP/s of independent multiply–adds that never leave their registers, on `threads` threads.
+pub(crate) fn multiply_add_rate<R: Real>(threads: usize) -> f64 {
+    const TURNS: usize = 2_000_000;
+    /// As many chains as hide the latency of an instruction, few enough for 16 registers.
+    const CHAINS: usize = 12;
+    struct Spin<R>(usize, std::marker::PhantomData<R>);
+    impl<R: Real> WithSimd for Spin<R> {
+        /// The sum of all chains, and the lanes of one.
+        type Output = (f64, usize);
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> (f64, usize) {
+            let splat = |x: f64| R::splat(simd, R::from_f64(std::hint::black_box(x)));
+            let mut sums: [R::Vector<S>; CHAINS] = std::array::from_fn(|i| splat(i as f64));
+            let (factor, offset) = (splat(0.999), splat(0.001));
+            for _ in 0..self.0 {
+                for sum in &mut sums {
+                    *sum = R::mul_add(simd, *sum, factor, offset);
+                }
+            }
+            (sums.into_iter().map(|sum| R::sum(simd, sum).to_f64()).sum(), R::lanes::<S>())
+        }
+    }
+    let spin = |turns| Arch::new().dispatch(Spin::<R>(std::hint::black_box(turns), std::marker::PhantomData));
+    let (_, lanes) = spin(1);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| std::hint::black_box(spin(TURNS)));
+        }
+    });
+    (threads * TURNS * CHAINS * lanes * 2) as f64 / start.elapsed().as_secs_f64() / 1e9
+}
