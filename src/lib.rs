@@ -59,6 +59,7 @@ pub mod engine;
 pub mod expr;
 pub mod init;
 pub mod jet;
+pub mod limits;
 pub mod network;
 pub mod optim;
 pub mod problem;

@@ -12,6 +12,7 @@ mod file;
 mod model;
 mod open;
 mod reference;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;

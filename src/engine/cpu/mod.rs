@@ -32,6 +32,7 @@ use super::pointwise::{Evaluator, feature_jets};
 use super::{Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::{ChainRule, JetSet};
+use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
 use crate::network::{Layer, Shape};
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
@@ -115,6 +116,11 @@ impl<R: Real> CpuEngine<R> {
             let term = engine.compile(&engine.jets[which], &engine.residuals[which], condition.sides());
             engine.terms.push(term);
         }
+        let rows = engine.terms.iter().map(Term::rows).max().unwrap_or(0);
+        let bytes = 2.0 * (threads * rows * size_of::<R>()) as f64 * (shape.depth * engine.width) as f64;
+        if bytes > MAX_WORKSPACE {
+            return Err(EngineError::Workspace { threads, bytes });
+        }
         Ok(engine)
     }
 
@@ -193,7 +199,8 @@ impl<R: Real> CpuEngine<R> {
         }
         self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
-        let count = (rows / ROWS_PER_GROUP).clamp(1, MOST_GROUPS);
+        let most = (MAX_PARTIAL_NUMBERS / self.parameters()).clamp(1, MOST_GROUPS);
+        let count = (rows / ROWS_PER_GROUP).clamp(1, most);
         self.groups = vec![vec![]; count];
         let mut done = 0;
         for (which, term) in self.terms.iter().enumerate() {
