@@ -6,6 +6,7 @@ mod configs;
 mod data;
 mod docs;
 mod engine;
+mod inputs;
 mod resume;
 mod second_order;
 mod signal;
