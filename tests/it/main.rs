@@ -7,6 +7,7 @@ mod data;
 mod docs;
 mod engine;
 mod inputs;
+mod paths;
 mod resume;
 mod second_order;
 mod signal;
