@@ -13,6 +13,9 @@ pub const MAX_TEXT: usize = 1 << 20;
 /// Mistakes that are reported for one file.
 pub const MAX_MISTAKES: usize = 50;
 
+/// Characters of a message.
+pub const MAX_MESSAGE: usize = 500;
+
 /// Bytes of a formula.
 pub const MAX_FORMULA: usize = 1 << 16;
 /// How deep parentheses may be nested.

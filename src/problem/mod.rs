@@ -19,6 +19,7 @@ mod tests;
 mod write;
 
 pub use change::{Adjustments, SHORT_KEYS, full_key};
+pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;

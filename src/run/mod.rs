@@ -252,7 +252,8 @@ fn read_file(path: PathBuf) -> Result<Option<Vec<u8>>, RunError> {
     };
     match read() {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A file where the folder should be holds no run either.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(RunError::Io { action: "read", path, source }),
     }
 }

@@ -30,9 +30,9 @@ use toml::de::{DeTable, DeValue};
 use crate::expr::{Digits, closest};
 use crate::problem::{
     Adjustments, Diagnostic, Diagnostics, Document, OpenError, Opened, Problem, SHORT_KEYS, full_key, open,
-    read_text,
+    read_text, report,
 };
-use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_MISTAKES, MAX_RUNS, MAX_VALUES};
+use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_RUNS, MAX_VALUES};
 use crate::rng;
 
 /// The key that names another configuration.
@@ -277,9 +277,7 @@ type Parts = (String, Vec<Axis>, Option<usize>, Option<usize>);
 
 impl Reader {
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
-        if self.items.len() < MAX_MISTAKES {
-            self.items.push(Diagnostic::error(span, message).hint(hint));
-        }
+        report(&mut self.items, Diagnostic::error(span, message).hint(hint));
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, what: &str, keys: &[&str]) {

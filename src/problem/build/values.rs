@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::{Builder, Entry, NUMBER};
 use crate::expr::{self, Context, Expr, Node, NodeId, Unary, ast, closest, listed};
-use crate::limits::{MAX_FORMULAS, MAX_MISTAKES, MAX_OPERATIONS};
-use crate::problem::diagnostic::Diagnostic;
+use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS};
+use crate::problem::diagnostic::{Diagnostic, report};
 use crate::problem::embedded;
 use crate::problem::file::{Table, Value, article};
 use crate::problem::model::{Coordinate, Formula};
@@ -264,7 +264,7 @@ impl Builder<'_> {
     // Mistakes.
 
     pub(super) fn report(&mut self, item: Diagnostic) {
-        limited(&mut self.items, item);
+        report(&mut self.items, item);
     }
 
     pub(super) fn has_errors(&self) -> bool {
@@ -309,20 +309,6 @@ impl Builder<'_> {
             Some(at) => whole.start + at..whole.start + at + part.len(),
             None => whole,
         }
-    }
-}
-
-/// Adds a mistake, unless there are too many already; the last one then says so.
-pub(crate) fn limited(items: &mut Vec<Diagnostic>, item: Diagnostic) {
-    let mistakes = items.iter().filter(|item| !item.warning).count();
-    match mistakes {
-        _ if item.warning => items.push(item),
-        MAX_MISTAKES => {
-            let message = format!("there are more than {MAX_MISTAKES} mistakes; mend these first");
-            items.push(Diagnostic::error(None, message));
-        }
-        _ if mistakes < MAX_MISTAKES => items.push(item),
-        _ => {}
     }
 }
 
