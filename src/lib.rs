@@ -53,6 +53,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The kernels expect it, each in its own file.
+#![deny(unsafe_code)]
+
 pub mod activation;
 pub mod adapt;
 pub mod engine;
