@@ -122,7 +122,8 @@ pub fn sweep(bytes: &[u8]) {
         return;
     }
     let path = Path::new("fuzz.toml");
-    let read = |text: &str| Document::parse("fuzz.toml", text).and_then(|document| Sweep::new(path, document));
+    let read =
+        |text: &str| Document::parse("fuzz.toml", text).and_then(|document| Sweep::new(path, document));
     let sweep = match read(text) {
         Ok(sweep) => sweep,
         Err(mistakes) => {
@@ -131,7 +132,8 @@ pub fn sweep(bytes: &[u8]) {
         }
     };
     let written = sweep.to_toml();
-    let again = read(&written).unwrap_or_else(|wrong| panic!("a written sweep does not read: {wrong}\n{written}"));
+    let again =
+        read(&written).unwrap_or_else(|wrong| panic!("a written sweep does not read: {wrong}\n{written}"));
     assert_eq!(again.axes, sweep.axes, "{written}");
     let runs = [0, sweep.len() / 2, sweep.len() - 1];
     assert!(runs[0] == runs[2] || sweep.name(runs[0]) != sweep.name(runs[2]), "two runs of one name");

@@ -63,7 +63,9 @@ impl ComputeArgs {
     pub(super) fn settings(&self, plots: bool) -> Result<Settings, Failure> {
         let threads = match self.threads {
             Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
-                return Err(Failure::usage(format!("--threads {threads}: from 1 to {MAX_THREADS} can be had")));
+                return Err(Failure::usage(format!(
+                    "--threads {threads}: from 1 to {MAX_THREADS} can be had"
+                )));
             }
             Some(threads) => threads,
             None => cores(),

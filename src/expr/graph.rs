@@ -394,7 +394,8 @@ impl Graph {
         let mut open = vec![root];
         while let Some(&id) = open.last() {
             let waiting = open.len();
-            let missing = self.node(id).operands().filter(|&a| !self.derivatives.contains_key(&(a, coordinate)));
+            let missing =
+                self.node(id).operands().filter(|&a| !self.derivatives.contains_key(&(a, coordinate)));
             open.extend(missing);
             // The last one is done first, and that shall be the left one.
             open[waiting..].reverse();

@@ -192,7 +192,8 @@ impl Scope {
             node = graph.derivative(node, coordinate);
             // Looked at after every derivative, each of which can multiply the operations.
             if graph.nodes().len() > MAX_OPERATIONS {
-                let message = format!("with `{name}` the formulas take more than {MAX_OPERATIONS} operations");
+                let message =
+                    format!("with `{name}` the formulas take more than {MAX_OPERATIONS} operations");
                 let hint = format!("simplify `{base}`, or make parts of it unknowns of their own");
                 return Err((message, Some(hint)));
             }

@@ -54,7 +54,9 @@ pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
             if numbers <= MAX_HISTORY_NUMBERS {
                 return Ok(());
             }
-            Err(format!("its history would take {numbers:.1e} numbers, more than {MAX_HISTORY_NUMBERS:.0e}; keep fewer pairs"))
+            Err(format!(
+                "its history would take {numbers:.1e} numbers, more than {MAX_HISTORY_NUMBERS:.0e}; keep fewer pairs"
+            ))
         }
         Stage::Lm(settings) => lm::check(settings, parameters, dense),
         Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => dense("use lbfgs, or a smaller network"),

@@ -45,7 +45,11 @@ impl Adjustments {
     pub fn apply(&self, problem: &mut Problem) -> Result<(), String> {
         if let Some(points) = self.points {
             if !POINTS.contains(&points) {
-                return Err(format!("points {points}: a condition has from {} to {}", POINTS.start(), POINTS.end()));
+                return Err(format!(
+                    "points {points}: a condition has from {} to {}",
+                    POINTS.start(),
+                    POINTS.end()
+                ));
             }
             for condition in &mut problem.conditions {
                 if condition.place == Place::Interior {

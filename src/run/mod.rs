@@ -253,7 +253,9 @@ fn read_file(path: PathBuf) -> Result<Option<Vec<u8>>, RunError> {
     match read() {
         Ok(bytes) => Ok(Some(bytes)),
         // A file where the folder should be holds no run either.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(source) => Err(RunError::Io { action: "read", path, source }),
     }
 }

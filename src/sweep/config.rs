@@ -28,11 +28,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::expr::{Digits, closest};
+use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_RUNS, MAX_VALUES};
 use crate::problem::{
     Adjustments, Diagnostic, Diagnostics, Document, OpenError, Opened, Problem, SHORT_KEYS, full_key, open,
     read_text, report,
 };
-use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_RUNS, MAX_VALUES};
 use crate::rng;
 
 /// The key that names another configuration.

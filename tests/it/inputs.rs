@@ -269,7 +269,10 @@ fn product(factors: usize, derivative: &str) -> Result<Problem, String> {
     let mut text = "[coordinates]\nx = [0, 1]\nt = [0, 1]\n[unknowns]\nu = {}\n[definitions]\n".to_owned();
     for name in ["a", "b", "c"] {
         let factors: Vec<_> = (0..factors).map(|i| format!("sin({i}.5*x*exp(t*u_{name}*{i}))")).collect();
-        text += &format!("f_{name} = \"{}\"\n", factors.join("*").replace("u_a", "u").replace("u_b", "u_x").replace("u_c", "u_t"));
+        text += &format!(
+            "f_{name} = \"{}\"\n",
+            factors.join("*").replace("u_a", "u").replace("u_b", "u_x").replace("u_c", "u_t")
+        );
     }
     build(&format!(
         "{text}f = \"f_a*f_b*f_c\"\n\
@@ -284,7 +287,9 @@ fn symbolic_derivatives_are_bounded() {
     assert!(wrong.contains("with `f_xxt` the formulas take more than 200000 operations"), "{wrong}");
     assert!(wrong.contains("simplify `f`"), "{wrong}");
     // Derivatives of derivatives, where each alone is small: functions of the coordinates have no highest order.
-    let mut text = "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {}\n[definitions]\nf0 = \"exp(sin(x)*cos(x))\"\n".to_owned();
+    let mut text =
+        "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {}\n[definitions]\nf0 = \"exp(sin(x)*cos(x))\"\n"
+            .to_owned();
     for i in 1..30 {
         text += &format!("f{i} = \"f{}_xxxx\"\n", i - 1);
     }
@@ -298,8 +303,11 @@ fn derivatives_of_features_are_bounded() {
     let features: Vec<_> = (0..60).map(|i| format!("\"sin({i}.5*x*exp(t*{i}.25)*cos(x*t))\"")).collect();
     let features = features.join(", ");
     let heat = |residual: &str| {
-        HEAT.replacen("width = 8", &format!("width = 8\nfeatures = [{features}]"), 1)
-            .replacen("u_t - u_xx", residual, 1)
+        HEAT.replacen("width = 8", &format!("width = 8\nfeatures = [{features}]"), 1).replacen(
+            "u_t - u_xx",
+            residual,
+            1,
+        )
     };
     assert!(build(&heat("u_t - u_xx")).is_ok());
     let deep = format!("sin({}x*t{}", "exp(x*t*sin(".repeat(15), "))".repeat(15) + ")");
@@ -329,7 +337,11 @@ fn more_names_than_there_may_be_are_refused() {
     let parameters = lines(1001, |i| format!("p{i} = 1\n"));
     check("[unknowns]", &format!("[parameters]\n{parameters}[unknowns]"), "1001 parameters are too many");
     let parameters = lines(1000, |i| format!("p{i} = 1\n"));
-    check("[unknowns]", &format!("[parameters]\n{parameters}[unknowns]"), "more than 1000 formulas and numbers");
+    check(
+        "[unknowns]",
+        &format!("[parameters]\n{parameters}[unknowns]"),
+        "more than 1000 formulas and numbers",
+    );
     let unknowns = lines(64, |i| format!("u{i} = {{}}\n"));
     check("u = {}", &format!("u = {{}}\n{unknowns}"), "65 unknowns are too many: at most 64");
     let conditions = lines(253, |i| format!("[conditions.c{i}]\nplace = \"x = 0\"\nresidual = \"u\"\n"));
@@ -347,7 +359,10 @@ fn sweeps_beyond_the_limits_are_refused() {
         refused(folder.path(), &["sweep", "sweep.toml", "--out", "sweep", "--dry-run"], 2, expected);
     };
     check("seed = { from = 0, to = 1e18 }", "at most 10000 values");
-    check("seed = { from = 0, to = 9999 }\nscale = { from = 1, to = 2, points = 11 }", "the sweep has 1.100e5 runs");
+    check(
+        "seed = { from = 0, to = 9999 }\nscale = { from = 1, to = 2, points = 11 }",
+        "the sweep has 1.100e5 runs",
+    );
     let axes: Vec<_> = (0..40_000).map(|i| format!("parameters.p{i} = [1]\n")).collect();
     check(&axes.concat(), "the sweep has more than 32 axes");
     check("seed = [1e999]", "seed");

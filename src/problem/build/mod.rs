@@ -209,7 +209,8 @@ impl Builder<'_> {
             self.report(Diagnostic::error(None, message));
         }
         if conditions.iter().any(|condition| features.derivatives(&condition.jets).is_none()) {
-            let message = format!("the derivatives of the features take more than {MAX_OPERATIONS} operations");
+            let message =
+                format!("the derivatives of the features take more than {MAX_OPERATIONS} operations");
             self.report(Diagnostic::error(None, message).hint("simplify `features` in [network]"));
         }
     }
