@@ -11,8 +11,11 @@ use pinn::run::Checkpoint;
 use pinn::sweep::Sweep;
 use pinn::train::State;
 
+/// What is done with one input.
+pub type Target = fn(&[u8]);
+
 /// Every target by name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("problem", problem),
     ("expression", expression),
     ("reference", reference),

@@ -58,7 +58,7 @@ fn files_that_are_no_problems_are_refused() {
         refused(folder.path(), &["sweep", "odd.toml", "--out", "sweep"], 2, expected);
     };
     check(b"a = \"\xff\xfe\"", "is not UTF-8 text");
-    check(b"\xff\xfea\0=\01\0", "is not UTF-8 text");
+    check(b"\xff\xfea\0=\x001\0", "is not UTF-8 text");
     check(b"a = 1\0", "odd.toml:1:");
     check(b"\0\0\0\0", "odd.toml:1:");
     check(&[b"a = \"", vec![b'x'; 10_000_000].as_slice(), b"\""].concat(), "has more than 1048576 bytes");
@@ -128,7 +128,7 @@ fn files_that_may_not_be_read_are_refused() {
     for name in ["secret.toml", "secret.csv"] {
         let path = folder.path().join(name);
         fs::write(&path, HEAT).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("a mode");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("a mode");
         if fs::read(&path).is_ok() {
             // Root reads everything.
             return;
