@@ -32,7 +32,13 @@ impl Document {
     pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
         let sources = Sources::new(name, text);
         let (_, errors) = DeTable::parse_recoverable(text);
-        let items = errors.iter().map(|error| Diagnostic::error(error.span(), error.message()));
+        let items = errors.iter().map(|error| {
+            let message = match error.message() {
+                "recursion limit" => "tables are nested too deeply",
+                message => message,
+            };
+            Diagnostic::error(error.span(), message)
+        });
         Self { sources, problem: None }.checked(items.take(MAX_MISTAKES).collect())
     }
 

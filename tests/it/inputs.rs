@@ -202,7 +202,7 @@ fn formulas_that_are_too_deep_or_too_long_are_refused() {
     check(&"sin(".repeat(16_000), "too deep");
     check(&format!("min({}u)", "u,".repeat(30_000)), "too deep");
     check(&"q".repeat(60_000), "unknown symbol");
-    check(&format!("u_{}", "x".repeat(60_000)), "is not a row of coordinates");
+    check(&format!("u_{}", "x".repeat(60_000)), "the coordinates are `x` and `t`");
     check(&format!("{}q", "q+".repeat(400)), "unknown symbol `q`");
     check(&"@".repeat(60_000), "unexpected");
     check("u_t - 1e999*u_xx", "too large for double precision");
