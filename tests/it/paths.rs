@@ -11,8 +11,8 @@ use super::embedded_problem;
 use super::engine::{parameters, set_points};
 
 /// Relative differences of loss and gradient (in the norm) that the paths may have.
-const TOLERANCE_F64: f64 = 1e-13;
-const TOLERANCE_F32: f64 = 1e-5;
+const TOLERANCE_F64: f64 = 1e-12;
+const TOLERANCE_F32: f64 = 1e-4;
 
 /// Loss and gradient on `isa`.
 fn gradient<R: Real>(problem: &Problem, isa: Isa) -> (f64, Vec<f64>) {
