@@ -53,6 +53,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The kernels expect it, each in its own file.
+#![deny(unsafe_code)]
+
 pub mod activation;
 pub mod adapt;
 pub mod breakdown;
@@ -60,6 +63,7 @@ pub mod engine;
 pub mod expr;
 pub mod init;
 pub mod jet;
+pub mod limits;
 pub mod network;
 pub mod optim;
 pub mod problem;

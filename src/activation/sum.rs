@@ -1,5 +1,7 @@
 //! Sums of scaled functions.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use pulp::{Simd, WithSimd};
 
 use super::{Kernel, MAX_TERMS, Term, Visitor};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use pinn::expr::Digits;
+use pinn::limits::MAX_THREADS;
 use pinn::problem::Problem;
 use pinn::run::{RunDirectory, RunError, RunOutcome, RunResult};
 use pinn::settings::Stage;
@@ -61,7 +62,11 @@ impl ComputeArgs {
     /// As the library takes it.
     pub(super) fn settings(&self, plots: bool) -> Result<Settings, Failure> {
         let threads = match self.threads {
-            Some(0) => return Err(Failure::usage("--threads 0: at least one thread is needed")),
+            Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
+                return Err(Failure::usage(format!(
+                    "--threads {threads}: from 1 to {MAX_THREADS} can be had"
+                )));
+            }
             Some(threads) => threads,
             None => cores(),
         };

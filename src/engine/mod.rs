@@ -10,12 +10,25 @@ pub mod cpu;
 pub mod device;
 pub mod pointwise;
 
+use crate::limits::MAX_WORKSPACE;
+
 /// Why an engine could not be made.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum EngineError {
     /// The operating system refused.
     #[error("cannot start the engine's threads: {0}; ask for fewer with --threads")]
     Threads(String),
+    /// The network does not fit.
+    #[error(
+        "{threads} threads would need {bytes:.1e} bytes for the layers of a block of points each, more than \
+         {MAX_WORKSPACE:.0e}; take a smaller network, derivatives of lower order, or fewer threads"
+    )]
+    Workspace {
+        /// Threads of the engine.
+        threads: usize,
+        /// What they need.
+        bytes: f64,
+    },
     /// There is no such device, here or in this build.
     #[error("--device {0}: {1}")]
     Device(String, String),

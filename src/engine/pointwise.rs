@@ -7,25 +7,11 @@ use crate::jet::JetSet;
 use crate::problem::Formula;
 
 /// The derivatives of every feature that `jets` names: one root for each channel and, within it, each feature.
+///
+/// # Panics
+/// If they take more operations than a problem may have, which building the problem rules out.
 pub fn feature_jets(features: &Formula, jets: &JetSet) -> Formula {
-    let mut graph = features.graph.clone();
-    let mut roots: Vec<NodeId> = vec![];
-    for (channel, &index) in jets.indices().iter().enumerate() {
-        for feature in 0..features.roots.len() {
-            // Every derivative is the derivative of one that is already there, since the set is closed downward.
-            let root = match index.coordinates().last() {
-                None => features.roots[feature],
-                Some(coordinate) => {
-                    let lower = index.minus(coordinate).and_then(|lower| jets.channel(lower));
-                    let lower = lower.filter(|&lower| lower < channel);
-                    let lower = lower.expect("a jet set is closed downward and sorted by order");
-                    graph.derivative(roots[lower * features.roots.len() + feature], coordinate)
-                }
-            };
-            roots.push(root);
-        }
-    }
-    Formula { graph, roots }
+    features.derivatives(jets).expect("a problem's features were differentiated when it was built")
 }
 
 /// Computes a formula over coordinates and data at one point after the other, without allocating.

@@ -220,6 +220,10 @@ impl Node {
 pub struct Graph {
     nodes: Vec<Node>,
     interned: HashMap<Key, NodeId>,
+    /// For every node the highest order of a network's derivative in it.
+    orders: Vec<u8>,
+    /// Derivatives that have been taken, so that no node is differentiated twice along a coordinate.
+    derivatives: HashMap<(NodeId, usize), NodeId>,
 }
 
 /// Graphs are equal when their nodes are, in order.
@@ -289,8 +293,18 @@ impl Graph {
         let id = *self.interned.entry(node.into()).or_insert(next);
         if id == next {
             self.nodes.push(node);
+            let order = match node {
+                Node::Jet { index, .. } => u8::try_from(index.order()).unwrap_or(u8::MAX),
+                _ => node.operands().map(|a| self.orders[a.index()]).max().unwrap_or(0),
+            };
+            self.orders.push(order);
         }
         id
+    }
+
+    /// The highest order of a network's derivative that `id` reads.
+    pub fn order(&self, id: NodeId) -> usize {
+        usize::from(self.orders[id.index()])
     }
 
     /// The number `x`; −0 becomes 0.
@@ -376,19 +390,26 @@ impl Graph {
     /// The derivative of a data column is zero: it is known at its points only.
     /// At a kink (`abs`, `min`, `max`) it is the mean of both sides; the derivative of a jump is taken as 0.
     pub fn derivative(&mut self, root: NodeId, coordinate: usize) -> NodeId {
-        let needed = self.reachable(&[root]);
-        let zero = self.constant(0.0);
-        // Operands come before what uses them, so one pass in order finds them done.
-        let mut derivatives = vec![zero; root.index() + 1];
-        for id in 0..=root.index() {
-            if needed[id] {
-                derivatives[id] = self.derivative_of_node(NodeId(id as u32), coordinate, &derivatives);
+        // Depth first, with a stack of its own: graphs may be deeper than the machine's.
+        let mut open = vec![root];
+        while let Some(&id) = open.last() {
+            let waiting = open.len();
+            let missing =
+                self.node(id).operands().filter(|&a| !self.derivatives.contains_key(&(a, coordinate)));
+            open.extend(missing);
+            // The last one is done first, and that shall be the left one.
+            open[waiting..].reverse();
+            if open.len() == waiting {
+                open.pop();
+                let derivative = self.derivative_of_node(id, coordinate);
+                self.derivatives.insert((id, coordinate), derivative);
             }
         }
-        derivatives[root.index()]
+        self.derivatives[&(root, coordinate)]
     }
 
-    fn derivative_of_node(&mut self, id: NodeId, coordinate: usize, derivatives: &[NodeId]) -> NodeId {
+    /// The same for a node whose operands' derivatives are known.
+    fn derivative_of_node(&mut self, id: NodeId, coordinate: usize) -> NodeId {
         use Binary::{Add, Div, Max, Min, Mul, Pow, Sub};
         let node = self.node(id);
         match node {
@@ -398,7 +419,7 @@ impl Graph {
                 self.insert(Node::Jet { output, index: index.plus(coordinate), side })
             }
             Node::Unary(f, a) => {
-                let da = derivatives[a.index()];
+                let da = self.derivatives[&(a, coordinate)];
                 if self.is_zero(da) {
                     return da;
                 }
@@ -406,7 +427,7 @@ impl Graph {
                 self.binary(Mul, slope, da)
             }
             Node::Binary(f, a, b) => {
-                let (da, db) = (derivatives[a.index()], derivatives[b.index()]);
+                let (da, db) = (self.derivatives[&(a, coordinate)], self.derivatives[&(b, coordinate)]);
                 if self.is_zero(da) && self.is_zero(db) {
                     return da;
                 }

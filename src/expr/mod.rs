@@ -12,7 +12,7 @@ use core::ops::Range;
 
 pub use ast::{Digits, Expr};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
-pub use parse::{MAX_HEIGHT, MAX_LENGTH, MAX_NESTING, is_name, parse};
+pub use parse::{is_name, parse};
 pub(crate) use scope::listed;
 pub use scope::{Context, Meaning, Scope, Symbol};
 
@@ -74,6 +74,8 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let length = name.chars().count();
     known
         .into_iter()
+        // Nobody mistypes a name as long as that, and distances take time and memory with the product of lengths.
+        .filter(|known| name.len().max(known.len()) <= 64)
         .map(|known| {
             let distance =
                 if known.eq_ignore_ascii_case(name) { 0 } else { strsim::damerau_levenshtein(known, name) };

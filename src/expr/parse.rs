@@ -8,15 +8,7 @@ use core::ops::Range;
 
 use super::ast::{Expr, Kind};
 use super::{Binary, Error, Unary, closest, function, function_names};
-
-/// The longest formula, in bytes.
-pub const MAX_LENGTH: usize = 1 << 16;
-/// How deep parentheses may be nested.
-pub const MAX_NESTING: usize = 100;
-/// How many operations may wait for one another: the depth of the syntax tree.
-pub const MAX_HEIGHT: usize = 1000;
-/// Mistakes reported for one formula.
-const MAX_ERRORS: usize = 8;
+use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 
 /// Parses a formula; spans count bytes of `text`.
 ///
@@ -24,8 +16,8 @@ const MAX_ERRORS: usize = 8;
 ///
 /// Every mistake found, in the order of the text.
 pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
-    if text.len() > MAX_LENGTH {
-        let message = format!("the formula has {} bytes, more than {MAX_LENGTH}", text.len());
+    if text.len() > MAX_FORMULA {
+        let message = format!("the formula has {} bytes, more than {MAX_FORMULA}", text.len());
         let hint = "name parts of it under [definitions]";
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
@@ -37,7 +29,7 @@ pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
         return Ok(expr);
     }
     errors.sort_by_key(|error| error.span.start);
-    errors.truncate(MAX_ERRORS);
+    errors.truncate(MAX_FORMULA_MISTAKES);
     Err(errors)
 }
 
@@ -222,7 +214,7 @@ impl Parser {
             };
             self.error(span, message);
             self.next += 1;
-            if self.errors.len() >= MAX_ERRORS {
+            if self.errors.len() >= MAX_FORMULA_MISTAKES {
                 break;
             }
             if self.peek().is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma)) {

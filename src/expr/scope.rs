@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{Expr, Kind};
 use super::{Error, Graph, Node, NodeId, closest, function_names};
 use crate::jet::{MAX_ORDER, MultiIndex};
+use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 
 /// The names a formula may use.
 ///
@@ -101,6 +102,11 @@ impl Scope {
         self.symbols.get(name).copied()
     }
 
+    /// How many coordinates there are.
+    pub fn coordinates(&self) -> usize {
+        self.coordinates.len()
+    }
+
     /// Is `name` read as a derivative where it is not declared?
     pub fn is_derivative(&self, name: &str) -> bool {
         !self.derivatives(name).is_empty()
@@ -118,6 +124,9 @@ impl Scope {
         context: Context,
         errors: &mut Vec<Error>,
     ) -> Option<NodeId> {
+        if errors.len() >= MAX_FORMULA_MISTAKES {
+            return None;
+        }
         match &expr.kind {
             Kind::Number(x) => Some(graph.constant(*x)),
             Kind::Name(name) => match self.resolve(name, graph, context) {
@@ -166,11 +175,11 @@ impl Scope {
         let Some(mut node) = self.value(base, symbol, context)? else {
             return Ok(None);
         };
-        let inner = graph.jets(&[node]).iter().map(|(_, i)| i.order()).max();
-        let order = inner.unwrap_or(0) + index.order();
+        let inner = graph.order(node);
+        let order = inner + index.order();
         if order > MAX_ORDER {
             let mut message = format!("`{name}` has order {order}, derivatives go up to order {MAX_ORDER}");
-            if inner.unwrap_or(0) > 0 {
+            if inner > 0 {
                 message += &format!(" (`{base}` itself holds derivatives)");
             }
             let hint = format!(
@@ -181,6 +190,13 @@ impl Scope {
         }
         for coordinate in index.coordinates() {
             node = graph.derivative(node, coordinate);
+            // Looked at after every derivative, each of which can multiply the operations.
+            if graph.nodes().len() > MAX_OPERATIONS {
+                let message =
+                    format!("with `{name}` the formulas take more than {MAX_OPERATIONS} operations");
+                let hint = format!("simplify `{base}`, or make parts of it unknowns of their own");
+                return Err((message, Some(hint)));
+            }
         }
         Ok(Some(node))
     }

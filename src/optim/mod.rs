@@ -21,6 +21,7 @@ pub use lbfgs::Lbfgs;
 pub use lm::Lm;
 pub use quasi_newton::QuasiNewton;
 
+use crate::limits::MAX_HISTORY_NUMBERS;
 use crate::settings::Stage;
 
 /// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`.
@@ -47,7 +48,16 @@ pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
         ))
     };
     match stage {
-        Stage::Adam(_) | Stage::Lbfgs(_) => Ok(()),
+        Stage::Adam(_) => Ok(()),
+        Stage::Lbfgs(settings) => {
+            let numbers = 2.0 * settings.history as f64 * parameters as f64;
+            if numbers <= MAX_HISTORY_NUMBERS {
+                return Ok(());
+            }
+            Err(format!(
+                "its history would take {numbers:.1e} numbers, more than {MAX_HISTORY_NUMBERS:.0e}; keep fewer pairs"
+            ))
+        }
         Stage::Lm(settings) => lm::check(settings, parameters, dense),
         Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => dense("use lbfgs, or a smaller network"),
     }

@@ -1,6 +1,8 @@
 //! Changes to a problem by short names: what the flags of the command line and the axes of a sweep have in common.
 
+use super::size::check_points;
 use super::{Diagnostics, Document, Place, Problem};
+use crate::limits::{MAX_STEPS, POINTS};
 use crate::settings::Stage;
 
 /// Short names of keys of the problem file.
@@ -42,14 +44,21 @@ impl Adjustments {
     /// If a number is out of range.
     pub fn apply(&self, problem: &mut Problem) -> Result<(), String> {
         if let Some(points) = self.points {
-            if points == 0 {
-                return Err("points 0: a condition needs at least one point".into());
+            if !POINTS.contains(&points) {
+                return Err(format!(
+                    "points {points}: a condition has from {} to {}",
+                    POINTS.start(),
+                    POINTS.end()
+                ));
             }
             for condition in &mut problem.conditions {
                 if condition.place == Place::Interior {
                     condition.points = points;
                 }
             }
+            let (features, coordinates) = (problem.features.roots.len(), problem.coordinates.len());
+            check_points(&problem.conditions, features, coordinates, &problem.training)
+                .map_err(|wrong| format!("points {points}: {wrong}"))?;
         }
         if let Some(lr) = self.lr {
             if !(lr > 0.0 && lr.is_finite()) {
@@ -62,6 +71,9 @@ impl Adjustments {
             }
         }
         if let Some(mut left) = self.steps {
+            if left > MAX_STEPS {
+                return Err(format!("steps {left}: at most {MAX_STEPS} can be taken"));
+            }
             let stages = &mut problem.training.stages;
             let last = stages.len().saturating_sub(1);
             for (i, stage) in stages.iter_mut().enumerate() {

@@ -9,6 +9,7 @@ use core::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::expr;
+use crate::limits::{MAX_MESSAGE, MAX_MISTAKES};
 
 /// One mistake or warning.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +27,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake at `span`.
     pub fn error(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
-        Self { warning: false, message: message.into(), span: span.into(), hint: None }
+        Self { warning: false, message: shortened(message.into()), span: span.into(), hint: None }
     }
 
     /// Something worth a look at `span`.
@@ -37,15 +38,38 @@ impl Diagnostic {
     /// The same with advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shortened(hint.into()));
         self
+    }
+}
+
+/// A text that repeats what a file says, which may be of any length, cut to what a person reads.
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// Adds a mistake, unless there are too many already; the last one then says so.
+pub(crate) fn report(items: &mut Vec<Diagnostic>, item: Diagnostic) {
+    let mistakes = items.iter().filter(|item| !item.warning).count();
+    match mistakes {
+        _ if item.warning => items.push(item),
+        MAX_MISTAKES => {
+            let message = format!("there are more than {MAX_MISTAKES} mistakes; mend these first");
+            items.push(Diagnostic::error(None, message));
+        }
+        _ if mistakes < MAX_MISTAKES => items.push(item),
+        _ => {}
     }
 }
 
 /// A mistake in a formula whose spans already count in the common space.
 impl From<expr::Error> for Diagnostic {
     fn from(error: expr::Error) -> Self {
-        Self { hint: error.hint, ..Self::error(error.span, error.message) }
+        Self { hint: error.hint.map(shortened), ..Self::error(error.span, error.message) }
     }
 }
 

@@ -9,14 +9,12 @@ use toml::de::{DeTable, DeValue};
 use super::build;
 use super::diagnostic::{Diagnostic, Diagnostics, Sources};
 use super::model::Problem;
+use crate::limits::MAX_MISTAKES;
 
 /// A TOML value and where it was written.
 pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 /// A TOML table whose keys and values know where they were written.
 pub(crate) type Table<'a> = DeTable<'a>;
-
-/// The longest text of a problem file, in bytes.
-const MAX_BYTES: usize = 16 << 20;
 
 /// A problem file before it is understood: any TOML, perhaps several texts laid over one another.
 #[derive(Clone, Debug)]
@@ -32,14 +30,16 @@ impl Document {
     ///
     /// Where the text is not TOML.
     pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
-        if text.len() > MAX_BYTES {
-            let message = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
-            return Err(Diagnostics::plain(name, message));
-        }
         let sources = Sources::new(name, text);
         let (_, errors) = DeTable::parse_recoverable(text);
-        let items = errors.iter().map(|error| Diagnostic::error(error.span(), error.message()));
-        Self { sources, problem: None }.checked(items.collect())
+        let items = errors.iter().map(|error| {
+            let message = match error.message() {
+                "recursion limit" => "tables are nested too deeply",
+                message => message,
+            };
+            Diagnostic::error(error.span(), message)
+        });
+        Self { sources, problem: None }.checked(items.take(MAX_MISTAKES).collect())
     }
 
     /// The table `part` of all texts, as a document of its own.

@@ -12,12 +12,14 @@ mod file;
 mod model;
 mod open;
 mod reference;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use change::{Adjustments, SHORT_KEYS, full_key};
+pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;

@@ -1,9 +1,12 @@
 //! Problems by name: the built-in ones, and files.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{Diagnostics, Document, embedded};
 use crate::expr::closest;
+use crate::limits::MAX_TEXT;
 
 /// Why a problem could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +19,9 @@ pub enum OpenError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file is too long.
+    #[error("{} has more than {MAX_TEXT} bytes; numbers in bulk belong in a table, which the problem names", .0.display())]
+    TooLong(PathBuf),
     /// The file is no text.
     #[error("{} is not UTF-8 text; problem files are plain TOML", .0.display())]
     NotText(PathBuf),
@@ -82,8 +88,15 @@ pub fn embedded_text(name: &str) -> Result<&'static str, OpenError> {
 ///
 /// # Errors
 ///
-/// If it cannot be read, or is not UTF-8.
+/// If it cannot be read, is too long, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, OpenError> {
     let read = |source| OpenError::Read { path: path.to_owned(), source };
-    String::from_utf8(std::fs::read(path).map_err(read)?).map_err(|_| OpenError::NotText(path.to_owned()))
+    let mut bytes = vec![];
+    // One byte more than there may be: what has no end, such as a device, is not waited for.
+    let most = MAX_TEXT as u64 + 1;
+    File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(read)?;
+    if bytes.len() > MAX_TEXT {
+        return Err(OpenError::TooLong(path.to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|_| OpenError::NotText(path.to_owned()))
 }

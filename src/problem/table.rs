@@ -4,8 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 30;
+use crate::limits::{MAX_TABLE_BYTES, MAX_TABLE_COLUMNS, MAX_TABLE_NUMBERS};
 
 /// A table of finite numbers.
 #[derive(Clone, PartialEq, Debug)]
@@ -46,12 +45,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("it is not a regular file".into());
     }
-    if metadata.len() > MAX_BYTES {
+    if metadata.len() > MAX_TABLE_BYTES {
         let size = metadata.len();
-        return Err(format!("it has {size} bytes, more than {MAX_BYTES}"));
+        return Err(format!("it has {size} bytes, more than {MAX_TABLE_BYTES}"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(why)?;
+    fs::File::open(path).and_then(|file| file.take(MAX_TABLE_BYTES).read_to_end(&mut bytes)).map_err(why)?;
     Ok(bytes)
 }
 
@@ -81,7 +80,11 @@ pub(crate) fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
     if header.iter().any(|name| name.parse::<f64>().is_ok()) {
         return Err("its first line holds numbers where the columns' names should be".into());
     }
+    if header.len() > MAX_TABLE_COLUMNS {
+        return Err(format!("it has {} columns, more than {MAX_TABLE_COLUMNS}", header.len()));
+    }
     let mut columns = vec![Vec::new(); header.len()];
+    let most = MAX_TABLE_NUMBERS / header.len();
     let mut record = csv::StringRecord::new();
     loop {
         let more = reader.read_record(&mut record).map_err(|error| error.to_string())?;
@@ -89,6 +92,9 @@ pub(crate) fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
             break;
         }
         let line = record.position().map_or(0, csv::Position::line);
+        if columns[0].len() == most {
+            return Err(format!("it has more than {MAX_TABLE_NUMBERS} numbers"));
+        }
         if record.len() != header.len() {
             let (has, wants) = (record.len(), header.len());
             return Err(format!("line {line} has {has} columns, the header has {wants}"));
@@ -153,8 +159,11 @@ fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
         let has = data.len();
         return Err(format!("it holds {has} bytes of numbers, not {rows} × {columns} × {size}"));
     }
-    if columns > 1000 {
-        return Err(format!("it has {columns} columns"));
+    if columns > MAX_TABLE_COLUMNS {
+        return Err(format!("it has {columns} columns, more than {MAX_TABLE_COLUMNS}"));
+    }
+    if rows * columns > MAX_TABLE_NUMBERS {
+        return Err(format!("it has more than {MAX_TABLE_NUMBERS} numbers"));
     }
     let number = |at: usize| match size {
         8 => f64::from_le_bytes(core::array::from_fn(|i| data[at + i])),

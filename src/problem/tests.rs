@@ -385,7 +385,7 @@ fn settings_and_references_are_checked() {
     check(
         "[reference]",
         "[network]\ndepth = 100000\nwidth = 1000\n[reference]",
-        &["20:9 the network would have 1.0e11 parameters, more than 5e8"],
+        &["20:9 the network would have 1.0e8 neurons, more than 1e6"],
     );
     check(
         "[reference]",
@@ -510,8 +510,6 @@ fn text_that_is_not_toml_is_explained() {
     assert!(said("[coordinates\nx = 1").contains("test.toml:1:13"));
     assert!(said("a = 1\na = 2").contains("duplicate key"));
     assert!(said(&"a=[".repeat(100_000)).contains("error"));
-    let huge = "#".repeat((16 << 20) + 1);
-    assert!(said(&huge).contains("more than"));
     assert_eq!(
         said(""),
         "\

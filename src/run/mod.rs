@@ -12,6 +12,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::limits::MAX_CHECKPOINT_BYTES;
+
 pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointError};
 pub use metrics::{StepLine, read_metrics};
 pub use result::{
@@ -320,9 +322,22 @@ fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, RunError> {
 }
 
 fn read_file(path: PathBuf) -> Result<Option<Vec<u8>>, RunError> {
-    match fs::read(&path) {
+    let read = || {
+        let file = File::open(&path)?;
+        let size = file.metadata()?.len();
+        if size > MAX_CHECKPOINT_BYTES {
+            let message = format!("it has {size} bytes, more than {MAX_CHECKPOINT_BYTES}");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        let mut bytes = vec![];
+        file.take(MAX_CHECKPOINT_BYTES).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    match read() {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A file where the folder should be holds no run either.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(source) => Err(RunError::Io { action: "read", path, source }),
     }
 }

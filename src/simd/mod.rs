@@ -4,6 +4,8 @@
 //! Kernels are written once over `<S: Simd, R: Real>`; [`pulp::Arch`] picks `S` at run time.
 //! This module knows numbers only: no networks, no equations.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 pub mod maths;
 
 use pulp::Simd;

@@ -28,18 +28,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::expr::{Digits, closest};
+use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_RUNS, MAX_VALUES};
 use crate::problem::{
     Adjustments, Diagnostic, Diagnostics, Document, OpenError, Opened, Problem, SHORT_KEYS, full_key, open,
-    read_text,
+    read_text, report,
 };
 use crate::rng;
 
-/// The most runs of a sweep, and the most values of an axis.
-const MAX_RUNS: usize = 100_000;
-const MAX_VALUES: usize = 10_000;
-/// The key that names another configuration, and how far such a chain goes.
+/// The key that names another configuration.
 const EXTENDS: &str = "extends";
-const MAX_EXTENDS: usize = 8;
 /// The longest name of a run's folder, in bytes; what is longer is cut and told apart by a hash.
 const MAX_NAME: usize = 120;
 
@@ -215,7 +212,7 @@ impl Sweep {
         if name == full && name.len() <= MAX_NAME {
             return name;
         }
-        format!("{}~{:08x}", &name[..name.len().min(MAX_NAME)], rng::hash(&full) as u32)
+        format!("{}~{:016x}", &name[..name.len().min(MAX_NAME)], rng::hash(&full))
     }
 
     /// The base problem's file, opened once for all runs.
@@ -292,7 +289,7 @@ type Parts = (String, Vec<Axis>, Option<usize>, Option<usize>);
 
 impl Reader {
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
-        self.items.push(Diagnostic::error(span, message).hint(hint));
+        report(&mut self.items, Diagnostic::error(span, message).hint(hint));
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, what: &str, keys: &[&str]) {
@@ -352,6 +349,11 @@ impl Reader {
     /// Axes of `table`, whose keys are prefixed by `prefix`; a table that is no range is a prefix itself.
     fn axes(&mut self, table: &DeTable<'_>, prefix: &str, axes: &mut Vec<Axis>) {
         for (key, value) in table.iter() {
+            if axes.len() == MAX_AXES {
+                let message = format!("the sweep has more than {MAX_AXES} axes");
+                self.report(Some(key.span()), message, "remove some");
+                return;
+            }
             let key = key.get_ref();
             let part = format!("{prefix}{key}");
             let range_keys = ["from", "to", "step", "points", "spacing"];

@@ -145,7 +145,7 @@ fn combinations_that_are_no_problem_are_refused() {
     };
     check("scale = [1, -1]", "scale");
     check("init = [\"proposed\", \"eco\"]", "eco");
-    check("points = [0]", "at least one point");
+    check("points = [0]", "a condition has from 1 to 100000000");
     check("points = [1.5]", "not a whole number");
     check("lr = [\"fast\"]", "positive and finite");
     check("network.wdth = [1]", "wdth");

@@ -8,6 +8,8 @@ mod docs;
 mod engine;
 mod recovery;
 mod reliability;
+mod inputs;
+mod paths;
 mod resume;
 mod second_order;
 mod signal;

@@ -2,6 +2,8 @@
 //!
 //! This is the only code compiled for every activation; what follows from the slopes is the same for all.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use pulp::{NullaryFnOnce, Simd};
 
 use crate::activation::Kernel;

@@ -3,6 +3,8 @@
 //! A block holds its channels one after the other, each an array of `points × width` numbers.
 //! This file knows the chain rule; it knows no activation, no equation and no weights.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use pulp::{NullaryFnOnce, Simd};
 
 use super::carried::Carried;

@@ -4,6 +4,8 @@
 //! multiples of [`unit`], so that no tile has a ragged edge.
 //! This file knows rows and columns; it does not know what they mean.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use pulp::{NullaryFnOnce, Simd};
 
 use crate::simd::Real;

@@ -6,6 +6,8 @@
 //! Every number of C is the sum over rows in their order, whoever computes it.
 //! This file knows rows and columns; it does not know what they mean.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use aligned_vec::{AVec, avec};
 use pulp::{NullaryFnOnce, Simd};
 

@@ -33,6 +33,7 @@ use super::pointwise::Evaluator;
 use super::{Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::JetSet;
+use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
 use crate::network::{Layer, Shape};
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
@@ -126,6 +127,11 @@ impl<R: Real> CpuEngine<R> {
         for (which, condition) in problem.conditions.iter().enumerate() {
             let term = engine.compile(&engine.jets[which], &engine.residuals[which], condition.sides());
             engine.terms.push(term);
+        }
+        let rows = engine.terms.iter().map(Term::rows).max().unwrap_or(0);
+        let bytes = 2.0 * (threads * rows * size_of::<R>()) as f64 * (shape.depth * engine.width) as f64;
+        if bytes > MAX_WORKSPACE {
+            return Err(EngineError::Workspace { threads, bytes });
         }
         Ok(engine)
     }
@@ -229,9 +235,10 @@ impl<R: Real> CpuEngine<R> {
         }
         self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
+        let most = (MAX_PARTIAL_NUMBERS / self.parameters()).clamp(1, MOST_GROUPS);
         let count = match rows / ROWS_PER_GROUP {
-            few @ 0..EVEN_GROUPS => few.max(1),
-            many => (many / EVEN_GROUPS * EVEN_GROUPS).min(MOST_GROUPS),
+            few @ 0..EVEN_GROUPS => few.clamp(1, most),
+            many => (many / EVEN_GROUPS * EVEN_GROUPS).min(most),
         };
         self.groups = vec![vec![]; count];
         let mut done = 0;

@@ -5,6 +5,8 @@
 //! over the value channels alone.
 //! This file knows which rows of a block belong together; it does not know what is done with a Jacobian.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use pulp::{NullaryFnOnce, Simd};
 
 use crate::network::Layer;

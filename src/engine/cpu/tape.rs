@@ -4,6 +4,8 @@
 //! What depends on coordinates and data alone is computed once, when points are set, and read as a column.
 //! This file knows arithmetic; it does not know networks.
 
+#![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
+
 use std::collections::BTreeMap;
 
 use pulp::{NullaryFnOnce, Simd};

@@ -4,6 +4,8 @@
 //! So helpers look out for the next piece for a moment before they go to sleep, and the caller is one of the team.
 //! This file knows threads; it does not know what they compute.
 
+#![expect(unsafe_code, reason = "helpers outlive the borrow of their work; the caller waits for them")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

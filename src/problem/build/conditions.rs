@@ -5,9 +5,10 @@ use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::values::serde_mistake;
-use super::{Builder, POINTS, RESIDUAL, unusable};
+use super::{Builder, RESIDUAL, unusable};
 use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, listed};
 use crate::jet::{JetSet, MAX_ORDER};
+use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article};
 use crate::problem::model::{Condition, Coordinate, Formula, Place, Unknown};
@@ -22,6 +23,11 @@ impl Builder<'_> {
         unknowns: &[Unknown],
     ) -> Vec<Condition> {
         let entries = self.entries(table, "conditions", true);
+        if let Some((key, _)) = entries.get(MAX_CONDITIONS) {
+            let message = format!("{} conditions are too many: at most {MAX_CONDITIONS}", entries.len());
+            self.report(Diagnostic::error(key.span(), message));
+            return vec![];
+        }
         let mut conditions = Vec::new();
         for (key, value) in entries {
             let name: &str = key.get_ref();
@@ -205,6 +211,7 @@ impl Builder<'_> {
             }
         }
         let (graph, roots) = graph.extract(&roots);
+        self.count_operations(graph.nodes().len());
         Some((written, Formula { graph, roots }))
     }
 

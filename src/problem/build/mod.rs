@@ -5,7 +5,6 @@ mod reference;
 mod settings;
 mod values;
 
-use core::ops::RangeInclusive;
 use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Spanned;
@@ -15,18 +14,12 @@ use crate::expr::{
     Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, function, is_name,
 };
 use crate::jet::{MAX_COORDINATES, MultiIndex};
+use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_UNKNOWNS};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Table, Value, article};
-use crate::problem::model::{Condition, Coordinate, Problem, Trainable, Unknown, Written};
-
-/// Collocation points of one condition.
-const POINTS: RangeInclusive<usize> = 1..=100_000_000;
-/// Points at which the answer is measured.
-const MAX_GRID: usize = 10_000_000;
-/// Weights and biases in all: 4 GB in double precision.
-const MAX_PARAMETERS: f64 = 5e8;
-/// Operations in one problem's formulas.
-const MAX_NODES: usize = 200_000;
+use crate::problem::model::{Condition, Coordinate, Formula, Problem, Trainable, Unknown, Written};
+use crate::problem::size::check_points;
+use crate::settings::Training;
 
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
 const ANSATZ: Context = Context {
@@ -73,6 +66,8 @@ pub(crate) fn build(
         graph: Graph::default(),
         scope: Scope::default(),
         used: BTreeSet::new(),
+        formulas: 0,
+        extracted: 0,
     };
     let problem = builder.problem(table);
     let mut items = builder.items;
@@ -98,6 +93,10 @@ struct Builder<'a> {
     scope: Scope,
     /// Names that formulas mention.
     used: BTreeSet<String>,
+    /// Formulas read so far.
+    formulas: usize,
+    /// Operations of the formulas that were taken out of the graph.
+    extracted: usize,
 }
 
 /// A name as declared: its key, and the value that says what it is.
@@ -171,6 +170,8 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(span, message).hint(hint));
             }
         }
+        let values = self.extract(&values);
+        self.check_size(&conditions, &features, &training);
         if self.has_errors() {
             return None;
         }
@@ -184,7 +185,6 @@ impl Builder<'_> {
                 }
             }
         }
-        let values = self.extract(&values);
         Some(Problem {
             name,
             title,
@@ -200,6 +200,19 @@ impl Builder<'_> {
             training,
             written: Written { definitions, features: written_features, solutions },
         })
+    }
+
+    /// What engines are going to need for the conditions: derivatives of the features, and numbers for every point.
+    fn check_size(&mut self, conditions: &[Condition], features: &Formula, training: &Training) {
+        let coordinates = self.scope.coordinates();
+        if let Err(message) = check_points(conditions, features.roots.len(), coordinates, training) {
+            self.report(Diagnostic::error(None, message));
+        }
+        if conditions.iter().any(|condition| features.derivatives(&condition.jets).is_none()) {
+            let message =
+                format!("the derivatives of the features take more than {MAX_OPERATIONS} operations");
+            self.report(Diagnostic::error(None, message).hint("simplify `features` in [network]"));
+        }
     }
 
     /// The key `name`, or else the file's stem.
@@ -227,11 +240,17 @@ impl Builder<'_> {
         definitions: &[Entry<'_>],
         unknowns: &[Entry<'_>],
     ) -> Option<()> {
-        if coordinates.len() > MAX_COORDINATES {
-            let message =
-                format!("{} coordinates are too many: at most {MAX_COORDINATES}", coordinates.len());
-            self.report(Diagnostic::error(coordinates[MAX_COORDINATES].0.span(), message));
-            return None;
+        for (entries, what, most) in [
+            (coordinates, "coordinates", MAX_COORDINATES),
+            (parameters, "parameters", MAX_FORMULAS),
+            (definitions, "definitions", MAX_FORMULAS),
+            (unknowns, "unknowns", MAX_UNKNOWNS),
+        ] {
+            if let Some((key, _)) = entries.get(most) {
+                let message = format!("{} {what} are too many: at most {most}", entries.len());
+                self.report(Diagnostic::error(key.span(), message));
+                return None;
+            }
         }
         let names: Vec<_> = coordinates.iter().map(|(key, _)| key.get_ref().as_ref()).collect();
         let mut seen = BTreeSet::new();

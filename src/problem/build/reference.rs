@@ -2,8 +2,9 @@
 
 use toml::de::DeValue;
 
-use super::{Builder, MAX_GRID, SOLUTION};
+use super::{Builder, SOLUTION};
 use crate::expr::{Digits, Graph, Node, listed};
+use crate::limits::{MAX_ALLEN_CAHN_TIME, MAX_GRID, MAX_TRIALS};
 use crate::problem::allen_cahn;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Value, article};
@@ -101,10 +102,13 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message));
             return None;
         }
-        let formula = self.with_truth(self.extract(&[root]), value, trainable)?;
+        let formula = self.extract(&[root]);
+        let formula = self.with_truth(formula, value, trainable)?;
         // A look at the grid: what is not finite there would make every error NaN.
         let coarse: Vec<_> = grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis }).collect();
-        if coarse.iter().map(|axis| axis.points as f64).product::<f64>() < 2e5 && !self.has_errors() {
+        let trials = coarse.iter().map(|axis| axis.points as f64).product::<f64>();
+        let operations = formula.graph.nodes().len() as f64;
+        if trials < 2e5 && trials * operations < MAX_TRIALS && !self.has_errors() {
             let points = grid_points(&coarse);
             let values = formula.evaluate(&points, coordinates.len());
             if let Some(i) = values.iter().position(|x| !x.is_finite()) {
@@ -202,6 +206,12 @@ impl Builder<'_> {
         if !(d > 0.0 && r > 0.0 && coordinates[t].lower >= 0.0) {
             let message = "`allen-cahn` needs d > 0, r > 0 and t from 0 up";
             self.report(Diagnostic::error(value.span(), message));
+            return None;
+        }
+        if coordinates[t].upper > MAX_ALLEN_CAHN_TIME {
+            let message = format!("`allen-cahn` is computed for t up to {MAX_ALLEN_CAHN_TIME}");
+            let hint = "take another unit of time, or a reference of your own from a file";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
         }
         if allen_cahn::resolution(d, r).is_none() {

@@ -6,8 +6,9 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::values::serde_mistake;
-use super::{Builder, FEATURE, MAX_PARAMETERS};
+use super::{Builder, FEATURE};
 use crate::expr::{self, Digits, Node, Symbol};
+use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value};
 use crate::problem::model::{Coordinate, Formula};
@@ -25,7 +26,7 @@ impl Builder<'_> {
         let table = table.unwrap_or(&empty);
         let network: Network = self.settings(table, "[network]", &[], &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
-        for (key, count, most) in [("depth", network.depth, 1_000_000), ("width", network.width, 65_536)] {
+        for (key, count, most) in [("depth", network.depth, MAX_DEPTH), ("width", network.width, MAX_WIDTH)] {
             if !(1..=most).contains(&count) {
                 let message = format!("the {key} is {count}, not from 1 to {most}");
                 self.report(Diagnostic::error(span(key), message));
@@ -45,10 +46,13 @@ impl Builder<'_> {
         // In floating point, where absurd sizes do not overflow.
         let (inputs, outputs) = (features.roots.len() as f64, outputs as f64);
         let size = width * (inputs + 1.0) + (depth - 1.0) * width * (width + 1.0) + outputs * (width + 1.0);
-        if size > MAX_PARAMETERS && !self.has_errors() {
-            let message =
-                format!("the network would have {size:.1e} parameters, more than {MAX_PARAMETERS:.0e}");
-            self.report(Diagnostic::error(span("width").or(span("depth")), message));
+        for (count, what, most) in
+            [(depth * width, "neurons", MAX_NEURONS), (size, "parameters", MAX_PARAMETERS)]
+        {
+            if count > most && !self.has_errors() {
+                let message = format!("the network would have {count:.1e} {what}, more than {most:.0e}");
+                self.report(Diagnostic::error(span("width").or(span("depth")), message));
+            }
         }
         (network, features, written)
     }
@@ -124,6 +128,7 @@ impl Builder<'_> {
                 }
             };
             let positive = |x: f64| x.is_finite() && x > 0.0;
+            check(stage.steps() <= MAX_STEPS, "steps", &format!("at most {MAX_STEPS}"));
             match stage {
                 Stage::Adam(adam) => {
                     check(positive(adam.lr), "lr", "a positive number");

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Builder, Entry, MAX_NODES, NUMBER};
+use super::{Builder, Entry, NUMBER};
 use crate::expr::{self, Context, Expr, Node, NodeId, Unary, ast, closest, listed};
-use crate::problem::diagnostic::Diagnostic;
+use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS};
+use crate::problem::diagnostic::{Diagnostic, report};
 use crate::problem::embedded;
 use crate::problem::file::{Table, Value, article};
 use crate::problem::model::{Coordinate, Formula};
@@ -169,17 +170,29 @@ impl Builder<'_> {
     }
 
     pub(super) fn lowered(&mut self, expr: &Expr, context: Context) -> Option<NodeId> {
+        self.formulas += 1;
+        if self.formulas > MAX_FORMULAS {
+            if self.formulas == MAX_FORMULAS + 1 {
+                let message = format!("the problem has more than {MAX_FORMULAS} formulas and numbers");
+                self.report(Diagnostic::error(expr.span.clone(), message));
+            }
+            return None;
+        }
+        if self.graph.nodes().len() > MAX_OPERATIONS {
+            // It has been reported, and nothing can be read any more.
+            return None;
+        }
         let mut errors = Vec::new();
         let node = self.scope.lower(expr, &mut self.graph, context, &mut errors);
+        let too_many = self.graph.nodes().len() > MAX_OPERATIONS;
+        if too_many && errors.is_empty() {
+            let message = format!("the formulas take more than {MAX_OPERATIONS} operations");
+            errors.push(expr::Error::new(expr.span.clone(), message).hint("simplify them"));
+        }
         for error in errors {
             self.report(error.into());
         }
-        if self.graph.nodes().len() > MAX_NODES {
-            let message = format!("the formulas take more than {MAX_NODES} operations");
-            self.report(Diagnostic::error(expr.span.clone(), message));
-            return None;
-        }
-        node
+        node.filter(|_| !too_many)
     }
 
     /// A part of the formula that is a number, but not a finite one.
@@ -195,9 +208,21 @@ impl Builder<'_> {
     }
 
     /// Takes what `roots` need out of the common graph.
-    pub(super) fn extract(&self, roots: &[NodeId]) -> Formula {
+    pub(super) fn extract(&mut self, roots: &[NodeId]) -> Formula {
         let (graph, roots) = self.graph.extract(roots);
+        self.count_operations(graph.nodes().len());
         Formula { graph, roots }
+    }
+
+    /// Counts operations of a formula that is a graph of its own.
+    pub(super) fn count_operations(&mut self, operations: usize) {
+        let before = self.extracted;
+        self.extracted += operations;
+        if before <= MAX_OPERATIONS && self.extracted > MAX_OPERATIONS {
+            let message = format!("the formulas take more than {MAX_OPERATIONS} operations in all");
+            let hint = "a definition counts wherever it is used; fewer conditions, or simpler definitions";
+            self.report(Diagnostic::error(None, message).hint(hint));
+        }
     }
 
     // Files.
@@ -239,7 +264,7 @@ impl Builder<'_> {
     // Mistakes.
 
     pub(super) fn report(&mut self, item: Diagnostic) {
-        self.items.push(item);
+        report(&mut self.items, item);
     }
 
     pub(super) fn has_errors(&self) -> bool {

@@ -1,0 +1,174 @@
+//! What every kind of input goes through under the fuzzer, and in the tests with every input that was ever found.
+//!
+//! A target panics where a promise is broken; that something is refused is no finding.
+
+use std::path::Path;
+
+use pinn::expr::{Context, Graph, Meaning, Node, Scope, Symbol, parse};
+use pinn::jet::MultiIndex;
+use pinn::problem::{Document, Problem, embedded};
+use pinn::run::Checkpoint;
+use pinn::sweep::Sweep;
+use pinn::train::State;
+
+/// What is done with one input.
+pub type Target = fn(&[u8]);
+
+/// Every target by name.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("problem", problem),
+    ("expression", expression),
+    ("reference", reference),
+    ("sweep", sweep),
+    ("checkpoint", checkpoint),
+];
+
+/// A problem file: it is built or its mistakes are shown; what is built is written out and read back unchanged.
+pub fn problem(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Some(problem) = built(text) else { return };
+    let written = problem.to_toml();
+    let again = built(&written).unwrap_or_else(|| panic!("a written problem does not read:\n{written}"));
+    assert_eq!(again.to_toml(), written, "a written problem reads as another one");
+}
+
+fn built(text: &str) -> Option<Problem> {
+    match Document::parse("fuzz.toml", text).and_then(|document| document.build(Path::new(""))) {
+        Ok((problem, warnings)) => {
+            warnings.render(true);
+            Some(problem)
+        }
+        Err(mistakes) => {
+            assert!(!mistakes.render(false).is_empty(), "something is wrong, and nothing is said about it");
+            None
+        }
+    }
+}
+
+/// A formula: printed, it parses as itself; lowered, it is differentiated, evaluated and extracted.
+pub fn expression(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let expr = match parse(text) {
+        Ok(expr) => expr,
+        Err(errors) => {
+            assert!(!errors.is_empty() && errors.iter().all(|error| text.get(error.span.clone()).is_some()));
+            return;
+        }
+    };
+    let printed = expr.to_string();
+    // Parentheses and a digit for every bit of a number can make the text longer than a formula may be.
+    if printed.len() <= text.len() {
+        assert_eq!(parse(&printed).as_ref(), Ok(&expr), "{printed}");
+    }
+    let mut graph = Graph::default();
+    let mut scope = Scope::new(&mut graph, &["x", "t"]);
+    let u = graph.insert(Node::Jet { output: 0, index: MultiIndex::VALUE, side: 0 });
+    scope.set("u", Symbol::Value(Meaning::Unknown, u));
+    let context = Context { place: "a formula", allowed: &[Meaning::Coordinate, Meaning::Unknown] };
+    let mut errors = Vec::new();
+    let Some(root) = scope.lower(&expr, &mut graph, context, &mut errors) else {
+        assert!(!errors.is_empty(), "refused without a reason");
+        return;
+    };
+    let slope = graph.derivative(root, 0);
+    let (part, roots) = graph.extract(&[root, slope]);
+    let at = |node: Node| match node {
+        Node::Coordinate { coordinate, .. } => 0.3 + coordinate as f64,
+        _ => 0.7,
+    };
+    let (mut whole, mut extracted) = (Vec::new(), Vec::new());
+    graph.eval(&mut whole, at);
+    part.eval(&mut extracted, at);
+    for (id, of) in roots.iter().zip([root, slope]) {
+        assert_eq!(extracted[id.index()].to_bits(), whole[of.index()].to_bits(), "{printed}");
+    }
+}
+
+/// A table, as the file of a reference and of data points: npy if it begins like one, else CSV.
+pub fn reference(bytes: &[u8]) {
+    const RESIDUAL: &str = "place = \"interior\"\nresidual = \"u_x + u_t\"\n[reference]\nsolution =";
+    const POINTS: &str = "residual = \"u - u_obs\"\nplace =";
+    thread_local! {
+        static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+        static DOCUMENTS: Vec<Document> = [RESIDUAL, POINTS].into_iter().flat_map(|used| {
+            ["csv", "npy"].map(|kind| {
+                let text = format!(
+                    "[coordinates]\nx = [-1, 1]\nt = [0, 1e3]\n[unknowns]\nu = {{}}\n\
+                     [conditions.c]\n{used} {{ file = \"table.{kind}\" }}\n"
+                );
+                Document::parse("fuzz.toml", &text).expect("TOML")
+            })
+        }).collect();
+    }
+    let npy = usize::from(bytes.starts_with(b"\x93NUMPY"));
+    FOLDER.with(|folder| {
+        std::fs::write(folder.path().join(["table.csv", "table.npy"][npy]), bytes).expect("a file");
+        DOCUMENTS.with(|documents| {
+            for document in documents.iter().skip(npy).step_by(2) {
+                match document.build(folder.path()) {
+                    Ok((problem, _)) => {
+                        let points = problem.reference_points();
+                        assert!(!points.is_empty() && points.iter().all(|x| x.is_finite()));
+                    }
+                    Err(mistakes) => assert!(!mistakes.render(false).is_empty()),
+                }
+            }
+        });
+    });
+}
+
+/// A sweep's configuration: runs are named and built, and the written configuration reads as the same sweep.
+pub fn sweep(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    // A configuration names files; here it shall open none.
+    if text.contains(['/', '\\']) {
+        return;
+    }
+    let path = Path::new("fuzz.toml");
+    let read =
+        |text: &str| Document::parse("fuzz.toml", text).and_then(|document| Sweep::new(path, document));
+    let sweep = match read(text) {
+        Ok(sweep) => sweep,
+        Err(mistakes) => {
+            assert!(!mistakes.render(false).is_empty(), "something is wrong, and nothing is said about it");
+            return;
+        }
+    };
+    let written = sweep.to_toml();
+    let again =
+        read(&written).unwrap_or_else(|wrong| panic!("a written sweep does not read: {wrong}\n{written}"));
+    assert_eq!(again.axes, sweep.axes, "{written}");
+    let runs = [0, sweep.len() / 2, sweep.len() - 1];
+    assert!(runs[0] == runs[2] || sweep.name(runs[0]) != sweep.name(runs[2]), "two runs of one name");
+    if let Ok(opened) = sweep.open() {
+        for run in runs {
+            if let Err(wrong) = sweep.problem(&opened, run) {
+                assert!(!wrong.to_string().is_empty());
+            }
+        }
+    }
+}
+
+/// A checkpoint: it is refused, or it survives being written again and is checked against its problem.
+pub fn checkpoint(bytes: &[u8]) {
+    thread_local! {
+        static PROBLEM: Problem = {
+            let (_, text) = embedded().iter().find(|(name, _)| *name == "heat").expect("a built-in problem");
+            built(text).expect("it builds")
+        };
+    }
+    match Checkpoint::from_bytes(bytes) {
+        Ok(checkpoint) => {
+            let written = checkpoint.to_bytes();
+            let again = Checkpoint::from_bytes(&written).expect("what was written reads");
+            assert_eq!(again.to_bytes(), written, "a checkpoint changes when it is written again");
+            PROBLEM.with(|problem| {
+                let State { theta, .. } = &checkpoint.state;
+                if let Err(wrong) = checkpoint.state.check(problem, theta.len(), 1.0) {
+                    assert!(!wrong.is_empty());
+                }
+            });
+        }
+        Err(wrong) => assert!(!wrong.to_string().is_empty()),
+    }
+}
