@@ -94,7 +94,6 @@ fn values_reach_the_problem() {
 #[test]
 fn mistakes_are_located_and_come_with_advice() {
     check_mistake("[axes]\nscale = [1]\n", "the sweep has no base run");
-    check_mistake("[base]\n[axes]\nscale = [1]\n", "the base run names no problem");
     check_mistake(BASE, "the sweep has no axes");
     check_mistake(&format!("{BASE}[axes]\nscale = []\n"), "this axis has no values");
     check_mistake(&format!("{BASE}[axes]\nscael = [1]\n"), "did you mean `scale`?");
@@ -138,6 +137,9 @@ fn combinations_that_are_no_problem_are_refused() {
     let sweep = parse(text).expect("well-formed");
     let wrong = sweep.open().expect_err("unknown");
     assert!(matches!(wrong, SweepError::Open(_)) && wrong.to_string().contains("`heat`"), "{wrong}");
+    let sweep = parse("[base]\n[axes]\nscale = [1]\n").expect("well-formed");
+    let wrong = sweep.open().expect_err("nothing to open").to_string();
+    assert!(wrong.contains("the base run names no problem") && wrong.contains("help"), "{wrong}");
 }
 
 #[test]
