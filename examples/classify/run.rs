@@ -66,6 +66,8 @@ pub struct Training {
     pub epochs: usize,
     /// Steps at the most; 0 where epochs alone count.
     pub steps: usize,
+    /// Epochs between two measurements of the accuracy.
+    pub evaluate: usize,
     /// Images of a step.
     pub batch: usize,
     /// Adam's learning rate.
@@ -76,7 +78,7 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { seed: 0, epochs: 0, steps: 0, batch: 64, lr: 1e-3, lr_unit: LearningRateUnit::One }
+        Self { seed: 0, epochs: 0, steps: 0, evaluate: 1, batch: 64, lr: 1e-3, lr_unit: LearningRateUnit::One }
     }
 }
 
@@ -114,8 +116,8 @@ impl Settings {
                 network.depth, network.width
             ));
         }
-        if training.batch == 0 {
-            return Some("training.batch: a step needs at least one image".into());
+        if training.batch == 0 || training.evaluate == 0 {
+            return Some("training.batch and training.evaluate are at least 1".into());
         }
         if training.epochs == 0 && training.steps == 0 {
             return Some("give training.epochs or training.steps: there is no end otherwise".into());
@@ -199,6 +201,7 @@ impl Classifiers<'_> {
         let schedule = Schedule {
             epochs: unlimited(training.epochs),
             steps: unlimited(training.steps),
+            evaluate: training.evaluate,
             batch: training.batch,
             rate: match training.lr_unit {
                 LearningRateUnit::One => training.lr,
@@ -221,14 +224,10 @@ impl Classifiers<'_> {
         let seconds = started.elapsed().as_secs_f64();
 
         let last = epochs.last();
-        let best = |of: fn(&Epoch) -> f64, better: fn(f64, f64) -> f64| {
-            epochs.iter().map(of).filter(|x| x.is_finite()).reduce(better)
-        };
-        let mut measures = BTreeMap::new();
-        if let (Some(best), Some(last)) = (best(|epoch| epoch.accuracy, f64::max), last) {
-            measures.insert("accuracy".into(), best);
-            measures.insert("final_accuracy".into(), last.accuracy);
-        }
+        let lowest = epochs.iter().map(|epoch| epoch.loss).filter(|loss| loss.is_finite()).reduce(f64::min);
+        let accuracies = || epochs.iter().filter_map(|epoch| epoch.accuracy);
+        let measures =
+            [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().last())];
         Ok(RunResult {
             schema_version: RESULT_VERSION,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -252,12 +251,12 @@ impl Classifiers<'_> {
             stages: vec![],
             seconds,
             step_ms: None,
-            loss: Loss { total: best(|epoch| epoch.loss, f64::min).unwrap_or(f64::NAN), terms: BTreeMap::new() },
+            loss: Loss { total: lowest.unwrap_or(f64::NAN), terms: BTreeMap::new() },
             final_loss: last.map(|epoch| epoch.loss).filter(|loss| loss.is_finite()),
             unknowns: BTreeMap::new(),
             trainable: BTreeMap::new(),
             residuals: BTreeMap::new(),
-            measures,
+            measures: measures.into_iter().filter_map(|(name, x)| Some((name.to_owned(), x?))).collect(),
             reference_error: None,
             peak_memory_bytes: peak_memory_bytes(),
             files: vec!["resolved.toml".into(), "metrics.jsonl".into(), "result.json".into()],
@@ -309,7 +308,7 @@ mod tests {
         check(base, "lr = [-1]", "positive and finite");
         check(base, "depth = [0]", "0 layers");
         check(base, "width = [1000000]", "parameters are possible");
-        check(base, "training.batch = [0]", "at least one image");
+        check(base, "training.batch = [0]", "at least 1");
         check("", "seed = [1]", "training.epochs or training.steps");
         check("training.epochs = 1\nnetwork.init = \"he\"", "model.sigma-z = [1]", "not \"he\"");
     }

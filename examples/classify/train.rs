@@ -56,6 +56,8 @@ pub struct Schedule {
     pub epochs: usize,
     /// Steps at the most.
     pub steps: usize,
+    /// Epochs between two measurements of the accuracy; the last epoch has one in any case.
+    pub evaluate: usize,
     /// Images of a step; the last step of an epoch has what is left.
     pub batch: usize,
     /// Adam's η.
@@ -71,8 +73,8 @@ pub struct Epoch {
     pub step: usize,
     /// Mean of the loss over the epoch's steps, each before its update.
     pub loss: f64,
-    /// Fraction of the validation images that are classified rightly.
-    pub accuracy: f64,
+    /// Fraction of the validation images that are classified rightly, if it was measured.
+    pub accuracy: Option<f64>,
 }
 
 /// Trains `network` on `train`, which is on an autodiff device; `validation` is on the same device without.
@@ -97,7 +99,7 @@ pub fn train<E>(
     let mut stream = rng::stream(schedule.seed, "batches");
     let mut order: Vec<usize> = (0..train.count).collect();
     let mut step = 0;
-    for _ in 0..schedule.epochs {
+    for epoch in 1..=schedule.epochs {
         order.shuffle(&mut stream);
         let left = schedule.steps - step;
         let (mut sum, mut steps) = (0.0, 0);
@@ -114,7 +116,10 @@ pub fn train<E>(
         }
         step += steps;
         let loss = sum / steps as f64;
-        watch(Epoch { step, loss, accuracy: accuracy(&network.valid(), validation) })?;
+        let is_last = epoch == schedule.epochs || step == schedule.steps || !loss.is_finite();
+        let measured = is_last || epoch % schedule.evaluate == 0;
+        let accuracy = measured.then(|| accuracy(&network.valid(), validation));
+        watch(Epoch { step, loss, accuracy })?;
         if !loss.is_finite() {
             return Ok(RunOutcome::Diverged);
         }
@@ -173,10 +178,10 @@ mod tests {
         let device = device.autodiff();
         let network =
             Network::new(&shape, activation, &network, &Model::default(), seed, &device).expect("drawn");
-        let schedule = Schedule { epochs: 60, steps: usize::MAX, batch: 50, rate, seed };
+        let schedule = Schedule { epochs: 60, steps: usize::MAX, evaluate: 5, batch: 50, rate, seed };
         let mut best = 0.0_f64;
         let mut watch = |epoch: Epoch| {
-            best = best.max(epoch.accuracy);
+            best = best.max(epoch.accuracy.unwrap_or(0.0));
             Ok::<_, ()>(())
         };
         let stop = AtomicBool::new(false);

@@ -242,7 +242,7 @@ impl Sweep {
     ///
     /// # Errors
     ///
-    /// If a value is none of its axis.
+    /// If an axis is no key, or its value no whole number where one is meant.
     pub fn change(&self, document: &mut Document, run: usize) -> Result<Adjustments, SweepError> {
         let mut adjustments = Adjustments::default();
         let value_error = |reason: String| SweepError::Value { run: self.name(run), reason };

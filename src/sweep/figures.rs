@@ -237,12 +237,11 @@ fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>, is_log: bool) -
     let (low, high) = numbers
         .filter(|y| y.is_finite() && (*y > 0.0 || !is_log))
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
+    if is_log {
+        return (low <= high).then_some((low / 1.3, high * 1.3));
+    }
     let room = 0.05 * (high - low);
-    (low < high || is_log && low <= high).then_some(if is_log {
-        (low / 1.3, high * 1.3)
-    } else {
-        (low - room, high + room)
-    })
+    (low < high).then_some((low - room, high + room))
 }
 
 fn in_words(sweep: &Sweep, axis: &Axis, label: &str) -> String {
