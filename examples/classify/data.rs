@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The data sets, each in a folder of its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Set {
+pub(crate) enum Set {
     /// Handwritten digits (LeCun et al. 1998), 28 × 28.
     Mnist,
     /// Clothes (Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747), 28 × 28.
@@ -24,7 +24,7 @@ pub enum Set {
 
 impl Set {
     /// As written in configurations, and the name of its folder.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion-mnist",
@@ -38,7 +38,7 @@ impl Set {
     /// # Errors
     ///
     /// If a file is missing or torn.
-    pub fn read(self, data: &Path) -> Result<DataSet, DataError> {
+    pub(crate) fn read(self, data: &Path) -> Result<DataSet, DataError> {
         let folder = data.join(self.name());
         let idx = |part: &str| {
             let images = folder.join(format!("{part}-images-idx3-ubyte"));
@@ -67,24 +67,24 @@ impl Set {
 
 /// Images to train with and to test with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DataSet {
+pub(crate) struct DataSet {
     /// How many kinds there are.
-    pub classes: usize,
+    pub(crate) classes: usize,
     /// To train with.
-    pub train: Images,
+    pub(crate) train: Images,
     /// To test with.
-    pub test: Images,
+    pub(crate) test: Images,
 }
 
 /// Images of one size, and what they show.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Images {
+pub(crate) struct Images {
     /// Numbers of one image.
-    pub pixels: usize,
+    pub(crate) pixels: usize,
     /// Image after image.
-    pub values: Vec<u8>,
+    pub(crate) values: Vec<u8>,
     /// The class of every image.
-    pub labels: Vec<u8>,
+    pub(crate) labels: Vec<u8>,
 }
 
 impl Images {
@@ -106,7 +106,7 @@ impl Images {
 
 /// Why there are no data.
 #[derive(Debug, thiserror::Error)]
-pub enum DataError {
+pub(crate) enum DataError {
     /// A file does not read.
     #[error("cannot read {path}: {source}; scripts/datasets.sh brings MNIST and Fashion-MNIST, --data names the folder")]
     Read {
@@ -132,7 +132,7 @@ impl DataError {
 }
 
 /// Images and labels in the idx format: big-endian, a magic number, the lengths of all axes, then bytes.
-pub fn read_idx(images: &Path, labels: &Path, classes: usize) -> Result<Images, DataError> {
+pub(crate) fn read_idx(images: &Path, labels: &Path, classes: usize) -> Result<Images, DataError> {
     let (lengths, values) = read_axes::<3>(images)?;
     let ([count], labels_read) = read_axes::<1>(labels)?;
     if count != lengths[0] {
@@ -164,7 +164,7 @@ fn read_axes<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataE
 }
 
 /// Images in CIFAR's binary format: for each its labels, a byte each and the finest last, then 3 × 32 × 32 bytes.
-pub fn read_cifar(path: &Path, labels: usize, classes: usize) -> Result<Images, DataError> {
+pub(crate) fn read_cifar(path: &Path, labels: usize, classes: usize) -> Result<Images, DataError> {
     const PIXELS: usize = 3 * 32 * 32;
     let bytes = read(path)?;
     let record = labels + PIXELS;

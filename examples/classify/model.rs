@@ -16,23 +16,23 @@ use serde::{Deserialize, Serialize};
 /// The table `[model]`: what a classifier has besides the library's `[network]`.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Model {
+pub(crate) struct Model {
     /// Batch normalization before every activation (Ioffe and Szegedy 2015, arXiv 1502.03167).
-    pub batch_norm: bool,
+    pub(crate) batch_norm: bool,
     /// Target flip rate ρ of the proposed rule; its own by depth where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flip_rate: Option<f64>,
+    pub(crate) flip_rate: Option<f64>,
     /// σ_z/ω of the proposed rule, in place of a flip rate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sigma_z: Option<f64>,
+    pub(crate) sigma_z: Option<f64>,
     /// The rule that draws the output layer, where that is not the network's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<Init>,
+    pub(crate) output: Option<Init>,
 }
 
 impl Model {
     /// What is wrong with it for a network drawn by `init`.
-    pub fn mistake(&self, init: Init) -> Option<String> {
+    pub(crate) fn mistake(&self, init: Init) -> Option<String> {
         let calibrated = self.flip_rate.is_some() || self.sigma_z.is_some();
         if calibrated && init != Init::Proposed {
             let keys = "model.flip-rate and model.sigma-z";
@@ -51,7 +51,7 @@ impl Model {
 
 /// The network; its parameters are Burn's, so that Burn's optimizers can train it.
 #[derive(Module, Debug)]
-pub struct Network {
+pub(crate) struct Network {
     /// Hidden layers and the output layer.
     layers: Vec<Linear>,
     /// One for each hidden layer, or none.
@@ -66,7 +66,7 @@ impl Network {
     /// # Errors
     ///
     /// If the rule does not fit the activation.
-    pub fn new(
+    pub(crate) fn new(
         shape: &Shape,
         activation: Activation,
         network: &settings::Network,
@@ -106,7 +106,7 @@ impl Network {
     }
 
     /// One number a class for each row of `images`, the greatest for the likeliest class.
-    pub fn forward(&self, images: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, images: Tensor<2>) -> Tensor<2> {
         let (output, hidden) = self.layers.split_last().expect("there is an output layer");
         let rows = hidden.iter().enumerate().fold(images, |rows, (l, layer)| {
             let z = layer.forward(rows);

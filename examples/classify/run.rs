@@ -27,27 +27,27 @@ const MAX_PARAMETERS: f64 = 2e9;
 /// What a run is told.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `[data]`
-    pub data: Data,
+    pub(crate) data: Data,
     /// `[network]`, as in a problem file.
-    pub network: NetworkSettings,
+    pub(crate) network: NetworkSettings,
     /// `[model]`
-    pub model: Model,
+    pub(crate) model: Model,
     /// `[training]`
-    pub training: Training,
+    pub(crate) training: Training,
 }
 
 /// The images of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Data {
+pub(crate) struct Data {
     /// Where they are from.
-    pub set: Set,
+    pub(crate) set: Set,
     /// Training images, drawn by the stream `"samples"`; 0 for all.
-    pub samples: usize,
+    pub(crate) samples: usize,
     /// Test images, the first ones, on which the accuracy is measured; 0 for all.
-    pub validation: usize,
+    pub(crate) validation: usize,
 }
 
 impl Default for Data {
@@ -59,21 +59,21 @@ impl Default for Data {
 /// How the network is trained.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Training {
+pub(crate) struct Training {
     /// The one seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Epochs at the most; 0 where steps alone count.
-    pub epochs: usize,
+    pub(crate) epochs: usize,
     /// Steps at the most; 0 where epochs alone count.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// Epochs between two measurements of the accuracy.
-    pub evaluate: usize,
+    pub(crate) evaluate: usize,
     /// Images of a step.
-    pub batch: usize,
+    pub(crate) batch: usize,
     /// Adam's learning rate.
-    pub lr: f64,
+    pub(crate) lr: f64,
     /// What `lr` multiplies.
-    pub lr_unit: LearningRateUnit,
+    pub(crate) lr_unit: LearningRateUnit,
 }
 
 impl Default for Training {
@@ -88,7 +88,7 @@ impl Settings {
     /// # Errors
     ///
     /// If they are not valid.
-    pub fn of(sweep: &Sweep, run: usize) -> Result<Self, SweepError> {
+    pub(crate) fn of(sweep: &Sweep, run: usize) -> Result<Self, SweepError> {
         let mut document: Document = sweep.base().clone();
         let changes = sweep.change(&mut document, run)?;
         let mut settings: Self = document.settings()?;
@@ -139,13 +139,13 @@ impl Settings {
 }
 
 /// The runs of a sweep as classifiers.
-pub struct Classifiers<'a> {
+pub(crate) struct Classifiers<'a> {
     /// The sweep.
-    pub sweep: &'a Sweep,
+    pub(crate) sweep: &'a Sweep,
     /// The data sets that its runs name.
-    pub data: BTreeMap<Set, DataSet>,
+    pub(crate) data: BTreeMap<Set, DataSet>,
     /// Where they are computed, and what that is called.
-    pub device: (Device, String),
+    pub(crate) device: (Device, String),
 }
 
 impl Work for Classifiers<'_> {

@@ -19,7 +19,7 @@ use crate::model::Network;
 const CHUNK: usize = 1000;
 
 /// Images on a device.
-pub struct Samples {
+pub(crate) struct Samples {
     /// Images × pixels, from 0 to 1.
     images: Tensor<2>,
     labels: Tensor<1, Int>,
@@ -28,7 +28,7 @@ pub struct Samples {
 
 impl Samples {
     /// The images of `indices` on `device`.
-    pub fn new(images: &Images, indices: &[usize], device: &Device) -> Self {
+    pub(crate) fn new(images: &Images, indices: &[usize], device: &Device) -> Self {
         let values = indices.iter().flat_map(|&i| &images.values[i * images.pixels..][..images.pixels]);
         let values = values.map(|&x| f32::from(x) / 255.0).collect();
         let labels: Vec<i64> = indices.iter().map(|&i| i64::from(images.labels[i])).collect();
@@ -51,30 +51,30 @@ impl Samples {
 
 /// How long, and how fast.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// Epochs at the most.
-    pub epochs: usize,
+    pub(crate) epochs: usize,
     /// Steps at the most.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// Epochs between two measurements of the accuracy; the last epoch has one in any case.
-    pub evaluate: usize,
+    pub(crate) evaluate: usize,
     /// Images of a step; the last step of an epoch has what is left.
-    pub batch: usize,
+    pub(crate) batch: usize,
     /// Adam's η.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// The seed; images are shuffled by its stream `"batches"`.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// The end of an epoch, or of training within one.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Steps so far.
-    pub step: usize,
+    pub(crate) step: usize,
     /// Mean of the loss over the epoch's steps, each before its update.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// Fraction of the validation images that are classified rightly, if it was measured.
-    pub accuracy: Option<f64>,
+    pub(crate) accuracy: Option<f64>,
 }
 
 /// Trains `network` on `train`, which is on an autodiff device; `validation` is on the same device without.
@@ -85,7 +85,7 @@ pub struct Epoch {
 /// # Errors
 ///
 /// What `watch` could not do.
-pub fn train<E>(
+pub(crate) fn train<E>(
     mut network: Network,
     train: &Samples,
     validation: &Samples,
