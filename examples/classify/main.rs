@@ -59,7 +59,9 @@ struct Failure(u8, String);
 impl From<SweepError> for Failure {
     fn from(error: SweepError) -> Self {
         match error {
-            SweepError::Wrong(wrong) | SweepError::Open(OpenError::Wrong(wrong)) => Self(2, wrong.to_string()),
+            SweepError::Wrong(wrong) | SweepError::Open(OpenError::Wrong(wrong)) => {
+                Self(2, wrong.to_string())
+            }
             error => Self::usage(error),
         }
     }
@@ -131,7 +133,10 @@ fn show(event: Event) {
                 let accuracy = result.measures.get("accuracy").copied().unwrap_or(f64::NAN);
                 let (loss, seconds) = (result.loss.total, result.seconds);
                 let state = state.name();
-                eprintln!("  {}: {state}, accuracy {accuracy:.4}, loss {loss:.2e}, {seconds:.1} s", record.name);
+                eprintln!(
+                    "  {}: {state}, accuracy {accuracy:.4}, loss {loss:.2e}, {seconds:.1} s",
+                    record.name
+                );
             }
             (state, None) => eprintln!("  {}: {}", record.name, state.name()),
         },

@@ -81,7 +81,9 @@ impl Network {
             (None, None) => Rule::new(depth, &activation, network)?,
         };
         let output = match model.output {
-            Some(init) => Some(Rule::new(depth, &activation, &settings::Network { init, ..network.clone() })?),
+            Some(init) => {
+                Some(Rule::new(depth, &activation, &settings::Network { init, ..network.clone() })?)
+            }
             None => None,
         };
         let mut stream = rng::stream(seed, init::STREAM);
@@ -137,7 +139,9 @@ mod tests {
     fn the_network_is_the_librarys() {
         let shape = Shape { inputs: 5, depth: 3, width: 4, outputs: 2 };
         let image = [0.1, -0.7, 0.3, 0.9, -0.2];
-        for (text, init) in [("softsign_1 + 0.5*gd", Init::Proposed), ("3*arctan", Init::Eoc), ("erf", Init::He)] {
+        for (text, init) in
+            [("softsign_1 + 0.5*gd", Init::Proposed), ("3*arctan", Init::Eoc), ("erf", Init::He)]
+        {
             let activation = Activation::parse(text).expect("one of the family");
             let network = settings::Network { init, ..settings::Network::default() };
             let theta = init::draw(&shape, &activation, &network, 3).expect("drawn");
@@ -145,10 +149,14 @@ mod tests {
             let device = Device::flex();
             let network =
                 Network::new(&shape, activation, &network, &Model::default(), 3, &device).expect("drawn");
-            let images = Tensor::from_data(TensorData::new(image.map(|x| x as f32).to_vec(), [1, 5]), &device);
+            let images =
+                Tensor::from_data(TensorData::new(image.map(|x| x as f32).to_vec(), [1, 5]), &device);
             let found: Vec<f64> = network.forward(images).into_data().iter::<f64>().collect();
             for (found, expected) in found.iter().zip(&expected) {
-                assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{text}: {found}, {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-5 * expected.abs().max(1.0),
+                    "{text}: {found}, {expected}"
+                );
             }
         }
     }

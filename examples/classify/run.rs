@@ -78,7 +78,15 @@ pub(crate) struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { seed: 0, epochs: 0, steps: 0, evaluate: 1, batch: 64, lr: 1e-3, lr_unit: LearningRateUnit::One }
+        Self {
+            seed: 0,
+            epochs: 0,
+            steps: 0,
+            evaluate: 1,
+            batch: 64,
+            lr: 1e-3,
+            lr_unit: LearningRateUnit::One,
+        }
     }
 }
 
@@ -94,7 +102,9 @@ impl Settings {
         let mut settings: Self = document.settings()?;
         let wrong = |reason: String| SweepError::Value { run: sweep.name(run), reason };
         if changes.points.is_some() {
-            return Err(wrong("a classifier has no points; the axis `data.samples` is how many images it sees".into()));
+            return Err(wrong(
+                "a classifier has no points; the axis `data.samples` is how many images it sees".into(),
+            ));
         }
         settings.training.steps = changes.steps.unwrap_or(settings.training.steps);
         settings.training.lr = changes.lr.unwrap_or(settings.training.lr);
@@ -209,10 +219,8 @@ impl Classifiers<'_> {
             },
             seed,
         };
-        let (train_set, test_set) = (
-            Samples::new(&images.train, &drawn, &learning),
-            Samples::new(&images.test, &first, device),
-        );
+        let (train_set, test_set) =
+            (Samples::new(&images.train, &drawn, &learning), Samples::new(&images.test, &first, device));
         let mut epochs: Vec<Epoch> = vec![];
         let mut note = |epoch: Epoch| {
             epochs.push(epoch);
@@ -226,8 +234,7 @@ impl Classifiers<'_> {
         let last = epochs.last();
         let lowest = epochs.iter().map(|epoch| epoch.loss).filter(|loss| loss.is_finite()).reduce(f64::min);
         let accuracies = || epochs.iter().filter_map(|epoch| epoch.accuracy);
-        let measures =
-            [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().last())];
+        let measures = [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().last())];
         Ok(RunResult {
             schema_version: RESULT_VERSION,
             version: env!("CARGO_PKG_VERSION").into(),

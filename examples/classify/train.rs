@@ -146,21 +146,19 @@ mod tests {
     use pinn::activation::Activation;
     use pinn::network::Shape;
     use pinn::settings::{self, Init};
-    use rand::RngExt;
+    use rand_distr::{Distribution, Normal};
 
     use super::*;
     use crate::model::Model;
 
-    /// Points of the plane, those within a circle of half the area and those without.
-    fn disc(count: usize, seed: u64) -> Images {
-        let mut stream = rng::stream(seed, "disc");
-        let values: Vec<u8> = (0..2 * count).map(|_| stream.random()).collect();
-        let inside = |point: &[u8]| {
-            let radius = point.iter().map(|&x| (f64::from(x) / 127.5 - 1.0).powi(2)).sum::<f64>();
-            u8::from(radius < 2.0 / core::f64::consts::PI)
-        };
-        let labels = values.chunks_exact(2).map(inside).collect();
-        Images { pixels: 2, values, labels }
+    /// Points of the plane, in turn around (0.25, 0.75) and (0.75, 0.25).
+    fn two_clouds(count: usize, seed: u64) -> Images {
+        let mut stream = rng::stream(seed, "clouds");
+        let noise = Normal::new(0.0, 0.1).expect("positive");
+        let mut number = |middle: f64| (255.0 * (middle + noise.sample(&mut stream))) as u8;
+        let values = (0..count).flat_map(|i| if i % 2 == 0 { [0.25, 0.75] } else { [0.75, 0.25] });
+        let values = values.map(&mut number).collect();
+        Images { pixels: 2, values, labels: (0..count).map(|i| (i % 2) as u8).collect() }
     }
 
     /// The best accuracy of 50 layers on fresh points.
@@ -168,17 +166,17 @@ mod tests {
         let device = Device::flex();
         let samples = |count, seed, device: &Device| {
             let all: Vec<usize> = (0..count).collect();
-            Samples::new(&disc(count, seed), &all, device)
+            Samples::new(&two_clouds(count, seed), &all, device)
         };
-        let (train_set, validation) = (samples(400, 1, &device.clone().autodiff()), samples(400, 2, &device));
+        let (train_set, validation) = (samples(200, 1, &device.clone().autodiff()), samples(400, 2, &device));
         let shape = Shape { inputs: 2, depth: 50, width: 16, outputs: 2 };
         let network = settings::Network { init, ..settings::Network::default() };
         let activation = Activation::parse(activation).expect("one of the family");
-        let rate = 1e-3 * activation.omega();
+        let rate = 3e-4 * activation.omega();
         let device = device.autodiff();
         let network =
             Network::new(&shape, activation, &network, &Model::default(), seed, &device).expect("drawn");
-        let schedule = Schedule { epochs: 60, steps: usize::MAX, evaluate: 5, batch: 50, rate, seed };
+        let schedule = Schedule { epochs: 40, steps: usize::MAX, evaluate: 5, batch: 50, rate, seed };
         let mut best = 0.0_f64;
         let mut watch = |epoch: Epoch| {
             best = best.max(epoch.accuracy.unwrap_or(0.0));
@@ -192,8 +190,10 @@ mod tests {
 
     #[test]
     fn fifty_layers_learn_two_classes_where_he_stays_at_chance() {
-        let proposed = best("softsign_1 + softsign_2", Init::Proposed, 0);
-        let he = best("softsign_1 + softsign_2", Init::He, 0);
-        assert!(proposed > 0.95 && he < 0.7, "proposed {proposed}, He {he}");
+        // Under He's rule a signal is multiplied by about 0.3·√2 in every layer, and is 1e-19 after fifty.
+        for seed in [0, 1] {
+            let [proposed, he] = [Init::Proposed, Init::He].map(|init| best("0.3*tanh", init, seed));
+            assert!(proposed > 0.95 && (he - 0.5).abs() < 0.05, "seed {seed}: proposed {proposed}, He {he}");
+        }
     }
 }

@@ -210,7 +210,8 @@ impl Sweep {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let Some(problem) = self.base.problem() else {
             let table = self.document.merged(|_, key| key == "base");
-            let wrong = Diagnostic::error(table.get("base").map(Spanned::span), "the base run names no problem");
+            let wrong =
+                Diagnostic::error(table.get("base").map(Spanned::span), "the base run names no problem");
             let wrong = wrong.hint("add `problem = \"burgers\"` to `[base]`");
             return Err(self.document.mistakes(vec![wrong]).into());
         };

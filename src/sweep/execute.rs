@@ -204,13 +204,7 @@ pub fn execute(
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
         .collect();
-    let shared = Shared {
-        plan,
-        stop,
-        watch,
-        collection: Mutex::new(collection),
-        failure: Mutex::new(None),
-    };
+    let shared = Shared { plan, stop, watch, collection: Mutex::new(collection), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.clamp(1, todo.len().max(1)) {

@@ -180,7 +180,11 @@ fn chart(group: &Group, x: &Axis, measure: &Measure, collection: &Collection) ->
     curves.iter().any(|curve| !curve.points.is_empty()).then(|| LineChart {
         title: group.title.clone(),
         x: abscissa(x),
-        y: if measure.is_log { report::Axis::log(&measure.what) } else { report::Axis::linear(&measure.what) },
+        y: if measure.is_log {
+            report::Axis::log(&measure.what)
+        } else {
+            report::Axis::linear(&measure.what)
+        },
         curves,
         marks: vec![],
     })
