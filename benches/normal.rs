@@ -30,9 +30,9 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
-    Case { problem: "burgers", condition: "physics", depth: 3, width: 20, points: 10_000 },
-    Case { problem: "burgers", condition: "physics", depth: 4, width: 24, points: 10_000 },
-    Case { problem: "burgers", condition: "physics", depth: 4, width: 32, points: 5000 },
+    Case { problem: "burgers-soft", condition: "physics", depth: 3, width: 20, points: 10_000 },
+    Case { problem: "burgers-soft", condition: "physics", depth: 4, width: 24, points: 10_000 },
+    Case { problem: "burgers-soft", condition: "physics", depth: 4, width: 32, points: 5000 },
     Case { problem: "kovasznay", condition: "momentum", depth: 3, width: 20, points: 3000 },
 ];
 

@@ -27,13 +27,13 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
-    Case { problem: "burgers", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
-    Case { problem: "burgers", depth: 50, width: 64, points: 2000, precision: Precision::F64 },
-    Case { problem: "burgers", depth: 4, width: 64, points: 10_000, precision: Precision::F32 },
-    Case { problem: "burgers", depth: 8, width: 20, points: 10_000, precision: Precision::F64 },
-    Case { problem: "burgers", depth: 3, width: 20, points: 2540, precision: Precision::F32 },
-    Case { problem: "burgers", depth: 3, width: 20, points: 2540, precision: Precision::F64 },
-    Case { problem: "black-scholes", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
+    Case { problem: "burgers-soft", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
+    Case { problem: "burgers-soft", depth: 50, width: 64, points: 2000, precision: Precision::F64 },
+    Case { problem: "burgers-soft", depth: 4, width: 64, points: 10_000, precision: Precision::F32 },
+    Case { problem: "burgers-soft", depth: 8, width: 20, points: 10_000, precision: Precision::F64 },
+    Case { problem: "burgers-soft", depth: 3, width: 20, points: 2540, precision: Precision::F32 },
+    Case { problem: "burgers-soft", depth: 3, width: 20, points: 2540, precision: Precision::F64 },
+    Case { problem: "black-scholes-soft", depth: 50, width: 64, points: 2000, precision: Precision::F32 },
     Case { problem: "kdv", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
     Case { problem: "beam", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
 ];

@@ -20,19 +20,19 @@ pub(crate) static DATA: [(&str, &str); 2] = [
 
 static EMBEDDED: [(&str, &str); 18] = problems! {
     "burgers"
-    "burgers-hard"
+    "burgers-soft"
     "burgers-inverse"
     "black-scholes"
-    "black-scholes-hard"
+    "black-scholes-soft"
     "black-scholes-inverse"
     "black-scholes-literal"
     "heat"
     "wave"
     "poisson-2d"
-    "poisson-2d-hard"
+    "poisson-2d-soft"
     "poisson-5d"
     "allen-cahn"
-    "allen-cahn-hard"
+    "allen-cahn-soft"
     "kdv"
     "beam"
     "lid-driven-cavity"
@@ -104,12 +104,12 @@ mod tests {
         }
         let all = [
             "black-scholes",
-            "black-scholes-hard",
+            "black-scholes-soft",
             "black-scholes-inverse",
             "heat",
             "wave",
             "poisson-2d",
-            "poisson-2d-hard",
+            "poisson-2d-soft",
             "poisson-5d",
             "kdv",
             "beam",

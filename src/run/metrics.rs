@@ -11,6 +11,8 @@ use super::{METRICS, RunError, read_file};
 pub struct StepLine {
     /// Steps done in all, this one included.
     pub step: usize,
+    /// Seconds of training so far.
+    pub seconds: f64,
     /// Total loss.
     pub loss: f64,
     /// Unweighted terms, by condition.
@@ -24,6 +26,7 @@ pub struct StepLine {
 struct Line {
     step: usize,
     event: Option<String>,
+    seconds: Option<f64>,
     loss: Option<f64>,
     #[serde(default)]
     terms: serde_json::Map<String, serde_json::Value>,
@@ -44,6 +47,7 @@ pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
         if line.event.is_none() {
             steps.push(StepLine {
                 step: line.step,
+                seconds: line.seconds.unwrap_or(f64::NAN),
                 loss: line.loss.unwrap_or(f64::NAN),
                 terms: numbers(line.terms),
                 rel_l2: numbers(line.rel_l2),

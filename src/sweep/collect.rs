@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::config::Sweep;
 use super::{figures, summary};
 use crate::report::ReportError;
-use crate::run::{RunError, RunOutcome, RunResult, read_metrics, read_result, write_whole};
+use crate::run::{RunError, RunOutcome, RunResult, StepLine, read_metrics, read_result, write_whole};
 
 /// Version of the layout of `sweep.csv` and `sweep.json`.
 const VERSION: u32 = 1;
@@ -44,6 +44,8 @@ pub struct Record {
     pub result: Option<RunResult>,
     /// Steps and losses, thinned out, once it has ended.
     pub curve: Vec<(f64, f64)>,
+    /// Seconds and the greatest relative L2 error over the unknowns, wherever it was measured, once it has ended.
+    pub errors: Vec<(f64, f64)>,
 }
 
 /// How far a run is.
@@ -105,8 +107,13 @@ impl Collection {
     ///
     /// If a file of a run is damaged or cannot be read.
     pub fn read(sweep: &Sweep, folder: &Path) -> Result<Self, RunError> {
-        let record =
-            |run| Record { name: sweep.name(run), state: RecordState::New, result: None, curve: vec![] };
+        let record = |run| Record {
+            name: sweep.name(run),
+            state: RecordState::New,
+            result: None,
+            curve: vec![],
+            errors: vec![],
+        };
         let mut collection = Self { records: (0..sweep.len()).map(record).collect() };
         collection.refresh(folder)?;
         Ok(collection)
@@ -125,7 +132,8 @@ impl Collection {
                 Some(result) => {
                     let state = RecordState::Ended(result.outcome);
                     if record.result.as_ref() != Some(&result) {
-                        record.curve = curve(&path)?;
+                        let steps = read_metrics(&path)?;
+                        (record.curve, record.errors) = (curve(&steps), errors(&steps));
                         record.result = Some(result);
                         changed = true;
                     }
@@ -238,11 +246,17 @@ fn json(sweep: &Sweep, table: &[Map<String, Value>]) -> Value {
     json!({ "schema_version": VERSION, "title": sweep.title, "axes": axes, "runs": table })
 }
 
-/// Steps and losses of the run in `path`, thinned out.
-fn curve(path: &Path) -> Result<Vec<(f64, f64)>, RunError> {
-    let steps = read_metrics(path)?;
+/// Steps and losses, thinned out.
+fn curve(steps: &[StepLine]) -> Vec<(f64, f64)> {
     let every = steps.len().div_ceil(CURVE_POINTS).max(1);
     let last = steps.len().saturating_sub(1);
     let kept = steps.iter().enumerate().filter(|(i, _)| i % every == 0 || *i == last);
-    Ok(kept.map(|(_, step)| (step.step as f64, step.loss)).collect())
+    kept.map(|(_, step)| (step.step as f64, step.loss)).collect()
+}
+
+/// Seconds and greatest errors.
+fn errors(steps: &[StepLine]) -> Vec<(f64, f64)> {
+    let measured = steps.iter().filter(|step| !step.rel_l2.is_empty());
+    let greatest = |step: &StepLine| step.rel_l2.iter().map(|(_, error)| *error).fold(0.0, f64::max);
+    measured.map(|step| (step.seconds, greatest(step))).collect()
 }

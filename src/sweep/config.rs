@@ -100,6 +100,18 @@ pub struct Choice {
     pub number: Option<f64>,
 }
 
+impl Choice {
+    /// As written in a list: a value whose name does not follow from itself has it beside it.
+    fn written(&self) -> String {
+        let quoted = toml::Value::from(self.label.as_str()).to_string();
+        if self.number.is_some() || self.toml == self.label || self.toml == quoted {
+            self.toml.clone()
+        } else {
+            format!("{{ label = {quoted}, value = {} }}", self.toml)
+        }
+    }
+}
+
 impl Axis {
     /// The last part of its key, for names of folders and files and for labels.
     pub fn word(&self) -> &str {
@@ -148,7 +160,7 @@ impl Sweep {
         // Written by hand, because TOML's own order, lists before tables, would be another order of the runs.
         text += "\n[axes]\n";
         for axis in &self.axes {
-            let values: Vec<_> = axis.values.iter().map(|value| value.toml.as_str()).collect();
+            let values: Vec<_> = axis.values.iter().map(Choice::written).collect();
             text += &format!("{} = [{}]\n", toml::Value::from(axis.name.as_str()), values.join(", "));
         }
         text
@@ -412,7 +424,8 @@ impl Reader {
         let mut values = vec![];
         for value in list {
             let Some(choice) = choice(value.get_ref()) else {
-                let hint = "values are numbers, strings and booleans";
+                let hint =
+                    "values are numbers, strings and booleans; write { label = \"…\", value = … } for others";
                 self.report(Some(value.span()), "this value cannot be varied", hint);
                 continue;
             };
@@ -523,8 +536,19 @@ fn choice(value: &DeValue<'_>) -> Option<Choice> {
             let number: f64 = x.as_str().parse().ok()?;
             Number::Float(number).choice()
         }
+        DeValue::Table(named) if named.len() == 2 => Choice {
+            toml: as_written(named.get("value")?.clone())?,
+            label: named.get("label")?.get_ref().as_str()?.to_owned(),
+            number: None,
+        },
         _ => return None,
     })
+}
+
+/// Any value, in one line.
+fn as_written(value: Spanned<DeValue<'_>>) -> Option<String> {
+    let value = toml::Value::deserialize(toml::de::ValueDeserializer::from(value)).ok()?;
+    Some(value.to_string())
 }
 
 /// A number of a range.

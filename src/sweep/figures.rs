@@ -1,4 +1,4 @@
-//! A sweep's figures: loss and error along one axis, and all loss curves.
+//! A sweep's figures: loss and error along one axis, all loss curves, and errors against time.
 //!
 //! Every combination of the axes that are neither the abscissa, nor compared, nor seeds has a panel of its own.
 
@@ -71,6 +71,15 @@ impl Measure {
         all
     }
 }
+
+/// A line of a run's history.
+type History = fn(&Record) -> &[(f64, f64)];
+
+/// Figures of what happened during the runs: the file's name, abscissa, ordinate, and a run's line.
+const HISTORIES: [(&str, fn() -> report::Axis, &str, History); 2] = [
+    ("loss-curves.png", || report::Axis::linear("step"), "loss", |record| &record.curve),
+    ("error-vs-time.png", || report::Axis::log("seconds"), "relative L2 error", |record| &record.errors),
+];
 
 /// The runs, arranged.
 pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
@@ -148,9 +157,12 @@ pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure
             }
         }
     }
-    let charts: Vec<_> = groups.iter().filter_map(|group| curves(group, collection)).collect();
-    if !charts.is_empty() && groups.len() <= MOST_PANELS {
-        figures.push(("loss-curves.png".into(), figure(sweep, charts)));
+    for (name, x, y, lines) in HISTORIES {
+        let charts: Vec<_> =
+            groups.iter().filter_map(|group| curves(group, x(), y, lines, collection)).collect();
+        if !charts.is_empty() && groups.len() <= MOST_PANELS {
+            figures.push((name.to_owned(), figure(sweep, charts)));
+        }
     }
     figures
 }
@@ -190,15 +202,21 @@ fn chart(group: &Group, x: &Axis, measure: &Measure, collection: &Collection) ->
     })
 }
 
-/// Loss against step, one thin line a run.
-fn curves(group: &Group, collection: &Collection) -> Option<LineChart> {
+/// What happened during a run, one thin line each.
+fn curves(
+    group: &Group,
+    x: report::Axis,
+    y: &str,
+    line: History,
+    collection: &Collection,
+) -> Option<LineChart> {
     let mut curves = vec![];
     for (color, series) in group.series.iter().enumerate() {
         let runs = series.points.iter().flat_map(|(_, runs)| runs);
-        let drawn = runs.map(|&run| &collection.records[run]).filter(|record| !record.curve.is_empty());
-        curves.extend(drawn.map(|record| Curve {
+        let lines = runs.map(|&run| line(&collection.records[run])).filter(|line| line.len() > 1);
+        curves.extend(lines.map(|line| Curve {
             label: series.label.clone(),
-            points: record.curve.clone(),
+            points: line.to_vec(),
             band: vec![],
             color: color + 1,
             stroke: Stroke::Solid,
@@ -206,8 +224,8 @@ fn curves(group: &Group, collection: &Collection) -> Option<LineChart> {
     }
     (!curves.is_empty()).then(|| LineChart {
         title: group.title.clone(),
-        x: report::Axis::linear("step"),
-        y: report::Axis::log("loss"),
+        x,
+        y: report::Axis::log(y),
         curves,
         marks: vec![],
     })

@@ -49,6 +49,21 @@ fn lists_and_ranges_become_values() {
 }
 
 #[test]
+fn a_list_or_a_table_varies_under_a_name() {
+    let stages = "training.stages = [\
+        { label = \"first\", value = [{ adam = { steps = 3 } }] }, \
+        { label = \"second\", value = [{ lbfgs = { steps = 4 } }] }]";
+    let sweep = sweep(stages);
+    assert_eq!([sweep.name(0), sweep.name(1)], ["stages=first", "stages=second"]);
+    let again = parse(&sweep.to_toml()).expect("complete in itself");
+    assert_eq!(again.axes, sweep.axes);
+    let problem = again.problem(&again.open().expect("built in"), 1).expect("a problem");
+    assert_eq!(problem.training.stages.len(), 1);
+    assert!(problem.to_toml().contains("lbfgs"), "{}", problem.to_toml());
+    check_mistake(&format!("{BASE}[axes]\ntraining.stages = [[1]]"), "this value cannot be varied");
+}
+
+#[test]
 fn the_first_axis_changes_slowest_and_names_tell_values() {
     let sweep = sweep("init = [\"proposed\", \"eoc\"]\nscale = [0.5, 1]\nparameters.alpha = [2.5]");
     let names: Vec<_> = (0..sweep.len()).map(|run| sweep.name(run)).collect();
@@ -193,6 +208,7 @@ fn record(loss: f64, outcome: RunOutcome) -> Record {
         state: RecordState::Ended(outcome),
         result: Some(result),
         curve: vec![(1.0, 2.0 * loss), (2.0, loss)],
+        errors: vec![(0.5, loss / 5.0), (1.5, loss / 10.0)],
     }
 }
 
@@ -227,6 +243,7 @@ fn figures_show_medians_and_bands_over_seeds() {
             "error-vs-scale-erf.png",
             "error-vs-scale.png",
             "loss-curves.png",
+            "error-vs-time.png",
         ]
     );
     let charts = |i: usize| figures[i].1.rows[0].iter().map(crate::report::tests::lines).collect::<Vec<_>>();
@@ -240,6 +257,7 @@ fn figures_show_medians_and_bands_over_seeds() {
     assert_eq!(both[0].y.range, both[1].y.range);
     assert_eq!(charts(3)[0].curves[0].points, [(0.5, 1.1), (1.0, 2.1)]);
     assert_eq!(charts(6)[0].curves.len(), 12);
+    assert_eq!(charts(7)[0].curves[0].points, [(0.5, 2.0), (1.5, 1.0)]);
     for (name, figure) in figures {
         assert!(figure.png().is_ok(), "{name}");
     }

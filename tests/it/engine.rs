@@ -227,7 +227,7 @@ fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
 
 #[test]
 fn results_are_the_same_bits_at_any_number_of_threads() {
-    for name in ["burgers", "allen-cahn", "kovasznay"] {
+    for name in ["burgers-soft", "allen-cahn-soft", "kovasznay"] {
         let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "20")]);
         let one = bits::<f32>(&problem, 1);
         assert_eq!(one, bits::<f32>(&problem, 2), "{name}");
@@ -283,7 +283,7 @@ fn many_points_predict_what_each_predicts_alone() {
 
 #[test]
 fn weights_enter_the_loss_but_not_its_terms() {
-    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let count = problem.conditions.len();
     let (mut terms, mut weighted_terms) = (vec![0.0; count], vec![0.0; count]);
@@ -314,7 +314,7 @@ fn weights_enter_the_loss_but_not_its_terms() {
 
 #[test]
 fn the_loss_is_the_weighted_mean_of_squared_residuals() {
-    let problem = embedded_problem("allen-cahn", &[("network.depth", "2"), ("network.width", "8")]);
+    let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let mut terms = vec![0.0; problem.conditions.len()];
     let loss = engine.loss(&theta, &mut terms);
@@ -471,7 +471,7 @@ fn least_squares_are_the_same_bits_at_any_number_of_threads() {
         engine.gauss_newton_product(&theta, &theta, &mut product);
         [vec![loss], terms, matrix, vector, along, product].concat().into_iter().map(f64::to_bits).collect()
     }
-    for name in ["burgers", "allen-cahn", "kovasznay"] {
+    for name in ["burgers-soft", "allen-cahn-soft", "kovasznay"] {
         let problem = embedded_problem(name, &[("network.depth", "3"), ("network.width", "12")]);
         let one = bits::<f64>(&problem, 1);
         assert_eq!(one, bits::<f64>(&problem, 2), "{name}");

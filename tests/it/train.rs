@@ -24,7 +24,7 @@ const ADAPTED: [(&str, &str); 8] = [
 ];
 
 fn adapted(stages: &str) -> Problem {
-    embedded_problem("burgers", &[&ADAPTED[..], &[("training.stages", stages)]].concat())
+    embedded_problem("burgers-soft", &[&ADAPTED[..], &[("training.stages", stages)]].concat())
 }
 
 fn start(problem: &Problem) -> State {
@@ -95,7 +95,7 @@ fn redrawn_points_gather_where_the_residual_is_large_and_some_stay() {
 fn the_best_parameters_are_those_of_the_loss_that_is_in_force() {
     // The weights change after every step, so what counts is the last step's loss alone.
     let problem = embedded_problem(
-        "burgers",
+        "burgers-soft",
         &[
             ("network.depth", "2"),
             ("network.width", "8"),

@@ -211,7 +211,7 @@ impl Builder<'_> {
             let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
                 let message = "the name names folders, so it is made of letters, digits and `-`, `_`, `.`";
-                self.report(Diagnostic::error(value.span(), message).hint("for example \"burgers-hard\""));
+                self.report(Diagnostic::error(value.span(), message).hint("for example \"burgers-soft\""));
             }
             return name.to_owned();
         }
