@@ -277,6 +277,24 @@ fn an_abscissa_is_logarithmic_where_that_spaces_it_evenly() {
 }
 
 #[test]
+fn what_else_was_measured_has_a_figure_and_a_table_on_a_plain_scale() {
+    let (sweep, mut collection) = collected();
+    for (run, record) in collection.records.iter_mut().enumerate() {
+        let result = record.result.as_mut().expect("every run has ended");
+        result.measures.insert("best_accuracy".into(), 0.5 + 0.01 * run as f64);
+    }
+    let figures = figures::all(&sweep, &collection);
+    let drawn = figures.iter().find(|(name, _)| name == "best-accuracy-vs-scale.png").expect("drawn");
+    let chart = crate::report::tests::lines(&drawn.1.rows[0][0]);
+    assert_eq!((chart.y.label.as_str(), chart.y.scale), ("best accuracy", crate::report::Scale::Linear));
+    // The seeds of the first point are runs 0, 2 and 4.
+    assert_eq!((chart.curves[0].points[0], chart.curves[0].band[0]), ((0.5, 0.52), (0.5, 0.54)));
+    let text = summary::text(&sweep, &collection);
+    assert!(text.contains("## Best accuracy, median"), "{text}");
+    assert!(text.contains("| 0.5 | 0.5200 (0.5000 – 0.5400) | 0.5800 (0.5600 – 0.6000) |"), "{text}");
+}
+
+#[test]
 fn the_summary_compares_medians_and_names_what_went_wrong() {
     let (sweep, mut collection) = collected();
     collection.records[0].state = RecordState::Failed("no memory".into());
