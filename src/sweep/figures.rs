@@ -72,11 +72,13 @@ impl Measure {
     }
 }
 
+/// An axis, made where it is drawn.
+type Abscissa = fn() -> report::Axis;
 /// A line of a run's history.
 type History = fn(&Record) -> &[(f64, f64)];
 
 /// Figures of what happened during the runs: the file's name, abscissa, ordinate, and a run's line.
-const HISTORIES: [(&str, fn() -> report::Axis, &str, History); 2] = [
+const HISTORIES: [(&str, Abscissa, &str, History); 2] = [
     ("loss-curves.png", || report::Axis::linear("step"), "loss", |record| &record.curve),
     ("error-vs-time.png", || report::Axis::log("seconds"), "relative L2 error", |record| &record.errors),
 ];
