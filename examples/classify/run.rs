@@ -234,7 +234,8 @@ impl Classifiers<'_> {
         let last = epochs.last();
         let lowest = epochs.iter().map(|epoch| epoch.loss).filter(|loss| loss.is_finite()).reduce(f64::min);
         let accuracies = || epochs.iter().filter_map(|epoch| epoch.accuracy);
-        let measures = [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().next_back())];
+        let measures =
+            [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().next_back())];
         Ok(RunResult {
             schema_version: RESULT_VERSION,
             version: env!("CARGO_PKG_VERSION").into(),
