@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use pinn::sweep::{
-    CollectError, Event, ExecuteError, Plan, Record, RecordState, Shard, Sweep, SweepError, Tally, execute,
+    CollectError, Event, ExecuteError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
+    execute,
 };
 
 use super::solve::{ComputeArgs, cores, stop_flag};
@@ -92,7 +93,9 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         settings.threads = (cores() / args.jobs).max(1);
     }
     let shard = args.shard.unwrap_or(Shard::ALL);
-    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, settings };
+    let threads = settings.threads;
+    let work = Problems::new(&sweep, settings)?;
+    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, work: &work };
     let collection = plan.check()?;
     let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);
     let left = mine().filter(|record| !record.state.is_final()).count();
@@ -104,7 +107,6 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     }
     if !args.quiet {
         let jobs = args.jobs;
-        let threads = plan.settings.threads;
         let folder = plan.folder.display();
         eprintln!(
             "{} runs, {left} to do, {jobs} at a time with {threads} threads each; {folder}",

@@ -423,6 +423,15 @@ impl Sums {
     }
 }
 
+/// f of every element of `x`; gradients go through it.
+pub fn activate<const D: usize>(activation: &Activation, x: &Tensor<D>) -> Tensor<D> {
+    let mut graph = Graph::default();
+    let argument = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+    let root = activation.expression(&mut graph, argument);
+    let mut input = |_, node| matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(x.clone()));
+    evaluate(&graph, &[root], &mut input).swap_remove(0).tensor(x)
+}
+
 /// A number, or a tensor of one number for each place.
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "values are short-lived, and numbers among them are few")]

@@ -3,8 +3,9 @@
 use core::ops::Range;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::build;
 use super::diagnostic::{Diagnostic, Diagnostics, Sources};
@@ -123,6 +124,19 @@ impl Document {
         // The key `problem` of an overlay has done its work.
         let merged = self.merged(|text, key| text == 0 || key != "problem");
         build::build(&self.sources, &merged, folder)
+    }
+
+    /// The whole document as plain settings, for programs that have tables of their own.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Diagnostics> {
+        let table = Spanned::new(0..0, DeValue::Table(self.merged(|_, _| true)));
+        T::deserialize(ValueDeserializer::from(table)).map_err(|error| {
+            let mistake = build::serde_mistake(error.message(), error.span().unwrap_or(0..0));
+            self.mistakes(vec![mistake])
+        })
     }
 
     /// All texts laid over one another, as far as `keep` wants their top-level keys.

@@ -67,6 +67,9 @@ pub struct RunResult {
     /// Residuals of every condition at fresh points; conditions on points from a file have none.
     #[serde(default)]
     pub residuals: BTreeMap<String, ResidualResult>,
+    /// Further numbers that a program measured, by name, such as a classifier's accuracy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<String, f64>,
     /// The reference's own greatest error, if known.
     pub reference_error: Option<f64>,
     /// Most memory the process ever held; `null` where the system does not say.

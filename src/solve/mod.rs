@@ -281,6 +281,7 @@ impl Solver {
                 .collect::<BTreeMap<_, _>>(),
             trainable: trainable(problem, outcome),
             residuals: residuals(problem, outcome),
+            measures: BTreeMap::new(),
             reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
             peak_memory_bytes: peak_memory_bytes(),
             files: vec![],

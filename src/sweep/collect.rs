@@ -1,5 +1,6 @@
 //! What a sweep has so far: its runs' results, as a table.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -167,15 +168,19 @@ impl Collection {
         Ok(())
     }
 
+    /// The names of what else was measured of the runs.
+    pub(super) fn measures(&self) -> Vec<String> {
+        let results = self.records.iter().filter_map(|record| record.result.as_ref());
+        let names: BTreeSet<&String> = results.flat_map(|result| result.measures.keys()).collect();
+        names.into_iter().cloned().collect()
+    }
+
     /// One row a run: its name, the value of every axis, and what it came to.
     fn table(&self, sweep: &Sweep) -> Vec<Map<String, Value>> {
         let results = || self.records.iter().filter_map(|record| record.result.as_ref());
-        let mut terms: Vec<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
-        let mut unknowns: Vec<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
-        for names in [&mut terms, &mut unknowns] {
-            names.sort();
-            names.dedup();
-        }
+        let terms: BTreeSet<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
+        let unknowns: BTreeSet<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
+        let measures = self.measures();
         let row = |(run, record): (usize, &Record)| {
             let mut row = Map::new();
             row.insert("run".into(), record.name.clone().into());
@@ -197,6 +202,9 @@ impl Collection {
             for name in &unknowns {
                 let errors = result.and_then(|result| result.unknowns.get(*name));
                 row.insert(format!("rel_l2_{name}"), json!(errors.map(|errors| errors.rel_l2)));
+            }
+            for name in &measures {
+                row.insert(name.clone(), json!(result.and_then(|result| result.measures.get(name))));
             }
             row.insert("steps".into(), json!(result.map(|result| result.steps)));
             row.insert("seconds".into(), json!(result.map(|result| (1e3 * result.seconds).round() / 1e3)));

@@ -140,12 +140,7 @@ impl Sweep {
         let base = document.part("base")?;
         let mut reader = Reader { items: vec![] };
         let table = document.merged(|_, key| key != EXTENDS);
-        let parts = reader.sweep(&table);
-        if base.problem().is_none() && reader.items.is_empty() {
-            let span = table.get("base").map(Spanned::span);
-            reader.report(span, "the base run names no problem", "add `problem = \"burgers\"` to `[base]`");
-        }
-        match parts {
+        match reader.sweep(&table) {
             Some((title, axes, x, series)) if reader.items.is_empty() => {
                 Ok(Self { title, axes, x, series, path: path.to_owned(), document, base })
             }
@@ -219,12 +214,24 @@ impl Sweep {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened.
+    /// If there is none, or it cannot be opened.
     pub fn open(&self) -> Result<Opened, SweepError> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
-        let mut opened = open(self.base.problem().unwrap_or_default(), folder)?;
+        let Some(problem) = self.base.problem() else {
+            let table = self.document.merged(|_, key| key == "base");
+            let wrong =
+                Diagnostic::error(table.get("base").map(Spanned::span), "the base run names no problem");
+            let wrong = wrong.hint("add `problem = \"burgers\"` to `[base]`");
+            return Err(self.document.mistakes(vec![wrong]).into());
+        };
+        let mut opened = open(problem, folder)?;
         opened.document.overlay(self.base.clone());
         Ok(opened)
+    }
+
+    /// The base run alone, for programs whose runs are no problems.
+    pub fn base(&self) -> &Document {
+        &self.base
     }
 
     /// The problem of run `run`, from what [`Sweep::open`] gave.
@@ -234,6 +241,19 @@ impl Sweep {
     /// If the combination is no valid problem.
     pub fn problem(&self, opened: &Opened, run: usize) -> Result<Problem, SweepError> {
         let mut document = opened.document.clone();
+        let adjustments = self.change(&mut document, run)?;
+        let (mut problem, _) = document.build(&opened.folder)?;
+        let value_error = |reason: String| SweepError::Value { run: self.name(run), reason };
+        adjustments.apply(&mut problem).map_err(value_error)?;
+        Ok(problem)
+    }
+
+    /// Lays the values of run `run` over `document`; those that have no single key there come back.
+    ///
+    /// # Errors
+    ///
+    /// If an axis is no key, or its value no whole number where one is meant.
+    pub fn change(&self, document: &mut Document, run: usize) -> Result<Adjustments, SweepError> {
         let mut adjustments = Adjustments::default();
         let value_error = |reason: String| SweepError::Value { run: self.name(run), reason };
         for (axis, value) in self.axes.iter().zip(self.choices(run)) {
@@ -252,9 +272,7 @@ impl Sweep {
                 }
             }
         }
-        let (mut problem, _) = document.build(&opened.folder)?;
-        adjustments.apply(&mut problem).map_err(value_error)?;
-        Ok(problem)
+        Ok(adjustments)
     }
 }
 

@@ -6,15 +6,13 @@
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::collect::{CollectError, Collection, Record, RecordState, failure_file, run_folder};
 use super::config::{Sweep, SweepError};
-use crate::problem::{Document, Opened};
-use crate::run::{RunDirectory, RunError, RunOutcome, RunResult, read_resolved, write_whole};
-use crate::solve::{Settings, SolveError, Solver};
+use crate::run::{Resumed, RunDirectory, RunError, RunOutcome, read_resolved, write_whole};
 
 /// Why a sweep could not go on; a single run that fails is no such reason.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +53,51 @@ impl Shard {
     }
 }
 
+/// What the runs of a sweep are, and how one of them is computed, by several threads at once.
+pub trait Work: Sync {
+    /// Is run `run` a valid combination, and if its folder holds a run already, as its file `resolved.toml` says, the
+    /// same one?
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid combination.
+    fn check(&self, run: usize, folder: &Path, resolved: Option<&str>) -> Result<bool, SweepError>;
+
+    /// Computes run `run` and leaves its result in `directory`; ends at its next step once `stop` is set.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be run; that it diverged is a result.
+    fn begin(&self, run: usize, directory: RunDirectory, stop: &AtomicBool) -> Result<(), WorkError>;
+
+    /// Goes on with what [`Work::begin`] has left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Work::begin`].
+    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError>;
+}
+
+/// Why a run could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Its folder: it may be another process's, or have come to its end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl WorkError {
+    /// Any error.
+    pub fn other(error: impl std::fmt::Display) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
 /// A sweep, where it is kept, and how it is run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan<'a> {
     /// The sweep.
     pub sweep: &'a Sweep,
@@ -66,8 +107,8 @@ pub struct Plan<'a> {
     pub shard: Shard,
     /// Runs at the same time.
     pub jobs: usize,
-    /// How every one of them is computed.
-    pub settings: Settings,
+    /// What every one of them does.
+    pub work: &'a dyn Work,
 }
 
 /// What a watcher is told.
@@ -132,22 +173,15 @@ impl Tally {
 }
 
 impl Plan<'_> {
-    /// Checks every run, changing nothing: all combinations are valid problems, and what is in the folder is theirs.
+    /// Checks every run, changing nothing: all combinations are valid, and what is in the folder is theirs.
     ///
     /// # Errors
     ///
     /// The first combination that is not, or a folder that holds something else.
     pub fn check(&self) -> Result<Collection, ExecuteError> {
-        let opened = self.sweep.open()?;
         for run in 0..self.sweep.len() {
-            let problem = self.sweep.problem(&opened, run)?;
             let path = run_folder(&self.folder, &self.sweep.name(run));
-            let Some(text) = read_resolved(&path)? else { continue };
-            // Read and written anew, so that settings that a newer version added do not count.
-            let same = Document::parse(&format!("{}.toml", problem.name), &text)
-                .and_then(|document| document.build(&path))
-                .is_ok_and(|(found, _)| found.to_toml() == problem.to_toml());
-            if !same {
+            if !self.work.check(run, &path, read_resolved(&path)?.as_deref())? {
                 return Err(ExecuteError::Other(path));
             }
         }
@@ -174,18 +208,10 @@ pub fn execute(
     let made = fs::create_dir_all(&runs);
     made.map_err(|source| RunError::Io { action: "make the folder", path: runs, source })?;
     write_whole(&plan.folder.join("sweep.toml"), plan.sweep.to_toml().as_bytes())?;
-    let opened = plan.sweep.open()?;
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
         .collect();
-    let shared = Shared {
-        plan,
-        opened: &opened,
-        stop,
-        watch,
-        collection: Mutex::new(collection),
-        failure: Mutex::new(None),
-    };
+    let shared = Shared { plan, stop, watch, collection: Mutex::new(collection), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.clamp(1, todo.len().max(1)) {
@@ -210,7 +236,6 @@ pub fn execute(
 /// What the threads share.
 struct Shared<'a> {
     plan: &'a Plan<'a>,
-    opened: &'a Opened,
     stop: &'a AtomicBool,
     watch: &'a (dyn Fn(Event) + Sync),
     collection: Mutex<Collection>,
@@ -228,19 +253,19 @@ impl Shared<'_> {
         let name = sweep.name(run);
         let failed = failure_file(folder, &name);
         // Whatever happens in a run, the others go on.
-        let result = catch_unwind(AssertUnwindSafe(|| self.solve(run, &name)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.work(run, &name)));
         let written = match result {
-            Ok(Ok(_)) => match fs::remove_file(&failed) {
+            Ok(Ok(())) => match fs::remove_file(&failed) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     Err(RunError::Io { action: "remove", path: failed, source })
                 }
                 _ => Ok(()),
             },
-            Ok(Err(RunFailure::Solve(SolveError::Run(RunError::Busy(_))))) => {
+            Ok(Err(WorkError::Run(RunError::Busy(_)))) => {
                 return (self.watch)(Event::Elsewhere { name: &name });
             }
             // Another process has finished it in the meantime.
-            Ok(Err(RunFailure::Solve(SolveError::Run(RunError::Ended(..))))) => Ok(()),
+            Ok(Err(WorkError::Run(RunError::Ended(..)))) => Ok(()),
             Ok(Err(failure)) => write_whole(&failed, format!("{failure}\n").as_bytes()),
             Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
         };
@@ -252,38 +277,27 @@ impl Shared<'_> {
         }
     }
 
-    fn solve(&self, run: usize, name: &str) -> Result<RunResult, RunFailure> {
+    fn work(&self, run: usize, name: &str) -> Result<(), WorkError> {
         let path = run_folder(&self.plan.folder, name);
-        let problem = self.plan.sweep.problem(self.opened, run)?;
-        let mut solver = Solver::new(problem, self.plan.settings.clone())?;
         let started = |resumed| (self.watch)(Event::Started { name, resumed });
         // A folder that is still empty is of a process that was killed at its very beginning.
         let _ = fs::remove_dir(&path);
         match RunDirectory::create(&path) {
             Ok(directory) => {
                 started(false);
-                Ok(solver.run(directory, &self.opened.text, self.stop, &mut |_| ())?)
+                self.plan.work.begin(run, directory, self.stop)
             }
             Err(RunError::Exists(_)) => {
                 started(true);
-                let resumed = RunDirectory::resume(&path).map_err(SolveError::from)?;
+                let resumed = RunDirectory::resume(&path)?;
                 if let Some(what) = &resumed.damaged {
                     (self.watch)(Event::Damaged { name, what });
                 }
-                Ok(solver.resume(resumed, self.stop, &mut |_| ())?)
+                self.plan.work.go_on(run, resumed, self.stop)
             }
-            Err(error) => Err(SolveError::from(error).into()),
+            Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Why a run could not be run.
-#[derive(Debug, thiserror::Error)]
-enum RunFailure {
-    #[error(transparent)]
-    Sweep(#[from] SweepError),
-    #[error(transparent)]
-    Solve(#[from] SolveError),
 }
 
 /// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last one

@@ -31,18 +31,54 @@ pub(super) struct Series {
     pub(super) points: Vec<(f64, Vec<usize>)>,
 }
 
-/// What is measured of a run.
-type Measure = fn(&Record) -> f64;
+/// What is measured of a run, and shown in figures and tables.
+pub(super) struct Measure {
+    /// In names of files.
+    pub(super) name: String,
+    /// In words.
+    pub(super) what: String,
+    /// Is it a number whose order of magnitude counts?
+    pub(super) is_log: bool,
+    /// The number itself.
+    pub(super) of: Box<dyn Fn(&Record) -> f64>,
+}
 
-/// What figures and tables show: the name in files, in words, and the number itself.
-pub(super) const MEASURES: [(&str, &str, Measure); 2] =
-    [("loss", "best loss", Record::best_loss), ("error", "relative L2 error", Record::error)];
+impl Measure {
+    /// Loss and error, and what the runs measured besides.
+    pub(super) fn all(collection: &Collection) -> Vec<Self> {
+        let magnitude = |name: &str, what: &str, of: fn(&Record) -> f64| Self {
+            name: name.into(),
+            what: what.into(),
+            is_log: true,
+            of: Box::new(of),
+        };
+        let mut all = vec![
+            magnitude("loss", "best loss", Record::best_loss),
+            magnitude("error", "relative L2 error", Record::error),
+        ];
+        all.extend(collection.measures().into_iter().map(|name| Self {
+            what: name.replace('_', " "),
+            is_log: false,
+            of: {
+                let name = name.clone();
+                Box::new(move |record| {
+                    let result = record.result.as_ref();
+                    result.and_then(|result| result.measures.get(&name)).copied().unwrap_or(f64::NAN)
+                })
+            },
+            name: name.replace('_', "-"),
+        }));
+        all
+    }
+}
 
+/// An axis, made where it is drawn.
+type Abscissa = fn() -> report::Axis;
 /// A line of a run's history.
 type History = fn(&Record) -> &[(f64, f64)];
 
 /// Figures of what happened during the runs: the file's name, abscissa, ordinate, and a run's line.
-const HISTORIES: [(&str, fn() -> report::Axis, &str, History); 2] = [
+const HISTORIES: [(&str, Abscissa, &str, History); 2] = [
     ("loss-curves.png", || report::Axis::linear("step"), "loss", |record| &record.curve),
     ("error-vs-time.png", || report::Axis::log("seconds"), "relative L2 error", |record| &record.errors),
 ];
@@ -99,11 +135,11 @@ pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure
     let groups = groups(sweep);
     let mut figures = vec![];
     if let Some(x) = sweep.x.map(|i| &sweep.axes[i]) {
-        for (name, what, measure) in MEASURES {
+        for measure in Measure::all(collection) {
             let charts: Vec<Option<LineChart>> =
-                groups.iter().map(|group| chart(group, x, what, measure, collection)).collect();
-            let axis = x.word();
-            let range = common_range(charts.iter().flatten());
+                groups.iter().map(|group| chart(group, x, &measure, collection)).collect();
+            let (name, axis) = (&measure.name, x.word());
+            let range = common_range(charts.iter().flatten(), measure.is_log);
             let drawn = groups.iter().zip(&charts).filter_map(|(group, chart)| Some((group, chart.clone()?)));
             let drawn: Vec<_> = drawn
                 .map(|(group, mut chart)| {
@@ -139,20 +175,14 @@ fn figure(sweep: &Sweep, charts: Vec<LineChart>) -> Figure {
     Figure { title: sweep.title.clone(), rows, size: SIZE }
 }
 
-fn chart(
-    group: &Group,
-    x: &Axis,
-    what: &str,
-    measure: Measure,
-    collection: &Collection,
-) -> Option<LineChart> {
+fn chart(group: &Group, x: &Axis, measure: &Measure, collection: &Collection) -> Option<LineChart> {
     let curves: Vec<Curve> = group
         .series
         .iter()
         .enumerate()
         .map(|(color, series)| {
             let at = |(x, runs): &(f64, Vec<usize>)| {
-                let values = runs.iter().map(|&run| measure(&collection.records[run]));
+                let values = runs.iter().map(|&run| (measure.of)(&collection.records[run]));
                 spread(values).map(|(median, low, high)| ((*x, median), (low, high)))
             };
             let (points, band): (Vec<_>, Vec<_>) = series.points.iter().filter_map(at).unzip();
@@ -164,7 +194,11 @@ fn chart(
     curves.iter().any(|curve| !curve.points.is_empty()).then(|| LineChart {
         title: group.title.clone(),
         x: abscissa(x),
-        y: report::Axis::log(what),
+        y: if measure.is_log {
+            report::Axis::log(&measure.what)
+        } else {
+            report::Axis::linear(&measure.what)
+        },
         curves,
         marks: vec![],
     })
@@ -218,16 +252,20 @@ fn abscissa(axis: &Axis) -> report::Axis {
 }
 
 /// From the least to the greatest number of all charts, so that they can be compared at a glance.
-fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>) -> Option<(f64, f64)> {
+fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>, is_log: bool) -> Option<(f64, f64)> {
     let curves = charts.flat_map(|chart| &chart.curves);
     let numbers = curves.flat_map(|curve| {
         let points = curve.points.iter().map(|(_, y)| *y);
         points.chain(curve.band.iter().flat_map(|(low, high)| [*low, *high]))
     });
     let (low, high) = numbers
-        .filter(|y| *y > 0.0 && y.is_finite())
-        .fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
-    (low < f64::INFINITY).then_some((low / 1.3, high * 1.3))
+        .filter(|y| y.is_finite() && (*y > 0.0 || !is_log))
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
+    if is_log {
+        return (low <= high).then_some((low / 1.3, high * 1.3));
+    }
+    let room = 0.05 * (high - low);
+    (low < high).then_some((low - room, high + room))
 }
 
 fn in_words(sweep: &Sweep, axis: &Axis, label: &str) -> String {

@@ -4,15 +4,19 @@
 //! [`execute`] runs what is not done yet, resumes what was interrupted, and after every run brings the sweep's table
 //! and figures up to date; [`Collection`] is what there is so far.
 //! A run of a sweep is an ordinary run directory, so nothing about a sweep is kept in memory alone.
+//!
+//! What a run does is a [`Work`]: [`Problems`] solves them; a program with experiments of its own brings another.
 
 mod collect;
 mod config;
 mod execute;
 mod figures;
+mod problems;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use collect::{CollectError, Collection, Record, RecordState};
 pub use config::{Axis, Choice, Sweep, SweepError};
-pub use execute::{Event, ExecuteError, Plan, Shard, Tally, execute};
+pub use execute::{Event, ExecuteError, Plan, Shard, Tally, Work, WorkError, execute};
+pub use problems::Problems;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::collect::{Collection, RecordState};
 use super::config::Sweep;
 use super::execute::Tally;
-use super::figures::{Group, MEASURES, groups, spread};
+use super::figures::{Group, Measure, groups, spread};
 use crate::expr::Digits;
 use crate::run::RunOutcome;
 
@@ -34,13 +34,13 @@ pub(super) fn text(sweep: &Sweep, collection: &Collection) -> String {
     let seconds: f64 =
         collection.records.iter().filter_map(|record| Some(record.result.as_ref()?.seconds)).sum();
     let _ = writeln!(text, "Training took {seconds:.0} s in all.");
-    for (_, what, measure) in MEASURES {
-        let measured = |run: &usize| measure(&collection.records[*run]);
+    for measure in Measure::all(collection) {
+        let measured = |run: &usize| (measure.of)(&collection.records[*run]);
         let any = (0..sweep.len()).any(|run| measured(&run).is_finite());
         if any {
-            let _ = writeln!(text, "\n## {}, median (least – greatest)", capitalized(what));
+            let _ = writeln!(text, "\n## {}, median (least – greatest)", capitalized(&measure.what));
             for group in groups(sweep) {
-                text += &table(sweep, &group, &measured);
+                text += &table(sweep, &group, measure.is_log, &measured);
             }
         }
     }
@@ -66,7 +66,7 @@ pub(super) fn text(sweep: &Sweep, collection: &Collection) -> String {
 }
 
 /// One row an abscissa, one column a series; with two series, how many times the first is below the second.
-fn table(sweep: &Sweep, group: &Group, measured: &dyn Fn(&usize) -> f64) -> String {
+fn table(sweep: &Sweep, group: &Group, is_log: bool, measured: &dyn Fn(&usize) -> f64) -> String {
     let mut text = String::new();
     if !group.title.is_empty() {
         let _ = write!(text, "\n### {}\n", group.title);
@@ -88,6 +88,7 @@ fn table(sweep: &Sweep, group: &Group, measured: &dyn Fn(&usize) -> f64) -> Stri
             .map(|series| series.points.get(row).and_then(|(_, runs)| spread(runs.iter().map(measured))))
             .collect();
         cells.extend(spreads.iter().map(|spread| match spread {
+            Some((median, low, high)) if !is_log => format!("{median:.4} ({low:.4} – {high:.4})"),
             Some((median, low, high)) if low < high => format!("{median:.2e} ({low:.1e} – {high:.1e})"),
             Some((median, ..)) => format!("{median:.2e}"),
             None => "–".into(),

@@ -109,7 +109,6 @@ fn values_reach_the_problem() {
 #[test]
 fn mistakes_are_located_and_come_with_advice() {
     check_mistake("[axes]\nscale = [1]\n", "the sweep has no base run");
-    check_mistake("[base]\n[axes]\nscale = [1]\n", "the base run names no problem");
     check_mistake(BASE, "the sweep has no axes");
     check_mistake(&format!("{BASE}[axes]\nscale = []\n"), "this axis has no values");
     check_mistake(&format!("{BASE}[axes]\nscael = [1]\n"), "did you mean `scale`?");
@@ -153,6 +152,9 @@ fn combinations_that_are_no_problem_are_refused() {
     let sweep = parse(text).expect("well-formed");
     let wrong = sweep.open().expect_err("unknown");
     assert!(matches!(wrong, SweepError::Open(_)) && wrong.to_string().contains("`heat`"), "{wrong}");
+    let sweep = parse("[base]\n[axes]\nscale = [1]\n").expect("well-formed");
+    let wrong = sweep.open().expect_err("nothing to open").to_string();
+    assert!(wrong.contains("the base run names no problem") && wrong.contains("help"), "{wrong}");
 }
 
 #[test]
@@ -272,6 +274,24 @@ fn an_abscissa_is_logarithmic_where_that_spaces_it_evenly() {
     check("depth = [5, 10, 20, 50, 100]", crate::report::Scale::Log);
     check("scale = [0.1, 0.3, 0.5, 0.8, 1, 1.3, 1.5, 1.8, 2]", crate::report::Scale::Linear);
     check("scale = [-1, 1, 100]", crate::report::Scale::Linear);
+}
+
+#[test]
+fn what_else_was_measured_has_a_figure_and_a_table_on_a_plain_scale() {
+    let (sweep, mut collection) = collected();
+    for (run, record) in collection.records.iter_mut().enumerate() {
+        let result = record.result.as_mut().expect("every run has ended");
+        result.measures.insert("best_accuracy".into(), 0.5 + 0.01 * run as f64);
+    }
+    let figures = figures::all(&sweep, &collection);
+    let drawn = figures.iter().find(|(name, _)| name == "best-accuracy-vs-scale.png").expect("drawn");
+    let chart = crate::report::tests::lines(&drawn.1.rows[0][0]);
+    assert_eq!((chart.y.label.as_str(), chart.y.scale), ("best accuracy", crate::report::Scale::Linear));
+    // The seeds of the first point are runs 0, 2 and 4.
+    assert_eq!((chart.curves[0].points[0], chart.curves[0].band[0]), ((0.5, 0.52), (0.5, 0.54)));
+    let text = summary::text(&sweep, &collection);
+    assert!(text.contains("## Best accuracy, median"), "{text}");
+    assert!(text.contains("| 0.5 | 0.5200 (0.5000 – 0.5400) | 0.5800 (0.5600 – 0.6000) |"), "{text}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod reference;
 mod settings;
 mod values;
 
+pub(super) use values::serde_mistake;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Spanned;

@@ -328,7 +328,7 @@ impl Locator {
 }
 
 /// What serde says about a plain table, with a did-you-mean where it lists what it knows.
-pub(super) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
+pub(in crate::problem) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let line = message.lines().next().unwrap_or_default();
     if line.starts_with("wanted exactly 1 element") {

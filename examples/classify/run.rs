@@ -1,0 +1,388 @@
+//! One run of a sweep: its settings, checked, and what it leaves in its folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use pinn::activation::Activation;
+use pinn::network::Shape;
+use pinn::problem::Document;
+use pinn::rng;
+use pinn::run::{Loss, RESULT_VERSION, Resumed, RunDirectory, RunOutcome, RunResult, peak_memory_bytes};
+use pinn::settings::{LearningRateUnit, Network as NetworkSettings};
+use pinn::sweep::{Sweep, SweepError, Work, WorkError};
+use rand::seq::index;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::data::{DataSet, Set};
+use crate::model::{Model, Network};
+use crate::train::{Epoch, Samples, Schedule, train};
+
+/// The most weights and biases of a network; four times as many numbers are in memory.
+const MAX_PARAMETERS: f64 = 2e9;
+
+/// What a run is told.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// `[data]`
+    pub(crate) data: Data,
+    /// `[network]`, as in a problem file.
+    pub(crate) network: NetworkSettings,
+    /// `[model]`
+    pub(crate) model: Model,
+    /// `[training]`
+    pub(crate) training: Training,
+}
+
+/// The images of a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Data {
+    /// Where they are from.
+    pub(crate) set: Set,
+    /// Training images, drawn by the stream `"samples"`; 0 for all.
+    pub(crate) samples: usize,
+    /// Test images, the first ones, on which the accuracy is measured; 0 for all.
+    pub(crate) validation: usize,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { set: Set::Mnist, samples: 0, validation: 0 }
+    }
+}
+
+/// How the network is trained.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Training {
+    /// The one seed.
+    pub(crate) seed: u64,
+    /// Epochs at the most; 0 where steps alone count.
+    pub(crate) epochs: usize,
+    /// Steps at the most; 0 where epochs alone count.
+    pub(crate) steps: usize,
+    /// Epochs between two measurements of the accuracy.
+    pub(crate) evaluate: usize,
+    /// Images of a step.
+    pub(crate) batch: usize,
+    /// Adam's learning rate.
+    pub(crate) lr: f64,
+    /// What `lr` multiplies.
+    pub(crate) lr_unit: LearningRateUnit,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            epochs: 0,
+            steps: 0,
+            evaluate: 1,
+            batch: 64,
+            lr: 1e-3,
+            lr_unit: LearningRateUnit::One,
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of run `run`.
+    ///
+    /// # Errors
+    ///
+    /// If they are not valid.
+    pub(crate) fn of(sweep: &Sweep, run: usize) -> Result<Self, SweepError> {
+        let mut document: Document = sweep.base().clone();
+        let changes = sweep.change(&mut document, run)?;
+        let mut settings: Self = document.settings()?;
+        let wrong = |reason: String| SweepError::Value { run: sweep.name(run), reason };
+        if changes.points.is_some() {
+            return Err(wrong(
+                "a classifier has no points; the axis `data.samples` is how many images it sees".into(),
+            ));
+        }
+        settings.training.steps = changes.steps.unwrap_or(settings.training.steps);
+        settings.training.lr = changes.lr.unwrap_or(settings.training.lr);
+        settings.activation().map_err(wrong)?;
+        settings.mistake().map_or(Ok(settings), |mistake| Err(wrong(mistake)))
+    }
+
+    fn activation(&self) -> Result<Activation, String> {
+        let activation = Activation::parse(&self.network.activation).map_err(|error| error.to_string())?;
+        activation.scaled(self.network.scale).map_err(|error| error.to_string())
+    }
+
+    fn mistake(&self) -> Option<String> {
+        let Self { network, model, training, .. } = self;
+        let (depth, width) = (network.depth as f64, network.width as f64);
+        if depth < 1.0 || width < 1.0 || depth * width * (width + 1.0) > MAX_PARAMETERS {
+            return Some(format!(
+                "{} layers of {} neurons: from 1 × 1 to {MAX_PARAMETERS:.0e} parameters are possible",
+                network.depth, network.width
+            ));
+        }
+        if training.batch == 0 || training.evaluate == 0 {
+            return Some("training.batch and training.evaluate are at least 1".into());
+        }
+        if training.epochs == 0 && training.steps == 0 {
+            return Some("give training.epochs or training.steps: there is no end otherwise".into());
+        }
+        if !(training.lr > 0.0 && training.lr.is_finite()) {
+            return Some(format!("training.lr = {}: a learning rate is positive and finite", training.lr));
+        }
+        model.mistake(network.init)
+    }
+
+    /// How many images of `all` are wanted.
+    fn count(wanted: usize, all: usize, key: &str) -> Result<usize, WorkError> {
+        match wanted {
+            0 => Ok(all),
+            wanted if wanted <= all => Ok(wanted),
+            wanted => Err(WorkError::Other(format!("data.{key} = {wanted}, but there are {all} images"))),
+        }
+    }
+}
+
+/// The runs of a sweep as classifiers.
+pub(crate) struct Classifiers<'a> {
+    /// The sweep.
+    pub(crate) sweep: &'a Sweep,
+    /// The data sets that its runs name.
+    pub(crate) data: BTreeMap<Set, DataSet>,
+    /// Where they are computed, and what that is called.
+    pub(crate) device: (Device, String),
+}
+
+impl Work for Classifiers<'_> {
+    fn check(&self, run: usize, _: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
+        let settings = Settings::of(self.sweep, run)?;
+        Ok(resolved.is_none_or(|text| toml::from_str(text).is_ok_and(|found: Settings| found == settings)))
+    }
+
+    fn begin(&self, run: usize, mut directory: RunDirectory, stop: &AtomicBool) -> Result<(), WorkError> {
+        let settings = Settings::of(self.sweep, run).map_err(WorkError::other)?;
+        directory.write("resolved.toml", toml::to_string(&settings).map_err(WorkError::other)?.as_bytes())?;
+        let result = self.classify(&settings, &mut directory, stop)?;
+        directory.flush()?;
+        directory.write("result.json", result.to_json().as_bytes())?;
+        Ok(())
+    }
+
+    /// A classifier takes minutes at most, so what was interrupted starts anew.
+    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
+        self.begin(run, resumed.directory, stop)
+    }
+}
+
+impl Classifiers<'_> {
+    fn classify(
+        &self,
+        settings: &Settings,
+        directory: &mut RunDirectory,
+        stop: &AtomicBool,
+    ) -> Result<RunResult, WorkError> {
+        let Settings { data, network, model, training } = settings;
+        let images = self.data.get(&data.set).ok_or_else(|| WorkError::other("the data were not read"))?;
+        let all = images.train.labels.len();
+        let samples = Settings::count(data.samples, all, "samples")?;
+        let drawn = index::sample(&mut rng::stream(training.seed, "samples"), all, samples).into_vec();
+        let validation = Settings::count(data.validation, images.test.labels.len(), "validation")?;
+        let first: Vec<usize> = (0..validation).collect();
+
+        let (device, name) = &self.device;
+        let learning = device.clone().autodiff();
+        let activation = settings.activation().map_err(WorkError::Other)?;
+        let omega = activation.omega();
+        let shape = Shape {
+            inputs: images.train.pixels,
+            depth: network.depth,
+            width: network.width,
+            outputs: images.classes,
+        };
+        let seed = training.seed;
+        let classifier =
+            Network::new(&shape, activation, network, model, seed, &learning).map_err(WorkError::other)?;
+        let unlimited = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        let schedule = Schedule {
+            epochs: unlimited(training.epochs),
+            steps: unlimited(training.steps),
+            evaluate: training.evaluate,
+            batch: training.batch,
+            rate: match training.lr_unit {
+                LearningRateUnit::One => training.lr,
+                LearningRateUnit::Omega => training.lr * omega,
+            },
+            seed,
+        };
+        let (train_set, test_set) =
+            (Samples::new(&images.train, &drawn, &learning), Samples::new(&images.test, &first, device));
+        let mut epochs: Vec<Epoch> = vec![];
+        let mut note = |epoch: Epoch| {
+            epochs.push(epoch);
+            let Epoch { step, loss, accuracy } = epoch;
+            directory.log(&json!({ "step": step, "loss": loss, "accuracy": accuracy }))
+        };
+        let started = Instant::now();
+        let outcome = train(classifier, &train_set, &test_set, &schedule, stop, &mut note)?;
+        let seconds = started.elapsed().as_secs_f64();
+
+        let last = epochs.last();
+        let lowest = epochs.iter().map(|epoch| epoch.loss).filter(|loss| loss.is_finite()).reduce(f64::min);
+        let accuracies = || epochs.iter().filter_map(|epoch| epoch.accuracy);
+        let measures =
+            [("accuracy", accuracies().reduce(f64::max)), ("final_accuracy", accuracies().next_back())];
+        Ok(RunResult {
+            schema_version: RESULT_VERSION,
+            version: env!("CARGO_PKG_VERSION").into(),
+            problem: data.set.name().into(),
+            title: "classification".into(),
+            device: name.clone(),
+            device_detail: "Burn".into(),
+            precision: "f32".into(),
+            seed,
+            threads: 1,
+            parameters: shape.parameters(),
+            activation: network.activation.clone(),
+            scale: network.scale,
+            init: network.init.name().into(),
+            depth: network.depth,
+            width: network.width,
+            outcome,
+            reason: (outcome == RunOutcome::Diverged)
+                .then(|| format!("the loss is not finite after step {}", last.map_or(0, |epoch| epoch.step))),
+            steps: last.map_or(0, |epoch| epoch.step),
+            stages: vec![],
+            seconds,
+            step_ms: None,
+            loss: Loss { total: lowest.unwrap_or(f64::NAN), terms: BTreeMap::new() },
+            final_loss: last.map(|epoch| epoch.loss).filter(|loss| loss.is_finite()),
+            unknowns: BTreeMap::new(),
+            trainable: BTreeMap::new(),
+            residuals: BTreeMap::new(),
+            measures: measures.into_iter().filter_map(|(name, x)| Some((name.to_owned(), x?))).collect(),
+            reference_error: None,
+            peak_memory_bytes: peak_memory_bytes(),
+            files: vec!["resolved.toml".into(), "metrics.jsonl".into(), "result.json".into()],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use pinn::sweep::{Plan, Shard, Tally, execute};
+
+    use super::*;
+    use crate::data::Images;
+
+    fn sweep(base: &str, axes: &str) -> Sweep {
+        let text = format!("[base]\n{base}\n[axes]\n{axes}\n");
+        let document = Document::parse("sweep.toml", &text).expect("TOML");
+        Sweep::new(Path::new("sweep.toml"), document).unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    #[test]
+    fn settings_come_from_the_base_and_the_axes() {
+        let sweep = sweep(
+            "data = { set = \"fashion-mnist\" }\nnetwork = { depth = 7 }\ntraining = { epochs = 3 }",
+            "data.samples = [10]\nlr = [0.5]\nseed = [4]\nmodel.flip-rate = [0.25]\nwidth = [9]",
+        );
+        let settings = Settings::of(&sweep, 0).expect("valid");
+        assert_eq!((settings.data.set, settings.data.samples), (Set::FashionMnist, 10));
+        assert_eq!((settings.network.depth, settings.network.width), (7, 9));
+        assert_eq!((settings.training.lr, settings.training.seed, settings.training.epochs), (0.5, 4, 3));
+        assert_eq!(settings.model.flip_rate, Some(0.25));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_wrong() {
+        let check = |base: &str, axes: &str, expected: &str| {
+            let sweep = sweep(base, axes);
+            let wrong = Settings::of(&sweep, sweep.len() - 1).expect_err(expected).to_string();
+            assert!(wrong.contains(expected), "{wrong}");
+        };
+        let base = "training.epochs = 1";
+        check(base, "network.wdth = [1]", "did you mean `width`?");
+        check(base, "data.set = [\"mnits\"]", "did you mean `mnist`?");
+        check(base, "activation = [\"tanh\", \"relu\"]", "not bounded");
+        check(base, "scale = [-1]", "must be positive");
+        check(base, "points = [3]", "data.samples");
+        check(base, "lr = [-1]", "positive and finite");
+        check(base, "depth = [0]", "0 layers");
+        check(base, "width = [1000000]", "parameters are possible");
+        check(base, "training.batch = [0]", "at least 1");
+        check("", "seed = [1]", "training.epochs or training.steps");
+        check("training.epochs = 1\nnetwork.init = \"he\"", "model.sigma-z = [1]", "not \"he\"");
+    }
+
+    #[test]
+    fn every_configuration_that_comes_with_the_program_is_valid() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classify/configs");
+        let entries = std::fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
+        let paths: Vec<PathBuf> = entries.collect();
+        assert!(paths.len() > 10, "{paths:?}");
+        for path in paths {
+            let sweep = Sweep::read(&path).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()));
+            for run in 0..sweep.len() {
+                Settings::of(&sweep, run).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sweep_runs_leaves_its_tables_and_does_not_repeat_itself() {
+        let images = |labels: &[u8]| Images {
+            pixels: 4,
+            values: labels.iter().flat_map(|&label| [255 * label, 9, 255 - 255 * label, 30]).collect(),
+            labels: labels.to_vec(),
+        };
+        let set = DataSet { classes: 2, train: images(&[0, 1, 1, 0, 1, 0]), test: images(&[1, 0, 0, 0]) };
+        let sweep = sweep(
+            "data = { samples = 5 }\nnetwork = { depth = 2, width = 6 }\n\
+             training = { epochs = 40, batch = 2, lr = 1e-2 }",
+            "seed = [0, 1]\nmodel.batch-norm = [false, true]",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let work = Classifiers {
+            sweep: &sweep,
+            data: BTreeMap::from([(Set::Mnist, set)]),
+            device: (Device::flex(), "flex".into()),
+        };
+        let path = folder.path().to_owned();
+        let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, work: &work };
+        let go = || {
+            let started = std::sync::atomic::AtomicUsize::new(0);
+            let watch = |event: pinn::sweep::Event| {
+                if let pinn::sweep::Event::Started { .. } = event {
+                    started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            };
+            let found = plan.check().expect("fine");
+            let done = execute(&plan, found, &AtomicBool::new(false), &watch).expect("runs");
+            (done, started.into_inner())
+        };
+        let (done, started) = go();
+        assert_eq!((Tally::of(&done.records).done, started), (4, 4));
+        for record in &done.records {
+            let result = record.result.as_ref().expect("done");
+            assert_eq!((result.steps, result.parameters), (40 * 3, 4 * 6 + 6 + 6 * 6 + 6 + 6 * 2 + 2));
+            assert_eq!(result.measures["accuracy"], 1.0, "{}", record.name);
+            assert_eq!(record.curve.len(), 40);
+            assert!(record.curve[0].1 > result.loss.total);
+        }
+        let csv = std::fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
+        assert!(csv.lines().next().is_some_and(|head| head.contains("accuracy,final_accuracy")), "{csv}");
+        let (again, started) = go();
+        assert_eq!(started, 0);
+        let results = |collection: &pinn::sweep::Collection| -> Vec<_> {
+            collection.records.iter().map(|record| record.result.clone()).collect()
+        };
+        assert_eq!(results(&again), results(&done));
+    }
+}
