@@ -258,7 +258,7 @@ fn sizes_beyond_the_limits_are_refused_before_memory_is_asked_for() {
     refused(&["--points", "100000000"], "--points 100000000: the points would take");
     refused(&["--steps", "18446744073709551615"], "--steps 18446744073709551615: at most 1000000000");
     refused(&["--threads", "1025"], "--threads 1025: from 1 to 1024");
-    refused(&["--depth", "500000", "--width", "2", "--threads", "8"], "8 threads would need");
+    refused(&["--depth", "500000", "--width", "2", "--threads", "64"], "64 threads would need");
     refused(&["--set", "training.stages=[{lbfgs={history=10000000}}]"], "its history would take");
     refused(&["--set", "training.stages=[{lbfgs={history=18446744073709551615}}]"], "history");
 }
