@@ -26,7 +26,7 @@ pub(super) struct Group {
 
 /// Runs that share a line, or a row of a heat map.
 pub(super) struct Series {
-    /// What they have in common.
+    /// What they have in common; empty where nothing is compared.
     pub(super) label: String,
     /// The abscissa, and the runs there, which differ by their seeds.
     pub(super) points: Vec<(f64, Vec<usize>)>,
@@ -106,7 +106,7 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
             groups.push((key, group));
             groups.len() - 1
         });
-        let label = lines.map_or("all", |i| sweep.axes[i].values[indices[i]].label.as_str());
+        let label = lines.map_or("", |i| sweep.axes[i].values[indices[i]].label.as_str());
         let x = sweep.x.and_then(|i| sweep.axes[i].values[indices[i]].number).unwrap_or(0.0);
         let series = &mut groups[at].1.series;
         let line = series.iter().position(|line| line.label == label).unwrap_or_else(|| {
