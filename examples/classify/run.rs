@@ -243,7 +243,10 @@ impl Classifiers<'_> {
         let mut note = |epoch: Epoch, state: &State| {
             directory.log(&json!(epoch))?;
             if epoch.accuracy.is_some() && epoch.loss.is_finite() {
-                directory.write(STATE, &state.to_bytes(started.elapsed().as_secs_f64()).map_err(WorkError::other)?)?;
+                directory.write(
+                    STATE,
+                    &state.to_bytes(started.elapsed().as_secs_f64()).map_err(WorkError::other)?,
+                )?;
             }
             Ok::<_, WorkError>(())
         };

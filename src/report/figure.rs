@@ -908,7 +908,10 @@ mod tests {
     fn cells_are_alike_and_have_their_coordinates_at_their_middles() {
         let map = Map { cells: true, ..map(vec![0.0, 10.0, 1.0, 11.0, 3.0, f64::NAN]) };
         let level = |x: f64, y: f64| interpolate(&map, &map.values, x, y);
-        assert_eq!([level(0.0, 0.0), level(0.32, 0.49), level(0.34, 0.51), level(0.99, 0.0)], [0.0, 0.0, 11.0, 3.0]);
+        assert_eq!(
+            [level(0.0, 0.0), level(0.32, 0.49), level(0.34, 0.51), level(0.99, 0.0)],
+            [0.0, 0.0, 11.0, 3.0]
+        );
         assert!(level(1.0, 1.0).is_nan());
         let ticks = |length: f64| {
             let ticks = cell_ticks(&[0.0, 1e-6, 3.0], length, |label| label.len() as f64).ticks;

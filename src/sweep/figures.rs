@@ -141,7 +141,8 @@ pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure
     let groups = groups(sweep);
     let mut figures = vec![];
     let axis = |i: usize| &sweep.axes[i];
-    if let (Some(x), y) = (sweep.x.map(axis), sweep.y.map(axis)) {
+    if let Some(x) = sweep.x.map(axis) {
+        let y = sweep.y.map(axis);
         for measure in Measure::all(collection) {
             let name = match y {
                 Some(y) => format!("{}-vs-{}-and-{}", measure.name, x.word(), y.word()),

@@ -279,7 +279,8 @@ fn figures_show_medians_and_bands_over_seeds() {
 
 #[test]
 fn a_second_axis_makes_heat_maps_of_medians() {
-    let axes = "init = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\ndepth = [20, 5, 10]\nscale = [0.5, 1]";
+    let axes =
+        "init = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\ndepth = [20, 5, 10]\nscale = [0.5, 1]";
     let sweep = parse(&format!("{BASE}[axes]\n{axes}\n[figures]\nx = \"scale\"\ny = \"depth\"\n"));
     let sweep = sweep.unwrap_or_else(|wrong| panic!("{wrong}"));
     let records = (0..sweep.len()).map(|run| {
