@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn every_configuration_that_comes_with_the_program_is_valid() {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classify/configs");
-        let entries = std::fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
+        let entries = fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
         let paths: Vec<PathBuf> = entries.collect();
         assert!(paths.len() > 10, "{paths:?}");
         for path in paths {
@@ -438,7 +438,7 @@ mod tests {
             assert_eq!(record.curve.len(), 40);
             assert!(record.curve[0].1 > result.loss.total);
         }
-        let csv = std::fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
+        let csv = fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
         assert!(csv.lines().next().is_some_and(|head| head.contains("accuracy,final_accuracy")), "{csv}");
         let (again, started) = go();
         assert_eq!(started, 0);
