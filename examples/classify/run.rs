@@ -1,6 +1,8 @@
 //! One run of a sweep: its settings, checked, and what it leaves in its folder.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -19,8 +21,10 @@ use serde_json::json;
 
 use crate::data::{DataSet, Set};
 use crate::model::{Model, Network};
-use crate::train::{Epoch, Samples, Schedule, train};
+use crate::train::{Epoch, Samples, Schedule, State, train};
 
+/// Where a run keeps its training state until it has ended.
+const STATE: &str = "state.bin";
 /// The most weights and biases of a network; four times as many numbers are in memory.
 const MAX_PARAMETERS: f64 = 2e9;
 
@@ -170,10 +174,14 @@ impl Work for Classifiers<'_> {
         let result = self.classify(&settings, &mut directory, stop)?;
         directory.flush()?;
         directory.write("result.json", result.to_json().as_bytes())?;
+        if result.outcome != RunOutcome::Interrupted {
+            // It is of no more use, and large; where there was no measurement there is none.
+            let _ = fs::remove_file(directory.path().join(STATE));
+        }
         Ok(())
     }
 
-    /// A classifier takes minutes at most, so what was interrupted starts anew.
+    /// Goes on after the last measurement of the accuracy.
     fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
         self.begin(run, resumed.directory, stop)
     }
@@ -221,15 +229,30 @@ impl Classifiers<'_> {
         };
         let (train_set, test_set) =
             (Samples::new(&images.train, &drawn, &learning), Samples::new(&images.test, &first, device));
-        let mut epochs: Vec<Epoch> = vec![];
-        let mut note = |epoch: Epoch| {
-            epochs.push(epoch);
-            let Epoch { step, loss, accuracy } = epoch;
-            directory.log(&json!({ "step": step, "loss": loss, "accuracy": accuracy }))
+        let path = directory.path().join(STATE);
+        let damaged = |error| format!("{} is damaged ({error}); remove the run's folder", path.display());
+        let state = match fs::read(&path) {
+            Ok(bytes) => State::from_bytes(&bytes, classifier).map_err(damaged).map_err(WorkError::Other)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => State::new(classifier),
+            Err(error) => return Err(WorkError::other(format!("cannot read {}: {error}", path.display()))),
         };
+        for epoch in &state.epochs {
+            directory.log(&json!(epoch))?;
+        }
         let started = Instant::now();
-        let outcome = train(classifier, &train_set, &test_set, &schedule, stop, &mut note)?;
-        let seconds = started.elapsed().as_secs_f64();
+        let mut note = |epoch: Epoch, state: &State| {
+            directory.log(&json!(epoch))?;
+            if epoch.accuracy.is_some() && epoch.loss.is_finite() {
+                directory.write(
+                    STATE,
+                    &state.to_bytes(started.elapsed().as_secs_f64()).map_err(WorkError::other)?,
+                )?;
+            }
+            Ok::<_, WorkError>(())
+        };
+        let (outcome, state) = train(state, &train_set, &test_set, &schedule, stop, &mut note)?;
+        let State { epochs, seconds, .. } = state;
+        let seconds = seconds + started.elapsed().as_secs_f64();
 
         let last = epochs.last();
         let lowest = epochs.iter().map(|epoch| epoch.loss).filter(|loss| loss.is_finite()).reduce(f64::min);
@@ -324,7 +347,7 @@ mod tests {
     #[test]
     fn every_configuration_that_comes_with_the_program_is_valid() {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classify/configs");
-        let entries = std::fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
+        let entries = fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
         let paths: Vec<PathBuf> = entries.collect();
         assert!(paths.len() > 10, "{paths:?}");
         for path in paths {
@@ -335,25 +358,64 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_sweep_runs_leaves_its_tables_and_does_not_repeat_itself() {
+    /// The runs of `sweep`, on a few images of two classes.
+    fn on_toys(sweep: &Sweep) -> Classifiers<'_> {
         let images = |labels: &[u8]| Images {
             pixels: 4,
             values: labels.iter().flat_map(|&label| [255 * label, 9, 255 - 255 * label, 30]).collect(),
             labels: labels.to_vec(),
         };
         let set = DataSet { classes: 2, train: images(&[0, 1, 1, 0, 1, 0]), test: images(&[1, 0, 0, 0]) };
+        let data = BTreeMap::from([(Set::Mnist, set)]);
+        Classifiers { sweep, data, device: (Device::flex(), "flex".into()) }
+    }
+
+    #[test]
+    fn an_interrupted_run_goes_on_from_its_last_measurement() {
+        let training = "training = { epochs = 1000, evaluate = 10, batch = 2, lr = 1e-3 }";
+        let sweep = sweep(&format!("network = {{ depth = 2, width = 6 }}\n{training}"), "seed = [3]");
+        let work = on_toys(&sweep);
+        let go = |folder: &Path, is_stopped: bool| {
+            let run = folder.join("runs").join(sweep.name(0));
+            let folder = folder.to_owned();
+            let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: 1, work: &work };
+            let found = plan.check().expect("fine");
+            let stop = AtomicBool::new(false);
+            let wait = || {
+                while !run.join(STATE).exists() && !run.join("result.json").exists() {
+                    std::thread::yield_now();
+                }
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            };
+            let mut done = std::thread::scope(|scope| {
+                if is_stopped {
+                    scope.spawn(wait);
+                }
+                execute(&plan, found, &stop, &|_| ()).expect("runs")
+            });
+            let mut result = done.records.remove(0).result.expect("it has ended");
+            (result.seconds, result.peak_memory_bytes) = (0.0, None);
+            let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("written");
+            (result, metrics, run.join(STATE).exists())
+        };
+        let [alone, stopped] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let expected = go(alone.path(), false);
+        assert_eq!((expected.0.steps, expected.2), (3000, false));
+        let (result, metrics, has_state) = go(stopped.path(), true);
+        assert_eq!((result.outcome, has_state), (RunOutcome::Interrupted, true));
+        assert!(expected.1.starts_with(&metrics) && metrics.lines().count() >= 10, "{metrics}");
+        assert!(go(stopped.path(), false) == expected);
+    }
+
+    #[test]
+    fn a_sweep_runs_leaves_its_tables_and_does_not_repeat_itself() {
         let sweep = sweep(
             "data = { samples = 5 }\nnetwork = { depth = 2, width = 6 }\n\
              training = { epochs = 40, batch = 2, lr = 1e-2 }",
             "seed = [0, 1]\nmodel.batch-norm = [false, true]",
         );
         let folder = tempfile::tempdir().expect("a folder");
-        let work = Classifiers {
-            sweep: &sweep,
-            data: BTreeMap::from([(Set::Mnist, set)]),
-            device: (Device::flex(), "flex".into()),
-        };
+        let work = on_toys(&sweep);
         let path = folder.path().to_owned();
         let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, work: &work };
         let go = || {
@@ -376,7 +438,7 @@ mod tests {
             assert_eq!(record.curve.len(), 40);
             assert!(record.curve[0].1 > result.loss.total);
         }
-        let csv = std::fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
+        let csv = fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
         assert!(csv.lines().next().is_some_and(|head| head.contains("accuracy,final_accuracy")), "{csv}");
         let (again, started) = go();
         assert_eq!(started, 0);

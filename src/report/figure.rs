@@ -3,7 +3,8 @@
 use super::ReportError;
 use super::canvas::{Align, Canvas, Direction, Typeface};
 use super::colors::{ColorMap, GRID, INK, MISSING, MUTED, Rgb, palette};
-use super::scale::{Scale, Span, Ticks};
+use super::scale::{Scale, Span, Tick, Ticks};
+use crate::expr::Digits;
 
 /// A picture: rows of panels under one title, each row with a legend of its own.
 #[derive(Clone, PartialEq, Debug)]
@@ -125,12 +126,15 @@ pub struct Map {
     pub x: String,
     /// Label of the vertical axis.
     pub y: String,
-    /// Abscissas, strictly rising, at least two.
+    /// Abscissas, strictly rising, at least two (one of cells).
     pub xs: Vec<f64>,
-    /// Ordinates, strictly rising, at least two.
+    /// Ordinates, strictly rising, at least two (one of cells).
     pub ys: Vec<f64>,
     /// The field at every (x, y), ordinates fastest.
     pub values: Vec<f64>,
+    /// Is every number a cell, as wide as the others whatever lies between their coordinates?
+    /// Otherwise the field is smooth between its points.
+    pub cells: bool,
     /// The colours.
     pub colors: ColorMap,
     /// The colour bar's axis; numbers beyond its range take the colour of its ends.
@@ -386,8 +390,17 @@ impl<'a> Prepared<'a> {
                 (x, y, Some((ticks, map.values.iter().map(level).collect())))
             }
         };
-        let x_ticks = fitting_ticks(&x, width, |label| typeface.width(label, NUMBER) + 1.5 * NUMBER);
-        let y_ticks = fitting_ticks(&y, height, |_| 2.2 * NUMBER);
+        let wide = |label: &str| typeface.width(label, NUMBER);
+        let (x_ticks, y_ticks) = match panel {
+            Panel::Map(map) if map.cells => (
+                cell_ticks(&map.xs, width, |label| wide(label) + 0.5 * NUMBER),
+                cell_ticks(&map.ys, height, |_| 1.2 * NUMBER),
+            ),
+            _ => (
+                fitting_ticks(&x, width, |label| wide(label) + 1.5 * NUMBER),
+                fitting_ticks(&y, height, |_| 2.2 * NUMBER),
+            ),
+        };
         Ok(Self { panel, x, y, x_ticks, y_ticks, levels, note: 0.0, margins: Margins::default() })
     }
 
@@ -602,6 +615,19 @@ fn fitting_ticks(span: &Span, length: f64, room: impl Fn(&str) -> f64) -> Ticks 
     ticks
 }
 
+/// The coordinate of every cell at its middle, or of every second, third, … where they would run together.
+fn cell_ticks(values: &[f64], length: f64, room: impl Fn(&str) -> f64) -> Ticks {
+    let cells = values.len() as f64;
+    let labels: Vec<String> = values.iter().map(|value| Digits(*value).to_string()).collect();
+    let widest = labels.iter().map(|label| room(label)).fold(0.0, f64::max);
+    let stride = (widest * cells / length).ceil().max(1.0) as usize;
+    let tick = |(i, label): (usize, String)| {
+        let label = if i % stride == 0 { label } else { String::new() };
+        Tick { at: (i as f64 + 0.5) / cells, label }
+    };
+    Ticks { ticks: labels.into_iter().enumerate().map(tick).collect(), factor: String::new() }
+}
+
 /// The plotting area, in points.
 struct Frame {
     left: f64,
@@ -696,11 +722,15 @@ fn thin(run: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// The level at fractions `x` and `y` of the map, bilinear between grid points; NaN where there is none.
+/// The level at fractions `x` and `y` of the map, its cell's or bilinear between grid points; NaN where there is none.
 fn interpolate(map: &Map, levels: &[f64], x: f64, y: f64) -> f64 {
+    let at = |i: usize, j: usize| levels[i * map.ys.len() + j];
+    if map.cells {
+        let index = |at: f64, count: usize| ((at * count as f64) as usize).min(count - 1);
+        return at(index(x, map.xs.len()), index(y, map.ys.len()));
+    }
     let (i, s) = cell(&map.xs, x);
     let (j, t) = cell(&map.ys, y);
-    let at = |i: usize, j: usize| levels[i * map.ys.len() + j];
     let smooth = (1.0 - s) * ((1.0 - t) * at(i, j) + t * at(i, j + 1))
         + s * ((1.0 - t) * at(i + 1, j) + t * at(i + 1, j + 1));
     if smooth.is_nan() { at(i + usize::from(s > 0.5), j + usize::from(t > 0.5)) } else { smooth }
@@ -731,7 +761,8 @@ fn check_map(map: &Map) -> Result<(), ReportError> {
     for (name, values) in [(&map.x, &map.xs), (&map.y, &map.ys)] {
         let rising = values.windows(2).all(|pair| pair[0] < pair[1]);
         let range = values.last().zip(values.first()).map(|(last, first)| last - first);
-        if values.len() < 2 || !rising || !range.is_some_and(f64::is_finite) {
+        let least = if map.cells { 1 } else { 2 };
+        if values.len() < least || !rising || !range.is_some_and(f64::is_finite) {
             return Err(ReportError::Coordinate(name.clone()));
         }
     }
@@ -769,6 +800,7 @@ mod tests {
             xs: vec![0.0, 1.0, 3.0],
             ys: vec![0.0, 1.0],
             values,
+            cells: false,
             colors: ColorMap::Field,
             levels: Axis::linear(""),
         }
@@ -816,7 +848,8 @@ mod tests {
         let nan = f64::NAN;
         for values in [vec![0.0; 6], vec![nan; 6], vec![1e300, -1e300, nan, 0.0, 1.0, f64::INFINITY]] {
             check_drawn(Panel::Map(map(values.clone())));
-            check_drawn(Panel::Map(Map { levels: Axis::log(""), ..map(values) }));
+            check_drawn(Panel::Map(Map { levels: Axis::log(""), ..map(values.clone()) }));
+            check_drawn(Panel::Map(Map { cells: true, ..map(values) }));
         }
     }
 
@@ -869,6 +902,27 @@ mod tests {
             let level = interpolate(&map, &map.values, x, y);
             assert!((level - (3.0 * x + 10.0 * y)).abs() < 1e-12, "{x} {y}: {level}");
         }
+    }
+
+    #[test]
+    fn cells_are_alike_and_have_their_coordinates_at_their_middles() {
+        let map = Map { cells: true, ..map(vec![0.0, 10.0, 1.0, 11.0, 3.0, f64::NAN]) };
+        let level = |x: f64, y: f64| interpolate(&map, &map.values, x, y);
+        assert_eq!(
+            [level(0.0, 0.0), level(0.32, 0.49), level(0.34, 0.51), level(0.99, 0.0)],
+            [0.0, 0.0, 11.0, 3.0]
+        );
+        assert!(level(1.0, 1.0).is_nan());
+        let ticks = |length: f64| {
+            let ticks = cell_ticks(&[0.0, 1e-6, 3.0], length, |label| label.len() as f64).ticks;
+            ticks.into_iter().map(|tick| (tick.at, tick.label)).collect::<Vec<_>>()
+        };
+        let labelled = |labels: [&str; 3]| {
+            let middles = [0.5, 1.5, 2.5].map(|i| i / 3.0);
+            middles.into_iter().zip(labels.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert_eq!(ticks(12.0), labelled(["0", "1e-6", "3"]));
+        assert_eq!(ticks(11.0), labelled(["0", "", "3"]));
     }
 
     #[test]

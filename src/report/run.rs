@@ -202,6 +202,7 @@ fn maps_of(field: &Field) -> Vec<Panel> {
             xs: x.values.clone(),
             ys: y.values.clone(),
             values,
+            cells: false,
             colors,
             levels,
         })

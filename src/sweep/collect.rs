@@ -157,11 +157,22 @@ impl Collection {
     ///
     /// If a file cannot be written.
     pub fn write(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
+        self.write_tables(sweep, folder)?;
+        self.draw(sweep, folder)
+    }
+
+    /// The part of [`Collection::write`] that takes no time.
+    pub(super) fn write_tables(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
         let table = self.table(sweep);
         write_whole(&folder.join("sweep.csv"), &csv_bytes(&table))?;
         let json = serde_json::to_string_pretty(&json(sweep, &table)).expect("plain data") + "\n";
         write_whole(&folder.join("sweep.json"), json.as_bytes())?;
         write_whole(&folder.join("summary.md"), summary::text(sweep, self).as_bytes())?;
+        Ok(())
+    }
+
+    /// The figures alone.
+    pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
         for (name, figure) in figures::all(sweep, self) {
             write_whole(&folder.join(name), &figure.png()?)?;
         }

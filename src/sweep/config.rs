@@ -68,7 +68,9 @@ pub struct Sweep {
     pub axes: Vec<Axis>,
     /// The axis along which figures are drawn.
     pub x: Option<usize>,
-    /// The axis whose values are compared in every panel.
+    /// The axis along the ordinate, where figures are heat maps.
+    pub y: Option<usize>,
+    /// The axis whose values are compared in every panel; none with heat maps.
     pub series: Option<usize>,
     path: PathBuf,
     /// The configuration, with what it extends.
@@ -141,8 +143,8 @@ impl Sweep {
         let mut reader = Reader { items: vec![] };
         let table = document.merged(|_, key| key != EXTENDS);
         match reader.sweep(&table) {
-            Some((title, axes, x, series)) if reader.items.is_empty() => {
-                Ok(Self { title, axes, x, series, path: path.to_owned(), document, base })
+            Some((title, axes, [x, y, series])) if reader.items.is_empty() => {
+                Ok(Self { title, axes, x, y, series, path: path.to_owned(), document, base })
             }
             _ => Err(document.mistakes(reader.items)),
         }
@@ -151,9 +153,8 @@ impl Sweep {
     /// The configuration as one text, complete in itself, with every axis as a list.
     pub fn to_toml(&self) -> String {
         let rest = self.document.merged(|_, key| key != EXTENDS && key != "axes");
-        let rest = Spanned::new(0..0, DeValue::Table(rest));
-        let rest = toml::Table::deserialize(toml::de::ValueDeserializer::from(rest)).unwrap_or_default();
-        let mut text = toml::to_string(&rest).unwrap_or_default();
+        let rest = plain(Spanned::new(0..0, DeValue::Table(rest)));
+        let mut text = rest.and_then(|rest| toml::to_string(&rest).ok()).unwrap_or_default();
         // Written by hand, because TOML's own order, lists before tables, would be another order of the runs.
         text += "\n[axes]\n";
         for axis in &self.axes {
@@ -302,8 +303,8 @@ struct Reader {
     items: Vec<Diagnostic>,
 }
 
-/// Title, axes, the axis of figures and the one that is compared.
-type Parts = (String, Vec<Axis>, Option<usize>, Option<usize>);
+/// Title, axes, and which of them are the figures' abscissa, their ordinate and what is compared.
+type Parts = (String, Vec<Axis>, [Option<usize>; 3]);
 
 impl Reader {
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
@@ -360,8 +361,8 @@ impl Reader {
             let hint = format!("shorten the axes to at most {MAX_RUNS} combinations");
             self.report(span, format!("the sweep has {runs:.3e} runs"), hint);
         }
-        let (x, series) = self.figures(root, &axes);
-        Some((title, axes, x, series))
+        let roles = self.figures(root, &axes);
+        Some((title, axes, roles))
     }
 
     /// Axes of `table`, whose keys are prefixed by `prefix`; a table that is no range is a prefix itself.
@@ -490,30 +491,39 @@ impl Reader {
             .collect()
     }
 
-    fn figures(&mut self, root: &DeTable<'_>, axes: &[Axis]) -> (Option<usize>, Option<usize>) {
+    fn figures(&mut self, root: &DeTable<'_>, axes: &[Axis]) -> [Option<usize>; 3] {
         let default_series = axes.iter().position(|axis| full_key(&axis.name) == "network.init");
-        let free = |axis: &Axis| axis.is_numeric() && axis.values.len() > 1 && !is_seed(axis);
-        let default_x = axes.iter().position(free);
-        let Some(table) = self.table(root, "figures") else {
-            return (default_x, default_series);
+        let default_x = |y: Option<usize>| {
+            let free = |axis: &Axis| axis.is_numeric() && axis.values.len() > 1 && !is_seed(axis);
+            (0..axes.len()).find(|&i| free(&axes[i]) && Some(i) != y)
         };
-        self.check_keys(table, "`[figures]`", &["x", "series"]);
-        let mut axis = |key: &str, default: Option<usize>| {
+        let Some(table) = self.table(root, "figures") else {
+            return [default_x(None), None, default_series];
+        };
+        self.check_keys(table, "`[figures]`", &["x", "y", "series"]);
+        let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
+        let hint = format!("axes are {}", names.join(", "));
+        let mut axis = |key: &str, what: &str, fine: fn(&Axis) -> bool, default: Option<usize>| {
             let Some(value) = table.get(key) else { return default };
-            let name = value.get_ref().as_str().unwrap_or("");
-            let index = axes.iter().position(|axis| axis.name == name);
-            let fine = index.is_some_and(|index| key != "x" || axes[index].is_numeric());
-            if !fine {
-                let what = if key == "x" { "an axis of numbers" } else { "an axis" };
-                let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
-                let hint = format!("axes are {}", names.join(", "));
-                self.report(Some(value.span()), format!("`{key}` names {what}"), hint);
+            let index = axes.iter().position(|axis| Some(axis.name.as_str()) == value.get_ref().as_str());
+            if !index.is_some_and(|index| fine(&axes[index])) {
+                self.report(Some(value.span()), format!("`{key}` names {what}"), hint.clone());
             }
             index
         };
-        let (x, series) = (axis("x", default_x), axis("series", default_series));
+        let of_results = |axis: &Axis| axis.is_numeric() && !is_seed(axis);
+        let y = axis("y", "an axis of numbers other than the seed", of_results, None);
+        let x = axis("x", "an axis of numbers", Axis::is_numeric, default_x(y));
+        let series = axis("series", "an axis", |_| true, default_series.filter(|_| y.is_none()));
+        let span = table.get("y").map(Spanned::span);
+        if y.is_some() && series.is_some() {
+            let hint = "remove `series`: each of its values has a heat map of its own";
+            self.report(span, "`y` and `series` exclude one another", hint);
+        } else if y.is_some() && (x.is_none() || x == y) {
+            self.report(span, "`y` names another axis than `x`, and both are needed", hint);
+        }
         // What is compared cannot be the abscissa as well.
-        (x, series.filter(|series| Some(*series) != x))
+        [x, y, series.filter(|series| Some(*series) != x)]
     }
 }
 
@@ -539,7 +549,7 @@ fn choice(value: &DeValue<'_>) -> Option<Choice> {
             Number::Float(number).choice()
         }
         DeValue::Table(named) if named.len() == 2 => Choice {
-            toml: as_written(named.get("value")?.clone())?,
+            toml: plain(named.get("value")?.clone())?.to_string(),
             label: named.get("label")?.get_ref().as_str()?.to_owned(),
             number: None,
         },
@@ -547,10 +557,9 @@ fn choice(value: &DeValue<'_>) -> Option<Choice> {
     })
 }
 
-/// Any value, in one line.
-fn as_written(value: Spanned<DeValue<'_>>) -> Option<String> {
-    let value = toml::Value::deserialize(toml::de::ValueDeserializer::from(value)).ok()?;
-    Some(value.to_string())
+/// The value without its places in the text.
+fn plain(value: Spanned<DeValue<'_>>) -> Option<toml::Value> {
+    toml::Value::deserialize(toml::de::ValueDeserializer::from(value)).ok()
 }
 
 /// A number of a range.

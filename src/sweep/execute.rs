@@ -189,7 +189,8 @@ impl Plan<'_> {
     }
 }
 
-/// Runs all runs of the plan that have not ended, and brings the sweep's outputs up to date after each.
+/// Runs all runs of the plan that have not ended, and brings the sweep's tables up to date after each; its figures,
+/// which take longer than a short run, whenever a tenth more runs have ended, and at the end.
 ///
 /// `collection` is what [`Plan::check`] has found; what there is at the end comes back.
 /// Runs that fail or diverge are recorded, and the others go on.
@@ -211,7 +212,8 @@ pub fn execute(
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
         .collect();
-    let shared = Shared { plan, stop, watch, collection: Mutex::new(collection), failure: Mutex::new(None) };
+    let progress = Progress { collection, drawn: 0 };
+    let shared = Shared { plan, stop, watch, progress: Mutex::new(progress), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.clamp(1, todo.len().max(1)) {
@@ -228,9 +230,10 @@ pub fn execute(
     if let Some(failure) = shared.failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
         return Err(failure.into());
     }
-    let mut collection = shared.collection.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    bring_up_to_date(&mut collection, plan)?;
-    Ok(collection)
+    let mut progress = shared.progress.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    progress.drawn = 0;
+    progress.bring_up_to_date(plan)?;
+    Ok(progress.collection)
 }
 
 /// What the threads share.
@@ -238,7 +241,7 @@ struct Shared<'a> {
     plan: &'a Plan<'a>,
     stop: &'a AtomicBool,
     watch: &'a (dyn Fn(Event) + Sync),
-    collection: Mutex<Collection>,
+    progress: Mutex<Progress>,
     /// The first failure to write the outputs.
     failure: Mutex<Option<CollectError>>,
 }
@@ -269,9 +272,9 @@ impl Shared<'_> {
             Ok(Err(failure)) => write_whole(&failed, format!("{failure}\n").as_bytes()),
             Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
         };
-        let mut collection = self.collection.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let written = written.map_err(Into::into).and_then(|()| bring_up_to_date(&mut collection, self.plan));
-        (self.watch)(Event::Ended(&collection.records[run]));
+        let mut progress = self.progress.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let written = written.map_err(Into::into).and_then(|()| progress.bring_up_to_date(self.plan));
+        (self.watch)(Event::Ended(&progress.collection.records[run]));
         if let (Err(error), Ok(mut failure)) = (written, self.failure.lock()) {
             failure.get_or_insert(error);
         }
@@ -300,14 +303,29 @@ impl Shared<'_> {
     }
 }
 
-/// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last one
-/// to write has seen everything.
-fn bring_up_to_date(collection: &mut Collection, plan: &Plan) -> Result<(), CollectError> {
-    collection.refresh(&plan.folder)?;
-    loop {
-        collection.write(plan.sweep, &plan.folder)?;
-        if !collection.refresh(&plan.folder)? {
-            return Ok(());
+/// What there is of the sweep.
+struct Progress {
+    collection: Collection,
+    /// How many runs had ended when the figures were drawn.
+    drawn: usize,
+}
+
+impl Progress {
+    /// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last
+    /// one to write has seen everything.
+    fn bring_up_to_date(&mut self, plan: &Plan) -> Result<(), CollectError> {
+        let Self { collection, drawn } = self;
+        collection.refresh(&plan.folder)?;
+        loop {
+            collection.write_tables(plan.sweep, &plan.folder)?;
+            let ended = collection.records.iter().filter(|record| record.state.is_final()).count();
+            if 10 * ended >= 11 * *drawn {
+                collection.draw(plan.sweep, &plan.folder)?;
+                *drawn = ended;
+            }
+            if !collection.refresh(&plan.folder)? {
+                return Ok(());
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
-//! A sweep's figures: loss and error along one axis, all loss curves, and errors against time.
+//! A sweep's figures: loss and error along one axis or over two, all loss curves, and errors against time.
 //!
-//! Every combination of the axes that are neither the abscissa, nor compared, nor seeds has a panel of its own.
+//! Every combination of the axes that are neither the abscissa, nor the ordinate of heat maps, nor compared, nor seeds
+//! has a panel of its own.
 
 use super::collect::{Collection, Record};
 use super::config::{Axis, Sweep, is_seed};
 use crate::problem::full_key;
-use crate::report::{self, Curve, Figure, LineChart, Panel, Stroke};
+use crate::report::{self, ColorMap, Curve, Figure, LineChart, Map, Panel, Stroke};
 
 /// Panels in a row, and in one figure at the most.
 const COLUMNS: usize = 3;
@@ -19,13 +20,13 @@ pub(super) struct Group {
     pub(super) title: String,
     /// As a part of a file's name.
     pub(super) slug: String,
-    /// Lines to compare.
+    /// Lines to compare, or rows of a heat map.
     pub(super) series: Vec<Series>,
 }
 
-/// Runs that share a line.
+/// Runs that share a line, or a row of a heat map.
 pub(super) struct Series {
-    /// What they have in common.
+    /// What they have in common; empty where nothing is compared.
     pub(super) label: String,
     /// The abscissa, and the runs there, which differ by their seeds.
     pub(super) points: Vec<(f64, Vec<usize>)>,
@@ -70,6 +71,10 @@ impl Measure {
         }));
         all
     }
+
+    fn axis(&self) -> report::Axis {
+        if self.is_log { report::Axis::log(&self.what) } else { report::Axis::linear(&self.what) }
+    }
 }
 
 /// An axis, made where it is drawn.
@@ -85,7 +90,8 @@ const HISTORIES: [(&str, Abscissa, &str, History); 2] = [
 
 /// The runs, arranged.
 pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
-    let special = |i: usize| Some(i) == sweep.x || Some(i) == sweep.series || is_seed(&sweep.axes[i]);
+    let lines = sweep.series.or(sweep.y);
+    let special = |i: usize| Some(i) == sweep.x || Some(i) == lines || is_seed(&sweep.axes[i]);
     let panels: Vec<usize> = (0..sweep.axes.len()).filter(|&i| !special(i)).collect();
     let mut groups: Vec<(Vec<usize>, Group)> = vec![];
     for run in 0..sweep.len() {
@@ -100,7 +106,7 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
             groups.push((key, group));
             groups.len() - 1
         });
-        let label = sweep.series.map_or("all", |i| sweep.axes[i].values[indices[i]].label.as_str());
+        let label = lines.map_or("", |i| sweep.axes[i].values[indices[i]].label.as_str());
         let x = sweep.x.and_then(|i| sweep.axes[i].values[indices[i]].number).unwrap_or(0.0);
         let series = &mut groups[at].1.series;
         let line = series.iter().position(|line| line.label == label).unwrap_or_else(|| {
@@ -134,44 +140,46 @@ pub(super) fn spread(values: impl Iterator<Item = f64>) -> Option<(f64, f64, f64
 pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure)> {
     let groups = groups(sweep);
     let mut figures = vec![];
-    if let Some(x) = sweep.x.map(|i| &sweep.axes[i]) {
+    let axis = |i: usize| &sweep.axes[i];
+    if let Some(x) = sweep.x.map(axis) {
+        let y = sweep.y.map(axis);
         for measure in Measure::all(collection) {
-            let charts: Vec<Option<LineChart>> =
-                groups.iter().map(|group| chart(group, x, &measure, collection)).collect();
-            let (name, axis) = (&measure.name, x.word());
-            let range = common_range(charts.iter().flatten(), measure.is_log);
-            let drawn = groups.iter().zip(&charts).filter_map(|(group, chart)| Some((group, chart.clone()?)));
-            let drawn: Vec<_> = drawn
-                .map(|(group, mut chart)| {
-                    chart.y.range = range;
-                    (group, chart)
-                })
-                .collect();
-            for (group, chart) in drawn.iter().filter(|_| groups.len() > 1) {
-                figures.push((
-                    format!("{name}-vs-{axis}-{}.png", group.slug),
-                    figure(sweep, vec![chart.clone()]),
-                ));
+            let name = match y {
+                Some(y) => format!("{}-vs-{}-and-{}", measure.name, x.word(), y.word()),
+                None => format!("{}-vs-{}", measure.name, x.word()),
+            };
+            let panel = |group| match y {
+                Some(y) => map(group, x, y, &measure, collection).map(Panel::Map),
+                None => chart(group, x, &measure, collection).map(Panel::Lines),
+            };
+            let mut drawn: Vec<(&Group, Panel)> =
+                groups.iter().filter_map(|group| Some((group, panel(group)?))).collect();
+            let numbers: Vec<f64> = drawn.iter_mut().flat_map(|(_, panel)| measured(panel).1).collect();
+            for (_, panel) in &mut drawn {
+                measured(panel).0.range = common_range(&numbers, measure.is_log);
+            }
+            for (group, panel) in drawn.iter().filter(|_| groups.len() > 1) {
+                figures.push((format!("{name}-{}.png", group.slug), figure(sweep, vec![panel.clone()])));
             }
             if !drawn.is_empty() && groups.len() <= MOST_PANELS {
-                let charts = drawn.into_iter().map(|(_, chart)| chart).collect();
-                figures.push((format!("{name}-vs-{axis}.png"), figure(sweep, charts)));
+                let panels = drawn.into_iter().map(|(_, panel)| panel).collect();
+                figures.push((format!("{name}.png"), figure(sweep, panels)));
             }
         }
     }
     for (name, x, y, lines) in HISTORIES {
-        let charts: Vec<_> =
-            groups.iter().filter_map(|group| curves(group, x(), y, lines, collection)).collect();
-        if !charts.is_empty() && groups.len() <= MOST_PANELS {
-            figures.push((name.to_owned(), figure(sweep, charts)));
+        let charts = groups.iter().filter_map(|group| curves(group, x(), y, lines, collection));
+        let panels: Vec<_> = charts.map(Panel::Lines).collect();
+        if !panels.is_empty() && groups.len() <= MOST_PANELS {
+            figures.push((name.to_owned(), figure(sweep, panels)));
         }
     }
     figures
 }
 
-fn figure(sweep: &Sweep, charts: Vec<LineChart>) -> Figure {
-    let columns = if charts.len() == 4 { 2 } else { COLUMNS };
-    let rows = charts.chunks(columns).map(|row| row.iter().cloned().map(Panel::Lines).collect()).collect();
+fn figure(sweep: &Sweep, panels: Vec<Panel>) -> Figure {
+    let columns = if panels.len() == 4 { 2 } else { COLUMNS };
+    let rows = panels.chunks(columns).map(<[Panel]>::to_vec).collect();
     Figure { title: sweep.title.clone(), rows, size: SIZE }
 }
 
@@ -194,13 +202,37 @@ fn chart(group: &Group, x: &Axis, measure: &Measure, collection: &Collection) ->
     curves.iter().any(|curve| !curve.points.is_empty()).then(|| LineChart {
         title: group.title.clone(),
         x: abscissa(x),
-        y: if measure.is_log {
-            report::Axis::log(&measure.what)
-        } else {
-            report::Axis::linear(&measure.what)
-        },
+        y: measure.axis(),
         curves,
         marks: vec![],
+    })
+}
+
+/// Medians over the seeds as cells; those without a finite number stay blank.
+fn map(group: &Group, x: &Axis, y: &Axis, measure: &Measure, collection: &Collection) -> Option<Map> {
+    let mut rows: Vec<(f64, &Series)> =
+        y.values.iter().filter_map(|value| value.number).zip(&group.series).collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (ys, rows): (Vec<f64>, Vec<&Series>) = rows.into_iter().unzip();
+    let xs: Vec<f64> = group.series.first()?.points.iter().map(|(x, _)| *x).collect();
+    let cell = |runs: &[usize]| {
+        let values = runs.iter().map(|&run| (measure.of)(&collection.records[run]));
+        spread(values).map_or(f64::NAN, |(median, ..)| median)
+    };
+    let columns = (0..xs.len()).flat_map(|i| rows.iter().map(move |row| &row.points[i].1));
+    let values: Vec<f64> = columns.map(|runs| cell(runs)).collect();
+    let parts = [measure.what.as_str(), &group.title];
+    let title: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    values.iter().any(|value| value.is_finite()).then(|| Map {
+        title: title.join(", "),
+        x: x.word().to_owned(),
+        y: y.word().to_owned(),
+        xs,
+        ys,
+        values,
+        cells: true,
+        colors: ColorMap::Field,
+        levels: measure.axis(),
     })
 }
 
@@ -251,16 +283,25 @@ fn abscissa(axis: &Axis) -> report::Axis {
     }
 }
 
-/// From the least to the greatest number of all charts, so that they can be compared at a glance.
-fn common_range<'a>(charts: impl Iterator<Item = &'a LineChart>, is_log: bool) -> Option<(f64, f64)> {
-    let curves = charts.flat_map(|chart| &chart.curves);
-    let numbers = curves.flat_map(|curve| {
-        let points = curve.points.iter().map(|(_, y)| *y);
-        points.chain(curve.band.iter().flat_map(|(low, high)| [*low, *high]))
-    });
+/// The axis of what is measured, and all numbers along it.
+fn measured(panel: &mut Panel) -> (&mut report::Axis, Vec<f64>) {
+    match panel {
+        Panel::Lines(chart) => {
+            let points = chart.curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
+            let bands = chart.curves.iter().flat_map(|curve| &curve.band);
+            let numbers = points.chain(bands.flat_map(|(low, high)| [*low, *high])).collect();
+            (&mut chart.y, numbers)
+        }
+        Panel::Map(map) => (&mut map.levels, map.values.clone()),
+    }
+}
+
+/// From the least to the greatest number of all panels, so that they can be compared at a glance.
+fn common_range(numbers: &[f64], is_log: bool) -> Option<(f64, f64)> {
     let (low, high) = numbers
-        .filter(|y| y.is_finite() && (*y > 0.0 || !is_log))
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
+        .iter()
+        .filter(|y| y.is_finite() && (**y > 0.0 || !is_log))
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(*y), high.max(*y)));
     if is_log {
         return (low <= high).then_some((low / 1.3, high * 1.3));
     }

@@ -1,8 +1,8 @@
 //! Sweeps: every combination of some settings, run and compared.
 //!
 //! A [`Sweep`] is read from a configuration: a base run, and axes whose values are combined.
-//! [`execute`] runs what is not done yet, resumes what was interrupted, and after every run brings the sweep's table
-//! and figures up to date; [`Collection`] is what there is so far.
+//! [`execute`] runs what is not done yet, resumes what was interrupted, and after every run brings the sweep's tables,
+//! and now and then its figures, up to date; [`Collection`] is what there is so far.
 //! A run of a sweep is an ordinary run directory, so nothing about a sweep is kept in memory alone.
 //!
 //! What a run does is a [`Work`]: [`Problems`] solves them; a program with experiments of its own brings another.

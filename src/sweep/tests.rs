@@ -1,11 +1,14 @@
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use super::collect::{Collection, Record, RecordState};
 use super::config::{Sweep, SweepError};
-use super::execute::{Shard, Tally};
+use super::execute::{Plan, Shard, Tally, Work, WorkError, execute};
 use super::{figures, summary};
 use crate::problem::{Diagnostics, Document};
-use crate::run::{RunOutcome, RunResult};
+use crate::report::Panel;
+use crate::run::{Resumed, RunDirectory, RunOutcome, RunResult};
 
 const BASE: &str = "[base]\nproblem = \"heat\"\n";
 
@@ -124,6 +127,17 @@ fn mistakes_are_located_and_come_with_advice() {
     );
     check_mistake(&format!("{BASE}[axes]\nscale = [1]\nnetwork.scale = [2]\n"), "is an axis already");
     check_mistake(&format!("{BASE}[axes]\nscale = [1]\n[figures]\nx = \"width\"\n"), "`x` names an axis");
+    let over = |figures: &str| {
+        let axes = "seed = [0, 1]\nscale = [1, 2]\ndepth = [3, 4]\ninit = [\"eoc\"]";
+        format!("{BASE}[axes]\n{axes}\n[figures]\n{figures}\n")
+    };
+    for y in ["width", "init", "seed"] {
+        check_mistake(&over(&format!("y = \"{y}\"")), "`y` names an axis of numbers other than the seed");
+    }
+    check_mistake(&over("x = \"depth\"\ny = \"depth\""), "`y` names another axis than `x`");
+    check_mistake(&over("y = \"depth\"\nseries = \"init\""), "`y` and `series` exclude one another");
+    let alone = format!("{BASE}[axes]\nscale = [1, 2]\n[figures]\ny = \"scale\"\n");
+    check_mistake(&alone, "and both are needed");
     check_mistake(
         &format!("{BASE}[axes]\nscale = [1]\n[figure]\nx = \"scale\"\n"),
         "did you mean `figures`?",
@@ -261,6 +275,70 @@ fn figures_show_medians_and_bands_over_seeds() {
     for (name, figure) in figures {
         assert!(figure.png().is_ok(), "{name}");
     }
+}
+
+#[test]
+fn a_second_axis_makes_heat_maps_of_medians() {
+    let axes =
+        "init = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\ndepth = [20, 5, 10]\nscale = [0.5, 1]";
+    let sweep = parse(&format!("{BASE}[axes]\n{axes}\n[figures]\nx = \"scale\"\ny = \"depth\"\n"));
+    let sweep = sweep.unwrap_or_else(|wrong| panic!("{wrong}"));
+    let records = (0..sweep.len()).map(|run| {
+        let [init, seed, _, scale] = sweep.indices(run)[..] else { panic!("four axes") };
+        let depth = sweep.choices(run)[2].number.expect("a number");
+        let loss = depth + 100.0 * scale as f64 + 0.1 * seed as f64 + 1000.0 * init as f64;
+        // Depth 10 at scale 0.5 has no loss under the first rule.
+        record(if loss < 11.0 && depth == 10.0 { f64::NAN } else { loss }, RunOutcome::Done)
+    });
+    let collection = Collection { records: records.collect() };
+    let figures = figures::all(&sweep, &collection);
+    let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = ["loss-vs-scale-and-depth-init-proposed.png", "loss-vs-scale-and-depth-init-eoc.png"];
+    assert_eq!((&names[..2], names[2]), (&expected[..], "loss-vs-scale-and-depth.png"));
+    let [Panel::Map(proposed), Panel::Map(eoc)] = &figures[2].1.rows[0][..] else { panic!("{names:?}") };
+    assert_eq!(proposed.title, "best loss, init = proposed");
+    assert_eq!((&proposed.xs, &proposed.ys), (&vec![0.5, 1.0], &vec![5.0, 10.0, 20.0]));
+    assert_eq!(eoc.values, [1005.1, 1010.1, 1020.1, 1105.1, 1110.1, 1120.1]);
+    assert!(proposed.values[1].is_nan() && proposed.values[0] == 5.1, "{:?}", proposed.values);
+    assert!(proposed.cells && proposed.levels.range == eoc.levels.range && eoc.levels.range.is_some());
+    let text = summary::text(&sweep, &collection);
+    assert!(text.contains("| scale | 20 | 5 | 10 |"), "{text}");
+    for (name, figure) in figures {
+        assert!(figure.png().is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn figures_are_drawn_whenever_a_tenth_more_runs_have_ended() {
+    /// Notes before which runs there was a new figure.
+    struct Watcher(Mutex<Vec<usize>>);
+    impl Work for Watcher {
+        fn check(&self, _: usize, _: &Path, _: Option<&str>) -> Result<bool, SweepError> {
+            Ok(true)
+        }
+        fn begin(&self, run: usize, directory: RunDirectory, _: &AtomicBool) -> Result<(), WorkError> {
+            let figure = directory.path().join("../../loss-vs-scale.png");
+            if std::fs::remove_file(figure).is_ok() {
+                self.0.lock().expect("sound").push(run);
+            }
+            let result = record(1.0, RunOutcome::Done).result.expect("a result");
+            directory.write("result.json", result.to_json().as_bytes())?;
+            Ok(())
+        }
+        fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
+            self.begin(run, resumed.directory, stop)
+        }
+    }
+    let sweep = sweep("scale = { from = 1, to = 30 }");
+    let folder = tempfile::tempdir().expect("a folder");
+    let work = Watcher(Mutex::new(vec![]));
+    let path = folder.path().to_owned();
+    let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 1, work: &work };
+    let found = plan.check().expect("fine");
+    execute(&plan, found, &AtomicBool::new(false), &|_| ()).expect("runs");
+    let drawn = work.0.into_inner().expect("sound");
+    assert_eq!(drawn, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 21, 24, 27]);
+    assert!(folder.path().join("loss-vs-scale.png").is_file(), "and at the end");
 }
 
 #[test]
