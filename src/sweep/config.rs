@@ -427,8 +427,7 @@ impl Reader {
         let mut values = vec![];
         for value in list {
             let Some(choice) = choice(value.get_ref()) else {
-                let hint =
-                    "values are numbers, strings and booleans; write { label = \"…\", value = … } for others";
+                let hint = "values are finite numbers, strings and booleans; write { label = \"…\", value = … } for others";
                 self.report(Some(value.span()), "this value cannot be varied", hint);
                 continue;
             };
@@ -545,7 +544,7 @@ fn choice(value: &DeValue<'_>) -> Option<Choice> {
             Choice { toml: x.to_string(), label: x.to_string(), number: Some(x as f64) }
         }
         DeValue::Float(x) => {
-            let number: f64 = x.as_str().parse().ok()?;
+            let number = x.as_str().parse().ok().filter(|x: &f64| x.is_finite())?;
             Number::Float(number).choice()
         }
         DeValue::Table(named) if named.len() == 2 => Choice {

@@ -117,6 +117,7 @@ fn mistakes_are_located_and_come_with_advice() {
     check_mistake(&format!("{BASE}[axes]\nscael = [1]\n"), "did you mean `scale`?");
     check_mistake(&format!("{BASE}[axes]\nscale = [1, 1.0]\n"), "1 is in the list twice");
     check_mistake(&format!("{BASE}[axes]\nscale = [[1]]\n"), "this value cannot be varied");
+    check_mistake(&format!("{BASE}[axes]\nscale = [1, nan]\n"), "this value cannot be varied");
     check_mistake(&format!("{BASE}[axes]\nscale = 1\n"), "neither a list nor a range");
     check_mistake(&format!("{BASE}[axes]\nscale = {{ from = 1 }}\n"), "the numbers `from` and `to`");
     check_mistake(&format!("{BASE}[axes]\nscale = {{ from = 1, to = 0 }}\n"), "`step` does not lead");
