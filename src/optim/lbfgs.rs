@@ -140,7 +140,7 @@ impl Optimizer for Lbfgs {
             // Rounding may be at fault; if not, the curvature: then once more along the negative gradient.
             if !self.search.forgive() {
                 if self.kept == 0 {
-                    return Step::Stopped(StopReason::NoDescent);
+                    return Step::Stopped(self.search.failure());
                 }
                 self.kept = 0;
             }

@@ -5,7 +5,7 @@
 //! Hager and Zhang (2005) takes over, so that a method does not stop before it has to; how much rounding there is
 //! is learnt from searches that fail.
 
-use super::{Objective, State, dot};
+use super::{Objective, State, StopReason, dot};
 
 /// Sufficient decrease.
 const C1: f64 = 1e-4;
@@ -29,6 +29,8 @@ pub(super) struct LineSearch {
     /// Rise that is put down to rounding; grows tenfold when a search fails.
     rounding: f64,
     unit: Unit,
+    /// Was no trial of the last search finite?
+    blind: bool,
     /// The last trial, and the gradient there.
     pub(super) theta: Vec<f64>,
     pub(super) gradient: Vec<f64>,
@@ -59,6 +61,7 @@ impl LineSearch {
             stalled: 0,
             rounding: ROUNDING,
             unit,
+            blind: false,
             theta: vec![0.0; n],
             gradient: vec![0.0; n],
         }
@@ -89,6 +92,11 @@ impl LineSearch {
         may
     }
 
+    /// Why a search along the negative gradient has failed.
+    pub(super) fn failure(&self) -> StopReason {
+        if self.blind { StopReason::NonFinite } else { StopReason::NoDescent }
+    }
+
     /// Finds a step from `theta` along `direction` that satisfies the strong Wolfe conditions; `gradient` and `value`
     /// belong to `theta`, `first` is tried first.
     ///
@@ -106,6 +114,7 @@ impl LineSearch {
         objective: &mut dyn Objective,
         evaluations: &mut usize,
     ) -> Option<(f64, f64)> {
+        self.blind = false;
         let start = Trial { step: 0.0, value, slope: dot(gradient, direction) };
         if !(start.slope < 0.0 && start.slope.is_finite()) {
             return None;
@@ -119,10 +128,12 @@ impl LineSearch {
         let mut step = first;
         // Width of the bracket two trials ago and one trial ago.
         let mut widths = [f64::INFINITY; 2];
+        self.blind = true;
         for _ in 0..TRIALS {
             let trial = self.probe(theta, direction, step, objective);
             *evaluations += 1;
             let finite = trial.value.is_finite() && trial.slope.is_finite();
+            self.blind &= !finite;
             // Where the loss is flat to rounding, slopes alone are to be trusted.
             let decreased = trial.value <= value + C1 * step * start.slope;
             let flat = trial.value <= self.lowest + rounding;

@@ -266,6 +266,8 @@ impl Optimizer for Lm {
         let mut damping = self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest);
         let least = LEAST_DAMPING * greatest;
         let mut stalled = false;
+        // Trials whose value was not finite.
+        let mut lost = 0;
         // The best trial so far, and the damping it suggests for the next step.
         let mut taken: Option<f64> = None;
         for _ in 0..TRIALS {
@@ -287,6 +289,7 @@ impl Optimizer for Lm {
                 add(&mut self.trial, 1.0, &self.step);
                 value = objective.value(&self.trial);
                 progress.evaluations += 1;
+                lost += usize::from(!value.is_finite());
                 gain = (start - value) / predicted;
             }
             let better = value < progress.loss && value.is_finite();
@@ -317,6 +320,7 @@ impl Optimizer for Lm {
                 Step::Moved(progress)
             }
             None if stalled => Step::Stopped(StopReason::LossStalled),
+            None if lost > 0 && progress.evaluations == 1 + lost => Step::Stopped(StopReason::NonFinite),
             None => Step::Stopped(StopReason::NoDescent),
         }
     }

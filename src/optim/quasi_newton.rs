@@ -184,7 +184,7 @@ impl Optimizer for QuasiNewton {
             // Rounding may be at fault; if not, the curvature: then once more along the negative gradient.
             if !self.search.forgive() {
                 if !self.learnt {
-                    return Step::Stopped(StopReason::NoDescent);
+                    return Step::Stopped(self.search.failure());
                 }
                 self.reset();
             }

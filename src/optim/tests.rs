@@ -477,6 +477,23 @@ fn quasi_newton_methods_know_when_to_stop() {
 }
 
 #[test]
+fn a_search_that_meets_nothing_finite_says_so() {
+    let island = |x: &[f64], g: &mut [f64]| {
+        g.copy_from_slice(x);
+        if x == [3.0, 4.0] { 12.5 } else { f64::NAN }
+    };
+    for stage in quasi_newton_methods(9).into_iter().chain([lbfgs(9, 5)]) {
+        let ended = minimize(&stage, &[3.0, 4.0], island, 0.0);
+        assert_eq!((ended.stopped, ended.steps), (Some(StopReason::NonFinite), 0), "{stage:?}");
+    }
+    for stage in least_squares_methods() {
+        let island = |x: &[f64]| (vec![if x == [3.0, 4.0] { 5.0 } else { f64::NAN }], vec![1.0, 2.0]);
+        let ended = least_squares(&stage, &[3.0, 4.0], island, 0.0);
+        assert_eq!((ended.stopped, ended.steps), (Some(StopReason::NonFinite), 0), "{stage:?}");
+    }
+}
+
+#[test]
 fn quasi_newton_updates_satisfy_the_secant_equation() {
     // H·y = s for every method of the class, whatever φ and τ.
     let settings = settings::QuasiNewton { logarithm: true, ..settings::QuasiNewton::default() };
