@@ -133,7 +133,8 @@ impl LineSearch {
             let trial = self.probe(theta, direction, step, objective);
             *evaluations += 1;
             let finite = trial.value.is_finite() && trial.slope.is_finite();
-            self.blind &= !finite;
+            // A step that rounding swallows leads to no other point.
+            self.blind = self.blind && (!finite || self.theta == theta);
             // Where the loss is flat to rounding, slopes alone are to be trusted.
             let decreased = trial.value <= value + C1 * step * start.slope;
             let flat = trial.value <= self.lowest + rounding;

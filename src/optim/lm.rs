@@ -266,8 +266,8 @@ impl Optimizer for Lm {
         let mut damping = self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest);
         let least = LEAST_DAMPING * greatest;
         let mut stalled = false;
-        // Trials whose value was not finite.
-        let mut lost = 0;
+        // Was no trial finite, of those that rounding does not swallow?
+        let mut blind = None;
         // The best trial so far, and the damping it suggests for the next step.
         let mut taken: Option<f64> = None;
         for _ in 0..TRIALS {
@@ -289,7 +289,9 @@ impl Optimizer for Lm {
                 add(&mut self.trial, 1.0, &self.step);
                 value = objective.value(&self.trial);
                 progress.evaluations += 1;
-                lost += usize::from(!value.is_finite());
+                if self.trial != theta {
+                    blind = Some(blind.unwrap_or(true) && !value.is_finite());
+                }
                 gain = (start - value) / predicted;
             }
             let better = value < progress.loss && value.is_finite();
@@ -319,8 +321,8 @@ impl Optimizer for Lm {
                 self.damping = Some(damping);
                 Step::Moved(progress)
             }
+            None if blind == Some(true) => Step::Stopped(StopReason::NonFinite),
             None if stalled => Step::Stopped(StopReason::LossStalled),
-            None if lost > 0 && progress.evaluations == 1 + lost => Step::Stopped(StopReason::NonFinite),
             None => Step::Stopped(StopReason::NoDescent),
         }
     }
