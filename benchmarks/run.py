@@ -55,13 +55,13 @@ def set_up(program=__file__):
         os.execv(python, [str(python), program, *sys.argv[1:]])
 
 
-def build():
-    """The path of pinn-solve's worker."""
-    command = ["cargo", "build", "--release", "--no-default-features", "--bench", "worker"]
+def build(name="worker", kind="bench"):
+    """The path of pinn-solve's worker, or of another program of the package."""
+    command = ["cargo", "build", "--release", "--no-default-features", f"--{kind}", name]
     command += ["--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
-    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "worker")
+    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name)
 
 
 class Contestant:

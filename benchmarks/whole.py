@@ -16,18 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run import HERE, describe, set_up
+from run import HERE, build, describe, set_up
 
 MARKS = [1e-3, 1e-4, 1e-6]
 FIELDS = ["contestant", "seed", "step", "seconds", "error"]
-
-
-def build():
-    """The path of pinn-solve."""
-    command = ["cargo", "build", "--release", "--no-default-features", "--message-format=json-render-diagnostics"]
-    output = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
-    messages = [json.loads(line) for line in output.splitlines()]
-    return next(m["executable"] for m in messages if m.get("executable"))
 
 
 def ours(program, seed, threads, folder):
@@ -99,7 +91,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=2, help="runs of each contestant (default: %(default)s)")
     options = parser.parse_args()
     set_up(__file__)
-    program = os.environ.get("PINN_SOLVE") or build()
+    program = os.environ.get("PINN_SOLVE") or build("pinn-solve", "bin")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     options.out.mkdir(parents=True, exist_ok=True)
