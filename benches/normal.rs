@@ -56,25 +56,25 @@ fn time(case: &Case, threads: usize) {
     let (mut engine, theta) = support::engine::<f64>(&problem, threads);
     let n = theta.len();
     let rows = engine.residual_count();
-    let mut terms = vec![0.0; problem.conditions.len()];
+    let (weights, mut terms) = (problem.weights(), vec![0.0; problem.conditions.len()]);
     let (mut matrix, mut vector) = (vec![0.0; n * n], vec![0.0; n]);
     let mut peak = 0.0_f64;
     let normal = milliseconds(|| {
         // Between the repetitions, so that both see the same machine.
         peak = peak.max(multiply_add_rate::<f64>(threads));
         let start = Instant::now();
-        engine.normal_equations(&theta, &mut terms, &mut matrix, &mut vector);
+        engine.normal_equations(&theta, &weights, &mut terms, &mut matrix, &mut vector);
         start
     });
     let gradient = milliseconds(|| {
         let start = Instant::now();
-        engine.loss_and_gradient(&theta, &mut terms, &mut vector);
+        engine.loss_and_gradient(&theta, &weights, &mut terms, &mut vector);
         start
     });
     let mut product = vec![0.0; n];
     let product = milliseconds(|| {
         let start = Instant::now();
-        engine.gauss_newton_product(&theta, &theta, &mut product);
+        engine.gauss_newton_product(&theta, &weights, &theta, &mut product);
         start
     });
     for i in 0..n {

@@ -74,7 +74,7 @@ pub struct Changes {
     pub reweighted: bool,
 }
 
-/// Gives `engine` the points and weights of `state`; returns every condition's points.
+/// Gives `engine` the points of `state` and their weights; returns every condition's points.
 pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<Vec<f64>> {
     let conditions = problem.conditions.iter().enumerate();
     let points = conditions.map(|(i, condition)| {
@@ -86,7 +86,6 @@ pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<V
         points
     });
     let points: Vec<_> = points.collect();
-    set_weights(problem, engine, state);
     set_point_weights(problem, engine, state, &points);
     points
 }
@@ -126,7 +125,6 @@ pub fn update(
         state.balanced = step / balance.every + 1;
         let norms = gradient_norms(problem, engine, theta);
         balance_weights(&norms, balance, &mut state.balance);
-        set_weights(problem, engine, state);
         changes.reweighted = true;
     }
     changes
@@ -136,12 +134,6 @@ pub fn update(
 pub fn weights(problem: &Problem, state: &State) -> Vec<f64> {
     let factor = |i| state.balance.get(i).copied().unwrap_or(1.0);
     problem.conditions.iter().enumerate().map(|(i, condition)| condition.weight * factor(i)).collect()
-}
-
-fn set_weights(problem: &Problem, engine: &mut dyn Engine, state: &State) {
-    for (i, weight) in weights(problem, state).into_iter().enumerate() {
-        engine.set_weight(i, weight);
-    }
 }
 
 // Points.
@@ -188,12 +180,10 @@ fn redraw(
 
 /// ‖∇ mean(w·residual²)‖ of every condition.
 fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<f64> {
-    let count = problem.conditions.len();
-    let (mut terms, mut gradient) = (vec![0.0; count], vec![0.0; theta.len()]);
-    (0..count)
+    let mut gradient = vec![0.0; theta.len()];
+    (0..problem.conditions.len())
         .map(|i| {
-            (0..count).for_each(|j| engine.set_weight(j, if i == j { 1.0 } else { 0.0 }));
-            engine.loss_and_gradient(theta, &mut terms, &mut gradient);
+            engine.condition_gradient(theta, i, &mut gradient);
             gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
         })
         .collect()

@@ -10,7 +10,6 @@
 //! Solves u′ = −u, u(0) = 1, and compares with e⁻ˣ.
 //!
 //! ```
-//! use pinn::activation::Activation;
 //! use pinn::engine::cpu::{CpuEngine, Isa};
 //! use pinn::problem::Document;
 //! use pinn::train::{Flow, State, train};
@@ -43,11 +42,9 @@
 //!     solution = { u = "exp(-x)" }
 //! "#;
 //! let (problem, _warnings) = Document::parse("decay.toml", file)?.build(".".as_ref())?;
-//! let activation = Activation::parse(&problem.network.activation)?;
-//! let shape = problem.shape();
-//! let theta = pinn::init::draw(&shape, &activation, &problem.network, problem.training.seed)?;
-//! let mut engine = CpuEngine::<f64>::new(&problem, &shape, &activation, 1, Isa::best())?;
-//! let outcome = train(&problem, &mut engine, activation.omega(), State::new(theta), &mut |_| Flow::Continue);
+//! let theta = pinn::init::parameters(&problem)?;
+//! let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best())?;
+//! let outcome = train(&problem, &mut engine, State::new(theta), &mut |_| Flow::Continue);
 //! let error = outcome.scores[0].expect("the problem has a reference").rel_l2;
 //! assert!(error < 1e-3, "{error}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

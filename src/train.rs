@@ -56,12 +56,13 @@ impl State {
         }
     }
 
-    /// Can `problem` be trained on from here with `parameters` parameters and ω = `omega`?
+    /// Can `problem` be trained on from here?
     ///
     /// # Errors
     ///
     /// What does not fit: the state belongs to another problem, or to another version of the program.
-    pub fn check(&self, problem: &Problem, parameters: usize, omega: f64) -> Result<(), String> {
+    pub fn check(&self, problem: &Problem) -> Result<(), String> {
+        let parameters = problem.parameters_in_all();
         let vectors =
             [("theta", &self.theta), ("best_theta", &self.best_theta), ("good_theta", &self.good_theta)];
         for (name, vector) in vectors {
@@ -75,7 +76,9 @@ impl State {
             return Err(format!("it is in stage {}, the problem has {}", self.stage + 1, stages.len()));
         }
         match (&self.optimizer, stages.get(self.stage)) {
-            (Some(memory), Some(stage)) => optim::new(stage, parameters, omega).restore(memory),
+            (Some(memory), Some(stage)) => {
+                optim::new(stage, parameters, problem.activation.omega()).restore(memory)
+            }
             (Some(_), None) => Err("it holds an optimizer's memory after the last stage".into()),
             (None, _) => Ok(()),
         }
@@ -221,30 +224,26 @@ pub enum Flow {
 
 /// Trains from `state` until the stages of `problem` are done, `observer` stops it, or it diverges.
 ///
-/// `omega` is 1/f'(0) of the network's scaled activation, the unit of learning rates.
-///
 /// # Panics
 ///
 /// If `state` does not fit, which [`State::check`] tells beforehand.
 pub fn train(
     problem: &Problem,
     engine: &mut dyn Engine,
-    omega: f64,
     state: State,
     observer: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
-    let objective = EngineObjective::new(engine, problem.conditions.len(), &state);
+    let objective = EngineObjective::new(engine, adapt::weights(problem, &state.adapted), &state);
     let points = adapt::start(problem, objective.engine, &state.adapted);
     let scorer = Scorer::new(problem);
     let before = state.theta.clone();
-    let mut training = Loop { problem, omega, scorer, objective, points, state, before, observer };
+    let mut training = Loop { problem, scorer, objective, points, state, before, observer };
     let end = training.run_stages();
     training.finish(end)
 }
 
 struct Loop<'a> {
     problem: &'a Problem,
-    omega: f64,
     scorer: Option<Scorer>,
     objective: EngineObjective<'a>,
     /// Every condition's points.
@@ -274,7 +273,7 @@ impl Loop<'_> {
 
     /// `Some` if training ends with this stage.
     fn run_stage(&mut self, stage: &Stage) -> Option<End> {
-        let mut optimizer = optim::new(stage, self.state.theta.len(), self.omega);
+        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.activation.omega());
         if let Some(memory) = self.state.optimizer.take() {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }
@@ -331,8 +330,9 @@ impl Loop<'_> {
             (self.observer)(Event::Redrawn { step, round: adapted.round });
         }
         if changes.reweighted {
-            let weights = adapt::weights(problem, adapted);
-            (self.observer)(Event::Reweighted { step, weights: &weights, slices: &adapted.slices });
+            self.objective.weights = adapt::weights(problem, adapted);
+            let weights = &self.objective.weights;
+            (self.observer)(Event::Reweighted { step, weights, slices: &adapted.slices });
         }
     }
 
@@ -459,14 +459,13 @@ impl Loop<'_> {
         self.remember_best();
         let theta = self.state.best_theta.clone();
         let engine = self.objective.engine;
-        let weights = adapt::weights(self.problem, &self.state.adapted);
+        let weights = self.objective.weights;
         let standard_errors = uncertainty::standard_errors(self.problem, engine, &theta, &weights);
-        for (i, condition) in self.problem.conditions.iter().enumerate() {
-            engine.set_weight(i, condition.weight);
+        for i in 0..self.problem.conditions.len() {
             engine.set_point_weights(i, &[]);
         }
         let mut terms = vec![0.0; self.problem.conditions.len()];
-        let loss = engine.loss(&theta, &mut terms);
+        let loss = engine.loss(&theta, &self.problem.weights(), &mut terms);
         let scores = match &self.scorer {
             Some(scorer) => scorer.score(engine, &theta),
             None => vec![None; self.problem.unknowns.len()],
@@ -494,6 +493,8 @@ fn all_finite(x: &[f64]) -> bool {
 /// The engine as optimizers see it; it remembers the best point and the terms of a step's evaluations.
 struct EngineObjective<'a> {
     engine: &'a mut dyn Engine,
+    /// λ of every condition, as it is now.
+    weights: Vec<f64>,
     best_loss: f64,
     best_theta: Vec<f64>,
     /// Evaluations since the step began; the terms of the last few of them follow in a ring.
@@ -506,14 +507,15 @@ struct EngineObjective<'a> {
 const REMEMBERED: usize = 64;
 
 impl<'a> EngineObjective<'a> {
-    fn new(engine: &'a mut dyn Engine, conditions: usize, state: &State) -> Self {
+    fn new(engine: &'a mut dyn Engine, weights: Vec<f64>, state: &State) -> Self {
         Self {
             engine,
             best_loss: state.best_loss,
             best_theta: state.best_theta.clone(),
             evaluations: 0,
             losses: vec![f64::NAN; REMEMBERED],
-            terms: vec![0.0; REMEMBERED * conditions],
+            terms: vec![0.0; REMEMBERED * weights.len()],
+            weights,
         }
     }
 
@@ -547,12 +549,12 @@ impl EngineObjective<'_> {
     fn evaluate(
         &mut self,
         theta: &[f64],
-        evaluate: impl FnOnce(&mut dyn Engine, &[f64], &mut [f64]) -> f64,
+        evaluate: impl FnOnce(&mut dyn Engine, &[f64], &[f64], &mut [f64]) -> f64,
     ) -> f64 {
         let conditions = self.terms.len() / REMEMBERED;
         let slot = self.evaluations % REMEMBERED;
         let terms = &mut self.terms[slot * conditions..][..conditions];
-        let loss = evaluate(self.engine, theta, terms);
+        let loss = evaluate(self.engine, theta, &self.weights, terms);
         self.losses[slot] = loss;
         self.evaluations += 1;
         if loss < self.best_loss && all_finite(theta) {
@@ -565,11 +567,13 @@ impl EngineObjective<'_> {
 
 impl Objective for EngineObjective<'_> {
     fn value(&mut self, theta: &[f64]) -> f64 {
-        self.evaluate(theta, |engine, theta, terms| engine.loss(theta, terms))
+        self.evaluate(theta, |engine, theta, weights, terms| engine.loss(theta, weights, terms))
     }
 
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-        self.evaluate(theta, |engine, theta, terms| engine.loss_and_gradient(theta, terms, gradient))
+        self.evaluate(theta, |engine, theta, weights, terms| {
+            engine.loss_and_gradient(theta, weights, terms, gradient)
+        })
     }
 
     fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
@@ -582,12 +586,13 @@ const HAS_JACOBIAN: &str = "the engine has a Jacobian, as it had before";
 
 impl LeastSquares for EngineObjective<'_> {
     fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
-        self.evaluate(theta, |engine, theta, terms| {
-            engine.jacobian().expect(HAS_JACOBIAN).normal_equations(theta, terms, matrix, vector)
+        self.evaluate(theta, |engine, theta, weights, terms| {
+            engine.jacobian().expect(HAS_JACOBIAN).normal_equations(theta, weights, terms, matrix, vector)
         })
     }
 
     fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
-        self.engine.jacobian().expect(HAS_JACOBIAN).gauss_newton_product(theta, direction, product);
+        let jacobian = self.engine.jacobian().expect(HAS_JACOBIAN);
+        jacobian.gauss_newton_product(theta, &self.weights, direction, product);
     }
 }

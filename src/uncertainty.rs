@@ -29,7 +29,6 @@ const LEAST_CURVATURE: f64 = 1e-10;
 ///
 /// `None` where there is nothing to say: no trainable parameter, no data, no Jacobian of this engine, too many
 /// parameters, fewer data than they determine, or a matrix that is not finite.
-/// The engine's weights are left as `weights`.
 pub fn standard_errors(
     problem: &Problem,
     engine: &mut dyn Engine,
@@ -48,7 +47,7 @@ pub fn standard_errors(
     let factor = damped.llt(Side::Lower).ok();
     let first = n - problem.trainable.len();
     let mut variances = vec![0.0; problem.trainable.len()];
-    let added = data.iter().try_for_each(|&d| {
+    data.iter().try_for_each(|&d| {
         let alone: Vec<f64> =
             weights.iter().enumerate().map(|(i, &weight)| if i == d { weight } else { 0.0 }).collect();
         let (own, terms) = gram(engine, theta, &alone)?;
@@ -62,9 +61,7 @@ pub fn standard_errors(
             *sum += scale * (column.transpose() * &own * &column)[(0, 0)];
         }
         Some(())
-    });
-    weights.iter().enumerate().for_each(|(i, &weight)| engine.set_weight(i, weight));
-    added?;
+    })?;
     let entries = problem.trainable.iter().zip(&theta[first..]);
     let errors: Vec<f64> =
         entries.zip(variances).map(|((t, &entry), variance)| t.slope(entry) * variance.sqrt()).collect();
@@ -74,9 +71,8 @@ pub fn standard_errors(
 /// JᵀJ where λ of the conditions is `weights`, and the loss's terms.
 fn gram(engine: &mut dyn Engine, theta: &[f64], weights: &[f64]) -> Option<(Mat<f64>, Vec<f64>)> {
     let n = theta.len();
-    weights.iter().enumerate().for_each(|(i, &weight)| engine.set_weight(i, weight));
     let (mut terms, mut matrix, mut vector) = (vec![0.0; weights.len()], vec![0.0; n * n], vec![0.0; n]);
-    engine.jacobian()?.normal_equations(theta, &mut terms, &mut matrix, &mut vector);
+    engine.jacobian()?.normal_equations(theta, weights, &mut terms, &mut matrix, &mut vector);
     let matrix = MatRef::from_column_major_slice(&matrix, n, n).to_owned();
     Some((matrix, terms))
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use pinn::activation::Activation;
 use pinn::engine::Engine;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::optim::{self, Objective, Optimizer};
@@ -34,16 +33,12 @@ pub(crate) fn problem(name: &str, depth: usize, width: usize, condition: &str, p
 
 /// An engine that holds the problem's points, and initial parameters.
 pub(crate) fn engine<R: Real>(problem: &Problem, threads: usize) -> (CpuEngine<R>, Vec<f64>) {
-    let shape = problem.shape();
-    let activation = Activation::parse(&problem.network.activation).expect("a known activation");
-    let mut engine =
-        CpuEngine::<R>::new(problem, &shape, &activation, threads, Isa::best()).expect("an engine");
+    let mut engine = CpuEngine::<R>::new(problem, threads, Isa::best()).expect("an engine");
     for (i, condition) in problem.conditions.iter().enumerate() {
         let (points, data) = sample::points(problem, condition, 0, 0);
         engine.set_points(i, &points, data);
     }
-    let weights = init::draw(&shape, &activation, &problem.network, 0).expect("initial parameters");
-    (engine, problem.with_coefficients(weights))
+    (engine, init::parameters(problem).expect("initial parameters"))
 }
 
 /// A run of Adam (η = 10⁻³) that goes on step by step.
@@ -55,17 +50,18 @@ pub(crate) struct Training {
 
 struct Loss {
     engine: Box<dyn Engine>,
+    weights: Vec<f64>,
     terms: Vec<f64>,
     value: f64,
 }
 
 impl Objective for Loss {
     fn value(&mut self, theta: &[f64]) -> f64 {
-        self.engine.loss(theta, &mut self.terms)
+        self.engine.loss(theta, &self.weights, &mut self.terms)
     }
 
     fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-        self.value = self.engine.loss_and_gradient(theta, &mut self.terms, gradient);
+        self.value = self.engine.loss_and_gradient(theta, &self.weights, &mut self.terms, gradient);
         self.value
     }
 }
@@ -75,7 +71,12 @@ impl Training {
     pub(crate) fn new<R: Real>(problem: &Problem, (engine, theta): (CpuEngine<R>, Vec<f64>)) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
-            loss: Loss { engine: Box::new(engine), terms: vec![0.0; problem.conditions.len()], value: 0.0 },
+            loss: Loss {
+                engine: Box::new(engine),
+                weights: problem.weights(),
+                terms: vec![0.0; problem.conditions.len()],
+                value: 0.0,
+            },
             optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0),
             theta,
         }

@@ -19,6 +19,7 @@ mod sum;
 mod tanh;
 
 use core::fmt;
+use core::ops::Range;
 
 use pulp::Simd;
 
@@ -205,15 +206,14 @@ pub enum ActivationError {
 }
 
 impl ActivationError {
-    /// The byte offset of the mistake in the text that was parsed.
-    pub fn at(&self) -> usize {
-        match *self {
-            Self::Unknown { at, .. }
-            | Self::Outside { at, .. }
-            | Self::Coefficient { at, .. }
-            | Self::TooManyTerms { at }
-            | Self::Syntax { at, .. } => at,
-        }
+    /// Where the mistake is: bytes of the text that was parsed, none of them where something is missing.
+    pub fn span(&self) -> Range<usize> {
+        let (at, length) = match self {
+            Self::Unknown { at, name, .. } | Self::Outside { at, name, .. } => (*at, name.len()),
+            Self::Coefficient { at, written } => (*at, written.len()),
+            Self::TooManyTerms { at } | Self::Syntax { at, .. } => (*at, 0),
+        };
+        at..at + length
     }
 }
 
@@ -667,8 +667,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_located() {
-        let check =
-            |text: &str, at: usize| assert_eq!(Activation::parse(text).unwrap_err().at(), at, "{text}");
+        let check = |text: &str, at: usize| {
+            assert_eq!(Activation::parse(text).unwrap_err().span().start, at, "{text}");
+        };
         check("tanh + relu", 7);
         check("tanh + tnah", 7);
         check("tanh + 0*erf", 7);

@@ -43,7 +43,6 @@ struct Condition {
     /// Nodes that depend on the point alone and are read by those that vary, or are roots themselves.
     columns: Vec<NodeId>,
     sides: usize,
-    weight: f64,
     chunks: Vec<Chunk>,
     sites: usize,
 }
@@ -67,19 +66,12 @@ struct Parameters {
 }
 
 impl BurnEngine {
-    /// An engine for `problem` with a network of `shape` on `device`.
+    /// An engine for `problem` and its network on `device`.
     ///
     /// `chunk` is how many points go through at once; what a chunk needs is in memory at the same time.
     /// Conditions have no points until [`Engine::set_points`].
-    pub fn new(
-        problem: &Problem,
-        shape: &Shape,
-        activation: &Activation,
-        device: Device,
-        precision: Precision,
-        chunk: usize,
-    ) -> Result<Self, EngineError> {
-        let dtype = match precision {
+    pub fn new(problem: &Problem, device: Device, chunk: usize) -> Result<Self, EngineError> {
+        let dtype = match problem.training.precision {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
         };
@@ -88,15 +80,15 @@ impl BurnEngine {
         }
         let mut graph = Graph::default();
         let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
-        let mut roots = vec![activation.expression(&mut graph, x)];
+        let mut roots = vec![problem.activation.expression(&mut graph, x)];
         for order in 0..MAX_ORDER {
             roots.push(graph.derivative(roots[order], 0));
         }
         Ok(Self {
             device,
             dtype,
-            layers: shape.layers(),
-            shape: shape.clone(),
+            layers: problem.shape().layers(),
+            shape: problem.shape(),
             dimensions: problem.coordinates.len(),
             coefficients: problem.coefficients(),
             activation: Formula { graph, roots },
@@ -106,10 +98,10 @@ impl BurnEngine {
                 .iter()
                 .map(|condition| {
                     let (jets, formula) = (condition.jets.clone(), condition.residuals.clone());
-                    Condition::new(jets, formula, condition.sides(), condition.weight)
+                    Condition::new(jets, formula, condition.sides())
                 })
                 .collect(),
-            prediction: Condition::new(problem.values.jets(), problem.values.clone(), 1, 1.0),
+            prediction: Condition::new(problem.values.jets(), problem.values.clone(), 1),
             chunk,
         })
     }
@@ -250,12 +242,23 @@ impl BurnEngine {
         values.into_iter().map(|value| value.tensor(&like())).collect()
     }
 
-    /// Every chunk of every condition; gradients are added up on the device and read once.
-    fn run(&mut self, theta: &[f64], terms: &mut [f64], gradient: Option<&mut [f64]>) -> f64 {
+    /// Every chunk of every condition, or of the condition `only`; gradients are added up on the device and read once.
+    fn run(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: Option<&mut [f64]>,
+        only: Option<usize>,
+    ) -> f64 {
         let parameters = self.upload(theta, gradient.is_some());
         let mut leaves = gradient.is_some().then(|| Sums::new(&parameters));
         let mut total = 0.0;
         for (which, condition) in self.conditions.iter().enumerate() {
+            if only.is_some_and(|only| only != which) {
+                continue;
+            }
+            let weight = weights[which];
             // Σ residual² and Σ w·residual².
             let mut sums: Option<Tensor<1>> = None;
             for chunk in &condition.chunks {
@@ -273,8 +276,9 @@ impl BurnEngine {
                 let weighted = weighted.sum();
                 if let Some(leaves) = &mut leaves
                     && weighted.is_tracked()
+                    && weight != 0.0
                 {
-                    let factor = square_factor(condition.weight, 1.0, condition.sites);
+                    let factor = square_factor(weight, 1.0, condition.sites);
                     leaves.add(&parameters, &weighted.clone().mul_scalar(factor));
                 }
                 let both = Tensor::cat(vec![squares.inner().sum(), weighted.inner()], 0);
@@ -288,7 +292,9 @@ impl BurnEngine {
                 continue;
             };
             terms[which] = sums[0] / condition.sites as f64;
-            total += condition.weight * (sums[1] / condition.sites as f64);
+            if weight != 0.0 {
+                total += weight * (sums[1] / condition.sites as f64);
+            }
         }
         if let (Some(leaves), Some(gradient)) = (leaves, gradient) {
             gradient.copy_from_slice(&leaves.read(gradient.len()));
@@ -319,7 +325,7 @@ impl BurnEngine {
 }
 
 impl Condition {
-    fn new(jets: JetSet, formula: Formula, sides: usize, weight: f64) -> Self {
+    fn new(jets: JetSet, formula: Formula, sides: usize) -> Self {
         let graph = &formula.graph;
         let varies = graph.varies();
         let needed = graph.reachable(&formula.roots);
@@ -337,7 +343,7 @@ impl Condition {
         columns.sort_unstable();
         columns.dedup();
         let chain = ChainRule::new(&jets);
-        Self { jets, chain, varies, columns, formula, sides, weight, chunks: vec![], sites: 0 }
+        Self { jets, chain, varies, columns, formula, sides, chunks: vec![], sites: 0 }
     }
 }
 
@@ -351,10 +357,6 @@ impl Engine for BurnEngine {
         let condition = &mut self.conditions[condition];
         condition.sites = chunks.iter().map(|chunk| chunk.sites).sum();
         condition.chunks = chunks;
-    }
-
-    fn set_weight(&mut self, condition: usize, weight: f64) {
-        self.conditions[condition].weight = weight;
     }
 
     fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
@@ -371,12 +373,25 @@ impl Engine for BurnEngine {
         }
     }
 
-    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
-        self.run(theta, terms, None)
+    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
+        self.run(theta, weights, terms, None, None)
     }
 
-    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
-        self.run(theta, terms, Some(gradient))
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        self.run(theta, weights, terms, Some(gradient), None)
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        let count = self.conditions.len();
+        let (mut weights, mut terms) = (vec![0.0; count], vec![0.0; count]);
+        weights[condition] = 1.0;
+        self.run(theta, &weights, &mut terms, Some(gradient), Some(condition))
     }
 
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {

@@ -4,21 +4,15 @@
 
 use super::cpu::{CpuEngine, Isa};
 use super::{Engine, EngineError};
-use crate::activation::Activation;
 use crate::expr::closest;
-use crate::network::Shape;
 use crate::optim;
 use crate::problem::Problem;
 use crate::settings::Precision;
 
 /// What an engine is made for.
 pub struct Request<'a> {
-    /// The problem.
+    /// The problem, its network included.
     pub problem: &'a Problem,
-    /// The network's shape.
-    pub shape: &'a Shape,
-    /// The network's activation, scale included.
-    pub activation: &'a Activation,
     /// Threads of the fused engine; other devices have settings of their own.
     pub threads: usize,
     /// Points that go through a Burn device at once; `None` for the device's own choice.
@@ -132,11 +126,11 @@ fn check_methods(problem: &Problem, name: &str, engine: &mut dyn Engine) -> Resu
 }
 
 fn cpu(request: &Request, _: usize) -> Result<Box<dyn Engine>, EngineError> {
-    let Request { problem, shape, activation, threads, .. } = *request;
+    let Request { problem, threads, .. } = *request;
     let isa = Isa::best();
     Ok(match problem.training.precision {
-        Precision::F32 => Box::new(CpuEngine::<f32>::new(problem, shape, activation, threads, isa)?),
-        Precision::F64 => Box::new(CpuEngine::<f64>::new(problem, shape, activation, threads, isa)?),
+        Precision::F32 => Box::new(CpuEngine::<f32>::new(problem, threads, isa)?),
+        Precision::F64 => Box::new(CpuEngine::<f64>::new(problem, threads, isa)?),
     })
 }
 
@@ -146,10 +140,8 @@ fn on_burn(
     device: burn::tensor::Device,
     chunk: usize,
 ) -> Result<Box<dyn Engine>, EngineError> {
-    let Request { problem, shape, activation, .. } = *request;
-    let precision = problem.training.precision;
     let chunk = request.chunk.unwrap_or(chunk);
-    Ok(Box::new(super::burn::BurnEngine::new(problem, shape, activation, device, precision, chunk)?))
+    Ok(Box::new(super::burn::BurnEngine::new(request.problem, device, chunk)?))
 }
 
 const fn flex() -> Option<Make> {

@@ -59,20 +59,29 @@ pub trait Engine: Send {
     /// Point weights that the condition had are forgotten.
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]);
 
-    /// Changes λ of a condition; at first it is the problem's.
-    fn set_weight(&mut self, condition: usize, weight: f64);
-
     /// Gives every point of a condition (every pair, if it is periodic) a weight w of its own; none at all mean 1.
     ///
     /// # Panics
     /// If there are some, but not one for each point.
     fn set_point_weights(&mut self, condition: usize, weights: &[f64]);
 
-    /// The total loss `Σ λ·mean(w·residual²)`; the unweighted `mean(residual²)` go to `terms` (one a condition).
-    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64;
+    /// The total loss `Σ λ·mean(w·residual²)`, λ being `weights` (one a condition); the unweighted `mean(residual²)` go
+    /// to `terms` (one a condition).
+    ///
+    /// A condition with λ = 0 adds nothing, not even where its residual is not finite.
+    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64;
 
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
-    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64;
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64;
+
+    /// `mean(w·residual²)` of one condition and its gradient; nothing else is computed.
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64;
 
     /// The least-squares side, which not every engine has.
     ///
@@ -98,7 +107,7 @@ pub fn square_factor(weight: f64, point_weight: f64, points: usize) -> f64 {
 
 /// The loss as a sum of squares, |r(θ)|², and the Jacobian J = ∂r/∂θ.
 ///
-/// r holds every residual at every point times √(λ·w/points): condition by condition, within it point by point (pair
+/// r holds every residual at every point times √(λ·w/points), λ being `weights` (one a condition): condition by condition, within it point by point (pair
 /// by pair for a periodic one), within it residual by residual.
 /// J itself, with a row for every number of r, is never stored.
 pub trait Jacobian {
@@ -109,14 +118,21 @@ pub trait Jacobian {
     fn normal_equations(
         &mut self,
         theta: &[f64],
+        weights: &[f64],
         terms: &mut [f64],
         matrix: &mut [f64],
         vector: &mut [f64],
     ) -> f64;
 
     /// J·v, for a direction v in the space of θ.
-    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
+    fn jacobian_product(&mut self, theta: &[f64], weights: &[f64], direction: &[f64], product: &mut [f64]);
 
     /// JᵀJ·v, for a direction v in the space of θ.
-    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]);
+    fn gauss_newton_product(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+        product: &mut [f64],
+    );
 }

@@ -16,6 +16,7 @@ pub use proposed::{ln_target_rate, sigma_z, sigma_z_for};
 
 use crate::activation::Activation;
 use crate::network::{Layer, Shape};
+use crate::problem::Problem;
 use crate::rng::{self, Stream};
 use crate::settings::{self, Init};
 
@@ -38,6 +39,17 @@ pub enum InitError {
         /// A proposal.
         nearer: f64,
     },
+}
+
+/// θ before the first step: the network's initial parameters, drawn by the problem's rule from its seed, and the
+/// initial values of its trainable parameters.
+///
+/// # Errors
+///
+/// If the rule has no answer for this activation and these biases.
+pub fn parameters(problem: &Problem) -> Result<Vec<f64>, InitError> {
+    let weights = draw(&problem.shape(), &problem.activation, &problem.network, problem.training.seed)?;
+    Ok(problem.with_coefficients(weights))
 }
 
 /// Initial parameters of a network of `shape`, a flat vector in the layout of [`Shape::layers`].

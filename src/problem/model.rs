@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::activation::Activation;
 use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
+use crate::network::Shape;
 use crate::settings::{Network, Sampler, Training};
 
 /// A problem, complete.
@@ -31,6 +33,8 @@ pub struct Problem {
     pub reference: Option<Reference>,
     /// The `[network]` table.
     pub network: Network,
+    /// The network's activation, scale included: what the table's `activation` and `scale` mean.
+    pub activation: Activation,
     /// The `[training]` table.
     pub training: Training,
     /// What the file said where the formulas above keep only its meaning.
@@ -137,6 +141,26 @@ impl Formula {
 }
 
 impl Problem {
+    /// The shape of the network that solves the problem.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            inputs: self.features.roots.len(),
+            depth: self.network.depth,
+            width: self.network.width,
+            outputs: self.unknowns.len(),
+        }
+    }
+
+    /// Length of θ: the network's parameters and the trainable ones.
+    pub fn parameters_in_all(&self) -> usize {
+        self.shape().parameters() + self.trainable.len()
+    }
+
+    /// λ of every condition.
+    pub fn weights(&self) -> Vec<f64> {
+        self.conditions.iter().map(|condition| condition.weight).collect()
+    }
+
     /// Trainable coefficients, which follow the network's parameters in the flat vector.
     pub fn coefficients(&self) -> usize {
         self.trainable.len()

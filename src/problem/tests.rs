@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::activation::Activation;
 use crate::settings::{Sampler, Stage};
 
 /// A small problem without mistakes, to put some in.
@@ -384,6 +385,21 @@ fn settings_and_references_are_checked() {
     );
     check(
         "[reference]",
+        "[network]\nactivation = \"tanh + tanhh\"\n[reference]",
+        &["19:22 there is no activation \"tanhh\" → did you mean \"tanh\"?"],
+    );
+    check(
+        "[reference]",
+        "[network]\nactivation = \"relu\"\n[reference]",
+        &["19:15 \"relu\" is not an odd-sigmoid function: it is not bounded → use tanh or softsign_2"],
+    );
+    check(
+        "[reference]",
+        "[network]\nscale = 1e20\nactivation = \"1e20*tanh\"\n[reference]",
+        &["19:9 the scale 1e20 takes the activation out of range → amplitudes lie between 1e-30 and 1e30"],
+    );
+    check(
+        "[reference]",
         "[network]\ndepth = 100000\nwidth = 1000\n[reference]",
         &["20:9 the network would have 1.0e8 neurons, more than 1e6"],
     );
@@ -563,6 +579,7 @@ stages = [{ adam = { steps = 3 } }, { lbfgs = {} }]
     assert_eq!(problem.parameters, [("nu".to_owned(), 0.2)]);
     assert_eq!((problem.network.depth, problem.network.scale), (7, 0.5));
     assert_eq!(problem.network.activation, "tanh + erf");
+    assert_eq!(problem.activation, Activation::parse("0.5*tanh + 0.5*erf").unwrap());
     assert_eq!(problem.conditions[0].place, Place::Face(vec![(0, 0.0)]));
     assert_eq!(problem.conditions[0].points, 50);
     let Stage::Adam(adam) = &problem.training.stages[0] else {

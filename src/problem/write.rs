@@ -7,23 +7,12 @@ use serde::Serialize;
 use super::model::{Condition, Place, Problem, Solution, Trainable};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId};
-use crate::network::Shape;
 use crate::settings::{Network, Training};
 
 /// A formula longer than this many operations is not written out for people.
 const MAX_SHOWN: usize = 400;
 
 impl Problem {
-    /// The shape of the network that solves the problem.
-    pub fn shape(&self) -> Shape {
-        Shape {
-            inputs: self.features.roots.len(),
-            depth: self.network.depth,
-            width: self.network.width,
-            outputs: self.unknowns.len(),
-        }
-    }
-
     /// The problem as understood, for people: equations, derivatives, conditions, network, reference.
     pub fn describe(&self) -> String {
         let mut out = format!("{}: {}\n", self.name, self.title);

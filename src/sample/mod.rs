@@ -133,6 +133,7 @@ pub fn draw(sampler: Sampler, bounds: &[(f64, f64)], points: usize, rng: &mut St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activation::Activation;
     use crate::expr::Graph;
     use crate::jet::JetSet;
     use crate::problem::{Coordinate, Formula, Written};
@@ -274,6 +275,7 @@ mod tests {
             conditions: vec![],
             reference: None,
             network: Network::default(),
+            activation: Activation::parse("tanh").unwrap(),
             training: Training::default(),
             written: Written::default(),
         }

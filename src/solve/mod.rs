@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::activation::{self, Activation, ActivationError};
+use crate::activation;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
@@ -31,9 +31,6 @@ use recorder::{Recorder, Recording};
 /// Why a run could not be started or finished.
 #[derive(Debug, thiserror::Error)]
 pub enum SolveError {
-    /// The activation.
-    #[error(transparent)]
-    Activation(#[from] ActivationError),
     /// The initial parameters.
     #[error(transparent)]
     Init(#[from] InitError),
@@ -68,7 +65,6 @@ pub struct Settings {
 pub struct Solver {
     problem: Problem,
     settings: Settings,
-    activation: Activation,
     theta: Vec<f64>,
     engine: Box<dyn Engine>,
 }
@@ -78,16 +74,12 @@ impl Solver {
     ///
     /// # Errors
     ///
-    /// If the activation, the initialization or the device is not to be had.
+    /// If the initialization or the device is not to be had.
     pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
-        let activation = activation(&problem)?;
-        let shape = problem.shape();
-        let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed)?;
-        let theta = problem.with_coefficients(theta);
+        let theta = init::parameters(&problem)?;
         let Settings { threads, chunk, .. } = settings;
-        let request = Request { problem: &problem, shape: &shape, activation: &activation, threads, chunk };
-        let engine = device::engine(&settings.device, &request)?;
-        Ok(Self { activation, theta, engine, problem, settings })
+        let engine = device::engine(&settings.device, &Request { problem: &problem, threads, chunk })?;
+        Ok(Self { theta, engine, problem, settings })
     }
 
     /// The problem.
@@ -99,7 +91,7 @@ impl Solver {
     pub fn warning(&self) -> Option<activation::Warning> {
         let conditions = &self.problem.conditions;
         let order = conditions.iter().map(|condition| condition.jets.order()).max().unwrap_or(0);
-        self.activation.warning(order)
+        self.problem.activation.warning(order)
     }
 
     /// Network, precision and device in a line.
@@ -164,7 +156,7 @@ impl Solver {
             Some(checkpoint) => {
                 let state = &checkpoint.state;
                 let fits = if checkpoint.problem == digest {
-                    state.check(&self.problem, self.theta.len(), self.activation.omega())
+                    state.check(&self.problem)
                 } else {
                     Err("it belongs to another problem than the resolved.toml beside it".into())
                 };
@@ -210,8 +202,7 @@ impl Solver {
     ) -> Result<RunResult, SolveError> {
         let Checkpoint { problem: digest, seconds, state } = start;
         let mut recorder = Recorder::new(&self.problem, directory, digest, seconds, stop);
-        let omega = self.activation.omega();
-        let outcome = train::train(&self.problem, &mut *self.engine, omega, state, &mut |event| {
+        let outcome = train::train(&self.problem, &mut *self.engine, state, &mut |event| {
             watch(&event);
             recorder.observe(event)
         });
@@ -287,15 +278,6 @@ impl Solver {
             files: vec![],
         }
     }
-}
-
-/// The network's activation, scale included.
-///
-/// # Errors
-///
-/// If it is not one, or its scale is out of range.
-pub fn activation(problem: &Problem) -> Result<Activation, ActivationError> {
-    Activation::parse(&problem.network.activation)?.scaled(problem.network.scale)
 }
 
 /// What the trainable parameters came to.

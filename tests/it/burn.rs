@@ -1,6 +1,5 @@
 //! The portable engine against the fused one, on every Burn device of this build that this machine has.
 
-use pinn::activation::Activation;
 use pinn::engine::Engine;
 use pinn::engine::device::{self, DEVICES, Request};
 use pinn::problem::{Problem, embedded};
@@ -15,35 +14,33 @@ fn devices() -> impl Iterator<Item = &'static str> {
 }
 
 fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Engine> {
-    let activation = activation(problem);
-    let shape = problem.shape();
-    let request = Request { problem, shape: &shape, activation: &activation, threads: 1, chunk };
+    let request = Request { problem, threads: 1, chunk };
     device::engine(name, &request).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn activation(problem: &Problem) -> Activation {
-    let network = &problem.network;
-    Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits")
 }
 
 /// Loss terms, gradient, residuals and predictions of both engines agree to `tolerance`.
 fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) {
-    let theta = parameters(&problem.shape(), &activation(problem), problem);
+    let theta = parameters(problem);
     let mut answers = ["cpu", device].map(|name| {
         let mut engine = engine(name, problem, chunk);
         set_points(problem, &mut *engine);
         let mut terms = vec![0.0; problem.conditions.len()];
         let mut gradient = vec![0.0; theta.len()];
-        let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
-        assert_eq!(loss, engine.loss(&theta, &mut terms), "the loss alone is the same");
+        let weights = problem.weights();
+        let loss = engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient);
+        assert_eq!(loss, engine.loss(&theta, &weights, &mut terms), "the loss alone is the same");
+        let mut alone = vec![0.0; theta.len()];
+        terms.push(engine.condition_gradient(&theta, 0, &mut alone));
+        gradient.extend(alone);
         let points = problem.reference_points();
         // About forty, spread over the whole domain.
         let rows = points.chunks_exact(problem.coordinates.len());
         let every = (rows.len() / 40).max(1);
         let predicted = engine.predict(&theta, &rows.step_by(every).collect::<Vec<_>>().concat());
-        set_weights(problem, &mut *engine);
+        let weights = set_weights(problem, &mut *engine);
         let mut weighted = vec![0.0; theta.len()];
-        let weighted_loss = engine.loss_and_gradient(&theta, &mut terms, &mut weighted);
+        let weighted_loss =
+            engine.loss_and_gradient(&theta, &weights, &mut terms[..weights.len()], &mut weighted);
         gradient.extend(weighted);
         terms.push(weighted_loss);
         (loss, terms, gradient, predicted)
@@ -112,10 +109,10 @@ fn a_short_training_lands_on_the_same_loss() {
         for condition in &mut problem.conditions {
             condition.points = 40;
         }
-        let theta = parameters(&problem.shape(), &activation(&problem), &problem);
+        let theta = parameters(&problem);
         let losses = ["cpu", device].map(|name| {
             let mut engine = engine(name, &problem, None);
-            train(&problem, &mut *engine, 1.0, State::new(theta.clone()), &mut |_| Flow::Continue).loss
+            train(&problem, &mut *engine, State::new(theta.clone()), &mut |_| Flow::Continue).loss
         });
         assert!((losses[0] - losses[1]).abs() <= 1e-6 * losses[0], "{device}: {losses:?}");
     }

@@ -4,7 +4,7 @@
 use pinn::activation::Activation;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::engine::{Engine, Jacobian, square_factor};
-use pinn::expr::{Binary, Graph, Node, NodeId};
+use pinn::expr::{Binary, Graph, Node, NodeId, Unary};
 use pinn::init;
 use pinn::jet::MultiIndex;
 use pinn::network::Shape;
@@ -52,13 +52,9 @@ fn square(residual: &str, network: &str) -> Problem {
 
 /// An engine with the points of round 0, and initial parameters with biases that are not zero.
 fn engine<R: Real>(problem: &Problem, threads: usize, isa: Isa) -> (CpuEngine<R>, Vec<f64>) {
-    let network = &problem.network;
-    let activation =
-        Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits");
-    let shape = problem.shape();
-    let mut engine = CpuEngine::new(problem, &shape, &activation, threads, isa).expect("an engine");
+    let mut engine = CpuEngine::new(problem, threads, isa).expect("an engine");
     set_points(problem, &mut engine);
-    (engine, parameters(&shape, &activation, problem))
+    (engine, parameters(problem))
 }
 
 pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
@@ -68,8 +64,9 @@ pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
     }
 }
 
-pub(crate) fn parameters(shape: &Shape, activation: &Activation, problem: &Problem) -> Vec<f64> {
-    let mut theta = init::draw(shape, activation, &problem.network, 1).expect("parameters");
+pub(crate) fn parameters(problem: &Problem) -> Vec<f64> {
+    let (shape, activation) = (problem.shape(), &problem.activation);
+    let mut theta = init::draw(&shape, activation, &problem.network, 1).expect("parameters");
     // Milder weights and some bias, so that no unit is saturated.
     for (i, x) in theta.iter_mut().enumerate() {
         *x = 0.7 * *x + 0.1 * activation.omega() * (i as f64 * 0.7).sin();
@@ -77,31 +74,37 @@ pub(crate) fn parameters(shape: &Shape, activation: &Activation, problem: &Probl
     problem.with_coefficients(theta)
 }
 
-/// Weights of conditions and of points that differ from condition to condition and from point to point.
-pub(crate) fn set_weights(problem: &Problem, engine: &mut dyn Engine) {
+/// Gives points weights that differ from point to point; returns weights of conditions that differ, too.
+pub(crate) fn set_weights(problem: &Problem, engine: &mut dyn Engine) -> Vec<f64> {
     for (i, condition) in problem.conditions.iter().enumerate() {
-        engine.set_weight(i, 0.5 + i as f64);
         let (points, _) = sample::points(problem, condition, 1, 0);
         let sites = points.len() / (problem.coordinates.len() * condition.sides());
         let weights: Vec<f64> = (0..sites).map(|p| 1.0 + 0.9 * (p as f64 * 1.7).sin()).collect();
         engine.set_point_weights(i, &weights);
     }
+    (0..problem.conditions.len()).map(|i| 0.5 + i as f64).collect()
 }
 
 /// The gradient along some directions against central differences of fourth order.
 fn check_gradient(problem: &Problem, what: &str) {
     let (mut engine, theta) = engine::<f64>(problem, 1, Isa::best());
-    check_gradient_of(&mut engine, &theta, problem, what);
-    set_weights(problem, &mut engine);
-    check_gradient_of(&mut engine, &theta, problem, &format!("{what}, weighted"));
+    check_gradient_of(&mut engine, &theta, problem, &problem.weights(), what);
+    let weights = set_weights(problem, &mut engine);
+    check_gradient_of(&mut engine, &theta, problem, &weights, &format!("{what}, weighted"));
 }
 
-fn check_gradient_of(engine: &mut CpuEngine<f64>, theta: &[f64], problem: &Problem, what: &str) {
+fn check_gradient_of(
+    engine: &mut CpuEngine<f64>,
+    theta: &[f64],
+    problem: &Problem,
+    weights: &[f64],
+    what: &str,
+) {
     let mut terms = vec![0.0; problem.conditions.len()];
     let mut gradient = vec![0.0; theta.len()];
-    let loss = engine.loss_and_gradient(theta, &mut terms, &mut gradient);
+    let loss = engine.loss_and_gradient(theta, weights, &mut terms, &mut gradient);
     assert!(loss.is_finite() && loss > 0.0, "{what}: loss {loss}");
-    let kinked = Activation::parse(&problem.network.activation).expect("known").is_kinked();
+    let kinked = problem.activation.is_kinked();
     let size = theta.iter().map(|x| x * x).sum::<f64>().sqrt();
     let steepness = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
     for d in 0..3 {
@@ -111,7 +114,7 @@ fn check_gradient_of(engine: &mut CpuEngine<f64>, theta: &[f64], problem: &Probl
         let h = if kinked { 1e-6 } else { 3e-4 } * size / norm;
         let mut at = |step: f64| {
             let moved: Vec<f64> = theta.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
-            engine.loss(&moved, &mut terms)
+            engine.loss(&moved, weights, &mut terms)
         };
         let difference = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
         let slope: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
@@ -260,7 +263,7 @@ fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
     let (mut engine, theta) = engine::<R>(problem, threads, Isa::best());
     let mut terms = vec![0.0; problem.conditions.len()];
     let mut gradient = vec![0.0; theta.len()];
-    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    let loss = engine.loss_and_gradient(&theta, &problem.weights(), &mut terms, &mut gradient);
     [vec![loss], terms, gradient].concat().into_iter().map(f64::to_bits).collect()
 }
 
@@ -286,7 +289,8 @@ fn instruction_sets_agree() {
                 .map(|isa| {
                     let (mut engine, theta) = engine::<R>(&problem, 1, isa);
                     let mut gradient = vec![0.0; theta.len()];
-                    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+                    let loss =
+                        engine.loss_and_gradient(&theta, &problem.weights(), &mut terms, &mut gradient);
                     (loss, gradient)
                 })
                 .collect();
@@ -326,9 +330,9 @@ fn weights_enter_the_loss_but_not_its_terms() {
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let count = problem.conditions.len();
     let (mut terms, mut weighted_terms) = (vec![0.0; count], vec![0.0; count]);
-    let before = engine.loss(&theta, &mut terms);
-    set_weights(&problem, &mut engine);
-    let loss = engine.loss(&theta, &mut weighted_terms);
+    let before = engine.loss(&theta, &problem.weights(), &mut terms);
+    let weights = set_weights(&problem, &mut engine);
+    let loss = engine.loss(&theta, &weights, &mut weighted_terms);
     assert_eq!(terms, weighted_terms);
     let mut total = 0.0;
     for (i, condition) in problem.conditions.iter().enumerate() {
@@ -343,12 +347,46 @@ fn weights_enter_the_loss_but_not_its_terms() {
         }
     }
     assert!((total - loss).abs() < 1e-12 * loss, "{total} {loss}");
-    // New points take their weights away, and the problem's λ can be had back.
+    // New points take their weights away.
     set_points(&problem, &mut engine);
-    for (i, condition) in problem.conditions.iter().enumerate() {
-        engine.set_weight(i, condition.weight);
+    assert_eq!(engine.loss(&theta, &problem.weights(), &mut terms), before);
+}
+
+/// Each condition's gradient costs its own rows alone, and they add up to the whole; without a weight, a condition adds
+/// nothing, not even NaN.
+#[test]
+fn conditions_stand_for_themselves() {
+    let mut problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
+    let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
+    let count = problem.conditions.len();
+    let (mut terms, mut whole) = (vec![0.0; count], vec![0.0; theta.len()]);
+    let weights = set_weights(&problem, &mut engine);
+    let loss = engine.loss_and_gradient(&theta, &weights, &mut terms, &mut whole);
+    let rows = engine.rows_done();
+    assert!(rows >= engine.work().rows);
+    let (mut sum, mut gradient) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
+    let mut total = 0.0;
+    for (i, weight) in weights.iter().enumerate() {
+        total += weight * engine.condition_gradient(&theta, i, &mut gradient);
+        sum.iter_mut().zip(&gradient).for_each(|(sum, g)| *sum += weight * g);
     }
-    assert_eq!(engine.loss(&theta, &mut terms), before);
+    assert_eq!(engine.rows_done(), 2 * rows);
+    assert!((total - loss).abs() < 1e-12 * loss, "{total} {loss}");
+    let steepness = whole.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
+    assert!(sum.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-12 * steepness));
+
+    // The last condition's residual becomes the logarithm of a negative number.
+    let residuals = &mut problem.conditions[count - 1].residuals;
+    let minus_one = residuals.graph.constant(-1.0);
+    let broken = residuals.graph.unary(Unary::Ln, minus_one);
+    residuals.roots[0] = residuals.graph.binary(Binary::Mul, broken, residuals.roots[0]);
+    let (mut engine, _) = self::engine::<f64>(&problem, 2, Isa::best());
+    assert!(engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient).is_nan());
+    let without: Vec<f64> = weights[..count - 1].iter().copied().chain([0.0]).collect();
+    let loss = engine.loss_and_gradient(&theta, &without, &mut terms, &mut gradient);
+    let normal = normal(&mut engine, &without, &theta);
+    assert!(loss.is_finite() && loss == normal.loss);
+    assert!(gradient.iter().chain(&normal.matrix).all(|x| x.is_finite()));
 }
 
 #[test]
@@ -356,7 +394,7 @@ fn the_loss_is_the_weighted_mean_of_squared_residuals() {
     let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());
     let mut terms = vec![0.0; problem.conditions.len()];
-    let loss = engine.loss(&theta, &mut terms);
+    let loss = engine.loss(&theta, &problem.weights(), &mut terms);
     let mut total = 0.0;
     for (i, condition) in problem.conditions.iter().enumerate() {
         let (points, data) = sample::points(&problem, condition, 1, 0);
@@ -378,10 +416,10 @@ struct Normal {
     vector: Vec<f64>,
 }
 
-fn normal<R: Real>(engine: &mut CpuEngine<R>, conditions: usize, theta: &[f64]) -> Normal {
+fn normal<R: Real>(engine: &mut CpuEngine<R>, weights: &[f64], theta: &[f64]) -> Normal {
     let n = theta.len();
-    let (mut terms, mut matrix, mut vector) = (vec![0.0; conditions], vec![0.0; n * n], vec![0.0; n]);
-    let loss = engine.normal_equations(theta, &mut terms, &mut matrix, &mut vector);
+    let (mut terms, mut matrix, mut vector) = (vec![0.0; weights.len()], vec![0.0; n * n], vec![0.0; n]);
+    let loss = engine.normal_equations(theta, weights, &mut terms, &mut matrix, &mut vector);
     Normal { loss, terms, matrix, vector }
 }
 
@@ -413,14 +451,14 @@ fn weighted_residuals(problem: &Problem, engine: &mut CpuEngine<f64>, theta: &[f
 fn check_least_squares(problem: &Problem, what: &str) {
     let (mut engine, mut theta) = engine::<f64>(problem, 2, Isa::best());
     theta.resize(engine.parameters(), 0.4);
-    set_weights(problem, &mut engine);
+    let weights = set_weights(problem, &mut engine);
     let n = theta.len();
-    let at = normal(&mut engine, problem.conditions.len(), &theta);
+    let at = normal(&mut engine, &weights, &theta);
     let mut terms = vec![0.0; problem.conditions.len()];
-    assert_eq!(at.loss.to_bits(), engine.loss(&theta, &mut terms).to_bits(), "{what}");
+    assert_eq!(at.loss.to_bits(), engine.loss(&theta, &weights, &mut terms).to_bits(), "{what}");
     assert_eq!(at.terms, terms, "{what}");
     let mut gradient = vec![0.0; n];
-    engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient);
     let steepness = gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
     for (g, v) in gradient.iter().zip(&at.vector) {
         assert!((g - 2.0 * v).abs() <= 1e-12 * steepness, "{what}: gradient {g} against twice {v}");
@@ -458,14 +496,14 @@ fn check_least_squares(problem: &Problem, what: &str) {
 
     let direction: Vec<f64> = (0..n).map(|i| (1.3 * i as f64).sin()).collect();
     let mut along = vec![0.0; rows];
-    engine.jacobian_product(&theta, &direction, &mut along);
+    engine.jacobian_product(&theta, &weights, &direction, &mut along);
     let most = along.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     for (row, found) in along.iter().enumerate() {
         let exact: f64 = columns.iter().zip(&direction).map(|(column, d)| column[row] * d).sum();
         assert!((found - exact).abs() <= 1e-6 * most, "{what}: Jv[{row}] {found} against {exact}");
     }
     let mut product = vec![0.0; n];
-    engine.gauss_newton_product(&theta, &direction, &mut product);
+    engine.gauss_newton_product(&theta, &weights, &direction, &mut product);
     let most = product.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     for (row, found) in at.matrix.chunks_exact(n).zip(&product) {
         let exact = dot(row, &direction);
@@ -503,11 +541,12 @@ fn least_squares_know_several_residuals_coefficients_and_data() {
 fn least_squares_are_the_same_bits_at_any_number_of_threads() {
     fn bits<R: Real>(problem: &Problem, threads: usize) -> Vec<u64> {
         let (mut engine, theta) = engine::<R>(problem, threads, Isa::best());
-        let Normal { loss, terms, matrix, vector } = normal(&mut engine, problem.conditions.len(), &theta);
+        let weights = problem.weights();
+        let Normal { loss, terms, matrix, vector } = normal(&mut engine, &weights, &theta);
         let mut along = vec![0.0; engine.residual_count()];
-        engine.jacobian_product(&theta, &theta, &mut along);
+        engine.jacobian_product(&theta, &weights, &theta, &mut along);
         let mut product = vec![0.0; theta.len()];
-        engine.gauss_newton_product(&theta, &theta, &mut product);
+        engine.gauss_newton_product(&theta, &weights, &theta, &mut product);
         [vec![loss], terms, matrix, vector, along, product].concat().into_iter().map(f64::to_bits).collect()
     }
     for name in ["burgers-soft", "allen-cahn-soft", "kovasznay"] {
@@ -528,9 +567,9 @@ fn instruction_sets_agree_on_least_squares() {
                 .into_iter()
                 .map(|isa| {
                     let (mut engine, theta) = engine::<R>(&problem, 1, isa);
-                    let Normal { matrix, vector, .. } = normal(&mut engine, problem.conditions.len(), &theta);
+                    let Normal { matrix, vector, .. } = normal(&mut engine, &problem.weights(), &theta);
                     let mut product = vec![0.0; theta.len()];
-                    engine.gauss_newton_product(&theta, &theta, &mut product);
+                    engine.gauss_newton_product(&theta, &problem.weights(), &theta, &mut product);
                     [matrix, vector, product].concat()
                 })
                 .collect();
@@ -570,13 +609,13 @@ fn work_is_what_the_equation_needs() {
 fn a_step_allocates_nothing() {
     use pinn::optim::{self, Objective};
     use pinn::settings::{Adam, Stage};
-    struct Loss<'a>(&'a mut dyn Engine, Vec<f64>);
+    struct Loss<'a>(&'a mut dyn Engine, Vec<f64>, Vec<f64>);
     impl Objective for Loss<'_> {
         fn value(&mut self, theta: &[f64]) -> f64 {
-            self.0.loss(theta, &mut self.1)
+            self.0.loss(theta, &self.1, &mut self.2)
         }
         fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-            self.0.loss_and_gradient(theta, &mut self.1, gradient)
+            self.0.loss_and_gradient(theta, &self.1, &mut self.2, gradient)
         }
     }
     for name in ["burgers", "black-scholes", "kdv", "kovasznay", "burgers-inverse"] {
@@ -584,7 +623,7 @@ fn a_step_allocates_nothing() {
         // Allocations are counted on this thread, so it does all the work.
         let (mut engine, mut theta) = engine::<f32>(&problem, 1, Isa::best());
         let mut optimizer = optim::new(&Stage::Adam(Adam::default()), theta.len(), 1.0);
-        let mut loss = Loss(&mut engine, vec![0.0; problem.conditions.len()]);
+        let mut loss = Loss(&mut engine, problem.weights(), vec![0.0; problem.conditions.len()]);
         optimizer.step(&mut theta, &mut loss);
         let before = allocations();
         optimizer.step(&mut theta, &mut loss);

@@ -1,7 +1,6 @@
 //! The engine on every instruction set of this machine: AVX-512, AVX2 and portable code sum in different orders and
 //! fuse differently, and agree to the tolerances that docs/reliability.md states.
 
-use pinn::activation::Activation;
 use pinn::engine::Engine;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::problem::Problem;
@@ -16,15 +15,11 @@ const TOLERANCE_F32: f64 = 1e-4;
 
 /// Loss and gradient on `isa`.
 fn gradient<R: Real>(problem: &Problem, isa: Isa) -> (f64, Vec<f64>) {
-    let network = &problem.network;
-    let activation =
-        Activation::parse(&network.activation).expect("known").scaled(network.scale).expect("fits");
-    let shape = problem.shape();
-    let mut engine = CpuEngine::<R>::new(problem, &shape, &activation, 1, isa).expect("an engine");
+    let mut engine = CpuEngine::<R>::new(problem, 1, isa).expect("an engine");
     set_points(problem, &mut engine);
-    let theta = parameters(&shape, &activation, problem);
+    let theta = parameters(problem);
     let (mut terms, mut gradient) = (vec![0.0; problem.conditions.len()], vec![0.0; theta.len()]);
-    let loss = engine.loss_and_gradient(&theta, &mut terms, &mut gradient);
+    let loss = engine.loss_and_gradient(&theta, &problem.weights(), &mut terms, &mut gradient);
     (loss, gradient)
 }
 

@@ -1,6 +1,5 @@
 //! Numbers that cease to be finite in training: found, located, and left behind.
 
-use pinn::activation::Activation;
 use pinn::breakdown::{Breakdown, Origin, Quantity};
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::engine::{Engine, Jacobian};
@@ -13,14 +12,13 @@ use super::train::start;
 use super::{embedded_problem, every_method, problem};
 
 fn engine(problem: &Problem, threads: usize) -> CpuEngine<f64> {
-    let activation = Activation::parse(&problem.network.activation).expect("known");
-    CpuEngine::new(problem, &problem.shape(), &activation, threads, Isa::best()).expect("an engine")
+    CpuEngine::new(problem, threads, Isa::best()).expect("an engine")
 }
 
 /// Trains, and notes every breakdown with whether training recovered from it.
 fn run(problem: &Problem, engine: &mut dyn Engine, state: State) -> (Outcome, Vec<(Breakdown, bool)>) {
     let mut events = vec![];
-    let outcome = train(problem, engine, 1.0, state, &mut |event| {
+    let outcome = train(problem, engine, state, &mut |event| {
         if let Event::BrokenDown { breakdown, recovered, .. } = event {
             events.push((breakdown.clone(), recovered));
         }
@@ -127,22 +125,28 @@ impl Engine for Faulty {
         self.inner.set_points(condition, points, data);
     }
 
-    fn set_weight(&mut self, condition: usize, weight: f64) {
-        self.inner.set_weight(condition, weight);
-    }
-
     fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
         self.inner.set_point_weights(condition, weights);
     }
 
-    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
-        self.inner.loss(theta, terms)
+    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
+        self.inner.loss(theta, weights, terms)
     }
 
-    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
-        let loss = self.inner.loss_and_gradient(theta, terms, gradient);
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        let loss = self.inner.loss_and_gradient(theta, weights, terms, gradient);
         self.spoil(theta, gradient);
         loss
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        self.inner.condition_gradient(theta, condition, gradient)
     }
 
     fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
@@ -166,21 +170,28 @@ impl Jacobian for Faulty {
     fn normal_equations(
         &mut self,
         theta: &[f64],
+        weights: &[f64],
         terms: &mut [f64],
         matrix: &mut [f64],
         vector: &mut [f64],
     ) -> f64 {
-        let loss = self.inner.normal_equations(theta, terms, matrix, vector);
+        let loss = self.inner.normal_equations(theta, weights, terms, matrix, vector);
         self.spoil(theta, vector);
         loss
     }
 
-    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
-        self.inner.jacobian_product(theta, direction, product);
+    fn jacobian_product(&mut self, theta: &[f64], weights: &[f64], direction: &[f64], product: &mut [f64]) {
+        self.inner.jacobian_product(theta, weights, direction, product);
     }
 
-    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
-        self.inner.gauss_newton_product(theta, direction, product);
+    fn gauss_newton_product(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+        product: &mut [f64],
+    ) {
+        self.inner.gauss_newton_product(theta, weights, direction, product);
     }
 }
 
@@ -207,7 +218,7 @@ fn every_method_recovers_and_ends_in_the_same_bits_from_any_checkpoint() {
 
         let mut states = vec![];
         let mut faulty = Faulty::new(&problem, 1, Some(fault.clone()));
-        let whole = train(&problem, &mut faulty, 1.0, start(&problem), &mut |event| {
+        let whole = train(&problem, &mut faulty, start(&problem), &mut |event| {
             if let Event::Checkpoint(state) = event {
                 let bytes = Checkpoint { problem: 0, seconds: 0.0, state: state.clone() }.to_bytes();
                 states.push(Checkpoint::from_bytes(&bytes).expect("our own").state);

@@ -1,6 +1,5 @@
 //! Curvature methods on small physics-informed networks, from the problem file to the error.
 
-use pinn::activation::Activation;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::engine::device::{self, Request};
 use pinn::init;
@@ -22,12 +21,9 @@ fn decay(stages: &str, more: &str) -> Problem {
 }
 
 fn solve<R: Real>(problem: &Problem, threads: usize) -> Outcome {
-    let activation = Activation::parse(&problem.network.activation).expect("known");
-    let shape = problem.shape();
-    let mut engine =
-        CpuEngine::<R>::new(problem, &shape, &activation, threads, Isa::best()).expect("an engine");
-    let theta = init::draw(&shape, &activation, &problem.network, problem.training.seed).expect("parameters");
-    train(problem, &mut engine, activation.omega(), State::new(theta), &mut |_: Event| Flow::Continue)
+    let mut engine = CpuEngine::<R>::new(problem, threads, Isa::best()).expect("an engine");
+    let theta = init::parameters(problem).expect("parameters");
+    train(problem, &mut engine, State::new(theta), &mut |_: Event| Flow::Continue)
 }
 
 fn error(outcome: &Outcome) -> f64 {
@@ -83,9 +79,7 @@ fn single_precision_stops_by_itself_and_says_why() {
 #[test]
 fn what_a_method_needs_is_told_before_training() {
     let refused = |problem: &Problem, device: &str| {
-        let activation = Activation::parse(&problem.network.activation).expect("known");
-        let shape = problem.shape();
-        let request = Request { problem, shape: &shape, activation: &activation, threads: 1, chunk: None };
+        let request = Request { problem, threads: 1, chunk: None };
         device::engine(device, &request).err().map(|error| error.to_string())
     };
     assert_eq!(refused(&decay("{ lm = {} }", ""), "cpu"), None);

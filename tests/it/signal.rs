@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
-use pinn::activation::Activation;
 use pinn::engine::Engine;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::init::{self, Rule};
@@ -165,19 +164,17 @@ fn derivatives_are_those_of_the_engine() {
              [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 9\n"
         ));
         let settings = &problem.network;
-        let activation = Activation::parse("0.5*erf").expect("known");
-        let shape = problem.shape();
-        let theta = init::draw(&shape, &activation, settings, 3).expect("drawn");
-        let mut engine =
-            CpuEngine::<f64>::new(&problem, &shape, &activation, 1, Isa::best()).expect("an engine");
+        let (shape, activation) = (problem.shape(), &problem.activation);
+        let theta = init::draw(&shape, activation, settings, 3).expect("drawn");
+        let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
         let mut numbers = rng::stream(3, "signal/points");
         let [x, y] = [0, 1].map(|_| (0..9).map(|_| 2.0 * numbers.random::<f64>() - 1.0).collect::<Vec<_>>());
         let points: Vec<f64> = x.iter().zip(&y).flat_map(|(&x, &y)| [x, y]).collect();
         let expected = engine.residuals(&theta, 0, &points, &[]);
 
         let jets = JetSet::closure([MultiIndex::along(0).plus(0), MultiIndex::along(1)]);
-        let rule = Rule::new(shape.depth, &activation, settings).expect("a rule");
-        let network = Network { shape, activation: &activation, rule: &rule, seed: 3 };
+        let rule = Rule::new(shape.depth, activation, settings).expect("a rule");
+        let network = Network { shape, activation, rule: &rule, seed: 3 };
         let found = derivatives(&network, &jets, 9).expect("small").output;
         let channel = ["u", "u_x", "u_y", "u_xx"].iter().position(|name| *name == residual).expect("listed");
         let greatest = expected.iter().fold(0.0, |max: f64, x| max.max(x.abs()));

@@ -1,6 +1,5 @@
 //! The loop: what is adapted between steps, and going on from a checkpoint.
 
-use pinn::activation::Activation;
 use pinn::engine::cpu::{CpuEngine, Isa};
 use pinn::init;
 use pinn::problem::{Document, Problem};
@@ -28,15 +27,12 @@ fn adapted(stages: &str) -> Problem {
 }
 
 pub(crate) fn start(problem: &Problem) -> State {
-    let activation = Activation::parse(&problem.network.activation).expect("known");
-    let theta = init::draw(&problem.shape(), &activation, &problem.network, problem.training.seed);
-    State::new(problem.with_coefficients(theta.expect("parameters")))
+    State::new(init::parameters(problem).expect("parameters"))
 }
 
 fn run(problem: &Problem, state: State, threads: usize, observer: &mut dyn FnMut(Event) -> Flow) -> Outcome {
-    let activation = Activation::parse(&problem.network.activation).expect("known");
-    let engine = CpuEngine::<f64>::new(problem, &problem.shape(), &activation, threads, Isa::best());
-    train(problem, &mut engine.expect("an engine"), 1.0, state, observer)
+    let engine = CpuEngine::<f64>::new(problem, threads, Isa::best());
+    train(problem, &mut engine.expect("an engine"), state, observer)
 }
 
 /// Every checkpoint on the way, through its file's bytes, and the end.

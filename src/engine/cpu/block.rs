@@ -128,6 +128,8 @@ pub(super) struct PackedLayer<R> {
 pub(super) struct Partial<R> {
     /// Sums of every term.
     pub(super) sums: Vec<Sums>,
+    /// Rows that went through the network for them.
+    pub(super) rows: usize,
     /// Weight gradients: the first layer's transposed (`inputs × width`), else `outputs × width`.
     weights: Vec<AVec<R>>,
     biases: Vec<AVec<R>>,
@@ -316,6 +318,7 @@ impl<R: Real> Partial<R> {
         weights.push(zeros(net.outputs() * width));
         Self {
             sums: vec![Sums::default(); terms],
+            rows: 0,
             weights,
             biases: net.layers.iter().map(|_| zeros(width)).collect(),
             output_bias: vec![R::default(); net.outputs()],
@@ -327,6 +330,7 @@ impl<R: Real> Partial<R> {
     /// Forgets the sums.
     pub(super) fn reset(&mut self) {
         self.fresh = true;
+        self.rows = 0;
         self.sums.fill(Sums::default());
         self.coefficients.fill(0.0);
         self.output_bias.fill(R::default());

@@ -60,7 +60,6 @@ pub struct CpuEngine<R: Real> {
     width: usize,
     coordinates: usize,
     features: Formula,
-    weights: Vec<f64>,
     terms: Vec<Term<R>>,
     jets: Vec<JetSet>,
     prediction: (JetSet, Formula),
@@ -73,6 +72,7 @@ pub struct CpuEngine<R: Real> {
     /// Buffers of the least-squares side, made when it is first asked for.
     normal: Option<Normal>,
     tangent: Option<Packed<R>>,
+    rows_done: usize,
 }
 
 /// What one loss and gradient takes, counted and not measured.
@@ -89,28 +89,26 @@ pub struct Work {
 }
 
 impl<R: Real> CpuEngine<R> {
-    /// An engine for `problem` with a network of `shape`, on `threads` threads.
+    /// An engine for `problem` and its network, on `threads` threads.
     ///
     /// Conditions have no points until [`Engine::set_points`].
-    pub fn new(
-        problem: &Problem,
-        shape: &Shape,
-        activation: &Activation,
-        threads: usize,
-        isa: Isa,
-    ) -> Result<Self, EngineError> {
+    ///
+    /// # Errors
+    ///
+    /// If there are not so many threads to be had, or their buffers would be too large.
+    pub fn new(problem: &Problem, threads: usize, isa: Isa) -> Result<Self, EngineError> {
+        let shape = problem.shape();
         let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
-        let kernels = isa.run::<R, _>(Select { activation });
+        let kernels = isa.run::<R, _>(Select { activation: &problem.activation });
         let width = shape.width.next_multiple_of(kernels.unit());
         let coefficients = problem.coefficients();
         let mut engine = Self {
-            net: Packed::new(shape, width, coefficients),
+            net: Packed::new(&shape, width, coefficients),
             layers: shape.layers(),
-            shape: shape.clone(),
+            shape,
             width,
             coordinates: problem.coordinates.len(),
             features: problem.features.clone(),
-            weights: problem.conditions.iter().map(|condition| condition.weight).collect(),
             terms: vec![],
             jets: problem.conditions.iter().map(|condition| condition.jets.clone()).collect(),
             prediction: (problem.values.jets(), problem.values.clone()),
@@ -121,6 +119,7 @@ impl<R: Real> CpuEngine<R> {
             products: isa.run::<f64, _>(SelectProducts),
             normal: None,
             tangent: None,
+            rows_done: 0,
             team,
             kernels,
         };
@@ -129,7 +128,8 @@ impl<R: Real> CpuEngine<R> {
             engine.terms.push(term);
         }
         let rows = engine.terms.iter().map(Term::rows).max().unwrap_or(0);
-        let bytes = 2.0 * (threads * rows * size_of::<R>()) as f64 * (shape.depth * engine.width) as f64;
+        let bytes =
+            2.0 * (threads * rows * size_of::<R>()) as f64 * (engine.shape.depth * engine.width) as f64;
         if bytes > MAX_WORKSPACE {
             return Err(EngineError::Workspace { threads, bytes });
         }
@@ -175,6 +175,11 @@ impl<R: Real> CpuEngine<R> {
         let numbers = |term: &Term<R>| term.inputs.len() + term.columns.len() + term.scales.len();
         let points = self.terms.iter().map(numbers).sum::<usize>() * size_of::<R>();
         Work { rows, products, workspace: lock(&self.spaces[0]).bytes(), points }
+    }
+
+    /// Rows that losses and gradients have taken through the network so far, empty sites of blocks included.
+    pub fn rows_done(&self) -> usize {
+        self.rows_done
     }
 
     /// Gives `term` its points: the channels of the features, the tape's columns and the scales, in block order.
@@ -268,25 +273,42 @@ impl<R: Real> CpuEngine<R> {
         pack(team, &**kernels, theta, *width, net);
     }
 
-    /// All blocks of all terms; `gradient` says whether to go back as well.
-    fn run(&mut self, theta: &[f64], terms: &mut [f64], gradient: bool) -> f64 {
+    /// All blocks of all terms, or of the term `only`; `gradient` says whether to go back as well.
+    fn run(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: bool,
+        only: Option<usize>,
+    ) -> f64 {
+        assert_eq!(weights.len(), self.terms.len(), "a weight for each condition");
         self.regroup_if_needed();
         self.pack(theta);
         let pass = Pass {
             kernels: &*self.kernels,
             net: &self.net,
             terms: &self.terms,
-            weights: &self.weights,
+            weights,
             spaces: &self.spaces,
             gradient,
+            only,
         };
         let work = self.groups.iter().zip(&mut self.partials);
         self.team.share(work, |thread, (group, partial)| pass.run_group(thread, group, partial));
-        self.total(terms)
+        self.rows_done += self.partials.iter().map(|partial| partial.rows).sum::<usize>();
+        self.total(weights, terms)
+    }
+
+    /// The groups' gradients, added.
+    fn write_gradient(&self, gradient: &mut [f64]) {
+        let (network, coefficients) = gradient.split_at_mut(self.net.weights());
+        reduce(&self.team, &self.partials, &self.layers, network);
+        block::reduce_coefficients(&self.partials, coefficients);
     }
 
     /// The total loss and its terms from the groups' sums.
-    fn total(&self, terms: &mut [f64]) -> f64 {
+    fn total(&self, weights: &[f64], terms: &mut [f64]) -> f64 {
         let mut total = 0.0;
         for (which, term) in self.terms.iter().enumerate() {
             if term.sites == 0 {
@@ -296,7 +318,9 @@ impl<R: Real> CpuEngine<R> {
             let mut sums = Sums::default();
             self.partials.iter().for_each(|partial| sums += partial.sums[which]);
             terms[which] = sums.squares / term.sites as f64;
-            total += self.weights[which] * (sums.weighted / term.sites as f64);
+            if weights[which] != 0.0 {
+                total += weights[which] * (sums.weighted / term.sites as f64);
+            }
         }
         total
     }
@@ -359,10 +383,6 @@ impl<R: Real> Engine for CpuEngine<R> {
         self.groups.clear();
     }
 
-    fn set_weight(&mut self, condition: usize, weight: f64) {
-        self.weights[condition] = weight;
-    }
-
     fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
         let term = &mut self.terms[condition];
         assert!(weights.is_empty() || weights.len() == term.sites, "a weight for each point");
@@ -370,15 +390,27 @@ impl<R: Real> Engine for CpuEngine<R> {
         term.point_weights.extend_from_slice(weights);
     }
 
-    fn loss(&mut self, theta: &[f64], terms: &mut [f64]) -> f64 {
-        self.run(theta, terms, false)
+    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
+        self.run(theta, weights, terms, false, None)
     }
 
-    fn loss_and_gradient(&mut self, theta: &[f64], terms: &mut [f64], gradient: &mut [f64]) -> f64 {
-        let loss = self.run(theta, terms, true);
-        let (network, coefficients) = gradient.split_at_mut(self.net.weights());
-        reduce(&self.team, &self.partials, &self.layers, network);
-        block::reduce_coefficients(&self.partials, coefficients);
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        let loss = self.run(theta, weights, terms, true, None);
+        self.write_gradient(gradient);
+        loss
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        let (mut weights, mut terms) = (vec![0.0; self.terms.len()], vec![0.0; self.terms.len()]);
+        weights[condition] = 1.0;
+        let loss = self.run(theta, &weights, &mut terms, true, Some(condition));
+        self.write_gradient(gradient);
         loss
     }
 
@@ -406,6 +438,8 @@ struct Pass<'a, R> {
     weights: &'a [f64],
     spaces: &'a [Mutex<Workspace<R>>],
     gradient: bool,
+    /// The one term that is asked for, if not all are.
+    only: Option<usize>,
 }
 
 impl<R: Real> Pass<'_, R> {
@@ -414,11 +448,16 @@ impl<R: Real> Pass<'_, R> {
         let mut space = lock(&self.spaces[thread]);
         partial.reset();
         for (which, blocks) in group {
+            if self.only.is_some_and(|only| only != *which) {
+                continue;
+            }
             let term = &self.terms[*which];
+            partial.rows += blocks.len() * term.rows();
             for block in blocks.clone() {
                 self.kernels.forward(self.net, term, *which, block, &mut space);
                 partial.sums[*which] += space.sums(term, block);
-                if self.gradient {
+                // Without a weight it would add zeros, or NaN where its residual is not finite.
+                if self.gradient && self.weights[*which] != 0.0 {
                     space.clear_adjoints(term);
                     for root in 0..term.tape.roots().len() {
                         space.seed(term, root, block, self.weights[*which]);

@@ -71,16 +71,26 @@ impl<R: Real> CpuEngine<R> {
     }
 
     /// Computes the rows of some blocks, and the sums of each.
-    fn fill(&self, thread: usize, plan: &[(usize, Range<usize>)], slab: &mut Slab, sums: &mut [Sums]) {
+    fn fill(
+        &self,
+        thread: usize,
+        weights: &[f64],
+        plan: &[(usize, Range<usize>)],
+        slab: &mut Slab,
+        sums: &mut [Sums],
+    ) {
         let mut space = lock(&self.spaces[thread]);
         let mut sums = sums.iter_mut();
         slab.rows = 0;
         for (which, blocks) in plan {
             let term = &self.terms[*which];
-            let weight = self.weights[*which];
+            let weight = weights[*which];
             for block in blocks.clone() {
                 self.kernels.forward(&self.net, term, *which, block, &mut space);
                 *sums.next().expect("sums for every block") = space.sums(term, block);
+                if weight == 0.0 {
+                    continue;
+                }
                 for root in 0..term.tape.roots().len() {
                     space.clear_adjoints(term);
                     space.add_adjoints(term, root, term.row_scales(weight, block));
@@ -95,9 +105,9 @@ impl<R: Real> CpuEngine<R> {
     }
 
     /// J·v on one block, left in the workspace, root by root; its activations stay there, too.
-    fn along(&self, tangent: &Packed<R>, which: usize, block: usize, space: &mut Workspace<R>) {
+    fn along(&self, tangent: &Packed<R>, weight: f64, which: usize, block: usize, space: &mut Workspace<R>) {
         let term = &self.terms[which];
-        let (filled, weight) = (term.filled(block), self.weights[which]);
+        let filled = term.filled(block);
         self.kernels.forward(&self.net, term, which, block, space);
         self.kernels.push(&self.net, tangent, term, block, space);
         let mut along = std::mem::take(&mut space.along);
@@ -135,6 +145,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
     fn normal_equations(
         &mut self,
         theta: &[f64],
+        weights: &[f64],
         terms: &mut [f64],
         matrix: &mut [f64],
         vector: &mut [f64],
@@ -152,7 +163,8 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         for (plan, sums) in plan.chunks(SLABS).zip(sums.chunks_mut(SLABS)) {
             let slabs = &mut slabs[..plan.len()];
             let work = slabs.iter_mut().zip(plan).zip(sums);
-            self.team.share(work, |thread, ((slab, plan), sums)| self.fill(thread, plan, slab, sums));
+            self.team
+                .share(work, |thread, ((slab, plan), sums)| self.fill(thread, weights, plan, slab, sums));
             gram.add(&self.team, &*self.products, slabs);
         }
         gram.write_symmetric(vector.len(), matrix);
@@ -166,20 +178,24 @@ impl<R: Real> Jacobian for CpuEngine<R> {
             }
         }
         self.normal = Some(normal);
-        self.total(terms)
+        self.total(weights, terms)
     }
 
-    fn jacobian_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+    fn jacobian_product(&mut self, theta: &[f64], weights: &[f64], direction: &[f64], product: &mut [f64]) {
         let tangent = self.prepare(theta, direction);
         let mut rest = product;
         for (which, term) in self.terms.iter().enumerate() {
             let (roots, sites) = (term.tape.roots().len(), term.block_sites());
             let (here, others) = rest.split_at_mut(term.sites * roots);
             rest = others;
+            if weights[which] == 0.0 {
+                here.fill(0.0);
+                continue;
+            }
             let blocks = here.chunks_mut((sites * roots).max(1)).enumerate();
             self.team.share(blocks, |thread, (block, to)| {
                 let mut space = lock(&self.spaces[thread]);
-                self.along(&tangent, which, block, &mut space);
+                self.along(&tangent, weights[which], which, block, &mut space);
                 for (site, to) in to.chunks_exact_mut(roots).enumerate() {
                     for (root, to) in to.iter_mut().enumerate() {
                         *to = space.along[root * sites + site];
@@ -190,16 +206,22 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         self.tangent = Some(tangent);
     }
 
-    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+    fn gauss_newton_product(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+        product: &mut [f64],
+    ) {
         let tangent = self.prepare(theta, direction);
         let mut partials = std::mem::take(&mut self.partials);
         self.team.share(partials.iter_mut().zip(&self.groups), |thread, (partial, group)| {
             let mut space = lock(&self.spaces[thread]);
             partial.reset();
-            for (which, blocks) in group {
-                let (term, weight) = (&self.terms[*which], self.weights[*which]);
+            for (which, blocks) in group.iter().filter(|(which, _)| weights[*which] != 0.0) {
+                let (term, weight) = (&self.terms[*which], weights[*which]);
                 for block in blocks.clone() {
-                    self.along(&tangent, *which, block, &mut space);
+                    self.along(&tangent, weight, *which, block, &mut space);
                     space.clear_adjoints(term);
                     let along = std::mem::take(&mut space.along);
                     let filled = term.filled(block);

@@ -142,7 +142,7 @@ impl Builder<'_> {
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns);
         let definitions = self.definitions(&definitions);
-        let (network, features, written_features) =
+        let (network, activation, features, written_features) =
             self.network(table.get("network"), &coordinates, unknowns.len());
         let training = self.training(table.get("training"), &coordinates);
         let conditions = self.conditions(table, &coordinates, &unknowns);
@@ -199,6 +199,7 @@ impl Builder<'_> {
             conditions,
             reference,
             network,
+            activation: activation?,
             training,
             written: Written { definitions, features: written_features, solutions },
         })

@@ -7,6 +7,7 @@ use toml::de::{DeValue, ValueDeserializer};
 
 use super::values::serde_mistake;
 use super::{Builder, FEATURE};
+use crate::activation::Activation;
 use crate::expr::{self, Digits, Node, Symbol};
 use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH};
 use crate::problem::diagnostic::Diagnostic;
@@ -20,7 +21,7 @@ impl Builder<'_> {
         value: Option<&Value<'_>>,
         coordinates: &[Coordinate],
         outputs: usize,
-    ) -> (Network, Formula, Vec<String>) {
+    ) -> (Network, Option<Activation>, Formula, Vec<String>) {
         let empty = Table::new();
         let table = value.map_or(Some(&empty), |value| self.table(value, "[network]"));
         let table = table.unwrap_or(&empty);
@@ -32,10 +33,7 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(span(key), message));
             }
         }
-        if !(network.scale.is_finite() && network.scale > 0.0) {
-            let message = format!("the scale is {}, not a positive number", network.scale);
-            self.report(Diagnostic::error(span("scale"), message));
-        }
+        let activation = self.activation(&network, table);
         if !(network.sigma_b.is_finite() && network.sigma_b >= 0.0) {
             let message = format!("sigma-b is {}, not a number from 0 up", network.sigma_b);
             self.report(Diagnostic::error(span("sigma-b"), message));
@@ -54,7 +52,38 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(span("width").or(span("depth")), message));
             }
         }
-        (network, features, written)
+        (network, activation, features, written)
+    }
+
+    /// The activation with its scale; `None` if one of them is wrong, which is reported.
+    fn activation(&mut self, network: &Network, table: &Table<'_>) -> Option<Activation> {
+        let scale = table.get("scale").map(Spanned::span);
+        if !(network.scale.is_finite() && network.scale > 0.0) {
+            let message = format!("the scale is {}, not a positive number", network.scale);
+            self.report(Diagnostic::error(scale, message));
+            return None;
+        }
+        let activation = match Activation::parse(&network.activation) {
+            Ok(activation) => activation,
+            Err(error) => {
+                let written = table.get("activation").and_then(|value| self.located(value));
+                let span = written.map(|(_, locate)| locate.place(error.span()));
+                // What is wrong and, after a semicolon, what to do about it.
+                let text = error.to_string();
+                self.report(match text.split_once("; ") {
+                    Some((wrong, hint)) => Diagnostic::error(span, wrong).hint(hint),
+                    None => Diagnostic::error(span, text),
+                });
+                return None;
+            }
+        };
+        let scaled = activation.scaled(network.scale);
+        if scaled.is_err() {
+            let message = format!("the scale {} takes the activation out of range", Digits(network.scale));
+            let hint = "amplitudes lie between 1e-30 and 1e30";
+            self.report(Diagnostic::error(scale, message).hint(hint));
+        }
+        scaled.ok()
     }
 
     /// What enters the network, and its text.
