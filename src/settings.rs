@@ -345,14 +345,20 @@ pub struct Lm {
     /// What the damping multiplies.
     pub scaling: Scaling,
     /// How the linear system of a step is solved.
-    pub solver: Solver,
+    pub solver: LinearSolver,
     /// Products with JᵀJ that one solution by conjugate gradients may take.
     pub products: usize,
 }
 
 impl Default for Lm {
     fn default() -> Self {
-        Self { steps: 200, damping: 1e-3, scaling: Scaling::Identity, solver: Solver::Auto, products: 200 }
+        Self {
+            steps: 200,
+            damping: 1e-3,
+            scaling: Scaling::Identity,
+            solver: LinearSolver::Auto,
+            products: 200,
+        }
     }
 }
 
@@ -369,7 +375,7 @@ pub enum Scaling {
 /// How a least-squares method solves for its step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Solver {
+pub enum LinearSolver {
     /// Cholesky factors up to some thousands of parameters, conjugate gradients above.
     Auto,
     /// Cholesky factors of the normal equations.

@@ -95,8 +95,9 @@ fn classify(arguments: &Arguments) -> Result<u8, Failure> {
             data.insert(set, set.read(&arguments.data).map_err(Failure::usage)?);
         }
     }
-    let work = Classifiers { sweep: &sweep, data, device };
-    let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: arguments.jobs, work: &work };
+    let experiment = Classifiers { sweep: &sweep, data, device };
+    let plan =
+        Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: arguments.jobs, experiment: &experiment };
     let collection = plan.check().map_err(Failure::usage)?;
     let left = collection.records.iter().filter(|record| !record.state.is_final()).count();
     if arguments.dry_run {

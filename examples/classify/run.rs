@@ -14,7 +14,7 @@ use pinn::problem::Document;
 use pinn::rng;
 use pinn::run::{Loss, RESULT_VERSION, Resumed, RunDirectory, RunOutcome, RunResult, peak_memory_bytes};
 use pinn::settings::{LearningRateUnit, Network as NetworkSettings};
-use pinn::sweep::{Sweep, SweepError, Work, WorkError};
+use pinn::sweep::{Experiment, ExperimentError, Sweep, SweepError};
 use rand::seq::index;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -143,11 +143,13 @@ impl Settings {
     }
 
     /// How many images of `all` are wanted.
-    fn count(wanted: usize, all: usize, key: &str) -> Result<usize, WorkError> {
+    fn count(wanted: usize, all: usize, key: &str) -> Result<usize, ExperimentError> {
         match wanted {
             0 => Ok(all),
             wanted if wanted <= all => Ok(wanted),
-            wanted => Err(WorkError::Other(format!("data.{key} = {wanted}, but there are {all} images"))),
+            wanted => {
+                Err(ExperimentError::Other(format!("data.{key} = {wanted}, but there are {all} images")))
+            }
         }
     }
 }
@@ -162,15 +164,21 @@ pub(crate) struct Classifiers<'a> {
     pub(crate) device: (Device, String),
 }
 
-impl Work for Classifiers<'_> {
+impl Experiment for Classifiers<'_> {
     fn check(&self, run: usize, _: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
         let settings = Settings::of(self.sweep, run)?;
         Ok(resolved.is_none_or(|text| toml::from_str(text).is_ok_and(|found: Settings| found == settings)))
     }
 
-    fn begin(&self, run: usize, mut directory: RunDirectory, stop: &AtomicBool) -> Result<(), WorkError> {
-        let settings = Settings::of(self.sweep, run).map_err(WorkError::other)?;
-        directory.write("resolved.toml", toml::to_string(&settings).map_err(WorkError::other)?.as_bytes())?;
+    fn begin(
+        &self,
+        run: usize,
+        mut directory: RunDirectory,
+        stop: &AtomicBool,
+    ) -> Result<(), ExperimentError> {
+        let settings = Settings::of(self.sweep, run).map_err(ExperimentError::other)?;
+        directory
+            .write("resolved.toml", toml::to_string(&settings).map_err(ExperimentError::other)?.as_bytes())?;
         let result = self.classify(&settings, &mut directory, stop)?;
         directory.flush()?;
         directory.write("result.json", result.to_json().as_bytes())?;
@@ -182,7 +190,7 @@ impl Work for Classifiers<'_> {
     }
 
     /// Goes on after the last measurement of the accuracy.
-    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
+    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), ExperimentError> {
         self.begin(run, resumed.directory, stop)
     }
 }
@@ -193,9 +201,10 @@ impl Classifiers<'_> {
         settings: &Settings,
         directory: &mut RunDirectory,
         stop: &AtomicBool,
-    ) -> Result<RunResult, WorkError> {
+    ) -> Result<RunResult, ExperimentError> {
         let Settings { data, network, model, training } = settings;
-        let images = self.data.get(&data.set).ok_or_else(|| WorkError::other("the data were not read"))?;
+        let images =
+            self.data.get(&data.set).ok_or_else(|| ExperimentError::other("the data were not read"))?;
         let all = images.train.labels.len();
         let samples = Settings::count(data.samples, all, "samples")?;
         let drawn = index::sample(&mut rng::stream(training.seed, "samples"), all, samples).into_vec();
@@ -204,7 +213,7 @@ impl Classifiers<'_> {
 
         let (device, name) = &self.device;
         let learning = device.clone().autodiff();
-        let activation = settings.activation().map_err(WorkError::Other)?;
+        let activation = settings.activation().map_err(ExperimentError::Other)?;
         let omega = activation.omega();
         let shape = Shape {
             inputs: images.train.pixels,
@@ -213,8 +222,8 @@ impl Classifiers<'_> {
             outputs: images.classes,
         };
         let seed = training.seed;
-        let classifier =
-            Network::new(&shape, activation, network, model, seed, &learning).map_err(WorkError::other)?;
+        let classifier = Network::new(&shape, activation, network, model, seed, &learning)
+            .map_err(ExperimentError::other)?;
         let unlimited = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         let schedule = Schedule {
             epochs: unlimited(training.epochs),
@@ -232,9 +241,13 @@ impl Classifiers<'_> {
         let path = directory.path().join(STATE);
         let damaged = |error| format!("{} is damaged ({error}); remove the run's folder", path.display());
         let state = match fs::read(&path) {
-            Ok(bytes) => State::from_bytes(&bytes, classifier).map_err(damaged).map_err(WorkError::Other)?,
+            Ok(bytes) => {
+                State::from_bytes(&bytes, classifier).map_err(damaged).map_err(ExperimentError::Other)?
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => State::new(classifier),
-            Err(error) => return Err(WorkError::other(format!("cannot read {}: {error}", path.display()))),
+            Err(error) => {
+                return Err(ExperimentError::other(format!("cannot read {}: {error}", path.display())));
+            }
         };
         for epoch in &state.epochs {
             directory.log(&json!(epoch))?;
@@ -245,10 +258,10 @@ impl Classifiers<'_> {
             if epoch.accuracy.is_some() && epoch.loss.is_finite() {
                 directory.write(
                     STATE,
-                    &state.to_bytes(started.elapsed().as_secs_f64()).map_err(WorkError::other)?,
+                    &state.to_bytes(started.elapsed().as_secs_f64()).map_err(ExperimentError::other)?,
                 )?;
             }
-            Ok::<_, WorkError>(())
+            Ok::<_, ExperimentError>(())
         };
         let (outcome, state) = train(state, &train_set, &test_set, &schedule, stop, &mut note)?;
         let State { epochs, seconds, .. } = state;
@@ -374,11 +387,11 @@ mod tests {
     fn an_interrupted_run_goes_on_from_its_last_measurement() {
         let training = "training = { epochs = 1000, evaluate = 10, batch = 2, lr = 1e-3 }";
         let sweep = sweep(&format!("network = {{ depth = 2, width = 6 }}\n{training}"), "seed = [3]");
-        let work = on_toys(&sweep);
+        let experiment = on_toys(&sweep);
         let go = |folder: &Path, is_stopped: bool| {
             let run = folder.join("runs").join(sweep.name(0));
             let folder = folder.to_owned();
-            let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: 1, work: &work };
+            let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: 1, experiment: &experiment };
             let found = plan.check().expect("fine");
             let stop = AtomicBool::new(false);
             let wait = || {
@@ -415,9 +428,9 @@ mod tests {
             "seed = [0, 1]\nmodel.batch-norm = [false, true]",
         );
         let folder = tempfile::tempdir().expect("a folder");
-        let work = on_toys(&sweep);
+        let experiment = on_toys(&sweep);
         let path = folder.path().to_owned();
-        let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, work: &work };
+        let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, experiment: &experiment };
         let go = || {
             let started = std::sync::atomic::AtomicUsize::new(0);
             let watch = |event: pinn::sweep::Event| {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use pinn::sweep::{
-    CollectError, Event, ExecuteError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
+    Event, ExecuteError, OutputError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
     execute,
 };
 
@@ -62,11 +62,11 @@ impl From<SweepError> for Failure {
     }
 }
 
-impl From<CollectError> for Failure {
-    fn from(error: CollectError) -> Self {
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
         match error {
-            CollectError::Run(error) => error.into(),
-            CollectError::Report(error) => Self::unexpected(error),
+            OutputError::Run(error) => error.into(),
+            OutputError::Report(error) => Self::unexpected(error),
         }
     }
 }
@@ -76,7 +76,7 @@ impl From<ExecuteError> for Failure {
         match error {
             ExecuteError::Sweep(error) => error.into(),
             ExecuteError::Other(_) => Self::usage(error),
-            ExecuteError::Collect(error) => error.into(),
+            ExecuteError::Output(error) => error.into(),
         }
     }
 }
@@ -94,8 +94,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     }
     let shard = args.shard.unwrap_or(Shard::ALL);
     let threads = settings.threads;
-    let work = Problems::new(&sweep, settings)?;
-    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, work: &work };
+    let experiment = Problems::new(&sweep, settings)?;
+    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, experiment: &experiment };
     let collection = plan.check()?;
     let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);
     let left = mine().filter(|record| !record.state.is_final()).count();

@@ -5,7 +5,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use super::{Binary, Unary};
+use super::graph::{Binary, Graph, Node, NodeId, Unary};
 
 /// A formula as written, with the place of every part in its text.
 ///
@@ -123,6 +123,42 @@ impl Expr {
             f.write_str(")")?;
         }
         Ok(())
+    }
+}
+
+impl Graph {
+    /// `root` as a formula for people; `name` names each input.
+    ///
+    /// Shared nodes are written out wherever they are used: `None` if that takes more than `limit` operations.
+    pub fn to_expr(&self, root: NodeId, limit: usize, name: &dyn Fn(Node) -> String) -> Option<Expr> {
+        let mut sizes: Vec<usize> = Vec::with_capacity(root.index() + 1);
+        for node in &self.nodes()[..=root.index()] {
+            let operands = node.operands().map(|a| sizes[a.index()]);
+            sizes.push(operands.fold(1, usize::saturating_add));
+        }
+        (sizes[root.index()] <= limit).then(|| self.written_out(root, name))
+    }
+
+    fn written_out(&self, root: NodeId, name: &dyn Fn(Node) -> String) -> Expr {
+        let operand = |a| Box::new(self.written_out(a, name));
+        // −(a·b) is the same as (−a)·b, which needs no parentheses.
+        if let Node::Unary(Unary::Neg, product) = self.node(root)
+            && let Node::Binary(f @ (Binary::Mul | Binary::Div), a, b) = self.node(product)
+        {
+            let a = Expr::from(Kind::Unary(Unary::Neg, operand(a)));
+            return Kind::Binary(f, Box::new(a), operand(b)).into();
+        }
+        let kind = match self.node(root) {
+            Node::Constant(x) if x < 0.0 => {
+                let magnitude = Expr::from(Kind::Number(-x));
+                Kind::Unary(Unary::Neg, Box::new(magnitude))
+            }
+            Node::Constant(x) => Kind::Number(x),
+            Node::Unary(f, a) => Kind::Unary(f, operand(a)),
+            Node::Binary(f, a, b) => Kind::Binary(f, operand(a), operand(b)),
+            node => Kind::Name(name(node)),
+        };
+        kind.into()
     }
 }
 

@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
-use super::ast::{Expr, Kind};
 use crate::jet::MultiIndex;
 
 /// A node of a [`Graph`].
@@ -653,46 +652,13 @@ impl Graph {
         }
         varies
     }
-
-    /// `root` as a formula for people; `name` names each input.
-    ///
-    /// Shared nodes are written out wherever they are used: `None` if that takes more than `limit` operations.
-    pub fn to_expr(&self, root: NodeId, limit: usize, name: &dyn Fn(Node) -> String) -> Option<Expr> {
-        let mut sizes: Vec<usize> = Vec::with_capacity(root.index() + 1);
-        for node in &self.nodes[..=root.index()] {
-            let operands = node.operands().map(|a| sizes[a.index()]);
-            sizes.push(operands.fold(1, usize::saturating_add));
-        }
-        (sizes[root.index()] <= limit).then(|| self.written_out(root, name))
-    }
-
-    fn written_out(&self, root: NodeId, name: &dyn Fn(Node) -> String) -> Expr {
-        let operand = |a| Box::new(self.written_out(a, name));
-        // −(a·b) is the same as (−a)·b, which needs no parentheses.
-        if let Node::Unary(Unary::Neg, product) = self.node(root)
-            && let Node::Binary(f @ (Binary::Mul | Binary::Div), a, b) = self.node(product)
-        {
-            let a = Expr::from(Kind::Unary(Unary::Neg, operand(a)));
-            return Kind::Binary(f, Box::new(a), operand(b)).into();
-        }
-        let kind = match self.node(root) {
-            Node::Constant(x) if x < 0.0 => {
-                let magnitude = Expr::from(Kind::Number(-x));
-                Kind::Unary(Unary::Neg, Box::new(magnitude))
-            }
-            Node::Constant(x) => Kind::Number(x),
-            Node::Unary(f, a) => Kind::Unary(f, operand(a)),
-            Node::Binary(f, a, b) => Kind::Binary(f, operand(a), operand(b)),
-            node => Kind::Name(name(node)),
-        };
-        kind.into()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::ast::{Expr, Kind};
     use super::super::{Context, Meaning, Scope, parse, random};
     use super::*;
 

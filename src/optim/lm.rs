@@ -23,7 +23,7 @@ use faer::linalg::cholesky::llt;
 use faer::{Conj, MatMut, MatRef, Par};
 
 use super::{LeastSquares, Objective, Optimizer, Progress, State, Step, StopReason, add, dot, norm};
-use crate::settings::{self, Scaling, Solver};
+use crate::settings::{self, LinearSolver, Scaling};
 
 /// Parameters up to which JᵀJ is formed and factorized, if the method may choose.
 const MOST_DENSE: usize = 4000;
@@ -57,9 +57,9 @@ pub(super) fn check(
 /// Is JᵀJ formed?
 fn is_dense(settings: &settings::Lm, parameters: usize) -> bool {
     match settings.solver {
-        Solver::Auto => parameters <= MOST_DENSE,
-        Solver::Cholesky => true,
-        Solver::Cg => false,
+        LinearSolver::Auto => parameters <= MOST_DENSE,
+        LinearSolver::Cholesky => true,
+        LinearSolver::Cg => false,
     }
 }
 

@@ -291,11 +291,11 @@ fn lm(settings: settings::Lm) -> Stage {
 
 /// Every least-squares method that does not ask for precision in its settings.
 fn least_squares_methods() -> [Stage; 3] {
-    use settings::{Lm, Scaling, Solver};
+    use settings::{LinearSolver, Lm, Scaling};
     [
         lm(Lm { steps: 400, ..Lm::default() }),
         lm(Lm { steps: 400, scaling: Scaling::Diagonal, ..Lm::default() }),
-        lm(Lm { steps: 400, solver: Solver::Cg, ..Lm::default() }),
+        lm(Lm { steps: 400, solver: LinearSolver::Cg, ..Lm::default() }),
     ]
 }
 
@@ -539,7 +539,7 @@ fn methods_are_refused_where_their_matrix_would_not_fit() {
     assert!(
         check(&diagonal, 4000).is_ok() && check(&diagonal, 4001).is_err_and(|why| why.contains("identity"))
     );
-    let cholesky = lm(settings::Lm { solver: settings::Solver::Cholesky, ..settings::Lm::default() });
+    let cholesky = lm(settings::Lm { solver: settings::LinearSolver::Cholesky, ..settings::Lm::default() });
     assert!(
         check(&cholesky, 4001).is_ok() && check(&cholesky, 1_000_000).is_err_and(|why| why.contains("cg"))
     );

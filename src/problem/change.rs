@@ -1,7 +1,9 @@
 //! Changes to a problem by short names: what the flags of the command line and the axes of a sweep have in common.
 
+use super::diagnostic::Diagnostics;
+use super::file::Document;
+use super::model::{Place, Problem};
 use super::size::check_points;
-use super::{Diagnostics, Document, Place, Problem};
 use crate::limits::{MAX_STEPS, POINTS};
 use crate::settings::Stage;
 

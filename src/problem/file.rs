@@ -1,15 +1,13 @@
 //! Problem files as documents: TOML with the place of every value, and overlays on top of it.
 
 use core::ops::Range;
-use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::build;
 use super::diagnostic::{Diagnostic, Diagnostics, Sources};
-use super::model::Problem;
+use crate::expr::{closest, listed};
 use crate::limits::MAX_MISTAKES;
 
 /// A TOML value and where it was written.
@@ -113,19 +111,6 @@ impl Document {
         Ok(())
     }
 
-    /// Checks everything and compiles the problem; file names in it are relative to `folder`.
-    ///
-    /// With the problem come warnings, often none.
-    ///
-    /// # Errors
-    ///
-    /// Every mistake that was found.
-    pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
-        // The key `problem` of an overlay has done its work.
-        let merged = self.merged(|text, key| text == 0 || key != "problem");
-        build::build(&self.sources, &merged, folder)
-    }
-
     /// The whole document as plain settings, for programs that have tables of their own.
     ///
     /// # Errors
@@ -134,7 +119,7 @@ impl Document {
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Diagnostics> {
         let table = Spanned::new(0..0, DeValue::Table(self.merged(|_, _| true)));
         T::deserialize(ValueDeserializer::from(table)).map_err(|error| {
-            let mistake = build::serde_mistake(error.message(), error.span().unwrap_or(0..0));
+            let mistake = serde_mistake(error.message(), error.span().unwrap_or(0..0));
             self.mistakes(vec![mistake])
         })
     }
@@ -157,9 +142,47 @@ impl Document {
         merged
     }
 
+    /// The texts.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// Mistakes found in these texts.
     pub(crate) fn mistakes(&self, items: Vec<Diagnostic>) -> Diagnostics {
         Diagnostics { sources: self.sources.clone(), items }
+    }
+}
+
+/// What serde says about a plain table, with a did-you-mean where it lists what it knows.
+pub(crate) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let line = message.lines().next().unwrap_or_default();
+    if line.starts_with("wanted exactly 1 element") {
+        let message = "a table names one choice here, with its settings";
+        return Diagnostic::error(span, message).hint("for example `{ adam = { steps = 1000 } }`");
+    }
+    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    match (quoted.next(), unknown) {
+        (Some(wrong), true) => {
+            let known: Vec<_> = quoted.collect();
+            let what = if message.starts_with("unknown field") { "key" } else { "name" };
+            let hint = match closest(wrong, known.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known are {}", listed(&known)),
+            };
+            Diagnostic::error(span, format!("unknown {what} `{wrong}`")).hint(hint)
+        }
+        _ => {
+            let plain = [
+                ("usize", "a whole number from 0 up"),
+                ("u64", "a whole number from 0 up"),
+                ("f64", "a number"),
+            ];
+            let spoken = plain.iter().fold(line.to_owned(), |line, (rust, words)| {
+                line.replace(&format!("expected {rust}"), &format!("expected {words}"))
+            });
+            Diagnostic::error(span, spoken)
+        }
     }
 }
 

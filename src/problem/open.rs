@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Diagnostics, Document, embedded};
+use super::diagnostic::Diagnostics;
+use super::embedded::embedded;
+use super::file::Document;
 use crate::expr::closest;
 use crate::limits::MAX_TEXT;
 

@@ -1,30 +1,13 @@
-//! What a sweep has so far: its runs' results, as a table.
+//! What a sweep has so far: its runs, how far they are, and their results.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
-
 use super::config::Sweep;
-use super::{figures, summary};
-use crate::report::ReportError;
-use crate::run::{RunError, RunOutcome, RunResult, StepLine, read_metrics, read_result, write_whole};
+use crate::run::{RunError, RunOutcome, RunResult, StepLine, read_metrics, read_result};
 
-/// Version of the layout of `sweep.csv` and `sweep.json`.
-const VERSION: u32 = 1;
 /// Points of a loss curve that are kept for the figure.
 const CURVE_POINTS: usize = 400;
-
-/// Why a sweep's outputs could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum CollectError {
-    /// A file.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// A figure.
-    #[error(transparent)]
-    Report(#[from] ReportError),
-}
 
 /// All runs of a sweep, in its order.
 #[derive(Clone, Debug)]
@@ -90,6 +73,41 @@ impl Record {
     }
 }
 
+/// How many runs of a sweep have come to which end, all shards together.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tally {
+    /// Ended well.
+    pub done: usize,
+    /// Ended without the tolerance that was asked for.
+    pub missed: usize,
+    /// Ended with a loss that is not finite.
+    pub diverged: usize,
+    /// Could not be run.
+    pub failed: usize,
+    /// Not begun, or not ended.
+    pub left: usize,
+}
+
+impl Tally {
+    /// Counts the records.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut tally = Self::default();
+        for record in records {
+            let count = match record.state {
+                RecordState::Ended(RunOutcome::Done) => &mut tally.done,
+                RecordState::Ended(RunOutcome::ToleranceNotReached) => &mut tally.missed,
+                RecordState::Ended(RunOutcome::Diverged) => &mut tally.diverged,
+                RecordState::Failed(_) => &mut tally.failed,
+                RecordState::New | RecordState::Unfinished | RecordState::Ended(RunOutcome::Interrupted) => {
+                    &mut tally.left
+                }
+            };
+            *count += 1;
+        }
+        tally
+    }
+}
+
 /// The folder of a run.
 pub(super) fn run_folder(folder: &Path, name: &str) -> PathBuf {
     folder.join("runs").join(name)
@@ -151,110 +169,12 @@ impl Collection {
         Ok(changed)
     }
 
-    /// Writes `sweep.csv`, `sweep.json`, `summary.md` and the figures into `folder`.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be written.
-    pub fn write(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
-        self.write_tables(sweep, folder)?;
-        self.draw(sweep, folder)
-    }
-
-    /// The part of [`Collection::write`] that takes no time.
-    pub(super) fn write_tables(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
-        let table = self.table(sweep);
-        write_whole(&folder.join("sweep.csv"), &csv_bytes(&table))?;
-        let json = serde_json::to_string_pretty(&json(sweep, &table)).expect("plain data") + "\n";
-        write_whole(&folder.join("sweep.json"), json.as_bytes())?;
-        write_whole(&folder.join("summary.md"), summary::text(sweep, self).as_bytes())?;
-        Ok(())
-    }
-
-    /// The figures alone.
-    pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), CollectError> {
-        for (name, figure) in figures::all(sweep, self) {
-            write_whole(&folder.join(name), &figure.png()?)?;
-        }
-        Ok(())
-    }
-
     /// The names of what else was measured of the runs.
     pub(super) fn measures(&self) -> Vec<String> {
         let results = self.records.iter().filter_map(|record| record.result.as_ref());
         let names: BTreeSet<&String> = results.flat_map(|result| result.measures.keys()).collect();
         names.into_iter().cloned().collect()
     }
-
-    /// One row a run: its name, the value of every axis, and what it came to.
-    fn table(&self, sweep: &Sweep) -> Vec<Map<String, Value>> {
-        let results = || self.records.iter().filter_map(|record| record.result.as_ref());
-        let terms: BTreeSet<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
-        let unknowns: BTreeSet<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
-        let measures = self.measures();
-        let row = |(run, record): (usize, &Record)| {
-            let mut row = Map::new();
-            row.insert("run".into(), record.name.clone().into());
-            for (axis, value) in sweep.axes.iter().zip(sweep.choices(run)) {
-                let cell = match value.number {
-                    Some(_) => value.toml.parse::<serde_json::Number>().map_or(Value::Null, Value::Number),
-                    None => value.label.clone().into(),
-                };
-                row.insert(axis.name.clone(), cell);
-            }
-            row.insert("outcome".into(), record.state.name().into());
-            let result = record.result.as_ref();
-            row.insert("best_loss".into(), json!(result.map(|result| result.loss.total)));
-            row.insert("final_loss".into(), json!(result.and_then(|result| result.final_loss)));
-            for name in &terms {
-                let term = result.and_then(|result| result.loss.terms.get(*name));
-                row.insert(format!("loss_{name}"), json!(term));
-            }
-            for name in &unknowns {
-                let errors = result.and_then(|result| result.unknowns.get(*name));
-                row.insert(format!("rel_l2_{name}"), json!(errors.map(|errors| errors.rel_l2)));
-            }
-            for name in &measures {
-                row.insert(name.clone(), json!(result.and_then(|result| result.measures.get(name))));
-            }
-            row.insert("steps".into(), json!(result.map(|result| result.steps)));
-            row.insert("seconds".into(), json!(result.map(|result| (1e3 * result.seconds).round() / 1e3)));
-            let reason = match &record.state {
-                RecordState::Failed(reason) => Some(reason),
-                _ => result.and_then(|result| result.reason.as_ref()),
-            };
-            row.insert("reason".into(), json!(reason));
-            row
-        };
-        self.records.iter().enumerate().map(row).collect()
-    }
-}
-
-fn csv_bytes(table: &[Map<String, Value>]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    let written = table.first().map_or(Ok(()), |row| writer.write_record(row.keys())).and_then(|()| {
-        table.iter().try_for_each(|row| {
-            writer.write_record(row.values().map(|cell| match cell {
-                Value::Null => String::new(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            }))
-        })
-    });
-    written.expect("rows are equally long, and memory does not fail");
-    writer.into_inner().expect("memory does not fail")
-}
-
-fn json(sweep: &Sweep, table: &[Map<String, Value>]) -> Value {
-    let axes: Vec<_> = sweep
-        .axes
-        .iter()
-        .map(|axis| {
-            let values: Vec<_> = axis.values.iter().map(|value| &value.label).collect();
-            json!({ "name": axis.name, "values": values })
-        })
-        .collect();
-    json!({ "schema_version": VERSION, "title": sweep.title, "axes": axes, "runs": table })
 }
 
 /// Steps and losses, thinned out.

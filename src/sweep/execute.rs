@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::collect::{CollectError, Collection, Record, RecordState, failure_file, run_folder};
+use super::collect::{Collection, Record, failure_file, run_folder};
 use super::config::{Sweep, SweepError};
-use crate::run::{Resumed, RunDirectory, RunError, RunOutcome, read_resolved, write_whole};
+use super::outputs::OutputError;
+use crate::run::{Resumed, RunDirectory, RunError, read_resolved, write_whole};
 
 /// Why a sweep could not go on; a single run that fails is no such reason.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +26,12 @@ pub enum ExecuteError {
     Other(PathBuf),
     /// A file.
     #[error(transparent)]
-    Collect(#[from] CollectError),
+    Output(#[from] OutputError),
 }
 
 impl From<RunError> for ExecuteError {
     fn from(error: RunError) -> Self {
-        Self::Collect(error.into())
+        Self::Output(error.into())
     }
 }
 
@@ -54,7 +55,7 @@ impl Shard {
 }
 
 /// What the runs of a sweep are, and how one of them is computed, by several threads at once.
-pub trait Work: Sync {
+pub trait Experiment: Sync {
     /// Is run `run` a valid combination, and if its folder holds a run already, as its file `resolved.toml` says, the
     /// same one?
     ///
@@ -68,19 +69,19 @@ pub trait Work: Sync {
     /// # Errors
     ///
     /// Why it could not be run; that it diverged is a result.
-    fn begin(&self, run: usize, directory: RunDirectory, stop: &AtomicBool) -> Result<(), WorkError>;
+    fn begin(&self, run: usize, directory: RunDirectory, stop: &AtomicBool) -> Result<(), ExperimentError>;
 
-    /// Goes on with what [`Work::begin`] has left.
+    /// Goes on with what [`Experiment::begin`] has left.
     ///
     /// # Errors
     ///
-    /// As [`Work::begin`].
-    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError>;
+    /// As [`Experiment::begin`].
+    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), ExperimentError>;
 }
 
 /// Why a run could not be run.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkError {
+pub enum ExperimentError {
     /// Its folder: it may be another process's, or have come to its end.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -89,7 +90,7 @@ pub enum WorkError {
     Other(String),
 }
 
-impl WorkError {
+impl ExperimentError {
     /// Any error.
     pub fn other(error: impl std::fmt::Display) -> Self {
         Self::Other(error.to_string())
@@ -108,7 +109,7 @@ pub struct Plan<'a> {
     /// Runs at the same time.
     pub jobs: usize,
     /// What every one of them does.
-    pub work: &'a dyn Work,
+    pub experiment: &'a dyn Experiment,
 }
 
 /// What a watcher is told.
@@ -137,41 +138,6 @@ pub enum Event<'a> {
     },
 }
 
-/// How many runs of a sweep have come to which end, all shards together.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Tally {
-    /// Ended well.
-    pub done: usize,
-    /// Ended without the tolerance that was asked for.
-    pub missed: usize,
-    /// Ended with a loss that is not finite.
-    pub diverged: usize,
-    /// Could not be run.
-    pub failed: usize,
-    /// Not begun, or not ended.
-    pub left: usize,
-}
-
-impl Tally {
-    /// Counts the records.
-    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
-        let mut tally = Self::default();
-        for record in records {
-            let count = match record.state {
-                RecordState::Ended(RunOutcome::Done) => &mut tally.done,
-                RecordState::Ended(RunOutcome::ToleranceNotReached) => &mut tally.missed,
-                RecordState::Ended(RunOutcome::Diverged) => &mut tally.diverged,
-                RecordState::Failed(_) => &mut tally.failed,
-                RecordState::New | RecordState::Unfinished | RecordState::Ended(RunOutcome::Interrupted) => {
-                    &mut tally.left
-                }
-            };
-            *count += 1;
-        }
-        tally
-    }
-}
-
 impl Plan<'_> {
     /// Checks every run, changing nothing: all combinations are valid, and what is in the folder is theirs.
     ///
@@ -181,7 +147,7 @@ impl Plan<'_> {
     pub fn check(&self) -> Result<Collection, ExecuteError> {
         for run in 0..self.sweep.len() {
             let path = run_folder(&self.folder, &self.sweep.name(run));
-            if !self.work.check(run, &path, read_resolved(&path)?.as_deref())? {
+            if !self.experiment.check(run, &path, read_resolved(&path)?.as_deref())? {
                 return Err(ExecuteError::Other(path));
             }
         }
@@ -243,7 +209,7 @@ struct Shared<'a> {
     watch: &'a (dyn Fn(Event) + Sync),
     progress: Mutex<Progress>,
     /// The first failure to write the outputs.
-    failure: Mutex<Option<CollectError>>,
+    failure: Mutex<Option<OutputError>>,
 }
 
 impl Shared<'_> {
@@ -264,11 +230,11 @@ impl Shared<'_> {
                 }
                 _ => Ok(()),
             },
-            Ok(Err(WorkError::Run(RunError::Busy(_)))) => {
+            Ok(Err(ExperimentError::Run(RunError::Busy(_)))) => {
                 return (self.watch)(Event::Elsewhere { name: &name });
             }
             // Another process has finished it in the meantime.
-            Ok(Err(WorkError::Run(RunError::Ended(..)))) => Ok(()),
+            Ok(Err(ExperimentError::Run(RunError::Ended(..)))) => Ok(()),
             Ok(Err(failure)) => write_whole(&failed, format!("{failure}\n").as_bytes()),
             Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
         };
@@ -280,7 +246,7 @@ impl Shared<'_> {
         }
     }
 
-    fn work(&self, run: usize, name: &str) -> Result<(), WorkError> {
+    fn work(&self, run: usize, name: &str) -> Result<(), ExperimentError> {
         let path = run_folder(&self.plan.folder, name);
         let started = |resumed| (self.watch)(Event::Started { name, resumed });
         // A folder that is still empty is of a process that was killed at its very beginning.
@@ -288,7 +254,7 @@ impl Shared<'_> {
         match RunDirectory::create(&path) {
             Ok(directory) => {
                 started(false);
-                self.plan.work.begin(run, directory, self.stop)
+                self.plan.experiment.begin(run, directory, self.stop)
             }
             Err(RunError::Exists(_)) => {
                 started(true);
@@ -296,7 +262,7 @@ impl Shared<'_> {
                 if let Some(what) = &resumed.damaged {
                     (self.watch)(Event::Damaged { name, what });
                 }
-                self.plan.work.go_on(run, resumed, self.stop)
+                self.plan.experiment.go_on(run, resumed, self.stop)
             }
             Err(error) => Err(error.into()),
         }
@@ -313,7 +279,7 @@ struct Progress {
 impl Progress {
     /// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last
     /// one to write has seen everything.
-    fn bring_up_to_date(&mut self, plan: &Plan) -> Result<(), CollectError> {
+    fn bring_up_to_date(&mut self, plan: &Plan) -> Result<(), OutputError> {
         let Self { collection, drawn } = self;
         collection.refresh(&plan.folder)?;
         loop {

@@ -5,18 +5,20 @@
 //! and now and then its figures, up to date; [`Collection`] is what there is so far.
 //! A run of a sweep is an ordinary run directory, so nothing about a sweep is kept in memory alone.
 //!
-//! What a run does is a [`Work`]: [`Problems`] solves them; a program with experiments of its own brings another.
+//! What a run does is an [`Experiment`]: [`Problems`] solves them; a program with experiments of its own brings another.
 
 mod collect;
 mod config;
 mod execute;
 mod figures;
+mod outputs;
 mod problems;
 mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use collect::{CollectError, Collection, Record, RecordState};
+pub use collect::{Collection, Record, RecordState, Tally};
 pub use config::{Axis, Choice, Sweep, SweepError};
-pub use execute::{Event, ExecuteError, Plan, Shard, Tally, Work, WorkError, execute};
+pub use execute::{Event, ExecuteError, Experiment, ExperimentError, Plan, Shard, execute};
+pub use outputs::OutputError;
 pub use problems::Problems;

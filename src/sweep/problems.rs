@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::config::{Sweep, SweepError};
-use super::execute::{Work, WorkError};
+use super::execute::{Experiment, ExperimentError};
 use crate::problem::{Document, Opened};
 use crate::run::{Resumed, RunDirectory};
 use crate::solve::{Settings, SolveError, Solver};
@@ -26,13 +26,13 @@ impl<'a> Problems<'a> {
         Ok(Self { sweep, opened: sweep.open()?, settings })
     }
 
-    fn solver(&self, run: usize) -> Result<Solver, WorkError> {
-        let problem = self.sweep.problem(&self.opened, run).map_err(WorkError::other)?;
+    fn solver(&self, run: usize) -> Result<Solver, ExperimentError> {
+        let problem = self.sweep.problem(&self.opened, run).map_err(ExperimentError::other)?;
         Ok(Solver::new(problem, self.settings.clone())?)
     }
 }
 
-impl Work for Problems<'_> {
+impl Experiment for Problems<'_> {
     fn check(&self, run: usize, folder: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
         let problem = self.sweep.problem(&self.opened, run)?;
         let Some(text) = resolved else { return Ok(true) };
@@ -43,18 +43,18 @@ impl Work for Problems<'_> {
         Ok(same)
     }
 
-    fn begin(&self, run: usize, directory: RunDirectory, stop: &AtomicBool) -> Result<(), WorkError> {
+    fn begin(&self, run: usize, directory: RunDirectory, stop: &AtomicBool) -> Result<(), ExperimentError> {
         self.solver(run)?.run(directory, &self.opened.text, stop, &mut |_| ())?;
         Ok(())
     }
 
-    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
+    fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), ExperimentError> {
         self.solver(run)?.resume(resumed, stop, &mut |_| ())?;
         Ok(())
     }
 }
 
-impl From<SolveError> for WorkError {
+impl From<SolveError> for ExperimentError {
     fn from(error: SolveError) -> Self {
         match error {
             SolveError::Run(error) => Self::Run(error),

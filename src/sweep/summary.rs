@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::collect::{Collection, RecordState};
+use super::collect::{Collection, RecordState, Tally};
 use super::config::Sweep;
-use super::execute::Tally;
 use super::figures::{Group, Measure, groups, spread};
 use crate::expr::Digits;
 use crate::run::RunOutcome;

@@ -2,9 +2,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use super::collect::{Collection, Record, RecordState};
+use super::collect::{Collection, Record, RecordState, Tally};
 use super::config::{Sweep, SweepError};
-use super::execute::{Plan, Shard, Tally, Work, WorkError, execute};
+use super::execute::{Experiment, ExperimentError, Plan, Shard, execute};
 use super::{figures, summary};
 use crate::problem::{Diagnostics, Document};
 use crate::report::Panel;
@@ -313,11 +313,11 @@ fn a_second_axis_makes_heat_maps_of_medians() {
 fn figures_are_drawn_whenever_a_tenth_more_runs_have_ended() {
     /// Notes before which runs there was a new figure.
     struct Watcher(Mutex<Vec<usize>>);
-    impl Work for Watcher {
+    impl Experiment for Watcher {
         fn check(&self, _: usize, _: &Path, _: Option<&str>) -> Result<bool, SweepError> {
             Ok(true)
         }
-        fn begin(&self, run: usize, directory: RunDirectory, _: &AtomicBool) -> Result<(), WorkError> {
+        fn begin(&self, run: usize, directory: RunDirectory, _: &AtomicBool) -> Result<(), ExperimentError> {
             let figure = directory.path().join("../../loss-vs-scale.png");
             if std::fs::remove_file(figure).is_ok() {
                 self.0.lock().expect("sound").push(run);
@@ -326,18 +326,18 @@ fn figures_are_drawn_whenever_a_tenth_more_runs_have_ended() {
             directory.write("result.json", result.to_json().as_bytes())?;
             Ok(())
         }
-        fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), WorkError> {
+        fn go_on(&self, run: usize, resumed: Resumed, stop: &AtomicBool) -> Result<(), ExperimentError> {
             self.begin(run, resumed.directory, stop)
         }
     }
     let sweep = sweep("scale = { from = 1, to = 30 }");
     let folder = tempfile::tempdir().expect("a folder");
-    let work = Watcher(Mutex::new(vec![]));
+    let experiment = Watcher(Mutex::new(vec![]));
     let path = folder.path().to_owned();
-    let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 1, work: &work };
+    let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 1, experiment: &experiment };
     let found = plan.check().expect("fine");
     execute(&plan, found, &AtomicBool::new(false), &|_| ()).expect("runs");
-    let drawn = work.0.into_inner().expect("sound");
+    let drawn = experiment.0.into_inner().expect("sound");
     assert_eq!(drawn, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 21, 24, 27]);
     assert!(folder.path().join("loss-vs-scale.png").is_file(), "and at the end");
 }

@@ -4,13 +4,12 @@ use core::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::values::serde_mistake;
 use super::{Builder, RESIDUAL, unusable};
 use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, listed};
 use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
-use crate::problem::file::{Table, Value, article};
+use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::model::{Condition, Coordinate, Formula, Place, Unknown};
 use crate::problem::table::Numbers;
 use crate::settings::Sampler;

@@ -5,8 +5,6 @@ mod reference;
 mod settings;
 mod values;
 
-pub(super) use values::serde_mistake;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Spanned;
@@ -18,7 +16,7 @@ use crate::expr::{
 use crate::jet::{MAX_COORDINATES, MultiIndex};
 use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_UNKNOWNS};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::problem::file::{Table, Value, article};
+use crate::problem::file::{Document, Table, Value, article};
 use crate::problem::model::{Condition, Coordinate, Formula, Problem, Trainable, Unknown, Written};
 use crate::problem::size::check_points;
 use crate::settings::Training;
@@ -55,33 +53,35 @@ const SOLUTION: Context = Context {
     allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Trainable, Meaning::Definition],
 };
 
-/// Builds the problem that `table` describes, or says everything that is wrong with it.
-pub(crate) fn build(
-    sources: &Sources,
-    table: &Table<'_>,
-    folder: &Path,
-) -> Result<(Problem, Diagnostics), Diagnostics> {
-    let mut builder = Builder {
-        sources,
-        folder,
-        items: Vec::new(),
-        graph: Graph::default(),
-        scope: Scope::default(),
-        used: BTreeSet::new(),
-        formulas: 0,
-        extracted: 0,
-    };
-    let problem = builder.problem(table);
-    let mut items = builder.items;
-    let sources = sources.clone();
-    match problem {
-        Some(problem) if items.iter().all(|item| item.warning) => {
-            Ok((problem, Diagnostics { sources, items }))
-        }
-        _ => {
-            // In the order of the text; what has no place comes first.
-            items.sort_by_key(|item| item.span.as_ref().map(|span| span.start));
-            Err(Diagnostics { sources, items })
+impl Document {
+    /// Checks everything and compiles the problem; file names in it are relative to `folder`.
+    ///
+    /// With the problem come warnings, often none.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was found.
+    pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
+        let mut builder = Builder {
+            sources: self.sources(),
+            folder,
+            items: Vec::new(),
+            graph: Graph::default(),
+            scope: Scope::default(),
+            used: BTreeSet::new(),
+            formulas: 0,
+            extracted: 0,
+        };
+        // The key `problem` of an overlay has done its work.
+        let problem = builder.problem(&self.merged(|text, key| text == 0 || key != "problem"));
+        let mut items = builder.items;
+        match problem {
+            Some(problem) if items.iter().all(|item| item.warning) => Ok((problem, self.mistakes(items))),
+            _ => {
+                // In the order of the text; what has no place comes first.
+                items.sort_by_key(|item| item.span.as_ref().map(|span| span.start));
+                Err(self.mistakes(items))
+            }
         }
     }
 }

@@ -5,15 +5,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::values::serde_mistake;
 use super::{Builder, FEATURE};
 use crate::activation::Activation;
 use crate::expr::{self, Digits, Node, Symbol};
 use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH};
 use crate::problem::diagnostic::Diagnostic;
-use crate::problem::file::{Table, Value};
+use crate::problem::file::{Table, Value, serde_mistake};
 use crate::problem::model::{Coordinate, Formula};
-use crate::settings::{Network, Scaling, Schedule, Solver, Stage, Training};
+use crate::settings::{LinearSolver, Network, Scaling, Schedule, Stage, Training};
 
 impl Builder<'_> {
     pub(super) fn network(
@@ -182,7 +181,7 @@ impl Builder<'_> {
                 Stage::Lm(lm) => {
                     check(positive(lm.damping), "damping", "a positive number");
                     check(lm.products > 0, "products", "at least 1");
-                    let fits = lm.scaling == Scaling::Identity || lm.solver != Solver::Cg;
+                    let fits = lm.scaling == Scaling::Identity || lm.solver != LinearSolver::Cg;
                     check(fits, "scaling", "\"identity\" with solver = \"cg\", which has no diagonal");
                 }
                 Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {}

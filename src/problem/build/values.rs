@@ -326,36 +326,3 @@ impl Locator {
         }
     }
 }
-
-/// What serde says about a plain table, with a did-you-mean where it lists what it knows.
-pub(in crate::problem) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let line = message.lines().next().unwrap_or_default();
-    if line.starts_with("wanted exactly 1 element") {
-        let message = "a table names one choice here, with its settings";
-        return Diagnostic::error(span, message).hint("for example `{ adam = { steps = 1000 } }`");
-    }
-    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    match (quoted.next(), unknown) {
-        (Some(wrong), true) => {
-            let known: Vec<_> = quoted.collect();
-            let what = if message.starts_with("unknown field") { "key" } else { "name" };
-            let hint = match closest(wrong, known.iter().copied()) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known are {}", listed(&known)),
-            };
-            Diagnostic::error(span, format!("unknown {what} `{wrong}`")).hint(hint)
-        }
-        _ => {
-            let plain = [
-                ("usize", "a whole number from 0 up"),
-                ("u64", "a whole number from 0 up"),
-                ("f64", "a number"),
-            ];
-            let spoken = plain.iter().fold(line.to_owned(), |line, (rust, words)| {
-                line.replace(&format!("expected {rust}"), &format!("expected {words}"))
-            });
-            Diagnostic::error(span, spoken)
-        }
-    }
-}

@@ -1,0 +1,126 @@
+//! What a sweep leaves beside its runs: a table as CSV and JSON, a summary, and figures.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::collect::{Collection, Record, RecordState};
+use super::config::Sweep;
+use super::{figures, summary};
+use crate::report::ReportError;
+use crate::run::{RunError, write_whole};
+
+/// Version of the layout of `sweep.csv` and `sweep.json`.
+const VERSION: u32 = 1;
+
+/// Why a sweep's outputs could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// A file.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A figure.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl Collection {
+    /// Writes `sweep.csv`, `sweep.json`, `summary.md` and the figures into `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn write(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
+        self.write_tables(sweep, folder)?;
+        self.draw(sweep, folder)
+    }
+
+    /// The part of [`Collection::write`] that takes no time.
+    pub(super) fn write_tables(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
+        let table = self.table(sweep);
+        write_whole(&folder.join("sweep.csv"), &csv_bytes(&table))?;
+        let json = serde_json::to_string_pretty(&json(sweep, &table)).expect("plain data") + "\n";
+        write_whole(&folder.join("sweep.json"), json.as_bytes())?;
+        write_whole(&folder.join("summary.md"), summary::text(sweep, self).as_bytes())?;
+        Ok(())
+    }
+
+    /// The figures alone.
+    pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
+        for (name, figure) in figures::all(sweep, self) {
+            write_whole(&folder.join(name), &figure.png()?)?;
+        }
+        Ok(())
+    }
+
+    /// One row a run: its name, the value of every axis, and what it came to.
+    fn table(&self, sweep: &Sweep) -> Vec<Map<String, Value>> {
+        let results = || self.records.iter().filter_map(|record| record.result.as_ref());
+        let terms: BTreeSet<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
+        let unknowns: BTreeSet<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
+        let measures = self.measures();
+        let row = |(run, record): (usize, &Record)| {
+            let mut row = Map::new();
+            row.insert("run".into(), record.name.clone().into());
+            for (axis, value) in sweep.axes.iter().zip(sweep.choices(run)) {
+                let cell = match value.number {
+                    Some(_) => value.toml.parse::<serde_json::Number>().map_or(Value::Null, Value::Number),
+                    None => value.label.clone().into(),
+                };
+                row.insert(axis.name.clone(), cell);
+            }
+            row.insert("outcome".into(), record.state.name().into());
+            let result = record.result.as_ref();
+            row.insert("best_loss".into(), json!(result.map(|result| result.loss.total)));
+            row.insert("final_loss".into(), json!(result.and_then(|result| result.final_loss)));
+            for name in &terms {
+                let term = result.and_then(|result| result.loss.terms.get(*name));
+                row.insert(format!("loss_{name}"), json!(term));
+            }
+            for name in &unknowns {
+                let errors = result.and_then(|result| result.unknowns.get(*name));
+                row.insert(format!("rel_l2_{name}"), json!(errors.map(|errors| errors.rel_l2)));
+            }
+            for name in &measures {
+                row.insert(name.clone(), json!(result.and_then(|result| result.measures.get(name))));
+            }
+            row.insert("steps".into(), json!(result.map(|result| result.steps)));
+            row.insert("seconds".into(), json!(result.map(|result| (1e3 * result.seconds).round() / 1e3)));
+            let reason = match &record.state {
+                RecordState::Failed(reason) => Some(reason),
+                _ => result.and_then(|result| result.reason.as_ref()),
+            };
+            row.insert("reason".into(), json!(reason));
+            row
+        };
+        self.records.iter().enumerate().map(row).collect()
+    }
+}
+
+fn csv_bytes(table: &[Map<String, Value>]) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    let written = table.first().map_or(Ok(()), |row| writer.write_record(row.keys())).and_then(|()| {
+        table.iter().try_for_each(|row| {
+            writer.write_record(row.values().map(|cell| match cell {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }))
+        })
+    });
+    written.expect("rows are equally long, and memory does not fail");
+    writer.into_inner().expect("memory does not fail")
+}
+
+fn json(sweep: &Sweep, table: &[Map<String, Value>]) -> Value {
+    let axes: Vec<_> = sweep
+        .axes
+        .iter()
+        .map(|axis| {
+            let values: Vec<_> = axis.values.iter().map(|value| &value.label).collect();
+            json!({ "name": axis.name, "values": values })
+        })
+        .collect();
+    json!({ "schema_version": VERSION, "title": sweep.title, "axes": axes, "runs": table })
+}
