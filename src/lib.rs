@@ -64,6 +64,8 @@ pub mod limits;
 pub mod network;
 pub mod optim;
 pub mod problem;
+#[cfg(test)]
+mod properties;
 pub mod report;
 pub mod rng;
 pub mod run;

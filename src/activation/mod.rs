@@ -358,6 +358,7 @@ fn first<V: Copy, const N: usize>(all: [V; 5]) -> [V; N] {
 mod tests {
     use super::*;
     use crate::expr::Node;
+    use crate::properties::properties;
     use crate::simd::tests::{Lanewise, levels, map};
     use proptest::prelude::*;
 
@@ -693,7 +694,7 @@ mod tests {
         prop::collection::vec(term, 1..=MAX_TERMS).prop_map(|terms| Activation { terms })
     }
 
-    proptest! {
+    properties! {
         #[test]
         fn display_parses_back(activation in any_activation()) {
             prop_assert_eq!(parse(&activation.to_string()), activation);

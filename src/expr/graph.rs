@@ -661,6 +661,7 @@ mod tests {
     use super::super::ast::{Expr, Kind};
     use super::super::{Context, Meaning, Scope, parse, random};
     use super::*;
+    use crate::properties::properties;
 
     const COORDINATES: Context = Context { place: "this formula", allowed: &[Meaning::Coordinate] };
 
@@ -850,7 +851,7 @@ mod tests {
         assert_eq!(varies.iter().filter(|v| !**v).count(), 1, "only x is fixed");
     }
 
-    proptest! {
+    properties! {
         #[test]
         fn simplifying_keeps_finite_values(expr in random::expr(), x in -2.0..2.0f64, t in -2.0..2.0f64) {
             let plain = plain_value(&expr, x, t);

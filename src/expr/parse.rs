@@ -411,6 +411,7 @@ mod tests {
 
     use super::super::random;
     use super::*;
+    use crate::properties::properties;
 
     fn check(text: &str, printed: &str) {
         match parse(text) {
@@ -557,7 +558,7 @@ mod tests {
         assert!(parse(&nested).is_ok());
     }
 
-    proptest! {
+    properties! {
         #[test]
         fn printing_and_parsing_is_the_identity(expr in random::expr()) {
             prop_assert_eq!(parse(&expr.to_string()), Ok(expr));

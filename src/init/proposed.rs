@@ -79,6 +79,7 @@ fn mills_ratio(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::properties;
     use proptest::prelude::*;
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
         }
     }
 
-    proptest! {
+    properties! {
         /// Back from σ_z to the rate, by the definition.
         #[test]
         fn an_odd_number_of_flips_has_the_probability_asked_for(

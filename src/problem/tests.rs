@@ -719,8 +719,9 @@ mod random {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::properties::properties;
 
-    proptest! {
+    properties! {
         #[test]
         fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let text = String::from_utf8_lossy(&bytes);

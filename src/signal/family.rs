@@ -85,6 +85,7 @@ fn worst(values: impl Iterator<Item = f64>) -> f64 {
 pub(super) mod tests {
     use super::*;
     use crate::activation::{Activation, Function};
+    use crate::properties::properties;
     use proptest::prelude::*;
 
     /// A sum of up to three functions of the family with moderate coefficients.
@@ -147,7 +148,7 @@ pub(super) mod tests {
         assert!(!holds(|_| [f64::NAN; 2], 1.0).contains(&true));
     }
 
-    proptest! {
+    properties! {
         #[test]
         fn random_sums_are_in_the_class(activation in any_activation()) {
             let conditions = of(&activation);

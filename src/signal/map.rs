@@ -38,6 +38,7 @@ pub fn fixed_point(activation: &Activation, gain: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::properties;
     use crate::signal::family::tests::any_activation;
     use proptest::prelude::*;
 
@@ -65,7 +66,7 @@ mod tests {
         }
     }
 
-    proptest! {
+    properties! {
         /// Theorem 1, and what its proof shows: every step comes nearer.
         #[test]
         fn every_start_tends_to_the_fixed_point_of_its_sign(

@@ -101,6 +101,7 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::init::Rule;
+    use crate::properties::properties;
     use crate::settings::{self, Init};
     use proptest::prelude::*;
 
@@ -168,8 +169,8 @@ mod tests {
         assert!(matches!(propagate(&network, 1), Err(SignalError::TooLarge { .. })));
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(8))]
+    properties! {
+        cases = 8;
 
         #[test]
         fn at_depth_1000_the_proposed_spread_stays_and_the_xavier_spread_collapses(
