@@ -93,7 +93,7 @@ pub(super) fn cores() -> usize {
 impl From<SolveError> for Failure {
     fn from(error: SolveError) -> Self {
         match error {
-            SolveError::Init(_) | SolveError::Engine(_) => Self::usage(error),
+            SolveError::Init(_) | SolveError::Engine(_) | SolveError::Method { .. } => Self::usage(error),
             SolveError::Run(error) => error.into(),
             SolveError::Problem(diagnostics) => diagnostics.into(),
             SolveError::Report(_) => Self::unexpected(error),

@@ -5,7 +5,6 @@
 use super::cpu::{CpuEngine, Isa};
 use super::{Engine, EngineError};
 use crate::expr::closest;
-use crate::optim;
 use crate::problem::Problem;
 use crate::settings::Precision;
 
@@ -96,33 +95,10 @@ pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Engine>, EngineEr
     };
     let count = (device.count)();
     match index {
-        Some(index) if index < count => {
-            let mut engine = make(request, index)?;
-            check_methods(request.problem, name, &mut *engine)?;
-            Ok(engine)
-        }
+        Some(index) if index < count => make(request, index),
         _ if count == 0 => Err(unknown(format!("this machine has no {kind}, or its driver is missing"))),
         _ => Err(unknown(format!("{kind} devices here are numbered 0 to {}", count - 1))),
     }
-}
-
-/// Can the engine do what every stage's method asks of it?
-fn check_methods(problem: &Problem, name: &str, engine: &mut dyn Engine) -> Result<(), EngineError> {
-    let parameters = engine.parameters();
-    for stage in &problem.training.stages {
-        let method = stage.name();
-        if stage.needs_jacobian() && engine.jacobian().is_none() {
-            let why = format!(
-                "it needs the residuals' Jacobian, which the device {name} does not compute; \
-                 use --device cpu, or another method such as ssbroyden or lbfgs"
-            );
-            return Err(EngineError::Method { method, why });
-        }
-        if let Err(why) = optim::check(stage, parameters) {
-            return Err(EngineError::Method { method, why });
-        }
-    }
-    Ok(())
 }
 
 fn cpu(request: &Request, _: usize) -> Result<Box<dyn Engine>, EngineError> {

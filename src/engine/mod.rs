@@ -35,14 +35,6 @@ pub enum EngineError {
     /// The device does not compute in this precision.
     #[error("device {0} cannot compute in {1}; choose another --precision or --device")]
     Precision(String, String),
-    /// A stage's method and this device do not go together.
-    #[error("the method {method} cannot run here: {why}")]
-    Method {
-        /// The stage's name.
-        method: &'static str,
-        /// What is missing, and what to do.
-        why: String,
-    },
 }
 
 /// Computes losses, gradients, residuals and predictions of one problem with one network.

@@ -16,6 +16,7 @@ use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
 use crate::init::{self, InitError};
+use crate::optim;
 use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
 use crate::rng;
@@ -37,6 +38,14 @@ pub enum SolveError {
     /// The device.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A stage's method and this device or network do not go together.
+    #[error("the method {method} cannot run here: {why}")]
+    Method {
+        /// The stage's name.
+        method: &'static str,
+        /// What is missing, and what to do.
+        why: String,
+    },
     /// The run directory.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -74,11 +83,12 @@ impl Solver {
     ///
     /// # Errors
     ///
-    /// If the initialization or the device is not to be had.
+    /// If the initialization or the device is not to be had, or a stage's method is not for them.
     pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
         let theta = init::parameters(&problem)?;
         let Settings { threads, chunk, .. } = settings;
-        let engine = device::engine(&settings.device, &Request { problem: &problem, threads, chunk })?;
+        let mut engine = device::engine(&settings.device, &Request { problem: &problem, threads, chunk })?;
+        check_methods(&problem, &settings.device, &mut *engine)?;
         Ok(Self { theta, engine, problem, settings })
     }
 
@@ -311,4 +321,21 @@ fn precision(problem: &Problem) -> &'static str {
         Precision::F32 => "f32",
         Precision::F64 => "f64",
     }
+}
+
+/// Can the engine do what every stage's method asks of it?
+fn check_methods(problem: &Problem, device: &str, engine: &mut dyn Engine) -> Result<(), SolveError> {
+    let parameters = engine.parameters();
+    for stage in &problem.training.stages {
+        let method = stage.name();
+        if stage.needs_jacobian() && engine.jacobian().is_none() {
+            let why = format!(
+                "it needs the residuals' Jacobian, which the device {device} does not compute; \
+                 use --device cpu, or another method such as ssbroyden or lbfgs"
+            );
+            return Err(SolveError::Method { method, why });
+        }
+        optim::check(stage, parameters).map_err(|why| SolveError::Method { method, why })?;
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! Curvature methods on small physics-informed networks, from the problem file to the error.
 
 use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::engine::device::{self, Request};
 use pinn::init;
 use pinn::problem::Problem;
 use pinn::simd::Real;
+use pinn::solve::{Settings, Solver};
 use pinn::train::{End, Event, Flow, Outcome, State, train};
 
 use super::problem;
@@ -79,8 +79,8 @@ fn single_precision_stops_by_itself_and_says_why() {
 #[test]
 fn what_a_method_needs_is_told_before_training() {
     let refused = |problem: &Problem, device: &str| {
-        let request = Request { problem, threads: 1, chunk: None };
-        device::engine(device, &request).err().map(|error| error.to_string())
+        let settings = Settings { device: device.into(), threads: 1, chunk: None, plots: false };
+        Solver::new(problem.clone(), settings).err().map(|error| error.to_string())
     };
     assert_eq!(refused(&decay("{ lm = {} }", ""), "cpu"), None);
     if cfg!(feature = "flex") {
