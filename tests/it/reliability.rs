@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -296,8 +296,8 @@ fn signals_finish_the_step_and_write_everything() {
         let mut child =
             start(folder.path(), &["--problem", "heat.toml", "--steps", "100000000", "--out", &out]);
         let path = folder.path().join(out);
-        let begin = Instant::now();
-        while !path.join("checkpoint.safetensors").exists() && begin.elapsed() < Duration::from_secs(60) {
+        while !path.join("checkpoint.safetensors").exists() {
+            assert!(child.try_wait().expect("a child").is_none(), "it ends by itself");
             std::thread::sleep(Duration::from_millis(20));
         }
         let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
