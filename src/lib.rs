@@ -12,6 +12,8 @@
 //! ```
 //! use pinn::engine::cpu::{CpuEngine, Isa};
 //! use pinn::problem::Document;
+//! use pinn::evaluate::evaluate;
+//! use pinn::score::Scorer;
 //! use pinn::train::{Flow, State, train};
 //!
 //! let file = r#"
@@ -44,8 +46,11 @@
 //! let (problem, _warnings) = Document::parse("decay.toml", file)?.build(".".as_ref())?;
 //! let theta = pinn::init::parameters(&problem)?;
 //! let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best())?;
-//! let outcome = train(&problem, &mut engine, State::new(theta), &mut |_| Flow::Continue);
-//! let error = outcome.scores[0].expect("the problem has a reference").rel_l2;
+//! let scorer = Scorer::new(&problem);
+//! let trained =
+//!     train(&problem, scorer.as_ref(), &mut engine, State::new(theta), &mut |_| Flow::Continue).state;
+//! let evaluation = evaluate(&problem, scorer.as_ref(), &mut engine, &trained.adapted, &trained.answer);
+//! let error = evaluation.scores[0].expect("the problem has a reference").rel_l2;
 //! assert!(error < 1e-3, "{error}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -57,6 +62,7 @@ pub mod activation;
 pub mod adapt;
 pub mod breakdown;
 pub mod engine;
+pub mod evaluate;
 pub mod expr;
 pub mod init;
 pub mod jet;
@@ -78,4 +84,5 @@ pub mod solve;
 pub mod sweep;
 pub mod train;
 pub mod uncertainty;
+mod validation;
 pub mod verify;

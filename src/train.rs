@@ -6,12 +6,12 @@
 use crate::adapt;
 use crate::breakdown::{self, Breakdown, Quantity};
 use crate::engine::Engine;
+use crate::evaluate;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
 use crate::score::{Score, Scorer};
 use crate::settings::Stage;
-use crate::uncertainty;
-use crate::verify::{self, Residual};
+use crate::validation::Validation;
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -37,6 +37,18 @@ pub struct State {
     pub good_theta: Vec<f64>,
     /// That loss; infinite before the first step after a change.
     pub good_loss: f64,
+    /// The best parameters by the measure of validation among those that were the best before points or weights
+    /// changed, and at the ends of stages.
+    pub chosen_theta: Vec<f64>,
+    /// That measure; infinite before the first one.
+    pub chosen_measure: f64,
+    /// After how many steps one was last taken.
+    pub measured: usize,
+    /// The network to hand out should training end here: the best of `chosen_theta` and `best_theta`, or what reached
+    /// the tolerance.
+    ///
+    /// It is up to date in the state that an observer is given to write down and at the end; training does not read it.
+    pub answer: Vec<f64>,
     /// The optimizer's memory; `None` at the start of a stage.
     pub optimizer: Option<optim::State>,
     /// How every stage went that has begun.
@@ -51,6 +63,9 @@ impl State {
             best_loss: f64::INFINITY,
             good_theta: theta.clone(),
             good_loss: f64::INFINITY,
+            chosen_theta: theta.clone(),
+            chosen_measure: f64::INFINITY,
+            answer: theta.clone(),
             theta,
             ..Self::default()
         }
@@ -63,8 +78,13 @@ impl State {
     /// What does not fit: the state belongs to another problem, or to another version of the program.
     pub fn check(&self, problem: &Problem) -> Result<(), String> {
         let parameters = problem.parameters_in_all();
-        let vectors =
-            [("theta", &self.theta), ("best_theta", &self.best_theta), ("good_theta", &self.good_theta)];
+        let vectors = [
+            ("theta", &self.theta),
+            ("best_theta", &self.best_theta),
+            ("good_theta", &self.good_theta),
+            ("chosen_theta", &self.chosen_theta),
+            ("answer", &self.answer),
+        ];
         for (name, vector) in vectors {
             if vector.len() != parameters {
                 return Err(format!("its `{name}` has {} numbers instead of {parameters}", vector.len()));
@@ -131,7 +151,7 @@ pub enum Event<'a> {
     },
 }
 
-/// One step.
+/// One step; loss, terms, coefficients and scores belong to the same parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct StepReport<'a> {
     /// Steps done in all, this one included.
@@ -142,7 +162,7 @@ pub struct StepReport<'a> {
     pub loss: f64,
     /// Unweighted terms, one for each condition.
     pub terms: &'a [f64],
-    /// The end of θ: one entry for each trainable parameter.
+    /// The end of θ, one entry for each trainable parameter.
     pub coefficients: &'a [f64],
     /// Norm of the gradient.
     pub gradient_norm: f64,
@@ -192,25 +212,13 @@ pub enum End {
     Diverged(Breakdown),
 }
 
-/// The trained network.
+/// What training has come to; [`evaluate()`](crate::evaluate::evaluate) says what it is worth.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How training ended.
     pub end: End,
-    /// The parameters of the lowest loss with the last points and weights.
-    pub theta: Vec<f64>,
-    /// The state at the end.
+    /// The state at the end; [`State::answer`] is the trained network.
     pub state: State,
-    /// Loss terms at `theta`.
-    pub terms: Vec<f64>,
-    /// Total loss at `theta` with the weights of the problem.
-    pub loss: f64,
-    /// Errors at `theta`, if the problem has a reference.
-    pub scores: Vec<Option<Score>>,
-    /// Residuals at `theta` where training has not looked, for every condition whose points are drawn.
-    pub residuals: Vec<Option<Residual>>,
-    /// Standard errors of the trainable parameters by noise in the data, where they can be told.
-    pub standard_errors: Option<Vec<f64>>,
 }
 
 /// What the observer wants.
@@ -224,33 +232,41 @@ pub enum Flow {
 
 /// Trains from `state` until the stages of `problem` are done, `observer` stops it, or it diverges.
 ///
+/// `scorer` holds the problem's reference, if it has one: errors are measured with it on the way, and a tolerance is one
+/// of these errors; without it, of the loss.
+///
 /// # Panics
 ///
 /// If `state` does not fit, which [`State::check`] tells beforehand.
 pub fn train(
     problem: &Problem,
+    scorer: Option<&Scorer>,
     engine: &mut dyn Engine,
     state: State,
     observer: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
     let objective = EngineObjective::new(engine, adapt::weights(problem, &state.adapted), &state);
     let points = adapt::start(problem, objective.engine, &state.adapted);
-    let scorer = Scorer::new(problem);
+    let validation = Validation::new(problem);
     let before = state.theta.clone();
-    let mut training = Loop { problem, scorer, objective, points, state, before, observer };
+    let mut training =
+        Loop { problem, scorer, validation, objective, points, state, before, reached: false, observer };
     let end = training.run_stages();
     training.finish(end)
 }
 
 struct Loop<'a> {
     problem: &'a Problem,
-    scorer: Option<Scorer>,
+    scorer: Option<&'a Scorer>,
+    validation: Validation,
     objective: EngineObjective<'a>,
     /// Every condition's points.
     points: Vec<Vec<f64>>,
     state: State,
     /// The parameters before the step at work.
     before: Vec<f64>,
+    /// Has the tolerance been reached, and the answer been found?
+    reached: bool,
     observer: &'a mut dyn FnMut(Event) -> Flow,
 }
 
@@ -263,12 +279,40 @@ impl Loop<'_> {
             }
             self.state.stage += 1;
             self.state.stage_step = 0;
+            self.choose();
             // The next method starts from the best point of this one.
             if self.objective.best_loss.is_finite() {
                 self.state.theta.clone_from(&self.objective.best_theta);
             }
         }
         if problem.training.tolerance > 0.0 { End::ToleranceNotReached } else { End::Done }
+    }
+
+    /// Measures the best parameters before points or weights change or a stage ends, and keeps them if they are better
+    /// than those before.
+    fn choose(&mut self) {
+        if self.objective.best_loss.is_finite() {
+            let best = &self.objective.best_theta;
+            let measure = self.validation.measure(self.problem, self.objective.engine, best);
+            if measure < self.state.chosen_measure {
+                self.state.chosen_measure = measure;
+                self.state.chosen_theta.clone_from(best);
+            }
+            self.state.measured = self.state.step;
+        }
+    }
+
+    /// The network to hand out as things stand.
+    fn answer(&mut self) -> Vec<f64> {
+        let (state, best) = (&self.state, &self.objective.best_theta);
+        // Where nothing has been measured, there is nothing to compare with.
+        if state.chosen_measure.is_finite()
+            && *best != state.chosen_theta
+            && state.chosen_measure < self.validation.measure(self.problem, self.objective.engine, best)
+        {
+            return state.chosen_theta.clone();
+        }
+        best.clone()
     }
 
     /// `Some` if training ends with this stage.
@@ -317,15 +361,20 @@ impl Loop<'_> {
 
     fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer) {
         let (problem, step) = (self.problem, self.state.step);
-        let State { theta, adapted, good_loss, .. } = &mut self.state;
+        let State { theta, adapted, .. } = &mut self.state;
         let changes = adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
         if changes == adapt::Changes::default() {
             return;
         }
+        // Measures cost something, and weights may change every few steps.
+        if step >= self.state.measured + MEASURE_EVERY {
+            self.choose();
+        }
         // Losses before and after cannot be compared.
         self.objective.best_loss = f64::INFINITY;
-        *good_loss = f64::INFINITY;
+        self.state.good_loss = f64::INFINITY;
         optimizer.objective_changed();
+        let adapted = &self.state.adapted;
         if changes.redrawn {
             (self.observer)(Event::Redrawn { step, round: adapted.round });
         }
@@ -340,6 +389,7 @@ impl Loop<'_> {
         let every = self.problem.training.checkpoint;
         if every > 0 && self.state.step.is_multiple_of(every) {
             self.remember_best();
+            self.state.answer = self.answer();
             self.state.optimizer = Some(optimizer.state());
             (self.observer)(Event::Checkpoint(&self.state));
             self.state.optimizer = None;
@@ -383,18 +433,21 @@ impl Loop<'_> {
         self.state.step += 1;
         self.state.stage_step += 1;
         self.report().steps += 1;
-        let scores = match &self.scorer {
+        // What is reported belongs to the parameters whose loss it is.
+        let reported = if progress.before { &self.before } else { &self.state.theta };
+        let scores = match self.scorer {
             Some(scorer) if training.evaluate > 0 && self.state.step.is_multiple_of(training.evaluate) => {
-                Some(scorer.score(self.objective.engine, &self.state.theta))
+                Some(scorer.score(self.objective.engine, reported))
             }
             _ => None,
         };
+        let terms = self.objective.terms_of(progress.evaluation);
         let flow = (self.observer)(Event::Stepped(StepReport {
             step: self.state.step,
             stage: self.state.stage,
             loss: progress.loss,
-            terms: self.objective.terms_of(progress.loss),
-            coefficients: &self.state.theta[self.state.theta.len() - self.problem.coefficients()..],
+            terms,
+            coefficients: &reported[reported.len() - self.problem.coefficients()..],
             gradient_norm: progress.gradient_norm,
             evaluations: progress.evaluations,
             scores: scores.as_deref(),
@@ -402,25 +455,19 @@ impl Loop<'_> {
         let tolerance = training.tolerance;
         let reached = tolerance > 0.0
             && match &scores {
-                Some(scores) => scores.iter().flatten().all(|score| score.rel_l2 <= tolerance),
-                None => self.scorer.is_none() && self.plain_loss(progress.loss) <= tolerance,
+                Some(scores) => reach(scores, tolerance),
+                None => self.scorer.is_none() && evaluate::weighted(self.problem, terms) <= tolerance,
             };
         Ok(if reached {
             // What reached the tolerance is the answer, whatever its loss.
-            self.objective.best_loss = progress.loss;
-            self.objective.best_theta.clone_from(&self.state.theta);
+            self.state.answer.clone_from(reported);
+            self.reached = true;
             Some(End::Done)
         } else if flow == Flow::Stop {
             Some(End::Interrupted)
         } else {
             None
         })
-    }
-
-    /// The loss with the problem's own weights, where `loss` is the one with the weights of now.
-    fn plain_loss(&self, loss: f64) -> f64 {
-        let terms = self.objective.terms_of(loss);
-        self.problem.conditions.iter().zip(terms).map(|(condition, term)| condition.weight * term).sum()
     }
 
     /// What is not finite in the step at work, and where.
@@ -455,23 +502,24 @@ impl Loop<'_> {
         recovered
     }
 
-    fn finish(mut self, end: End) -> Outcome {
+    fn finish(mut self, mut end: End) -> Outcome {
         self.remember_best();
-        let theta = self.state.best_theta.clone();
-        let engine = self.objective.engine;
-        let weights = self.objective.weights;
-        let standard_errors = uncertainty::standard_errors(self.problem, engine, &theta, &weights);
-        for i in 0..self.problem.conditions.len() {
-            engine.set_point_weights(i, &[]);
+        if !self.reached {
+            self.state.answer = self.answer();
         }
-        let mut terms = vec![0.0; self.problem.conditions.len()];
-        let loss = engine.loss(&theta, &self.problem.weights(), &mut terms);
-        let scores = match &self.scorer {
-            Some(scorer) => scorer.score(engine, &theta),
-            None => vec![None; self.problem.unknowns.len()],
-        };
-        let residuals = verify::residuals(self.problem, engine, &theta);
-        Outcome { end, theta, state: self.state, terms, loss, scores, residuals, standard_errors }
+        if end == End::ToleranceNotReached && self.reaches_at_last() {
+            end = End::Done;
+        }
+        Outcome { end, state: self.state }
+    }
+
+    /// Does the answer reach the tolerance, though no step has been seen to?
+    fn reaches_at_last(&mut self) -> bool {
+        let (engine, tolerance) = (&mut *self.objective.engine, self.problem.training.tolerance);
+        match self.scorer {
+            Some(scorer) => reach(&scorer.score(engine, &self.state.answer), tolerance),
+            None => evaluate::loss(self.problem, engine, &self.state.answer).0 <= tolerance,
+        }
     }
 }
 
@@ -483,8 +531,17 @@ enum Halt {
     NotFinite(Quantity),
 }
 
+/// Steps between two measures of validation that changes of points or weights bring about: at a third of a step each,
+/// they cost less than two percent.
+const MEASURE_EVERY: usize = 20;
+
 /// By what steps are multiplied each time training goes back.
 const SHORTER: f64 = 0.1;
+
+/// Are all errors within the tolerance?
+fn reach(scores: &[Option<Score>], tolerance: f64) -> bool {
+    scores.iter().flatten().all(|score| score.rel_l2 <= tolerance)
+}
 
 fn all_finite(x: &[f64]) -> bool {
     x.iter().all(|x| x.is_finite())
@@ -535,12 +592,10 @@ impl<'a> EngineObjective<'a> {
         if loss.is_finite() { Quantity::Gradient } else { Quantity::Loss }
     }
 
-    /// Terms of the evaluation that gave `loss`.
-    fn terms_of(&self, loss: f64) -> &[f64] {
-        match self.losses.iter().position(|&known| known == loss) {
-            Some(slot) => self.terms_at(slot),
-            None => self.last_terms(),
-        }
+    /// Terms of the step's evaluation number `evaluation`, counted from 0.
+    fn terms_of(&self, evaluation: usize) -> &[f64] {
+        debug_assert!(evaluation < self.evaluations && self.evaluations <= evaluation + REMEMBERED);
+        self.terms_at(evaluation % REMEMBERED)
     }
 }
 

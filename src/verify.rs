@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::problem::{Place, Problem};
-use crate::sample;
+use crate::sample::{self, Purpose};
 
 /// Points of the check in the interior, and on faces; powers of two, as Sobol's sequence likes them.
 const INTERIOR: usize = 1 << 14;
@@ -35,7 +35,7 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
     conditions
         .map(|(i, condition)| {
             let count = if condition.place == Place::Interior { INTERIOR } else { FACE };
-            let points = sample::fresh(problem, condition, count, problem.training.seed)?;
+            let points = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed)?;
             let squares = squares(engine, theta, i, &points, &[], condition.residuals.roots.len());
             let site = condition.sides() * dimensions;
             let worst = worst(&squares);

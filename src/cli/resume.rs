@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pinn::run::RunDirectory;
+use pinn::run::{RunDirectory, RunSettings};
 use pinn::solve::Solver;
 
 use super::solve::{ComputeArgs, ShowArgs, finish, stop_flag};
@@ -18,13 +18,23 @@ pub(crate) struct ResumeArgs {
     compute: ComputeArgs,
     #[command(flatten)]
     show: ShowArgs,
+    /// Draw pictures, though the run began with --no-plots.
+    #[arg(long, conflicts_with = "no_plots")]
+    plots: bool,
+    /// Show progress, warnings and summary, though the run began with --quiet.
+    #[arg(long, conflicts_with = "quiet")]
+    no_quiet: bool,
 }
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
-    let mut solver = Solver::for_run(&args.run, args.compute.settings(args.show.plots())?)?;
+    let mut settings = RunSettings::read(&args.run)?;
+    settings.plots = (settings.plots || args.plots) && !args.show.no_plots;
+    settings.quiet = (settings.quiet && !args.no_quiet) || args.show.quiet;
+    let show = ShowArgs { quiet: settings.quiet, no_plots: !settings.plots, ..args.show };
+    let mut solver = Solver::for_run(&args.run, args.compute.settings(settings)?)?;
     let resumed = RunDirectory::resume(&args.run)?;
-    if let Some(damaged) = resumed.damaged.as_ref().filter(|_| !args.show.silent()) {
+    if let Some(damaged) = resumed.damaged.as_ref().filter(|_| !show.silent()) {
         eprintln!("warning: {damaged}");
     }
-    finish(&mut solver, &args.run, &args.show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))
+    finish(&mut solver, &args.run, &show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))
 }

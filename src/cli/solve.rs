@@ -9,7 +9,7 @@ use clap::Args;
 use pinn::expr::Digits;
 use pinn::limits::MAX_THREADS;
 use pinn::problem::Problem;
-use pinn::run::{RunDirectory, RunError, RunOutcome, RunResult};
+use pinn::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::settings::Stage;
 use pinn::solve::{Settings, SolveError, Solver};
 use pinn::train::Event;
@@ -36,9 +36,10 @@ pub(super) struct ComputeArgs {
     /// Threads of the engine; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
-    /// Where to compute: cpu, flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there).
-    #[arg(long, default_value = "cpu")]
-    pub(super) device: String,
+    /// Where to compute: cpu, flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there)
+    /// [default: cpu].
+    #[arg(long)]
+    pub(super) device: Option<String>,
     /// Points that go through a Burn device at once [default: the device's own choice].
     #[arg(long, value_name = "N")]
     pub(super) chunk: Option<usize>,
@@ -49,18 +50,18 @@ pub(super) struct ComputeArgs {
 pub(super) struct ShowArgs {
     /// Print result.json on stdout, and nothing else.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// No progress, no warnings, no summary.
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Draw no pictures.
     #[arg(long)]
-    no_plots: bool,
+    pub(super) no_plots: bool,
 }
 
 impl ComputeArgs {
-    /// As the library takes it.
-    pub(super) fn settings(&self, plots: bool) -> Result<Settings, Failure> {
+    /// As the library takes it; what no flag says is as in `begun`.
+    pub(super) fn settings(&self, begun: RunSettings) -> Result<Settings, Failure> {
         let threads = match self.threads {
             Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
                 return Err(Failure::usage(format!(
@@ -70,18 +71,15 @@ impl ComputeArgs {
             Some(threads) => threads,
             None => cores(),
         };
-        Ok(Settings { device: self.device.clone(), threads, chunk: self.chunk, plots })
+        let RunSettings { device, chunk, plots, quiet } = begun;
+        let device = self.device.clone().unwrap_or(device);
+        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, quiet })
     }
 }
 
 impl ShowArgs {
     pub(super) fn silent(&self) -> bool {
         self.quiet || self.json
-    }
-
-    /// Are pictures wanted?
-    pub(super) fn plots(&self) -> bool {
-        !self.no_plots
     }
 }
 
@@ -116,7 +114,9 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
     if !silent {
         warn(&loaded.warnings);
     }
-    let mut solver = Solver::new(loaded.problem, args.compute.settings(args.show.plots())?)?;
+    let ShowArgs { quiet, no_plots, .. } = args.show;
+    let settings = RunSettings { plots: !no_plots, quiet, ..RunSettings::default() };
+    let mut solver = Solver::new(loaded.problem, args.compute.settings(settings)?)?;
     if let Some(warning) = solver.warning().filter(|_| !silent) {
         eprintln!("warning: {warning}");
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
+use pinn::run::RunSettings;
 use pinn::sweep::{
     Event, ExecuteError, OutputError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
     execute,
@@ -88,7 +89,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let sweep = Sweep::read(&args.config)?;
     let stem = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(stem));
-    let mut settings = args.compute.settings(args.plots)?;
+    let begun = RunSettings { plots: args.plots, quiet: args.quiet, ..RunSettings::default() };
+    let mut settings = args.compute.settings(begun)?;
     if args.compute.threads.is_none() {
         settings.threads = (cores() / args.jobs).max(1);
     }

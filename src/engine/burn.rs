@@ -297,7 +297,7 @@ impl BurnEngine {
             }
         }
         if let (Some(leaves), Some(gradient)) = (leaves, gradient) {
-            gradient.copy_from_slice(&leaves.read(gradient.len()));
+            leaves.read(gradient);
         }
         total
     }
@@ -404,18 +404,27 @@ impl Engine for BurnEngine {
 }
 
 /// Gradients of the leaves, in the order of the flat vector, added up on the device.
-struct Sums(Vec<Option<Tensor<1>>>);
+struct Sums {
+    /// One for each leaf; `None` as long as nothing depends on it.
+    parts: Vec<Option<Tensor<1>>>,
+    lengths: Vec<usize>,
+}
 
 impl Sums {
     fn new(parameters: &Parameters) -> Self {
-        Self(vec![None; 2 * parameters.weights.len() + usize::from(parameters.coefficients.is_some())])
+        let layers = parameters.weights.iter().zip(&parameters.biases);
+        let lengths =
+            layers.flat_map(|(weights, biases)| [weights, biases].map(|x| x.shape().num_elements()));
+        let coefficients = parameters.coefficients.iter().map(|x| x.shape().num_elements());
+        let lengths: Vec<usize> = lengths.chain(coefficients).collect();
+        Self { parts: vec![None; lengths.len()], lengths }
     }
 
     fn add(&mut self, parameters: &Parameters, loss: &Tensor<1>) {
         let mut gradients = loss.backward();
         let mut put = |slot: usize, gradient: Option<Tensor<1>>| {
             if let Some(gradient) = gradient {
-                self.0[slot] = Some(match self.0[slot].take() {
+                self.parts[slot] = Some(match self.parts[slot].take() {
                     Some(sum) => sum + gradient,
                     None => gradient,
                 });
@@ -430,11 +439,23 @@ impl Sums {
         }
     }
 
-    /// All gradients in one transfer; a leaf that nothing depends on has none, and the rest are all there.
-    fn read(self, length: usize) -> Vec<f64> {
-        let parts: Vec<_> = self.0.into_iter().flatten().collect();
+    /// All gradients in one transfer; that of a leaf on which nothing depends is zero.
+    fn read(self, gradient: &mut [f64]) {
+        let there: Vec<bool> = self.parts.iter().map(Option::is_some).collect();
+        let parts: Vec<_> = self.parts.into_iter().flatten().collect();
         let flat = if parts.is_empty() { vec![] } else { read(Tensor::cat(parts, 0)) };
-        if flat.len() == length { flat } else { vec![0.0; length] }
+        let (mut flat, mut rest) = (&flat[..], gradient);
+        for (there, length) in there.into_iter().zip(self.lengths) {
+            let (to, others) = rest.split_at_mut(length);
+            rest = others;
+            if !there {
+                to.fill(0.0);
+                continue;
+            }
+            let (from, others) = flat.split_at(length);
+            to.copy_from_slice(from);
+            flat = others;
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Optimizer for Adam {
             *v = beta2 * *v + (1.0 - beta2) * g * g;
             *x -= step * *m / (v.sqrt() * inverse_bias + epsilon);
         }
-        Step::Moved(Progress { loss, gradient_norm, evaluations: 1, ..Progress::default() })
+        Step::Moved(Progress { loss, gradient_norm, evaluations: 1, before: true, ..Progress::default() })
     }
 
     fn objective_changed(&mut self) {

@@ -134,6 +134,7 @@ impl Optimizer for Lbfgs {
                     loss: value,
                     gradient_norm,
                     evaluations,
+                    evaluation: evaluations - 1,
                     ..Progress::default()
                 });
             }

@@ -297,6 +297,7 @@ impl Optimizer for Lm {
             let better = value < progress.loss && value.is_finite();
             if better {
                 progress.loss = value;
+                progress.evaluation = progress.evaluations - 1;
                 std::mem::swap(&mut self.best, &mut self.trial);
                 let follow = damping * (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 3.0);
                 taken = Some(follow);

@@ -101,10 +101,15 @@ pub enum Step {
 /// Figures of one step.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Progress {
-    /// The objective at the parameters *before* the step for Adam, *after* it for all others.
+    /// The objective, as one of the step's evaluations gave it.
     pub loss: f64,
     /// Euclidean norm of the gradient there; for least-squares methods, of the gradient before the step.
     pub gradient_norm: f64,
+    /// Which of the step's evaluations `loss` belongs to, counted from 0.
+    pub evaluation: usize,
+    /// Was that one at the parameters *before* the step (Adam, which then moves without looking)? Else it was at those
+    /// *after* it.
+    pub before: bool,
     /// Calls of the objective that the step made, whether for the value, the gradient or the normal equations.
     pub evaluations: usize,
     /// Linear systems that were factorized.

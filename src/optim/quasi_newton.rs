@@ -179,7 +179,13 @@ impl Optimizer for QuasiNewton {
                 let loss = objective.loss;
                 let scale = if self.logarithm { loss } else { 1.0 };
                 let gradient_norm = scale * norm(&self.gradient);
-                return Step::Moved(Progress { loss, gradient_norm, evaluations, ..Progress::default() });
+                return Step::Moved(Progress {
+                    loss,
+                    gradient_norm,
+                    evaluations,
+                    evaluation: evaluations - 1,
+                    ..Progress::default()
+                });
             }
             // Rounding may be at fault; if not, the curvature: then once more along the negative gradient.
             if !self.search.forgive() {

@@ -647,3 +647,68 @@ fn every_method_continues_from_its_state_bit_for_bit() {
         assert!(new(&stage, 5, 1.0).restore(&whole.state()).is_err(), "a foreign state is refused");
     }
 }
+
+/// An objective that remembers every evaluation of a step.
+struct Remembering<'a> {
+    inner: &'a mut dyn LeastSquares,
+    evaluations: Vec<(Vec<f64>, f64)>,
+}
+
+impl Remembering<'_> {
+    fn note(&mut self, theta: &[f64], value: f64) -> f64 {
+        self.evaluations.push((theta.to_vec(), value));
+        value
+    }
+}
+
+impl Objective for Remembering<'_> {
+    fn value(&mut self, theta: &[f64]) -> f64 {
+        let value = self.inner.value(theta);
+        self.note(theta, value)
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        let value = self.inner.value_and_gradient(theta, gradient);
+        self.note(theta, value)
+    }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        Some(self)
+    }
+}
+
+impl LeastSquares for Remembering<'_> {
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        let value = self.inner.normal_equations(theta, matrix, vector);
+        self.note(theta, value)
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        self.inner.gauss_newton_product(theta, direction, product);
+    }
+}
+
+#[test]
+fn progress_names_the_evaluation_that_its_loss_belongs_to() {
+    let adam = Stage::Adam(settings::Adam { lr: 0.01, ..settings::Adam::default() });
+    let quasi_newton = quasi_newton_methods(30);
+    for stage in [adam, lbfgs(30, 10)].iter().chain(&quasi_newton).chain(&least_squares_methods()) {
+        let mut theta = vec![-1.2, 1.0, -0.5, 0.8];
+        let mut optimizer = new(stage, theta.len(), 1.0);
+        let mut squares = Squares { f: rosenbrock_residuals, evaluations: 0 };
+        let mut objective = Remembering { inner: &mut squares, evaluations: vec![] };
+        let mut steps = 0;
+        while steps < 30 {
+            let before = theta.clone();
+            objective.evaluations.clear();
+            let Step::Moved(progress) = optimizer.step(&mut theta, &mut objective) else { break };
+            steps += 1;
+            let what = format!("{} at step {steps}: {progress:?}", stage.name());
+            assert_eq!(progress.evaluations, objective.evaluations.len(), "{what}");
+            let reported = if progress.before { &before } else { &theta };
+            let named = &objective.evaluations[progress.evaluation];
+            assert_eq!((&named.0, named.1), (reported, progress.loss), "{what}");
+        }
+        assert!(steps > 3, "{}", stage.name());
+    }
+}

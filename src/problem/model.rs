@@ -235,6 +235,17 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Is it a single point (a single pair, if it is periodic) of a space of `coordinates` coordinates?
+    pub fn is_one_point(&self, coordinates: usize) -> bool {
+        match self {
+            Self::Face(fixed) => fixed.len() == coordinates,
+            Self::Periodic { .. } => coordinates == 1,
+            Self::Interior | Self::Points { .. } => false,
+        }
+    }
+}
+
 /// What the answer is measured against.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reference {

@@ -13,7 +13,7 @@ use crate::optim;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
-pub const CHECKPOINT_VERSION: u32 = 2;
+pub const CHECKPOINT_VERSION: u32 = 3;
 
 /// The key of our numbers in the metadata.
 const KEY: &str = "pinn-solve";
@@ -27,7 +27,7 @@ pub enum CheckpointError {
     /// The state of another run.
     #[error("the checkpoint does not fit its run: {0}; start the run anew")]
     Foreign(String),
-    /// Written by a newer program, or by a much older one.
+    /// Written by a newer program, or by an older one.
     #[error(
         "the checkpoint has layout {0}, this program reads layout {CHECKPOINT_VERSION}; resume with the version of \
          pinn-solve that wrote it, or start the run anew"
@@ -61,6 +61,8 @@ struct Numbers {
     level: usize,
     best_loss: Bits,
     good_loss: Bits,
+    chosen_measure: Bits,
+    measured: usize,
     optimizer: Option<BTreeMap<String, Bits>>,
     reports: Vec<StageReport>,
 }
@@ -93,6 +95,8 @@ impl Checkpoint {
             level: state.adapted.level,
             best_loss: state.best_loss.into(),
             good_loss: state.good_loss.into(),
+            chosen_measure: state.chosen_measure.into(),
+            measured: state.measured,
             optimizer: state.optimizer.as_ref().map(|optimizer| {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
@@ -102,6 +106,8 @@ impl Checkpoint {
             ("theta".to_owned(), &state.theta),
             ("best_theta".to_owned(), &state.best_theta),
             ("good_theta".to_owned(), &state.good_theta),
+            ("chosen_theta".to_owned(), &state.chosen_theta),
+            ("answer".to_owned(), &state.answer),
             ("balance".to_owned(), &state.adapted.balance),
             ("slices".to_owned(), &state.adapted.slices),
         ];
@@ -182,6 +188,10 @@ impl Checkpoint {
                 best_loss: f64::from_bits(numbers.best_loss.0),
                 good_theta: vector("good_theta")?,
                 good_loss: f64::from_bits(numbers.good_loss.0),
+                chosen_theta: vector("chosen_theta")?,
+                chosen_measure: f64::from_bits(numbers.chosen_measure.0),
+                measured: numbers.measured,
+                answer: vector("answer")?,
                 optimizer,
                 reports: numbers.reports,
             },
@@ -216,6 +226,10 @@ mod tests {
             best_loss: f64::INFINITY,
             good_theta: vec![1.0, -2.0, 0.5],
             good_loss: 0.75,
+            chosen_theta: vec![0.5, 0.25, -1.0],
+            chosen_measure: 1.0 / 3.0,
+            measured: 5,
+            answer: vec![1e-300, 2.0, 3.5],
             optimizer: Some(optimizer),
             reports: vec![
                 StageReport {

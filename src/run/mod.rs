@@ -7,6 +7,7 @@
 mod checkpoint;
 mod metrics;
 mod result;
+mod settings;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -20,6 +21,7 @@ pub use result::{
     Loss, RESULT_VERSION, ResidualResult, RunOutcome, RunResult, TrainableResult, UnknownResult,
     peak_memory_bytes,
 };
+pub use settings::RunSettings;
 
 /// Why a run directory could not be made or written.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +167,17 @@ impl RunDirectory {
             _ => Ok(()),
         })?;
         sync_folder_of(&path).map_err(|source| RunError::Io { action: "write", path, source })
+    }
+
+    /// Removes the checkpoint before the last one, of which nothing goes on once the run has ended.
+    pub fn remove_previous_checkpoint(&self) -> Result<(), RunError> {
+        let path = self.path.join(PREVIOUS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(RunError::Io { action: "remove", path, source: error })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The steps in `metrics.jsonl`.

@@ -32,17 +32,36 @@ pub fn points<'a>(
     }
 }
 
+/// What points are for that training has not seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To judge the answer.
+    Check,
+    /// To choose the answer.
+    Validation,
+}
+
 /// `points` points where a condition holds (pairs, if it is periodic) that training has not seen: Sobol's, from the
-/// stream `"fresh/<condition>"`; `None` if its points come from a file.
+/// stream `"fresh/<condition>"` or `"validation/<condition>"`; `None` if its points come from a file.
 ///
-/// A corner is one point, however many are asked for.
-pub fn fresh(problem: &Problem, condition: &Condition, points: usize, seed: u64) -> Option<Vec<f64>> {
+/// A place of no extent is one point, however many are asked for.
+pub fn fresh(
+    problem: &Problem,
+    condition: &Condition,
+    purpose: Purpose,
+    points: usize,
+    seed: u64,
+) -> Option<Vec<f64>> {
     let points = match &condition.place {
         Place::Points { .. } => return None,
-        Place::Face(fixed) if fixed.len() == problem.coordinates.len() => 1,
+        place if place.is_one_point(problem.coordinates.len()) => 1,
         _ => points,
     };
-    let mut rng = stream("fresh", condition, seed, 0);
+    let stream_of = match purpose {
+        Purpose::Check => "fresh",
+        Purpose::Validation => "validation",
+    };
+    let mut rng = stream(stream_of, condition, seed, 0);
     Some(draw_at(problem, &condition.place, Sampler::Sobol, points, &mut rng))
 }
 

@@ -15,6 +15,7 @@ use crate::activation;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
+use crate::evaluate::{Evaluation, evaluate};
 use crate::init::{self, InitError};
 use crate::optim;
 use crate::problem::{Diagnostics, Document, Problem};
@@ -22,8 +23,9 @@ use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
     Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, Resumed, RunDirectory, RunError,
-    RunOutcome, RunResult, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
+    RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
 };
+use crate::score::Scorer;
 use crate::settings::Precision;
 use crate::train::{self, End, Event, Outcome, State};
 use crate::verify::Residual;
@@ -68,6 +70,18 @@ pub struct Settings {
     pub chunk: Option<usize>,
     /// Draw pictures at the end?
     pub plots: bool,
+    /// Say nothing while it runs?
+    ///
+    /// Nothing is ever said here; it is written down for a program that goes on with the run.
+    pub quiet: bool,
+}
+
+impl Settings {
+    /// What is written down, so that the run goes on as it began.
+    fn to_write(&self) -> RunSettings {
+        let Self { device, chunk, plots, quiet, .. } = self.clone();
+        RunSettings { device, chunk, plots, quiet }
+    }
 }
 
 /// A problem that can be trained here.
@@ -211,20 +225,35 @@ impl Solver {
         watch: &mut dyn FnMut(&Event),
     ) -> Result<RunResult, SolveError> {
         let Checkpoint { problem: digest, seconds, state } = start;
+        self.settings.to_write().write(directory)?;
         let mut recorder = Recorder::new(&self.problem, directory, digest, seconds, stop);
-        let outcome = train::train(&self.problem, &mut *self.engine, state, &mut |event| {
+        let (problem, engine) = (&self.problem, &mut *self.engine);
+        // What is measured on the way, at the end and in the table is measured against the same values.
+        let scorer = Scorer::new(problem);
+        let outcome = train::train(problem, scorer.as_ref(), engine, state, &mut |event| {
             watch(&event);
             recorder.observe(event)
         });
         let recording = recorder.finish(&outcome)?;
-        let mut result = self.result(&outcome, recording);
+        let State { adapted, answer, .. } = &outcome.state;
+        let evaluation = evaluate(problem, scorer.as_ref(), engine, adapted, answer);
         let plots = self.settings.plots;
-        let written = pictures::write(&self.problem, &mut *self.engine, &outcome, directory, plots)?;
-        let files =
-            ["problem.toml", "resolved.toml", "metrics.jsonl", "checkpoint.safetensors", "result.json"];
+        let written = pictures::write(problem, scorer.as_ref(), engine, &outcome, directory, plots)?;
+        let mut result = self.result(&outcome, &evaluation, recording);
+        let files = [
+            "problem.toml",
+            "resolved.toml",
+            "settings.json",
+            "metrics.jsonl",
+            "checkpoint.safetensors",
+            "result.json",
+        ];
         result.files = files.map(String::from).into_iter().chain(written).collect();
         result.files.sort();
         directory.write("result.json", result.to_json().as_bytes())?;
+        if result.outcome != RunOutcome::Interrupted {
+            directory.remove_previous_checkpoint()?;
+        }
         Ok(result)
     }
 
@@ -235,7 +264,7 @@ impl Solver {
         }
     }
 
-    fn result(&self, outcome: &Outcome, recording: Recording) -> RunResult {
+    fn result(&self, outcome: &Outcome, evaluation: &Evaluation, recording: Recording) -> RunResult {
         let problem = &self.problem;
         let (network, training) = (&problem.network, &problem.training);
         let (run_outcome, reason) = match &outcome.end {
@@ -244,8 +273,8 @@ impl Solver {
             End::Interrupted => (RunOutcome::Interrupted, None),
             End::Diverged(breakdown) => (RunOutcome::Diverged, Some(breakdown.to_string())),
         };
-        let terms = problem.conditions.iter().zip(&outcome.terms);
-        let unknowns = problem.unknowns.iter().zip(&outcome.scores);
+        let terms = problem.conditions.iter().zip(&evaluation.terms);
+        let unknowns = problem.unknowns.iter().zip(&evaluation.scores);
         RunResult {
             schema_version: RESULT_VERSION,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -256,7 +285,7 @@ impl Solver {
             precision: precision(problem).into(),
             seed: training.seed,
             threads: self.settings.threads,
-            parameters: outcome.theta.len(),
+            parameters: outcome.state.answer.len(),
             activation: network.activation.clone(),
             scale: network.scale,
             init: network.init.name().into(),
@@ -269,7 +298,7 @@ impl Solver {
             seconds: recording.seconds,
             step_ms: recording.step_ms,
             loss: Loss {
-                total: outcome.loss,
+                total: evaluation.loss,
                 terms: terms.map(|(condition, &term)| (condition.name.clone(), term)).collect(),
             },
             final_loss: recording.final_loss,
@@ -280,8 +309,8 @@ impl Solver {
                     Some((unknown.name.clone(), errors))
                 })
                 .collect::<BTreeMap<_, _>>(),
-            trainable: trainable(problem, outcome),
-            residuals: residuals(problem, outcome),
+            trainable: trainable(problem, &outcome.state.answer, evaluation),
+            residuals: residuals(problem, evaluation),
             measures: BTreeMap::new(),
             reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
             peak_memory_bytes: peak_memory_bytes(),
@@ -291,12 +320,12 @@ impl Solver {
 }
 
 /// What the trainable parameters came to.
-fn trainable(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, TrainableResult> {
-    let values = problem.trained_values(&outcome.theta);
+fn trainable(problem: &Problem, theta: &[f64], evaluation: &Evaluation) -> BTreeMap<String, TrainableResult> {
+    let values = problem.trained_values(theta);
     let results = problem.trainable.iter().zip(values).enumerate().map(|(k, (trainable, value))| {
         let result = TrainableResult {
             value,
-            standard_error: outcome.standard_errors.as_ref().map(|errors| errors[k]),
+            standard_error: evaluation.standard_errors.as_ref().map(|errors| errors[k]),
             initial: trainable.initial,
             truth: trainable.truth,
             rel_error: trainable.truth.map(|truth| ((value - truth) / truth).abs()),
@@ -307,8 +336,8 @@ fn trainable(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, Trainable
 }
 
 /// Residuals where training has not looked, by condition.
-fn residuals(problem: &Problem, outcome: &Outcome) -> BTreeMap<String, ResidualResult> {
-    let results = problem.conditions.iter().zip(&outcome.residuals).filter_map(|(condition, residual)| {
+fn residuals(problem: &Problem, evaluation: &Evaluation) -> BTreeMap<String, ResidualResult> {
+    let results = problem.conditions.iter().zip(&evaluation.residuals).filter_map(|(condition, residual)| {
         let Residual { points, rms, max, at } = residual.clone()?;
         let at = problem.coordinates.iter().map(|c| c.name.clone()).zip(at).collect();
         Some((condition.name.clone(), ResidualResult { points, rms, max, at }))

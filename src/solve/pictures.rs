@@ -47,13 +47,14 @@ fn entry<'a, T>(entries: &'a mut Vec<(String, Vec<T>)>, name: &str) -> &'a mut V
 /// Writes `solution.csv` and, if asked for, the pictures; returns the files' names.
 pub(super) fn write(
     problem: &Problem,
+    scorer: Option<&Scorer>,
     engine: &mut dyn Engine,
     outcome: &Outcome,
     directory: &mut RunDirectory,
     plots: bool,
 ) -> Result<Vec<String>, SolveError> {
     let mut files = vec!["solution.csv".to_owned()];
-    directory.write("solution.csv", table(problem, engine, outcome).as_bytes())?;
+    directory.write("solution.csv", table(problem, scorer, engine, &outcome.state.answer).as_bytes())?;
     if plots {
         let history = history(&directory.metrics()?, &outcome.state.reports);
         let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
@@ -64,7 +65,7 @@ pub(super) fn write(
         if !history.steps.is_empty() {
             draw("loss.png", report::loss(&problem.title, &history)?)?;
         }
-        let fields = fields(problem, engine, outcome);
+        let fields = fields(problem, engine, &outcome.state.answer);
         draw("solution.png", report::solution(&problem.title, &fields)?)?;
         draw("slices.png", report::slices(&problem.title, &fields)?)?;
     }
@@ -72,12 +73,10 @@ pub(super) fn write(
 }
 
 /// The solution where it is scored: coordinates, every unknown, and its reference and error where there is one.
-fn table(problem: &Problem, engine: &mut dyn Engine, outcome: &Outcome) -> String {
-    let scorer = Scorer::new(problem);
-    let points =
-        scorer.as_ref().map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
-    let predicted = engine.predict(&outcome.theta, &points);
-    let references = scorer.as_ref().map_or(&[][..], Scorer::references);
+fn table(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, theta: &[f64]) -> String {
+    let points = scorer.map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
+    let predicted = engine.predict(theta, &points);
+    let references = scorer.map_or(&[][..], Scorer::references);
     let mut names: Vec<String> = problem.coordinates.iter().map(|c| c.name.clone()).collect();
     for (i, unknown) in problem.unknowns.iter().enumerate() {
         names.push(unknown.name.clone());
@@ -102,7 +101,7 @@ fn table(problem: &Problem, engine: &mut dyn Engine, outcome: &Outcome) -> Strin
 }
 
 /// Every unknown on a grid over the whole domain, with its reference where that is a formula.
-fn fields(problem: &Problem, engine: &mut dyn Engine, outcome: &Outcome) -> Vec<Field> {
+fn fields(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Field> {
     let count = if problem.coordinates.len() <= 2 { FINE } else { COARSE };
     let coordinates: Vec<Coordinate> = problem
         .coordinates
@@ -121,7 +120,7 @@ fn fields(problem: &Problem, engine: &mut dyn Engine, outcome: &Outcome) -> Vec<
             points.push(c.values[index]);
         }
     }
-    let predicted = engine.predict(&outcome.theta, &points);
+    let predicted = engine.predict(theta, &points);
     let unknowns = problem.unknowns.len();
     let dimensions = coordinates.len();
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);

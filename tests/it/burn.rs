@@ -2,8 +2,9 @@
 
 use pinn::engine::Engine;
 use pinn::engine::device::{self, DEVICES, Request};
+use pinn::evaluate::evaluate;
 use pinn::problem::{Problem, embedded};
-use pinn::train::{Flow, State, train};
+use pinn::train::{Flow, Outcome, State, train};
 
 use super::engine::{parameters, set_points, set_weights};
 use super::{embedded_problem, problem};
@@ -29,9 +30,11 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
         let weights = problem.weights();
         let loss = engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient);
         assert_eq!(loss, engine.loss(&theta, &weights, &mut terms), "the loss alone is the same");
-        let mut alone = vec![0.0; theta.len()];
-        terms.push(engine.condition_gradient(&theta, 0, &mut alone));
-        gradient.extend(alone);
+        for condition in 0..weights.len() {
+            let mut alone = vec![f64::NAN; theta.len()];
+            terms.push(engine.condition_gradient(&theta, condition, &mut alone));
+            gradient.extend(alone);
+        }
         let points = problem.reference_points();
         // About forty, spread over the whole domain.
         let rows = points.chunks_exact(problem.coordinates.len());
@@ -112,7 +115,10 @@ fn a_short_training_lands_on_the_same_loss() {
         let theta = parameters(&problem);
         let losses = ["cpu", device].map(|name| {
             let mut engine = engine(name, &problem, None);
-            train(&problem, &mut *engine, State::new(theta.clone()), &mut |_| Flow::Continue).loss
+            let trained =
+                train(&problem, None, &mut *engine, State::new(theta.clone()), &mut |_| Flow::Continue);
+            let Outcome { state, .. } = trained;
+            evaluate(&problem, None, &mut *engine, &state.adapted, &state.answer).loss
         });
         assert!((losses[0] - losses[1]).abs() <= 1e-6 * losses[0], "{device}: {losses:?}");
     }

@@ -8,7 +8,7 @@ use pinn::run::Checkpoint;
 use pinn::sample;
 use pinn::train::{End, Event, Flow, Outcome, State, train};
 
-use super::train::start;
+use super::train::{start, worth};
 use super::{embedded_problem, every_method, problem};
 
 fn engine(problem: &Problem, threads: usize) -> CpuEngine<f64> {
@@ -18,7 +18,7 @@ fn engine(problem: &Problem, threads: usize) -> CpuEngine<f64> {
 /// Trains, and notes every breakdown with whether training recovered from it.
 fn run(problem: &Problem, engine: &mut dyn Engine, state: State) -> (Outcome, Vec<(Breakdown, bool)>) {
     let mut events = vec![];
-    let outcome = train(problem, engine, state, &mut |event| {
+    let outcome = train(problem, None, engine, state, &mut |event| {
         if let Event::BrokenDown { breakdown, recovered, .. } = event {
             events.push((breakdown.clone(), recovered));
         }
@@ -56,15 +56,15 @@ fn a_loss_that_is_not_finite_is_located_and_left_behind() {
     assert_eq!((outcome.end, outcome.state.step), (End::Done, 400));
     let breakdowns = outcome.state.reports[0].breakdowns.iter();
     assert!(breakdowns.eq(events.iter().map(|(breakdown, _)| breakdown)));
-    let k = problem.trained_values(&outcome.theta).next().expect("k");
+    let k = problem.trained_values(&outcome.state.answer).next().expect("k");
     assert!((k - 0.1).abs() < 0.02, "{k}");
 
     let problem = roots(1.0, &format!("{stages}\nrecover = 0"));
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     assert_eq!(events, [(found.clone(), false)]);
     assert_eq!(outcome.end, End::Diverged(found));
-    assert_eq!(outcome.theta, start(&problem).theta, "the only parameters with a finite loss");
-    assert!(outcome.loss.is_finite());
+    assert_eq!(outcome.state.answer, start(&problem).theta, "the only parameters with a finite loss");
+    assert!(worth(&problem, &outcome.state).loss.is_finite());
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn parameters_that_are_not_finite_are_never_the_answer() {
     assert_eq!(quantities[0], Quantity::Parameter);
     assert_eq!(events.len(), 4, "three times back, and no more: {events:?}");
     assert_eq!(outcome.end, End::Diverged(events[3].0.clone()));
-    assert_eq!(outcome.theta, start(&problem).theta);
+    assert_eq!(outcome.state.answer, start(&problem).theta);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn every_method_recovers_and_ends_in_the_same_bits_from_any_checkpoint() {
 
         let mut states = vec![];
         let mut faulty = Faulty::new(&problem, 1, Some(fault.clone()));
-        let whole = train(&problem, &mut faulty, start(&problem), &mut |event| {
+        let whole = train(&problem, None, &mut faulty, start(&problem), &mut |event| {
             if let Event::Checkpoint(state) = event {
                 let bytes = Checkpoint { problem: 0, seconds: 0.0, state: state.clone() }.to_bytes();
                 states.push(Checkpoint::from_bytes(&bytes).expect("our own").state);

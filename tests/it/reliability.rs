@@ -3,8 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pinn::problem::{Opened, open};
+use pinn::run::{RunDirectory, RunOutcome};
+use pinn::solve::{Settings, Solver};
+use pinn::train::Event;
 use serde_json::Value;
 
 use super::cli::{HEAT, exit, folder, run, stderr};
@@ -47,24 +52,47 @@ fn every_method_gives_the_same_bits_at_any_threads_in_processes_at_once_and_afte
         check_same(&one, &two, stage);
 
         // As if it had been killed as it wrote its last checkpoint: torn in one run, not yet there in the other.
-        let last = one.join("checkpoint.safetensors");
-        let bytes = fs::read(&last).expect("there");
-        fs::write(&last, &bytes[..bytes.len() / 2]).expect("written");
-        fs::remove_file(one.join("result.json")).expect("there");
-        let torn =
-            run(folder.path(), &["resume", &one.display().to_string(), "--no-plots", "--threads", "2"]);
-        assert_eq!(exit(&torn), 0, "{}", stderr(&torn));
-        let lines = stderr(&torn).lines().filter(|line| line.contains("was damaged")).count();
-        assert_eq!(lines, 1, "{stage}: {}", stderr(&torn));
-        check_same(&one, &two, stage);
-        fs::remove_file(one.join("checkpoint.safetensors")).expect("there");
-        fs::remove_file(one.join("result.json")).expect("there");
-        let again =
-            run(folder.path(), &["resume", &one.display().to_string(), "--no-plots", "--threads", "1"]);
-        assert_eq!(exit(&again), 0, "{}", stderr(&again));
-        assert!(!stderr(&again).contains("damaged"), "{}", stderr(&again));
-        check_same(&one, &two, stage);
+        let keys = [&[stages.as_str()][..], &settings].concat();
+        for torn in [true, false] {
+            let path = folder.path().join(format!("{i}-torn-{torn}"));
+            stopped(folder.path(), &path, &keys, 70);
+            let last = path.join("checkpoint.safetensors");
+            let bytes = fs::read(&last).expect("there");
+            assert!(path.join("checkpoint.previous.safetensors").is_file(), "it goes on");
+            if torn {
+                fs::write(&last, &bytes[..bytes.len() / 2]).expect("written");
+            } else {
+                fs::remove_file(&last).expect("there");
+            }
+            let output = run(folder.path(), &["resume", &path.display().to_string(), "--threads", "2"]);
+            assert_eq!(exit(&output), 0, "{}", stderr(&output));
+            let lines = stderr(&output).lines().filter(|line| line.contains("was damaged")).count();
+            assert_eq!(lines, usize::from(torn), "{stage}: {}", stderr(&output));
+            check_same(&path, &two, stage);
+            assert!(!path.join("checkpoint.previous.safetensors").exists(), "it has ended");
+        }
     }
+}
+
+/// A run of `heat.toml`, changed by lines `key=value`, that is stopped after `step` steps.
+fn stopped(folder: &Path, out: &Path, changes: &[&str], step: usize) {
+    let Opened { mut document, text, folder } = open("heat.toml", folder).expect("it is there");
+    for change in changes {
+        let (key, value) = change.split_once('=').expect("KEY=VALUE");
+        document.set(key, value).expect("a key");
+    }
+    let (problem, _) = document.build(&folder).expect("a problem");
+    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false, quiet: false };
+    let directory = RunDirectory::create(out).expect("a new folder");
+    let stop = AtomicBool::new(false);
+    let mut watch = |event: &Event| {
+        if let Event::Stepped(report) = event {
+            stop.store(report.step == step, Ordering::Relaxed);
+        }
+    };
+    let mut solver = Solver::new(problem, settings).expect("an engine");
+    let result = solver.run(directory, &text, &stop, &mut watch).expect("written");
+    assert_eq!((result.outcome, result.steps), (RunOutcome::Interrupted, step));
 }
 
 // Numbers.

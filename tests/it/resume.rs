@@ -165,3 +165,29 @@ fn what_cannot_be_resumed_is_refused_with_a_reason() {
     let output = run(folder.path(), &["resume", "run", "--no-plots"]);
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
 }
+
+#[test]
+fn a_run_goes_on_as_quietly_and_with_as_few_pictures_as_it_began() {
+    let folder = folder();
+    let arguments = ["--problem", "heat.toml", "--steps", "30", "--no-plots", "--quiet", "--out", "run"];
+    let output = run(folder.path(), &arguments);
+    assert_eq!((exit(&output), stderr(&output)), (0, String::new()));
+    let path = folder.path().join("run");
+    let resume = |flags: &[&str]| {
+        fs::remove_file(path.join("result.json")).expect("there");
+        let output = run(folder.path(), &[&["resume", "run"], flags].concat());
+        assert_eq!(exit(&output), 0, "{}", stderr(&output));
+        (output.stdout.is_empty() && output.stderr.is_empty(), path.join("loss.png").exists())
+    };
+    assert_eq!(resume(&[]), (true, false));
+    assert_eq!(resume(&["--no-quiet"]), (false, false));
+    // What a flag changes stays changed.
+    assert_eq!(resume(&["--plots"]), (false, true));
+    fs::remove_file(path.join("loss.png")).expect("there");
+    assert_eq!(resume(&["--quiet", "--no-plots"]), (true, false));
+    fs::write(path.join("settings.json"), "{").expect("written");
+    fs::remove_file(path.join("result.json")).expect("there");
+    let output = run(folder.path(), &["resume", "run"]);
+    assert_eq!(exit(&output), 2);
+    assert!(stderr(&output).contains("settings.json is damaged"), "{}", stderr(&output));
+}

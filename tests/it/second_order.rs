@@ -8,6 +8,7 @@ use pinn::solve::{Settings, Solver};
 use pinn::train::{End, Event, Flow, Outcome, State, train};
 
 use super::problem;
+use super::train::worth;
 
 /// u′ = −u with u(0) = 1, trained by `stages`.
 fn decay(stages: &str, more: &str) -> Problem {
@@ -23,11 +24,11 @@ fn decay(stages: &str, more: &str) -> Problem {
 fn solve<R: Real>(problem: &Problem, threads: usize) -> Outcome {
     let mut engine = CpuEngine::<R>::new(problem, threads, Isa::best()).expect("an engine");
     let theta = init::parameters(problem).expect("parameters");
-    train(problem, &mut engine, State::new(theta), &mut |_: Event| Flow::Continue)
+    train(problem, None, &mut engine, State::new(theta), &mut |_: Event| Flow::Continue)
 }
 
-fn error(outcome: &Outcome) -> f64 {
-    outcome.scores[0].as_ref().expect("the problem has a reference").rel_l2
+fn error(problem: &Problem, outcome: &Outcome) -> f64 {
+    worth(problem, &outcome.state).scores[0].as_ref().expect("the problem has a reference").rel_l2
 }
 
 #[test]
@@ -41,12 +42,10 @@ fn every_method_solves_a_small_problem() {
         ("{ ssbroyden = { steps = 400, logarithm = false } }", 1e-5),
     ] {
         for more in ["", "resample = 7"] {
-            let outcome = solve::<f64>(&decay(stages, more), 2);
-            assert!(
-                outcome.end == End::Done && error(&outcome) < enough,
-                "{stages} {more}: {}",
-                error(&outcome)
-            );
+            let problem = decay(stages, more);
+            let outcome = solve::<f64>(&problem, 2);
+            let error = error(&problem, &outcome);
+            assert!(outcome.end == End::Done && error < enough, "{stages} {more}: {error}");
         }
     }
 }
@@ -59,7 +58,7 @@ fn methods_end_in_the_same_bits_at_any_number_of_threads() {
         "{ ssbroyden = { steps = 30 } }",
     ] {
         let bits = |threads| -> Vec<u64> {
-            solve::<f64>(&decay(stages, ""), threads).theta.into_iter().map(f64::to_bits).collect()
+            solve::<f64>(&decay(stages, ""), threads).state.answer.into_iter().map(f64::to_bits).collect()
         };
         let one = bits(1);
         assert_eq!(one, bits(2), "{stages}");
@@ -70,8 +69,10 @@ fn methods_end_in_the_same_bits_at_any_number_of_threads() {
 #[test]
 fn single_precision_stops_by_itself_and_says_why() {
     for stages in ["{ lm = { steps = 500 } }", "{ ssbroyden = { steps = 5000 } }"] {
-        let outcome = solve::<f32>(&decay(stages, ""), 1);
-        assert!(outcome.end == End::Done && error(&outcome) < 1e-3, "{stages}: {}", error(&outcome));
+        let problem = decay(stages, "");
+        let outcome = solve::<f32>(&problem, 1);
+        let error = error(&problem, &outcome);
+        assert!(outcome.end == End::Done && error < 1e-3, "{stages}: {error}");
         assert!(outcome.state.reports[0].stopped.is_some(), "{stages}: {:?}", outcome.state.reports);
     }
 }
@@ -79,7 +80,7 @@ fn single_precision_stops_by_itself_and_says_why() {
 #[test]
 fn what_a_method_needs_is_told_before_training() {
     let refused = |problem: &Problem, device: &str| {
-        let settings = Settings { device: device.into(), threads: 1, chunk: None, plots: false };
+        let settings = Settings { device: device.into(), threads: 1, chunk: None, plots: false, quiet: true };
         Solver::new(problem.clone(), settings).err().map(|error| error.to_string())
     };
     assert_eq!(refused(&decay("{ lm = {} }", ""), "cpu"), None);

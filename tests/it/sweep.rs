@@ -95,6 +95,8 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     // A run whose last checkpoint is torn goes on from the one before.
     let torn = alone.join("runs/init=eoc,seed=0,scale=1");
     fs::remove_file(torn.join("result.json")).expect("there");
+    fs::rename(torn.join("checkpoint.safetensors"), torn.join("checkpoint.previous.safetensors"))
+        .expect("there");
     fs::write(torn.join("checkpoint.safetensors"), "torn").expect("written");
     let output = run(folder.path(), &["sweep", "sweep.toml"]);
     assert!(exit(&output) == 0 && stderr(&output).contains("was damaged"), "{}", stderr(&output));

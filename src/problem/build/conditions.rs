@@ -66,6 +66,7 @@ impl Builder<'_> {
         let counted = match &place {
             Some(Place::Interior) => 2000,
             Some(Place::Points { points, .. }) => points.len() / coordinates.len(),
+            Some(place) if place.is_one_point(coordinates.len()) => 1,
             _ => 200,
         };
         let mut points = counted;
@@ -81,6 +82,10 @@ impl Builder<'_> {
         }
         if let (Some(value), true) = (table.get("points"), drawn) {
             points = self.count(value, "the number of points", POINTS).unwrap_or(counted);
+            // Copies of one point would cost as much as many points and say no more than it does.
+            if place.as_ref().is_some_and(|place| place.is_one_point(coordinates.len())) {
+                points = 1;
+            }
         }
         if let (Some(value), true) = (table.get("sampler"), drawn) {
             match Sampler::deserialize(ValueDeserializer::from(value.clone())) {

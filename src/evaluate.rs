@@ -1,0 +1,65 @@
+//! What a network is worth: its loss, its errors, its residuals where training has not looked, and how well the data
+//! determine its trainable parameters.
+//!
+//! [`evaluate`] is a function of the problem, the engine and θ; all that is said of a network at the end of a run comes
+//! from here.
+//! This file does not know how θ was found, nor what becomes of the numbers.
+
+use crate::adapt;
+use crate::engine::Engine;
+use crate::problem::Problem;
+use crate::score::{Score, Scorer};
+use crate::uncertainty;
+use crate::verify::{self, Residual};
+
+/// What is known about one network.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Mean squared residuals at the points of training, one for each condition.
+    pub terms: Vec<f64>,
+    /// Σ λ·term with the problem's own weights.
+    pub loss: f64,
+    /// For every unknown its error, if it has a reference.
+    pub scores: Vec<Option<Score>>,
+    /// For every condition its residuals at points where training has not looked, if its points are drawn.
+    pub residuals: Vec<Option<Residual>>,
+    /// Standard errors of the trainable parameters by noise in the data, where they can be told.
+    pub standard_errors: Option<Vec<f64>>,
+}
+
+/// Evaluates the network with parameters `theta`.
+///
+/// `scorer` holds the problem's reference, if it has one.
+/// `adapted` says at which points the loss is taken, and with which weights θ was trained, on which its standard errors
+/// depend: where training ended, or the default for the problem's own points and weights.
+/// The engine is left with these points.
+pub fn evaluate(
+    problem: &Problem,
+    scorer: Option<&Scorer>,
+    engine: &mut dyn Engine,
+    adapted: &adapt::State,
+    theta: &[f64],
+) -> Evaluation {
+    adapt::start(problem, engine, adapted);
+    let standard_errors =
+        uncertainty::standard_errors(problem, engine, theta, &adapt::weights(problem, adapted));
+    let (loss, terms) = loss(problem, engine, theta);
+    let scores = match scorer {
+        Some(scorer) => scorer.score(engine, theta),
+        None => vec![None; problem.unknowns.len()],
+    };
+    let residuals = verify::residuals(problem, engine, theta);
+    Evaluation { terms, loss, scores, residuals, standard_errors }
+}
+
+/// The loss with the problem's own weights at the engine's points, and its unweighted terms.
+pub(crate) fn loss(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> (f64, Vec<f64>) {
+    let mut terms = vec![0.0; problem.conditions.len()];
+    engine.loss(theta, &problem.weights(), &mut terms);
+    (weighted(problem, &terms), terms)
+}
+
+/// Σ λ·term with the problem's own weights; weights of single points have no part in it.
+pub(crate) fn weighted(problem: &Problem, terms: &[f64]) -> f64 {
+    problem.conditions.iter().zip(terms).map(|(condition, term)| condition.weight * term).sum()
+}

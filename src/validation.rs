@@ -1,0 +1,50 @@
+//! By what measure one network is preferred to another: the loss, with the problem's own weights, at points that
+//! training never sees.
+//!
+//! The loss of training cannot serve: its points are few and redrawn, its weights change, and a loss before a change
+//! compares with none after it.
+//! This file knows the problem and the engine; it does not know when a network is measured, nor what for.
+
+use crate::engine::Engine;
+use crate::problem::{Place, Problem};
+use crate::sample::{self, Purpose};
+use crate::verify;
+
+/// Fewest and most points of a condition: enough to tell networks apart, few enough to cost little.
+const FEWEST: usize = 1 << 7;
+const MOST: usize = 1 << 12;
+
+/// Fixed points to measure at.
+pub(crate) struct Validation {
+    /// For every condition its points, as many as it has in training between [`FEWEST`] and [`MOST`]; none where they are a file's.
+    points: Vec<Option<Vec<f64>>>,
+}
+
+impl Validation {
+    /// Draws the points: Sobol's, from the stream `"validation/<condition>"` of the problem's seed.
+    pub(crate) fn new(problem: &Problem) -> Self {
+        let seed = problem.training.seed;
+        let points = problem.conditions.iter().map(|condition| {
+            let count = condition.points.clamp(FEWEST, MOST);
+            sample::fresh(problem, condition, Purpose::Validation, count, seed)
+        });
+        Self { points: points.collect() }
+    }
+
+    /// Σ λ·mean(residual²) with the problem's weights, at the fixed points and at those of files; lower is better.
+    ///
+    /// A number that is not finite counts as infinite.
+    pub(crate) fn measure(&self, problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> f64 {
+        let mut total = 0.0;
+        for (i, condition) in problem.conditions.iter().enumerate() {
+            let (points, data) = match (&self.points[i], &condition.place) {
+                (Some(points), _) => (points, &[][..]),
+                (None, Place::Points { points, data, .. }) => (points, &data[..]),
+                (None, _) => unreachable!("only the points of a file cannot be drawn"),
+            };
+            let squares = verify::squares(engine, theta, i, points, data, condition.residuals.roots.len());
+            total += condition.weight * squares.iter().sum::<f64>() / squares.len() as f64;
+        }
+        if total.is_finite() { total } else { f64::INFINITY }
+    }
+}
