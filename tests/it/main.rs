@@ -13,6 +13,7 @@ mod reliability;
 mod resume;
 mod second_order;
 mod signal;
+mod structure;
 mod sweep;
 mod train;
 
