@@ -5,6 +5,7 @@
 mod check;
 mod completions;
 mod devices;
+mod new;
 mod problems;
 mod progress;
 mod report;
@@ -25,7 +26,7 @@ use pinn::problem::{Adjustments, Diagnostics, Document, OpenError, Opened, Probl
 /// Write the equation in a TOML file (or take a built-in problem: `pinn-solve problems`), run
 /// `pinn-solve --problem FILE`, and get a trained network, its measured error and pictures in a folder of their own.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Exit codes: 0 done, 1 unexpected error, 2 usage or problem file, \
     3 tolerance not reached, 4 diverged, 130 interrupted.")]
 pub(crate) struct Cli {
@@ -45,9 +46,11 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Draw and tabulate a sweep again, without running anything.
     Report(report::ReportArgs),
+    /// Write a problem file to start from.
+    New(new::NewArgs),
     /// Print a problem as understood: equations, derivatives, conditions, points, network.
     Check(check::CheckArgs),
-    /// List the built-in problems, or print one of their files.
+    /// List the built-in problems and their equations, or print one of their files.
     Problems(problems::ProblemsArgs),
     /// Show what an initialization does to signals, gradients and derivatives before any training.
     #[command(subcommand)]
@@ -57,6 +60,19 @@ enum Command {
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
 }
+
+/// What to do next, for somebody who gives no arguments.
+const FIRST_STEPS: &str = "\
+Write a differential equation in a TOML file, and get a solution, its measured error and pictures.
+
+  pinn-solve --problem heat        solve a built-in problem, in some seconds
+  pinn-solve problems              the built-in problems and their equations
+  pinn-solve new rod               write rod.toml, a commented problem to start from
+  pinn-solve check rod.toml        how a file is understood, and every mistake in it
+  pinn-solve --problem rod.toml    solve it; output/ gets a folder with everything
+
+`pinn-solve --help` lists every command and flag; docs/problem-file.md is the guide to problem files.
+";
 
 /// How the program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,11 +131,13 @@ impl From<OpenError> for Failure {
 /// Runs the command; every failure is rendered here.
 pub(crate) fn run(cli: Cli) -> Exit {
     let result = match cli.command {
+        None if std::env::args_os().len() < 2 => print(FIRST_STEPS).map(|()| Exit::Done),
         None => solve::run(&cli.solve),
         Some(Command::Solve(args)) => solve::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::New(args)) => new::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Problems(args)) => problems::run(&args),
         Some(Command::Signal(command)) => signal::run(&command),

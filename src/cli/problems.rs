@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pinn::problem::{self, Document, embedded_text};
+use pinn::problem::{self, Document, Place, Problem, embedded_text};
 
 use super::{Exit, Failure, print};
 
@@ -13,6 +13,9 @@ pub(crate) struct ProblemsArgs {
     name: Option<String>,
 }
 
+/// What fits on a line, in characters.
+const LINE: usize = 100;
+
 pub(crate) fn run(args: &ProblemsArgs) -> Result<Exit, Failure> {
     match &args.name {
         Some(name) => print(embedded_text(name)?)?,
@@ -20,10 +23,28 @@ pub(crate) fn run(args: &ProblemsArgs) -> Result<Exit, Failure> {
             let width = problem::embedded().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
             let lines = problem::embedded().iter().map(|(name, text)| {
                 let (problem, _) = Document::parse(name, text)?.build(Path::new(""))?;
-                Ok(format!("{name:width$}  {}\n", problem.title))
+                let equation = shortened(&equation(&problem), LINE - width - 2);
+                Ok(format!("{name:width$}  {}\n{:width$}  {equation}\n", problem.title, ""))
             });
             print(&lines.collect::<Result<String, Failure>>()?)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// What holds inside the domain, as the file writes it.
+fn equation(problem: &Problem) -> String {
+    let inside = problem.conditions.iter().filter(|condition| matches!(condition.place, Place::Interior));
+    let equations = inside.flat_map(|condition| &condition.written).map(|residual| format!("{residual} = 0"));
+    equations.collect::<Vec<_>>().join(", ")
+}
+
+/// `text` within `most` characters, cut between words.
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let room: String = text.chars().take(most - 2).collect();
+    let kept = room.rsplit_once(' ').map_or(room.as_str(), |(kept, _)| kept);
+    format!("{kept} …")
 }

@@ -1,7 +1,7 @@
 //! `pinn-solve --problem …`: train, measure, draw.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -243,7 +243,19 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         );
     }
     line("files", path.display().to_string());
+    if result.outcome == RunOutcome::Interrupted {
+        line("next", format!("pinn-solve resume {}", quoted(&path.display().to_string())));
+    }
     text
+}
+
+/// `text` as one word of a shell's command line.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || c == MAIN_SEPARATOR || "-_./=:,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// UTC as `20261124T015500`.

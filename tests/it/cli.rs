@@ -212,6 +212,71 @@ fn problems_are_listed_and_printed() {
 }
 
 #[test]
+fn every_built_in_problem_is_listed_with_its_equation() {
+    let folder = folder();
+    let list = String::from_utf8_lossy(&run(folder.path(), &["problems"]).stdout).into_owned();
+    let lines: Vec<_> = list.lines().collect();
+    assert_eq!(lines.len(), 2 * pinn::problem::embedded().len(), "{list}");
+    for (pair, (name, _)) in lines.chunks(2).zip(pinn::problem::embedded()) {
+        assert!(pair[0].starts_with(name) && pair[1].contains(['=', '…']), "{pair:?}");
+        assert!(pair.iter().all(|line| line.chars().count() <= 100), "{pair:?}");
+    }
+    let equation = |name: &str| {
+        let at = lines.iter().position(|line| line.starts_with(&format!("{name} "))).expect("listed");
+        lines[at + 1].trim()
+    };
+    assert_eq!(equation("heat"), "u_t - alpha*u_xx = 0");
+    assert_eq!(equation("burgers"), "u_t + u*u_x - nu*u_xx = 0");
+}
+
+#[test]
+fn without_arguments_it_says_what_to_do_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run(folder.path(), &[]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!((exit(&output), stderr(&output).as_str()), (0, ""));
+    assert!(text.lines().count() <= 10, "{text}");
+    // Every command in it is one that there is.
+    for line in text.lines().filter_map(|line| line.strip_prefix("  pinn-solve ")) {
+        let command = line.split("  ").next().expect("a command");
+        let arguments: Vec<_> = command.split(' ').collect();
+        let quick = if command.starts_with("--problem") { &["--steps", "2", "--no-plots"][..] } else { &[] };
+        let output = run(folder.path(), &[&arguments[..], quick].concat());
+        assert_eq!(exit(&output), 0, "{command}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_new_problem_is_a_good_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run(folder.path(), &["new", "rod"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("pinn-solve check rod.toml"));
+    let checked = run(folder.path(), &["check", "rod.toml"]);
+    assert_eq!((exit(&checked), stderr(&checked).as_str()), (0, ""));
+    let result = result(folder.path(), &["--problem", "rod.toml", "--no-plots"]);
+    let error = result["unknowns"]["u"]["rel_l2"].as_f64().expect("measured");
+    assert!(error < 1e-5, "{error}");
+
+    // Another one, and what is there is never written over.
+    assert_eq!(exit(&run(folder.path(), &["new", "mine.toml", "--from", "heat"])), 0);
+    let mine = fs::read(folder.path().join("mine.toml")).expect("there");
+    assert_eq!(mine, run(folder.path(), &["problems", "heat"]).stdout);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = run(folder.path(), arguments);
+        assert_eq!(exit(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
+    };
+    refused(&["new", "mine"], "mine.toml exists already");
+    assert_eq!(fs::read(folder.path().join("mine.toml")).expect("there"), mine);
+    refused(&["new", "other", "--from", "heet"], "did you mean `heat`?");
+    for name in ["", ".toml", "a b", "a/b", "../a", "~"] {
+        refused(&["new", name], "cannot name a problem");
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 3, "two files, and output/");
+}
+
+#[test]
 fn completions_are_made() {
     let output = run(&std::env::temp_dir(), &["completions", "bash"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("pinn-solve"));

@@ -321,9 +321,15 @@ fn signals_finish_the_step_and_write_everything() {
     let folder = folder();
     for signal in ["-INT", "-TERM"] {
         let out = format!("run{signal}");
-        let mut child =
-            start(folder.path(), &["--problem", "heat.toml", "--steps", "100000000", "--out", &out]);
-        let path = folder.path().join(out);
+        let said = folder.path().join("said");
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("pinn-solve"));
+        command
+            .current_dir(folder.path())
+            .args(["--problem", "heat.toml", "--steps", "100000000", "--out", &out])
+            .stdout(fs::File::create(&said).expect("a file"))
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        let path = folder.path().join(&out);
         while !path.join("checkpoint.safetensors").exists() {
             assert!(child.try_wait().expect("a child").is_none(), "it ends by itself");
             std::thread::sleep(Duration::from_millis(20));
@@ -333,6 +339,8 @@ fn signals_finish_the_step_and_write_everything() {
         assert_eq!(child.wait().expect("it ends").code(), Some(130), "{signal}");
         assert_eq!(json(&path.join("result.json"))["outcome"], "interrupted");
         assert!(path.join("loss.png").is_file());
+        let said = fs::read_to_string(said).expect("text");
+        assert!(said.ends_with(&format!("next      pinn-solve resume {out}\n")), "{said}");
     }
 }
 
