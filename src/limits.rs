@@ -67,6 +67,12 @@ pub const MAX_TABLE_BYTES: u64 = 1 << 28;
 pub const MAX_TABLE_NUMBERS: usize = 20_000_000;
 /// Columns of a table.
 pub const MAX_TABLE_COLUMNS: usize = 1000;
+/// Bytes of a line of a table that is read as it comes.
+pub const MAX_LINE: usize = 1 << 20;
+/// Bytes of a mesh's file.
+pub const MAX_MESH_BYTES: u64 = 1 << 30;
+/// Numbers of one of a mesh's arrays: 800 MB.
+pub const MAX_MESH_NUMBERS: usize = 100_000_000;
 /// Bytes of a checkpoint: several vectors of as many numbers as there may be parameters.
 pub const MAX_CHECKPOINT_BYTES: u64 = 1 << 36;
 

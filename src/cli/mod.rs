@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod devices;
 mod new;
+mod predict;
 mod problems;
 mod progress;
 mod report;
@@ -44,6 +45,8 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// Run every combination of some settings, and compare.
     Sweep(sweep::SweepArgs),
+    /// Ask a trained network anywhere, for any formula, in any format.
+    Predict(predict::PredictArgs),
     /// Draw and tabulate a sweep again, without running anything.
     Report(report::ReportArgs),
     /// Write a problem file to start from.
@@ -136,6 +139,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Solve(args)) => solve::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Check(args)) => check::run(&args),

@@ -62,15 +62,7 @@ pub(super) struct ShowArgs {
 impl ComputeArgs {
     /// As the library takes it; what no flag says is as in `begun`.
     pub(super) fn settings(&self, begun: RunSettings) -> Result<Settings, Failure> {
-        let threads = match self.threads {
-            Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
-                return Err(Failure::usage(format!(
-                    "--threads {threads}: from 1 to {MAX_THREADS} can be had"
-                )));
-            }
-            Some(threads) => threads,
-            None => cores(),
-        };
+        let threads = threads(self.threads)?;
         let RunSettings { device, chunk, plots, quiet } = begun;
         let device = self.device.clone().unwrap_or(device);
         Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, quiet })
@@ -80,6 +72,17 @@ impl ComputeArgs {
 impl ShowArgs {
     pub(super) fn silent(&self) -> bool {
         self.quiet || self.json
+    }
+}
+
+/// As many threads as were asked for, or else as there are cores.
+pub(super) fn threads(asked: Option<usize>) -> Result<usize, Failure> {
+    match asked {
+        Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
+            Err(Failure::usage(format!("--threads {threads}: from 1 to {MAX_THREADS} can be had")))
+        }
+        Some(threads) => Ok(threads),
+        None => Ok(cores()),
     }
 }
 

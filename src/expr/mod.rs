@@ -13,8 +13,7 @@ use core::ops::Range;
 pub use ast::{Digits, Expr};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub use parse::{is_name, parse};
-pub(crate) use scope::listed;
-pub use scope::{Context, Meaning, Scope, Symbol};
+pub use scope::{Context, Meaning, Scope, Symbol, listed};
 
 /// A mistake in a formula.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

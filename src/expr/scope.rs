@@ -341,7 +341,7 @@ fn allowed_words(context: Context) -> String {
 }
 
 /// Names in backticks, joined for a sentence.
-pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     joined(&quoted)
 }

@@ -18,6 +18,7 @@ mod table;
 mod tests;
 mod write;
 
+pub use build::Language;
 pub use change::{Adjustments, SHORT_KEYS, full_key};
 pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
@@ -25,3 +26,4 @@ pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
 pub use open::{OpenError, Opened, embedded_text, open, read_text};
+pub(crate) use table::NpyHeader;

@@ -110,67 +110,96 @@ pub(crate) fn csv_table(bytes: &[u8]) -> Result<Numbers, String> {
     Ok(Numbers { header: Some(header), columns })
 }
 
-/// NumPy's format, versions 1 and 2: a two-dimensional array of little-endian f4 or f8, row by row.
-///
-/// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
-fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
-    let not_npy = || "it is not an npy file".to_owned();
-    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(not_npy)?;
-    let (length, body) = match rest {
-        [1, _, a, b, body @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), body),
-        [2, _, a, b, c, d, body @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, body),
-        [version, ..] => return Err(format!("its npy version {version} is not 1 or 2")),
-        [] => return Err(not_npy()),
-    };
-    let header = body.get(..length).ok_or("its header is cut off")?;
-    let data = &body[length..];
-    let header = core::str::from_utf8(header).map_err(|_| not_npy())?;
-    let entry = |key: &str| {
-        let at = header.find(&format!("'{key}'"))? + key.len() + 2;
-        Some(header[at..].trim_start().strip_prefix(':')?.trim_start())
-    };
-    let kind = entry("descr").ok_or_else(not_npy)?;
-    let size = match kind.get(..5) {
-        Some("'<f8'") => 8,
-        Some("'<f4'") => 4,
-        _ => {
-            let kind = kind.split(',').next().unwrap_or_default();
-            return Err(format!("its numbers are {kind}; save them as '<f8' or '<f4'"));
+/// What stands before the numbers of an npy file: a two-dimensional array of little-endian f4 or f8, row by row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NpyHeader {
+    /// Length of the array.
+    pub(crate) rows: usize,
+    /// Numbers of a row.
+    pub(crate) columns: usize,
+    /// Bytes of a number, 4 or 8.
+    pub(crate) size: usize,
+    /// Bytes before the first number.
+    pub(crate) offset: usize,
+}
+
+impl NpyHeader {
+    /// Reads NumPy's format, versions 1 and 2, of whose file `bytes` are the beginning and `length` counts all bytes.
+    ///
+    /// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
+    pub(crate) fn read(bytes: &[u8], length: u64) -> Result<Self, String> {
+        let not_npy = || "it is not an npy file".to_owned();
+        let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(not_npy)?;
+        let (header_length, body) = match rest {
+            [1, _, a, b, body @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), body),
+            [2, _, a, b, c, d, body @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, body),
+            [version, ..] => return Err(format!("its npy version {version} is not 1 or 2")),
+            [] => return Err(not_npy()),
+        };
+        let header = body.get(..header_length).ok_or("its header is cut off")?;
+        let offset = bytes.len() - body.len() + header_length;
+        let header = core::str::from_utf8(header).map_err(|_| not_npy())?;
+        let entry = |key: &str| {
+            let at = header.find(&format!("'{key}'"))? + key.len() + 2;
+            Some(header[at..].trim_start().strip_prefix(':')?.trim_start())
+        };
+        let kind = entry("descr").ok_or_else(not_npy)?;
+        let size = match kind.get(..5) {
+            Some("'<f8'") => 8,
+            Some("'<f4'") => 4,
+            _ => {
+                let kind = kind.split(',').next().unwrap_or_default();
+                return Err(format!("its numbers are {kind}; save them as '<f8' or '<f4'"));
+            }
+        };
+        if !entry("fortran_order").ok_or_else(not_npy)?.starts_with("False") {
+            return Err("it is in Fortran order; save numpy.ascontiguousarray of it".into());
         }
-    };
-    if !entry("fortran_order").ok_or_else(not_npy)?.starts_with("False") {
-        return Err("it is in Fortran order; save numpy.ascontiguousarray of it".into());
+        let shape = entry("shape").and_then(|s| s.strip_prefix('(')?.split(')').next());
+        let shape: Option<Vec<usize>> = shape
+            .ok_or_else(not_npy)?
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse().ok())
+            .collect();
+        let shape = shape.ok_or_else(not_npy)?;
+        let &[rows, columns] = shape.as_slice() else {
+            let dimensions = shape.len();
+            return Err(format!("it has {dimensions} dimensions, not 2 (rows and columns)"));
+        };
+        let wanted = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
+        let has = length.saturating_sub(offset as u64);
+        if wanted.and_then(|wanted| u64::try_from(wanted).ok()) != Some(has) {
+            return Err(format!("it holds {has} bytes of numbers, not {rows} × {columns} × {size}"));
+        }
+        if columns > MAX_TABLE_COLUMNS {
+            return Err(format!("it has {columns} columns, more than {MAX_TABLE_COLUMNS}"));
+        }
+        Ok(Self { rows, columns, size, offset })
     }
-    let shape = entry("shape").and_then(|s| s.strip_prefix('(')?.split(')').next());
-    let shape: Option<Vec<usize>> = shape
-        .ok_or_else(not_npy)?
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(|part| part.parse().ok())
-        .collect();
-    let shape = shape.ok_or_else(not_npy)?;
-    let &[rows, columns] = shape.as_slice() else {
-        let dimensions = shape.len();
-        return Err(format!("it has {dimensions} dimensions, not 2 (rows and columns)"));
-    };
-    let wanted = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
-    if wanted != Some(data.len()) {
-        let has = data.len();
-        return Err(format!("it holds {has} bytes of numbers, not {rows} × {columns} × {size}"));
+
+    /// The numbers that `bytes` are.
+    pub(crate) fn numbers(self, bytes: &[u8]) -> impl Iterator<Item = f64> + '_ {
+        bytes.chunks_exact(self.size).map(move |bytes| match self.size {
+            8 => f64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+            _ => f64::from(f32::from_le_bytes(bytes.try_into().expect("four bytes"))),
+        })
     }
-    if columns > MAX_TABLE_COLUMNS {
-        return Err(format!("it has {columns} columns, more than {MAX_TABLE_COLUMNS}"));
-    }
+}
+
+/// All columns of an npy file.
+fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
+    let header = NpyHeader::read(bytes, bytes.len() as u64)?;
+    let NpyHeader { rows, columns, offset, .. } = header;
     if rows * columns > MAX_TABLE_NUMBERS {
         return Err(format!("it has more than {MAX_TABLE_NUMBERS} numbers"));
     }
-    let number = |at: usize| match size {
-        8 => f64::from_le_bytes(core::array::from_fn(|i| data[at + i])),
-        _ => f64::from(f32::from_le_bytes(core::array::from_fn(|i| data[at + i]))),
-    };
-    let column = |c: usize| (0..rows).map(|r| number((r * columns + c) * size)).collect();
-    Ok(Numbers { header: None, columns: (0..columns).map(column).collect() })
+    let mut table = vec![Vec::with_capacity(rows); columns];
+    for (i, x) in header.numbers(&bytes[offset..]).enumerate() {
+        table[i % columns].push(x);
+    }
+    Ok(Numbers { header: None, columns: table })
 }
 
 #[cfg(test)]

@@ -134,7 +134,13 @@ impl RunDirectory {
             Some(outcome) => return Err(RunError::Ended(path.to_owned(), outcome.name())),
         }
         remove_leftovers(path)?;
-        let (checkpoint, damaged) = last_checkpoint(path)?;
+        let LastCheckpoint { checkpoint, damaged, is_previous } = read_last_checkpoint(path)?;
+        if is_previous {
+            // The next checkpoint pushes this one aside, which must be the good one.
+            let last = path.join(CHECKPOINT);
+            let renamed = fs::rename(path.join(PREVIOUS), &last).and_then(|()| sync_folder_of(&last));
+            renamed.map_err(|source| RunError::Io { action: "write", path: last, source })?;
+        }
         let step = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.state.step);
         let mut text = vec![];
         let cut = file
@@ -232,18 +238,42 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), RunError> {
     replace(path, content, || Ok(()))
 }
 
+/// As [`write_whole`], for content that `write` makes as it goes.
+///
+/// # Errors
+///
+/// What `write` says; or that the file cannot be written.
+pub fn write_as_it_comes<T, E: From<RunError>>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
+    replace_as_it_comes(path, write, || Ok(()))
+}
+
 /// As [`write_whole`]; `before` is called once the content is safe and has not yet taken its place.
 fn replace(path: &Path, content: &[u8], before: impl FnOnce() -> io::Result<()>) -> Result<(), RunError> {
+    let failed = |source| RunError::Io { action: "write", path: path.to_owned(), source };
+    replace_as_it_comes(path, |file| file.write_all(content).map_err(failed), before)
+}
+
+fn replace_as_it_comes<T, E: From<RunError>>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+    before: impl FnOnce() -> io::Result<()>,
+) -> Result<T, E> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.{}{PART}", std::process::id()));
-    let written = File::create(&aside)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| before())
-        .and_then(|()| fs::rename(&aside, path));
-    written.map_err(|source| {
+    let failed = |source| RunError::Io { action: "write", path: path.to_owned(), source };
+    let written = || -> Result<T, E> {
+        let mut file = BufWriter::new(File::create(&aside).map_err(failed)?);
+        let made = write(&mut file)?;
+        let synced = file.flush().and_then(|()| file.get_ref().sync_all());
+        synced.and_then(|()| before()).and_then(|()| fs::rename(&aside, path)).map_err(failed)?;
+        Ok(made)
+    };
+    written().inspect_err(|_| {
         // The error is what matters, and half a file is of no use.
         let _ = fs::remove_file(&aside);
-        RunError::Io { action: "write", path: path.to_owned(), source }
     })
 }
 
@@ -295,21 +325,36 @@ pub fn read_resolved(path: &Path) -> Result<Option<String>, RunError> {
     String::from_utf8(bytes).map(Some).map_err(damaged)
 }
 
-/// The last checkpoint of the run in `path` that is whole; if it is not the last one, what is wrong with that.
-fn last_checkpoint(path: &Path) -> Result<(Option<Checkpoint>, Option<String>), RunError> {
+/// What is written down of a run's state.
+#[derive(Debug)]
+pub struct LastCheckpoint {
+    /// The last checkpoint that is whole; `None` if there is none yet.
+    pub checkpoint: Option<Checkpoint>,
+    /// The last one was damaged, in these words, and `checkpoint` is the one before it.
+    pub damaged: Option<String>,
+    /// Is it the one before the last?
+    is_previous: bool,
+}
+
+/// The last checkpoint of the run in `path` that is whole.
+///
+/// Nothing is locked or changed, so that a run at work can be looked at.
+///
+/// # Errors
+///
+/// If the last one is damaged and there is none before it, or a file cannot be read.
+pub fn read_last_checkpoint(path: &Path) -> Result<LastCheckpoint, RunError> {
     let (name, previous) = (path.join(CHECKPOINT), path.join(PREVIOUS));
+    let last = |checkpoint| LastCheckpoint { checkpoint, damaged: None, is_previous: false };
     let damaged = match read_checkpoint(&name) {
         // Between the two renames there is only the previous one.
         Ok(None) => None,
-        Ok(checkpoint) => return Ok((checkpoint, None)),
+        Ok(checkpoint) => return Ok(last(checkpoint)),
         Err(RunError::Checkpoint { source: CheckpointError::Damaged(what), .. }) => Some(what),
         Err(error) => return Err(error),
     };
     match (read_checkpoint(&previous)?, damaged) {
         (Some(checkpoint), damaged) => {
-            // The next checkpoint pushes this one aside, which must be the good one.
-            let renamed = fs::rename(&previous, &name).and_then(|()| sync_folder_of(&name));
-            renamed.map_err(|source| RunError::Io { action: "write", path: name.clone(), source })?;
             let step = checkpoint.state.step;
             let damaged = damaged.map(|what| {
                 format!(
@@ -317,12 +362,13 @@ fn last_checkpoint(path: &Path) -> Result<(Option<Checkpoint>, Option<String>), 
                     name.display()
                 )
             });
-            Ok((Some(checkpoint), damaged))
+            Ok(LastCheckpoint { checkpoint: Some(checkpoint), damaged, is_previous: true })
         }
         (None, Some(what)) => {
             Err(RunError::Checkpoint { path: name, source: CheckpointError::Damaged(what) })
         }
-        (None, None) => Ok((None, None)),
+        // A run at work may have renamed both between the two looks.
+        (None, None) => Ok(last(read_checkpoint(&name)?)),
     }
 }
 

@@ -8,6 +8,7 @@ mod docs;
 mod engine;
 mod inputs;
 mod paths;
+mod predict;
 mod recovery;
 mod reliability;
 mod resume;

@@ -325,8 +325,11 @@ impl<R: Real> CpuEngine<R> {
         total
     }
 
-    /// The roots of `formula` at `points`, row by row.
-    fn evaluate(
+    /// The roots of `formula`, which needs the derivatives `jets`, at `points`, row by row: `points × roots` numbers.
+    ///
+    /// Each root looks at `sides` linked points, which lie one after the other; `data` holds the columns that the formula
+    /// reads, a number for each of its points.
+    pub fn evaluate(
         &mut self,
         theta: &[f64],
         jets: &JetSet,

@@ -1,9 +1,12 @@
 //! From a document to a problem: every table is walked, every mistake collected, every formula compiled.
 
 mod conditions;
+mod language;
 mod reference;
 mod settings;
 mod values;
+
+pub use language::Language;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -62,21 +65,28 @@ impl Document {
     ///
     /// Every mistake that was found.
     pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
-        let mut builder = Builder {
-            sources: self.sources(),
-            folder,
-            items: Vec::new(),
-            graph: Graph::default(),
-            scope: Scope::default(),
-            used: BTreeSet::new(),
-            formulas: 0,
-            extracted: 0,
-        };
+        let (problem, _, warnings) = self.build_with_language(folder)?;
+        Ok((problem, warnings))
+    }
+
+    /// As [`Document::build`], and keeps the problem's language, in which more formulas can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was found.
+    pub fn build_with_language(
+        &self,
+        folder: &Path,
+    ) -> Result<(Problem, Language, Diagnostics), Diagnostics> {
+        let mut builder = Builder::new(self.sources(), folder, Graph::default(), Scope::default());
         // The key `problem` of an overlay has done its work.
         let problem = builder.problem(&self.merged(|text, key| text == 0 || key != "problem"));
-        let mut items = builder.items;
+        let Builder { mut items, graph, scope, .. } = builder;
         match problem {
-            Some(problem) if items.iter().all(|item| item.warning) => Ok((problem, self.mistakes(items))),
+            Some(problem) if items.iter().all(|item| item.warning) => {
+                let language = Language::new(&problem, graph, scope);
+                Ok((problem, language, self.mistakes(items)))
+            }
             _ => {
                 // In the order of the text; what has no place comes first.
                 items.sort_by_key(|item| item.span.as_ref().map(|span| span.start));
@@ -103,6 +113,13 @@ struct Builder<'a> {
 
 /// A name as declared: its key, and the value that says what it is.
 type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Value<'t>);
+
+impl<'a> Builder<'a> {
+    fn new(sources: &'a Sources, folder: &'a Path, graph: Graph, scope: Scope) -> Self {
+        let (items, used) = (Vec::new(), BTreeSet::new());
+        Self { sources, folder, items, graph, scope, used, formulas: 0, extracted: 0 }
+    }
+}
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {

@@ -1,0 +1,254 @@
+//! From a trained network to rows of numbers: where it is asked, for what, and in which format the answer goes.
+//!
+//! This module joins [`Trained`], [`points`](crate::points) and [`output`](crate::output); it knows no arguments and no
+//! files but those that points come from.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::expr::listed;
+use crate::integrate::{Integral, integrate};
+use crate::limits::MAX_MESH_NUMBERS;
+use crate::output::{OutputError, Record, Table, WriteNumbers};
+use crate::points::{Chunk, Points, PointsError, Wanted};
+use crate::problem::{Axis, Coordinate, Diagnostics, Language, Place, Problem};
+use crate::trained::{Quantity, Trained, TrainedError};
+
+/// Why something could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The network, or a formula.
+    #[error(transparent)]
+    Trained(#[from] TrainedError),
+    /// The points.
+    #[error(transparent)]
+    Points(#[from] PointsError),
+    /// A number or a place.
+    #[error(transparent)]
+    Formula(#[from] Diagnostics),
+    /// What was written is no point and no grid.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// What was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Answered {
+    /// Points.
+    pub points: usize,
+    /// Those of them that lie outside the domain.
+    pub outside: usize,
+}
+
+/// The coordinate that is time: the one called `t` or `time`.
+pub fn time(problem: &Problem) -> Option<usize> {
+    problem.coordinates.iter().position(|c| ["t", "time"].contains(&c.name.as_str()))
+}
+
+/// Writes a quantity at points in a format, a chunk at a time, until `stop` is set.
+///
+/// # Errors
+///
+/// If the points do not read, the format cannot hold them, or it cannot be written.
+pub fn write(
+    trained: &mut Trained,
+    quantity: &Quantity,
+    points: &mut Points,
+    format: WriteNumbers,
+    stop: &AtomicBool,
+    out: &mut dyn Write,
+) -> Result<Answered, OutputError> {
+    let coordinates = trained.problem().coordinates.clone();
+    let time = time(trained.problem());
+    let names: Vec<String> =
+        coordinates.iter().map(|c| c.name.clone()).chain(quantity.names().iter().cloned()).collect();
+    let (layout, count) = (points.layout().clone(), points.count());
+    let values = quantity.names().len();
+    let mut answered = Answered::default();
+    let mut rows = || {
+        if stop.load(Ordering::Relaxed) {
+            return Err(OutputError::Interrupted);
+        }
+        let Some(Chunk { points, data }) = points.next_chunk().map_err(refused)? else {
+            return Ok(None);
+        };
+        let found = trained.evaluate(quantity, &points, &data).map_err(refused)?;
+        let rows = points.chunks_exact(coordinates.len());
+        answered.points += rows.len();
+        answered.outside += rows.clone().filter(|row| !contains(&coordinates, row)).count();
+        let joined =
+            rows.zip(found.chunks_exact(values)).flat_map(|(point, values)| point.iter().chain(values));
+        Ok(Some(joined.copied().collect()))
+    };
+    let mut table = Table {
+        names: &names,
+        coordinates: coordinates.len(),
+        time,
+        layout: &layout,
+        count,
+        rows: &mut rows,
+    };
+    format(&mut table, out)?;
+    Ok(answered)
+}
+
+fn refused(error: impl core::error::Error + Send + Sync + 'static) -> OutputError {
+    OutputError::Rows(Box::new(error))
+}
+
+/// Does a point lie in the domain, rounding aside?
+fn contains(coordinates: &[Coordinate], point: &[f64]) -> bool {
+    coordinates.iter().zip(point).all(|(c, x)| {
+        let slack = 1e-12 * (c.upper - c.lower);
+        (c.lower - slack..=c.upper + slack).contains(x)
+    })
+}
+
+/// Integrals as a record: each value, and beside it how far it may be off.
+pub fn record(integrals: &[(String, Integral)]) -> Record {
+    let cells = |(name, integral): &(String, Integral)| {
+        [(name.clone(), integral.value.into()), (format!("{name}_error"), integral.error.into())]
+    };
+    integrals.iter().flat_map(cells).collect()
+}
+
+/// The integrals of every value of a quantity over a place, `interior` or a face such as `x = 1`, by name.
+///
+/// # Errors
+///
+/// If the place is none to integrate over, or the quantity needs data.
+pub fn integrals(
+    trained: &mut Trained,
+    quantity: &Quantity,
+    over: &str,
+) -> Result<Vec<(String, Integral)>, PredictError> {
+    if !quantity.columns().is_empty() {
+        let columns = listed(quantity.columns());
+        let message = format!(
+            "{} has values where {columns} was measured, and nothing to integrate between",
+            listed(quantity.names())
+        );
+        return Err(PredictError::Wrong(message));
+    }
+    let mut bounds: Vec<(f64, f64)> =
+        trained.problem().coordinates.iter().map(|c| (c.lower, c.upper)).collect();
+    match trained.language().place("over", over)? {
+        Place::Interior => {}
+        Place::Face(fixed) => fixed.iter().for_each(|&(i, x)| bounds[i] = (x, x)),
+        Place::Periodic { .. } | Place::Points { .. } => {
+            let message = "an integral is over `interior` or a face such as `x = 1`";
+            return Err(PredictError::Wrong(message.into()));
+        }
+    }
+    let values = quantity.names().len();
+    let mut failure = None;
+    let mut found = vec![];
+    for (k, name) in quantity.names().iter().enumerate() {
+        let mut at = |points: &[f64]| match trained.evaluate(quantity, points, &[]) {
+            Ok(all) => all.into_iter().skip(k).step_by(values).collect(),
+            Err(error) => {
+                failure = Some(error);
+                vec![f64::NAN; points.len() / bounds.len()]
+            }
+        };
+        found.push((name.clone(), integrate(&bounds, &mut at)));
+    }
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(found),
+    }
+}
+
+/// The values in `x=0.3,t=0.5`: for every coordinate its value, if it has one.
+///
+/// # Errors
+///
+/// Where that is not what `text` says.
+pub fn values(language: &Language, problem: &Problem, text: &str) -> Result<Vec<Option<f64>>, PredictError> {
+    let mut values = vec![None; problem.coordinates.len()];
+    for (i, value) in parts(problem, text, "x=0.3")? {
+        let x = language.number("at", value, &problem.coordinates[i].name)?;
+        values[i] = Some(x);
+    }
+    Ok(values)
+}
+
+/// The values along every coordinate in `x=256,t=0:1:100`, if it has some: a number of them over the whole domain, or the
+/// first, the last, and how many.
+///
+/// # Errors
+///
+/// Where that is not what `text` says.
+pub fn axes(
+    language: &Language,
+    problem: &Problem,
+    text: &str,
+) -> Result<Vec<Option<Vec<f64>>>, PredictError> {
+    let mut axes = vec![None; problem.coordinates.len()];
+    for (i, spec) in parts(problem, text, "x=256")? {
+        let c = &problem.coordinates[i];
+        let wrong = |why: &str| {
+            let name = &c.name;
+            PredictError::Wrong(format!(
+                "{name}={spec}: {why}; write how many values ({name}=100), or first, last and how many \
+                 ({name}=0:1:100, a single one {name}=0.5:0.5:1)"
+            ))
+        };
+        let (ends, count) = match spec.split(':').map(str::trim).collect::<Vec<_>>()[..] {
+            [count] => (None, count),
+            [from, to, count] => {
+                let end = |text| language.number("grid", text, &c.name);
+                (Some((end(from)?, end(to)?)), count)
+            }
+            _ => return Err(wrong("this is no axis")),
+        };
+        let points = count.parse().map_err(|_| wrong("this is no number of values"))?;
+        if !(1..=MAX_MESH_NUMBERS).contains(&points) {
+            return Err(wrong(&format!("an axis has from 1 to {MAX_MESH_NUMBERS} values")));
+        }
+        let (from, to) = ends.unwrap_or((c.lower, c.upper));
+        match points {
+            1 if from != to => return Err(wrong("one value cannot be at both ends")),
+            2.. if from >= to => return Err(wrong("the first value is below the last")),
+            _ => axes[i] = Some(Axis { from, to, points }.values().collect()),
+        }
+    }
+    Ok(axes)
+}
+
+/// `NAME=…` by coordinate, with commas between.
+fn parts<'a>(problem: &Problem, text: &'a str, example: &str) -> Result<Vec<(usize, &'a str)>, PredictError> {
+    let wrong = |message| Err(PredictError::Wrong(message));
+    let mut parts: Vec<(usize, &str)> = vec![];
+    for part in text.split(',') {
+        let Some((name, value)) = part.split_once('=') else {
+            return wrong(format!("`{}`: write NAME=VALUE, such as {example}", part.trim().escape_debug()));
+        };
+        let name = name.trim();
+        let Some(i) = problem.coordinates.iter().position(|c| c.name == name) else {
+            let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+            return wrong(format!(
+                "`{}` is not a coordinate; the coordinates are {}",
+                name.escape_debug(),
+                listed(&names)
+            ));
+        };
+        if parts.iter().any(|(known, _)| *known == i) {
+            return wrong(format!("`{name}` has two values in `{}`", text.escape_debug()));
+        }
+        parts.push((i, value.trim()));
+    }
+    Ok(parts)
+}
+
+/// The names of coordinates that have no value.
+pub fn missing<T>(problem: &Problem, values: &[Option<T>]) -> Vec<String> {
+    let without = problem.coordinates.iter().zip(values).filter(|(_, value)| value.is_none());
+    without.map(|(c, _)| c.name.clone()).collect()
+}
+
+/// What points from a file have to have, where `fixed` are the coordinates that they leave out.
+pub fn wanted(problem: &Problem, fixed: Vec<Option<f64>>, quantity: &Quantity) -> Wanted {
+    let coordinates = problem.coordinates.iter().map(|c| c.name.clone()).collect();
+    Wanted { coordinates, time: time(problem), fixed, columns: quantity.columns().to_vec() }
+}

@@ -1,0 +1,97 @@
+//! What a problem's formulas may say, kept after the build: more formulas, places and numbers in the same language, with
+//! the same messages.
+
+use core::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Builder, DEFINITION};
+use crate::expr::{Context, Graph, Scope};
+use crate::limits::MAX_OPERATIONS;
+use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
+use crate::problem::file::Value;
+use crate::problem::model::{Coordinate, Formula, Place, Problem};
+
+/// What is asked of a trained network may use what a definition may.
+const QUANTITY: Context = Context { place: "a quantity", allowed: DEFINITION.allowed };
+
+/// The names of a problem, and what they stand for.
+#[derive(Clone, Debug)]
+pub struct Language {
+    graph: Graph,
+    scope: Scope,
+    coordinates: Vec<Coordinate>,
+    features: Formula,
+}
+
+impl Language {
+    pub(super) fn new(problem: &Problem, graph: Graph, scope: Scope) -> Self {
+        let (coordinates, features) = (problem.coordinates.clone(), problem.features.clone());
+        Self { graph, scope, coordinates, features }
+    }
+
+    /// Does `name` mean something by itself in a formula: a coordinate, a parameter, an unknown, a derivative, …?
+    pub fn knows(&self, name: &str) -> bool {
+        self.scope.get(name).is_some() || self.scope.is_derivative(name)
+    }
+
+    /// Compiles a formula over coordinates, parameters, definitions, unknowns and their derivatives, as one root.
+    ///
+    /// `source` says in messages where `text` was written.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the formula.
+    pub fn formula(&self, source: &str, text: &str) -> Result<Formula, Diagnostics> {
+        self.read(source, text, |builder, value| {
+            let (root, _) = builder.formula(value, QUANTITY)?;
+            let formula = builder.extract(&[root]);
+            if self.features.derivatives(&formula.jets()).is_none() {
+                let message =
+                    format!("the derivatives of the features take more than {MAX_OPERATIONS} operations");
+                let hint = "ask for derivatives of lower order";
+                builder.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
+            Some(formula)
+        })
+    }
+
+    /// A place as in a condition: `interior`, or where some coordinates have fixed values, such as `x = 1, t = 0.5`.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no such place.
+    pub fn place(&self, source: &str, text: &str) -> Result<Place, Diagnostics> {
+        self.read(source, text, |builder, value| builder.place(value, &self.coordinates))
+    }
+
+    /// A finite number, or a formula over known parameters that is one; `what` names it in messages.
+    ///
+    /// # Errors
+    ///
+    /// If it is no finite number.
+    pub fn number(&self, source: &str, text: &str, what: &str) -> Result<f64, Diagnostics> {
+        self.read(source, text, |builder, value| builder.number(value, what))
+    }
+
+    /// Has a builder that knows all names read `text`, as if it stood in a problem file.
+    fn read<T>(
+        &self,
+        source: &str,
+        text: &str,
+        read: impl FnOnce(&mut Builder<'_>, &Value<'_>) -> Option<T>,
+    ) -> Result<T, Diagnostics> {
+        let sources = Sources::new(source, text);
+        let whole: Range<usize> = 0..text.len();
+        let value = Spanned::new(whole, DeValue::String(text.into()));
+        let mut builder = Builder::new(&sources, Path::new(""), self.graph.clone(), self.scope.clone());
+        let read = read(&mut builder, &value);
+        let items = builder.items;
+        match read {
+            Some(read) if items.is_empty() => Ok(read),
+            _ => Err(Diagnostics { sources, items }),
+        }
+    }
+}

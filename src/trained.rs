@@ -1,0 +1,354 @@
+//! A trained network, read back from its run: the answer, to be asked anywhere and for any formula.
+//!
+//! This module knows problems, run directories and the fused engine; it knows no formats and no terminals, writes nothing
+//! and takes no lock, so that a run at work can be asked as well.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::activation::ActivationError;
+use crate::engine::EngineError;
+use crate::engine::cpu::{CpuEngine, Isa};
+use crate::expr::{Graph, Node, is_name, listed};
+use crate::jet::JetSet;
+use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
+use crate::rng;
+use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
+use crate::solve::activation;
+
+/// Runs of a sweep that are named where one of them is asked for.
+const MOST_NAMED: usize = 5;
+
+/// Why a run cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainedError {
+    /// The run's files.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its problem, or what is asked for.
+    #[error(transparent)]
+    Problem(#[from] Diagnostics),
+    /// The folder is a sweep's.
+    #[error("{} is the folder of a sweep; name one of its runs{runs}", path.display())]
+    Sweep {
+        /// The folder.
+        path: PathBuf,
+        /// Some of them.
+        runs: String,
+    },
+    /// It has not come far enough.
+    #[error(
+        "{} has no checkpoint yet: the first is written after {every} steps, and one when training ends or is interrupted",
+        path.display()
+    )]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+        /// Steps between two checkpoints, in words.
+        every: String,
+    },
+    /// The activation.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A quantity that has no value at a point.
+    #[error("{0}")]
+    Quantity(String),
+    /// Numbers that do not fit together.
+    #[error("{what}: {found} numbers are not {expected}")]
+    Length {
+        /// Which.
+        what: String,
+        /// How many there are.
+        found: usize,
+        /// How many there should be, in words.
+        expected: String,
+    },
+}
+
+/// A trained network with its problem.
+pub struct Trained {
+    problem: Problem,
+    language: Language,
+    theta: Vec<f64>,
+    engine: CpuEngine<f64>,
+    unknowns: Quantity,
+    steps: usize,
+    outcome: Option<RunOutcome>,
+    damaged: Option<String>,
+}
+
+/// Functions of the coordinates that a trained network has values for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Quantity {
+    names: Vec<String>,
+    formula: Formula,
+    jets: JetSet,
+    columns: Vec<String>,
+}
+
+impl Quantity {
+    fn new(names: Vec<String>, formula: Formula, columns: Vec<String>) -> Self {
+        Self { jets: formula.jets(), names, formula, columns }
+    }
+
+    /// A name for each of the values.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Names of the columns of data that have to come with the points; most quantities need none.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The values of all of these, one after the other, which costs less than to ask for each.
+    pub fn all(quantities: &[Self]) -> Self {
+        let (mut graph, mut roots, mut columns) = (Graph::default(), vec![], vec![]);
+        for Self { formula, columns: own, .. } in quantities {
+            let places: Vec<usize> = own.iter().map(|name| place_of(&mut columns, name)).collect();
+            roots.extend(formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
+                Node::Data(column) => graph.insert(Node::Data(places[column])),
+                leaf => graph.insert(leaf),
+            }));
+        }
+        let names = quantities.iter().flat_map(|quantity| quantity.names.clone()).collect();
+        Self::new(names, Formula { graph, roots }, columns)
+    }
+}
+
+/// The place of `name` among `names`, at the end if it is new.
+fn place_of(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
+
+impl Trained {
+    /// The network of the run in `folder`, computed on all cores.
+    ///
+    /// Of a finished run it is the one that its `result.json` is about; of a run that was interrupted or is still at work,
+    /// the best one at its last checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is no run, or there is no checkpoint that fits.
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self, TrainedError> {
+        Self::load_on(folder, std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// As [`Trained::load`], computed on `threads` threads; results do not depend on them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trained::load`].
+    pub fn load_on(folder: impl AsRef<Path>, threads: usize) -> Result<Self, TrainedError> {
+        let folder = folder.as_ref();
+        let Some(text) = read_resolved(folder)? else {
+            return Err(no_run(folder));
+        };
+        let name = folder.join("resolved.toml").display().to_string();
+        let (problem, language, _) = Document::parse(&name, &text)?.build_with_language(folder)?;
+        let last = read_last_checkpoint(folder)?;
+        let Some(checkpoint) = last.checkpoint else {
+            let every = match problem.training.checkpoint {
+                0 => "all".into(),
+                steps => steps.to_string(),
+            };
+            return Err(TrainedError::NoCheckpoint { path: folder.to_owned(), every });
+        };
+        let activation = activation(&problem)?;
+        let engine = CpuEngine::new(&problem, &problem.shape(), &activation, threads, Isa::best())?;
+        let steps = checkpoint.state.step;
+        // The best network, not the last one, which is still on its way.
+        let theta = checkpoint.state.best_theta;
+        let expected = problem.shape().parameters() + problem.coefficients();
+        let foreign = if checkpoint.problem != rng::hash(&text) {
+            Some("it belongs to another problem than the resolved.toml beside it".to_owned())
+        } else if theta.len() != expected {
+            Some(format!("it has {} parameters instead of {expected}", theta.len()))
+        } else {
+            None
+        };
+        if let Some(reason) = foreign {
+            let path = folder.join("checkpoint.safetensors");
+            return Err(RunError::Checkpoint { path, source: CheckpointError::Foreign(reason) }.into());
+        }
+        let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect();
+        Ok(Self {
+            unknowns: Quantity::new(names, problem.values.clone(), vec![]),
+            language,
+            engine,
+            steps,
+            theta,
+            outcome: read_result(folder)?.map(|result| result.outcome),
+            damaged: last.damaged,
+            problem,
+        })
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Its language, in which formulas, places and numbers are read.
+    pub fn language(&self) -> &Language {
+        &self.language
+    }
+
+    /// All weights, biases and trained coefficients, in the layout of [`Shape::layers`](crate::network::Shape::layers).
+    pub fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// Steps of training that it has had.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// How training has ended; `None` if it has not, or was killed.
+    pub fn outcome(&self) -> Option<RunOutcome> {
+        self.outcome
+    }
+
+    /// What was wrong with the last checkpoint, where the one before it was taken.
+    pub fn damaged(&self) -> Option<&str> {
+        self.damaged.as_deref()
+    }
+
+    /// All unknowns.
+    pub fn unknowns(&self) -> Quantity {
+        self.unknowns.clone()
+    }
+
+    /// What `text` asks for: a formula over coordinates, parameters (those found by training have their trained values),
+    /// definitions, unknowns and their derivatives up to order 4, such as `u_xx`; the same with a name of its own, such as
+    /// `flux = -k*u_x`; or the name of a condition, whose residuals these are.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the formula.
+    pub fn quantity(&self, text: &str) -> Result<Quantity, TrainedError> {
+        let text = text.trim();
+        let condition = self.problem.conditions.iter().find(|condition| condition.name == text);
+        if let Some(condition) = condition.filter(|_| !self.language.knows(text)) {
+            return residual(condition);
+        }
+        let (name, formula) = match text.split_once('=') {
+            Some((name, formula)) if is_name(name.trim()) => (name.trim(), formula.trim()),
+            _ => (text, text),
+        };
+        if self.problem.coordinates.iter().any(|coordinate| coordinate.name == name) {
+            let message = format!(
+                "a quantity cannot be called `{name}`, which is a coordinate and has a column already"
+            );
+            return Err(TrainedError::Quantity(message));
+        }
+        let formula = self.language.formula("quantity", formula)?;
+        Ok(Quantity::new(vec![name.to_owned()], formula, vec![]))
+    }
+
+    /// The unknowns at `points` (rows of coordinates), `points × unknowns`, row by row.
+    ///
+    /// # Errors
+    ///
+    /// If `points` are no whole rows.
+    pub fn predict(&mut self, points: &[f64]) -> Result<Vec<f64>, TrainedError> {
+        let unknowns = self.unknowns();
+        self.evaluate(&unknowns, points, &[])
+    }
+
+    /// A quantity at `points` (rows of coordinates), `points × values`, row by row; `data` are its
+    /// [columns](Quantity::columns), a number for each point.
+    ///
+    /// It is computed in double precision, whatever the network was trained in.
+    ///
+    /// # Errors
+    ///
+    /// If `points` are no whole rows, or the data do not fit them.
+    pub fn evaluate(
+        &mut self,
+        quantity: &Quantity,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Result<Vec<f64>, TrainedError> {
+        let dimensions = self.problem.coordinates.len();
+        let length = |what: String, found, expected| Err(TrainedError::Length { what, found, expected });
+        if !points.len().is_multiple_of(dimensions) {
+            return length(
+                "the points".into(),
+                points.len(),
+                format!("a multiple of {dimensions} coordinates"),
+            );
+        }
+        let count = points.len() / dimensions;
+        if data.len() != quantity.columns.len() {
+            let names = listed(&quantity.columns);
+            return length("the columns of data".into(), data.len(), names);
+        }
+        for (name, column) in quantity.columns.iter().zip(data) {
+            if column.len() != count {
+                return length(
+                    format!("the column `{name}`"),
+                    column.len(),
+                    format!("{count}, one for each point"),
+                );
+            }
+        }
+        if count == 0 {
+            return Ok(vec![]);
+        }
+        Ok(self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
+    }
+}
+
+/// The residuals of a condition.
+fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
+    let name = &condition.name;
+    let columns = match &condition.place {
+        Place::Periodic { .. } => {
+            return Err(TrainedError::Quantity(format!(
+                "`{name}` compares two faces, so that it has no residual at a point; ask for the unknowns on both of them"
+            )));
+        }
+        Place::Points { columns, .. } => columns.clone(),
+        _ => vec![],
+    };
+    let names = match condition.residuals.roots.len() {
+        1 => vec![name.clone()],
+        several => (1..=several).map(|k| format!("{name}_{k}")).collect(),
+    };
+    // Of the file's columns those that the residuals name.
+    let mut used = vec![];
+    let formula = &condition.residuals;
+    let mut graph = Graph::default();
+    let roots = formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
+        Node::Data(column) => graph.insert(Node::Data(place_of(&mut used, &columns[column]))),
+        leaf => graph.insert(leaf),
+    });
+    Ok(Quantity::new(names, Formula { graph, roots }, used))
+}
+
+/// What `folder` is, if it is no run.
+fn no_run(folder: &Path) -> TrainedError {
+    let runs = folder.join("runs");
+    if !folder.join("sweep.toml").is_file() && !runs.is_dir() {
+        return RunError::NoRun(folder.to_owned(), "resolved.toml").into();
+    }
+    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
+    let mut names: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("resolved.toml").is_file()).collect();
+    names.sort();
+    let shown: Vec<String> = names.iter().take(MOST_NAMED).map(|path| path.display().to_string()).collect();
+    let more = if names.len() > MOST_NAMED { ", …" } else { "" };
+    let runs = if shown.is_empty() {
+        ", of which none has begun".to_owned()
+    } else {
+        format!(", such as {}{more}", shown.join(", "))
+    };
+    TrainedError::Sweep { path: folder.to_owned(), runs }
+}

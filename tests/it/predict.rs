@@ -1,0 +1,354 @@
+//! A trained network asked: numbers against closed forms, formats, and what is refused.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use pinn::trained::{Trained, TrainedError};
+use tempfile::TempDir;
+
+use super::cli::{HEAT, exit, folder, run};
+
+const ALPHA: f64 = 0.1;
+const PI: f64 = core::f64::consts::PI;
+
+/// u of the built-in problem `heat`.
+fn u(x: f64, t: f64) -> f64 {
+    (-ALPHA * PI * PI * t).exp() * (PI * x).sin()
+}
+
+/// A folder with `run`, the built-in problem `heat` trained to its end, once for all tests.
+fn heat() -> &'static Path {
+    static RUN: OnceLock<TempDir> = OnceLock::new();
+    let folder = RUN.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = run(folder.path(), &["--problem", "heat", "--out", "run", "--quiet", "--no-plots"]);
+        assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+        folder
+    });
+    folder.path()
+}
+
+/// Standard output of `predict run`, which succeeds and warns of nothing.
+#[track_caller]
+fn predict(arguments: &[&str]) -> String {
+    let output = run(heat(), &[&["predict", "run"], arguments].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((exit(&output), &*errors), (0, ""));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Standard error of `predict run`, which is refused.
+#[track_caller]
+fn refused(arguments: &[&str], expected: &str) {
+    let output = run(heat(), &[&["predict", "run"], arguments].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(exit(&output), 2, "{errors}");
+    assert!(errors.contains(expected), "{errors}");
+}
+
+/// The rows under a header.
+fn rows(text: &str) -> Vec<Vec<f64>> {
+    let number = |cell: &str| cell.parse().expect("a number");
+    text.lines().skip(1).map(|line| line.split(',').map(number).collect()).collect()
+}
+
+#[test]
+fn values_and_derivatives_are_right_to_1e_6_at_five_points() {
+    let text = predict(&[
+        "--at",
+        "x=0.3,t=0.5",
+        "--at",
+        "t=0.1, x=0.7",
+        "--at",
+        "x=1/2,t=1",
+        "--at",
+        "x=0,t=0",
+        "--at",
+        "x=0.9,t=0.05",
+        "--quantity",
+        "u",
+        "--quantity",
+        "u_xx",
+        "--quantity",
+        "flux = -alpha*u_x",
+        "--quantity",
+        "physics",
+    ]);
+    assert!(text.starts_with("x,t,u,u_xx,flux,physics\n"), "{text}");
+    let rows = rows(&text);
+    let points = [(0.3, 0.5), (0.7, 0.1), (0.5, 1.0), (0.0, 0.0), (0.9, 0.05)];
+    assert_eq!(rows.len(), points.len());
+    for (row, (x, t)) in rows.iter().zip(points) {
+        assert_eq!((row[0], row[1]), (x, t));
+        assert!((row[2] - u(x, t)).abs() < 1e-6, "u at {x}, {t}: {}", row[2]);
+        assert!((row[3] + PI * PI * u(x, t)).abs() < 1e-6, "u_xx at {x}, {t}: {}", row[3]);
+        let flux = -ALPHA * PI * (-ALPHA * PI * PI * t).exp() * (PI * x).cos();
+        assert!((row[4] - flux).abs() < 1e-6, "flux at {x}, {t}: {}", row[4]);
+        assert!(row[5].abs() < 1e-6, "residual at {x}, {t}: {}", row[5]);
+    }
+}
+
+#[test]
+fn the_library_answers_as_the_program_does() {
+    let mut trained = Trained::load(heat().join("run")).expect("a run");
+    let points = [0.3, 0.5, 0.7, 0.1];
+    let values = trained.predict(&points).expect("numbers");
+    let curvature = trained.quantity("u_xx").expect("a formula");
+    let curvature = trained.evaluate(&curvature, &points, &[]).expect("numbers");
+    let text =
+        predict(&["--at", "x=0.3,t=0.5", "--at", "x=0.7,t=0.1", "--quantity", "u", "--quantity", "u_xx"]);
+    let rows = rows(&text);
+    assert_eq!([rows[0][2], rows[1][2]], values[..]);
+    assert_eq!([rows[0][3], rows[1][3]], curvature[..]);
+    let error = trained.predict(&points[..3]).expect_err("no whole rows");
+    assert!(error.to_string().contains("a multiple of 2"), "{error}");
+}
+
+#[test]
+fn results_do_not_depend_on_threads_or_chunks() {
+    let grid = ["--grid", "x=300,t=250", "--quantity", "u_x"];
+    let one = predict(&[&grid[..], &["--threads", "1"]].concat());
+    assert_eq!(one, predict(&[&grid[..], &["--threads", "3"]].concat()));
+    let rows = rows(&one);
+    assert_eq!(rows.len(), 75_000);
+    assert_eq!((&rows[0][..2], &rows[249][..2], &rows[250][1]), (&[0.0, 0.0][..], &[0.0, 1.0][..], &0.0));
+    // The point behind the first chunk, by itself.
+    let row = &rows[65_537];
+    let alone = predict(&["--at", &format!("x={},t={}", row[0], row[1]), "--quantity", "u_x"]);
+    assert_eq!(alone.lines().nth(1), one.lines().nth(65_538));
+}
+
+#[test]
+fn integrals_come_with_an_error_that_holds() {
+    let check = |formula: &str, over: &str, expected: f64| {
+        let text = predict(&["--integral", formula, "--over", over]);
+        let row = &rows(&text)[0];
+        // What training left is 1e-8 or so of u, and 1e-7 of its slope.
+        assert!((row[0] - expected).abs() < 1e-6, "{formula} over {over}: {row:?}, not {expected}");
+        assert!((0.0..1e-9).contains(&row[1]), "{row:?}");
+    };
+    let decay = ALPHA * PI * PI;
+    let over_time = (1.0 - (-decay).exp()) / decay;
+    check("u", "interior", 2.0 / PI * over_time);
+    check("u", "t = 0.5", 2.0 / PI * (-0.5 * decay).exp());
+    check("out = -alpha*u_x", "x = 1", ALPHA * PI * over_time);
+    check("u", "x = 1/2, t = 0", 1.0);
+    let text = predict(&["--integral", "u", "--integral", "u^2", "--over", "t = 0"]);
+    assert!(text.starts_with("u,u_error,u^2,u^2_error\n"), "{text}");
+    assert!((rows(&text)[0][2] - 0.5).abs() < 1e-6);
+}
+
+#[test]
+fn every_format_is_written_once_and_never_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (ending, beginning) in [
+        ("csv", &b"x,t,u\n"[..]),
+        ("json", b"[\n{\"x\": 0, \"t\": 0.5, \"u\": "),
+        ("npy", b"\x93NUMPY"),
+        ("npz", b"PK"),
+        ("vti", b"<?xml"),
+        ("vtu", b"<?xml"),
+        ("pvd", b"<?xml"),
+    ] {
+        let path = folder.path().join(format!("field.{ending}"));
+        let to = path.to_str().expect("text");
+        let arguments = ["predict", "run", "--grid", "x=3,t=0.5:0.5:1", "--to", to];
+        let output = run(heat(), &arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(exit(&output), 0, "{errors}");
+        assert!(errors.starts_with("3 points written to"), "{errors}");
+        let bytes = fs::read(&path).expect("written");
+        assert!(bytes.starts_with(beginning), "{ending}: {}", String::from_utf8_lossy(&bytes));
+        let again = run(heat(), &arguments);
+        assert_eq!(exit(&again), 2);
+        assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+        assert_eq!(exit(&run(heat(), &[&arguments[..], &["--force"]].concat())), 0);
+        assert_eq!(fs::read(&path).expect("written"), bytes);
+    }
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("one").file_name()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["field", "field.csv", "field.json", "field.npy", "field.npz", "field.pvd", "field.vti", "field.vtu"]
+    );
+    assert!(folder.path().join("field/field_0.vti").is_file());
+}
+
+#[test]
+fn points_come_from_files_and_from_standard_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("points.csv");
+    fs::write(&path, "label,t,x\na,0.5,0.25\nb,2,0.5\n").expect("written");
+    let output = run(heat(), &["predict", "run", "--points", path.to_str().expect("text")]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.starts_with("warning: 1 of 2 points lie outside the domain"), "{errors}");
+    let rows = rows(&String::from_utf8(output.stdout).expect("text"));
+    assert_eq!((rows[0][0], rows[0][1], rows[1][1]), (0.25, 0.5, 2.0));
+    assert!((rows[0][2] - u(0.25, 0.5)).abs() < 1e-6);
+
+    let mut command = assert_cmd::Command::cargo_bin("pinn-solve").expect("the program");
+    let output = command.current_dir(heat()).args(["predict", "run", "--points", "-", "--at", "t=0.5"]);
+    let output = output.write_stdin("x\n0.25\n").output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text.lines().nth(1), Some(format!("0.25,0.5,{}", rows[0][2]).as_str()));
+
+    // Half of a file that turns out to be wrong is not left behind.
+    fs::write(&path, "x,t\n0,0\n0,oops\n").expect("written");
+    let to = folder.path().join("out.csv");
+    let arguments = ["--points", path.to_str().expect("text"), "--to", to.to_str().expect("text")];
+    refused(&arguments, "line 3, column `t`: `oops` is not a finite number");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn mistakes_say_what_to_do() {
+    let at = ["--at", "x=0.3,t=0.5"];
+    let ask =
+        |formula: &str, expected: &str| refused(&[&at[..], &["--quantity", formula]].concat(), expected);
+    ask("u_y", "`y` in `u_y` is not a row of coordinates");
+    ask("flux = -alpha*u_q", "the coordinates are `x` and `t`");
+    ask("u_xxxxx", "derivatives go up to order 4");
+    ask("1/0", "not a finite number");
+    ask("x = u", "which is a coordinate");
+    refused(&[&at[..], &["--quantity", "u", "--quantity", "u"]].concat(), "two quantities are called `u`");
+    refused(&[], "say where");
+    refused(&["--at", "x=0.3"], "there is no value for `t`");
+    refused(&["--at", "x=0.3,y=1"], "`y` is not a coordinate");
+    refused(&["--at", "x=0.3,t"], "write NAME=VALUE");
+    refused(&["--at", "x=0.3,t=1,x=2"], "two values");
+    refused(&["--at", "x=0.3,t=tt"], "unknown symbol `tt`");
+    refused(&["--grid", "x=10"], "there is no value for `t`");
+    refused(&["--grid", "x=10,t=3", "--at", "t=0.5"], "in --grid and in --at");
+    refused(&["--grid", "x=10,t=0:1"], "write how many values");
+    refused(&["--grid", "x=10,t=1"], "one value cannot be at both ends");
+    refused(&["--grid", "x=10,t=1:0:3"], "the first value is below the last");
+    refused(&["--grid", "x=0,t=3"], "an axis has from 1");
+    refused(&["--grid", "x=99999999,t=99999999,"], "NAME=VALUE");
+    refused(&["--grid", "x=4,t=3", "--to", "field.vti"], "goes into .pvd");
+    refused(&["--at", "x=0.3,t=0.5", "--to", "field.vti"], "holds a grid");
+    refused(&["--at", "x=0.3,t=0.5", "--to", "field.xls"], ".vtu (VTK, points or a mesh with its cells)");
+    refused(&["--at", "x=0.3,t=0.5", "--to", "field.png"], "known are .csv");
+    refused(&["--at", "x=0.3,t=0.5", "--to", "series.pvd"], "a series goes over");
+    refused(&["--points", "nowhere.csv"], "there is no such file");
+    refused(&["--points", "points.xlsx"], "`.npy`");
+    refused(&["--integral", "u", "--over", "x = 2"], "lies outside the domain");
+    refused(&["--integral", "u", "--over", "periodic x"], "`interior` or a face");
+    refused(&["--integral", "u", "--to", "integral.vtu"], "known are .csv");
+}
+
+#[test]
+fn a_run_is_asked_wherever_it_stands() {
+    let folder = folder();
+    let at = ["--at", "x=0.3,t=0.05"];
+    // Killed before its first checkpoint: all there is, is the problem.
+    let output = run(folder.path(), &["--problem", "heat.toml", "--out", "run", "--quiet", "--no-plots"]);
+    assert_eq!(exit(&output), 0);
+    let path = folder.path().join("run");
+    let checkpoint = path.join("checkpoint.safetensors");
+    let bytes = fs::read(&checkpoint).expect("a checkpoint");
+    fs::remove_file(path.join("result.json")).expect("removed");
+    let ask = |expected: i32| {
+        let output = run(folder.path(), &[&["predict", "run"], &at[..]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(exit(&output), expected, "{errors}");
+        (String::from_utf8(output.stdout).expect("text"), errors)
+    };
+    // At work: its files are as they are, locked or not.
+    let lock = fs::File::options().append(true).open(path.join("metrics.jsonl")).expect("metrics");
+    lock.lock().expect("locked");
+    let (text, errors) = ask(0);
+    assert!(errors.contains("note: the run has not ended; this is its network after"), "{errors}");
+    assert_eq!(fs::read(&checkpoint).expect("a checkpoint"), bytes);
+    drop(lock);
+    // Between two renames there is the previous one alone.
+    let previous = path.join("checkpoint.previous.safetensors");
+    fs::rename(&checkpoint, &previous).expect("renamed");
+    assert_eq!(ask(0).0, text);
+    assert!(!checkpoint.exists());
+    fs::write(&checkpoint, &bytes[..100]).expect("damaged");
+    let (again, errors) = ask(0);
+    assert_eq!(again, text);
+    assert!(errors.contains("was damaged"), "{errors}");
+    fs::remove_file(&previous).expect("removed");
+    assert!(ask(2).1.contains("is damaged or no checkpoint"));
+    fs::remove_file(&checkpoint).expect("removed");
+    assert!(ask(2).1.contains("has no checkpoint yet"));
+    // Of another problem, and of another version.
+    let resolved = fs::read_to_string(path.join("resolved.toml")).expect("text");
+    fs::write(&checkpoint, &bytes).expect("written");
+    fs::write(path.join("resolved.toml"), resolved.replace("width = 8", "width = 9")).expect("written");
+    assert!(ask(2).1.contains("belongs to another problem"));
+    fs::write(path.join("resolved.toml"), &resolved).expect("written");
+    assert_eq!(ask(0).0, text);
+    fs::remove_file(path.join("resolved.toml")).expect("removed");
+    assert!(ask(2).1.contains("is no run of pinn-solve"));
+}
+
+#[test]
+fn a_sweep_names_its_runs() {
+    let folder = folder();
+    let sweep = "problem = \"heat.toml\"\n[axes]\nseed = [0, 1]\n";
+    fs::write(folder.path().join("seeds.toml"), sweep).expect("written");
+    let output = run(folder.path(), &["sweep", "seeds.toml", "--out", "seeds", "--quiet"]);
+    assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let at = ["--at", "x=0.3,t=0.05"];
+    let output = run(folder.path(), &[&["predict", "seeds"], &at[..]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(exit(&output), 2);
+    assert!(
+        errors.contains("is the folder of a sweep; name one of its runs, such as seeds/runs/"),
+        "{errors}"
+    );
+    let name =
+        fs::read_dir(folder.path().join("seeds/runs")).expect("runs").next().expect("one").expect("one");
+    let path = name.path();
+    let output = run(folder.path(), &[&["predict", path.to_str().expect("text")], &at[..]].concat());
+    assert_eq!(exit(&output), 0);
+}
+
+#[test]
+fn trained_parameters_and_data_columns_can_be_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = HEAT
+        .replace("[unknowns]", "[parameters]\nk = { initial = 0.9, positive = true }\n[unknowns]")
+        .replace("u_t - u_xx", "u_t - k*u_xx")
+        .replace(
+            "[reference]",
+            "[conditions.measured]\nplace = { file = \"data.csv\" }\nresidual = \"u - u_obs\"\n[reference]",
+        );
+    fs::write(folder.path().join("inverse.toml"), text).expect("written");
+    fs::write(folder.path().join("data.csv"), "x,t,u_obs,extra\n0.5,0.05,0.61,1\n0.25,0.05,0.43,2\n")
+        .expect("written");
+    let output = run(folder.path(), &["--problem", "inverse.toml", "--out", "run", "--no-plots", "--json"]);
+    assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let found = result["trainable"]["k"]["value"].as_f64().expect("a value");
+    let arguments = [
+        "predict",
+        "run",
+        "--points",
+        "data.csv",
+        "--quantity",
+        "k",
+        "--quantity",
+        "u",
+        "--quantity",
+        "measured",
+    ];
+    let output = run(folder.path(), &arguments);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.starts_with("x,t,k,u,measured\n"), "{text}");
+    for (row, measured) in rows(&text).iter().zip([0.61, 0.43]) {
+        assert!((row[2] - found).abs() <= 1e-15 * found, "{} {found}", row[2]);
+        assert!((row[3] - measured - row[4]).abs() < 1e-15, "{row:?}");
+    }
+    let output = run(folder.path(), &["predict", "run", "--at", "x=0.5,t=0.05", "--quantity", "measured"]);
+    assert_eq!(exit(&output), 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("needs `u_obs` with the points"));
+    let trained = Trained::load(folder.path().join("run")).expect("a run");
+    let quantity = trained.quantity("measured").expect("a residual");
+    assert_eq!(quantity.columns(), ["u_obs"]);
+    assert!(matches!(trained.quantity("nothing"), Err(TrainedError::Problem(_))));
+}
