@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::activation::ActivationError;
 use crate::engine::EngineError;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::expr::{Graph, Node, is_name, listed};
@@ -14,7 +13,6 @@ use crate::jet::JetSet;
 use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
-use crate::solve::activation;
 
 /// Runs of a sweep that are named where one of them is asked for.
 const MOST_NAMED: usize = 5;
@@ -47,9 +45,6 @@ pub enum TrainedError {
         /// Steps between two checkpoints, in words.
         every: String,
     },
-    /// The activation.
-    #[error(transparent)]
-    Activation(#[from] ActivationError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -160,12 +155,11 @@ impl Trained {
             };
             return Err(TrainedError::NoCheckpoint { path: folder.to_owned(), every });
         };
-        let activation = activation(&problem)?;
-        let engine = CpuEngine::new(&problem, &problem.shape(), &activation, threads, Isa::best())?;
+        let engine = CpuEngine::new(&problem, threads, Isa::best())?;
         let steps = checkpoint.state.step;
         // The best network, not the last one, which is still on its way.
         let theta = checkpoint.state.best_theta;
-        let expected = problem.shape().parameters() + problem.coefficients();
+        let expected = problem.parameters_in_all();
         let foreign = if checkpoint.problem != rng::hash(&text) {
             Some("it belongs to another problem than the resolved.toml beside it".to_owned())
         } else if theta.len() != expected {

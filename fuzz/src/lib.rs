@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pinn::expr::{Context, Graph, Meaning, Node, Scope, Symbol, parse};
 use pinn::jet::MultiIndex;
+use pinn::points::{Points, Wanted};
 use pinn::problem::{Document, Problem, embedded};
 use pinn::run::Checkpoint;
 use pinn::sweep::Sweep;
@@ -14,12 +15,13 @@ use pinn::sweep::Sweep;
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("problem", problem),
     ("expression", expression),
     ("reference", reference),
     ("sweep", sweep),
     ("checkpoint", checkpoint),
+    ("points", points),
 ];
 
 /// A problem file: it is built or its mistakes are shown; what is built is written out and read back unchanged.
@@ -114,6 +116,44 @@ pub fn reference(bytes: &[u8]) {
             }
         });
     });
+}
+
+/// Points for a trained network, in the format that the input begins like: finite rows, as many as were promised.
+pub fn points(bytes: &[u8]) {
+    thread_local! {
+        static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+    }
+    let ending = match bytes {
+        [0x93, ..] => "npy",
+        [b'<', ..] => "vtu",
+        [b'#', b' ', b'v', ..] => "vtk",
+        _ => "csv",
+    };
+    let path = FOLDER.with(|folder| folder.path().join(format!("points.{ending}")));
+    std::fs::write(&path, bytes).expect("a file");
+    for (fixed, columns) in [(None, vec!["u_obs".to_owned()]), (Some(0.5), vec![])] {
+        let coordinates = ["x", "t"].map(String::from).to_vec();
+        let wanted = Wanted { coordinates, time: Some(1), fixed: vec![None, fixed], columns };
+        let mut points = match Points::open(&path, wanted) {
+            Ok(points) => points,
+            Err(wrong) => {
+                assert!(!wrong.reason.is_empty());
+                continue;
+            }
+        };
+        let mut count = 0;
+        let whole = loop {
+            match points.next_chunk() {
+                Ok(Some(chunk)) => {
+                    assert!(!chunk.points.is_empty() && chunk.points.iter().all(|x| x.is_finite()));
+                    count += chunk.points.len() / 2;
+                }
+                Ok(None) => break true,
+                Err(wrong) => break wrong.reason.is_empty(),
+            }
+        };
+        assert!(!whole || points.count().is_none_or(|promised| promised == count));
+    }
 }
 
 /// A sweep's configuration: runs are named and built, and the written configuration reads as the same sweep.
