@@ -6,13 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::engine::EngineError;
 use crate::engine::cpu::{CpuEngine, Isa};
+use crate::engine::{Engine, EngineError};
 use crate::expr::{Graph, Node, is_name, listed};
 use crate::jet::JetSet;
 use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
+use crate::train::{StageReport, State};
 
 /// Runs of a sweep that are named where one of them is asked for.
 const MOST_NAMED: usize = 5;
@@ -71,6 +72,7 @@ pub struct Trained {
     engine: CpuEngine<f64>,
     unknowns: Quantity,
     steps: usize,
+    stages: Vec<StageReport>,
     outcome: Option<RunOutcome>,
     damaged: Option<String>,
 }
@@ -156,9 +158,8 @@ impl Trained {
             return Err(TrainedError::NoCheckpoint { path: folder.to_owned(), every });
         };
         let engine = CpuEngine::new(&problem, threads, Isa::best())?;
-        let steps = checkpoint.state.step;
         // The best network, not the last one, which is still on its way.
-        let theta = checkpoint.state.best_theta;
+        let State { step: steps, answer: theta, reports: stages, .. } = checkpoint.state;
         let expected = problem.parameters_in_all();
         let foreign = if checkpoint.problem != rng::hash(&text) {
             Some("it belongs to another problem than the resolved.toml beside it".to_owned())
@@ -177,6 +178,7 @@ impl Trained {
             language,
             engine,
             steps,
+            stages,
             theta,
             outcome: read_result(folder)?.map(|result| result.outcome),
             damaged: last.damaged,
@@ -202,6 +204,16 @@ impl Trained {
     /// Steps of training that it has had.
     pub fn steps(&self) -> usize {
         self.steps
+    }
+
+    /// How every stage went that has begun.
+    pub fn stages(&self) -> &[StageReport] {
+        &self.stages
+    }
+
+    /// The problem, the engine and the parameters, for who evaluates more than a quantity.
+    pub(crate) fn parts(&mut self) -> (&Problem, &mut dyn Engine, &[f64]) {
+        (&self.problem, &mut self.engine, &self.theta)
     }
 
     /// How training has ended; `None` if it has not, or was killed.

@@ -47,7 +47,7 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Ask a trained network anywhere, for any formula, in any format.
     Predict(predict::PredictArgs),
-    /// Draw and tabulate a sweep again, without running anything.
+    /// Draw and tabulate a run or a sweep again, without training anything.
     Report(report::ReportArgs),
     /// Write a problem file to start from.
     New(new::NewArgs),

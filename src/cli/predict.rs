@@ -116,7 +116,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
 }
 
 /// Notes that the network is not what training ended with.
-fn say_state(trained: &Trained) {
+pub(super) fn say_state(trained: &Trained) {
     let steps = trained.steps();
     match trained.outcome() {
         None => eprintln!("note: the run has not ended; this is its network after {steps} steps"),

@@ -1,29 +1,50 @@
-//! `pinn-solve report DIR`: a sweep's tables and figures, drawn again.
+//! `pinn-solve report DIR`: the pictures and tables of a run or a sweep, made again from what they left.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pinn::solve::redraw;
 use pinn::sweep::{Collection, Sweep, Tally};
+use pinn::trained::Trained;
 
+use super::predict::say_state;
+use super::solve::threads;
 use super::sweep::summary;
 use super::{Exit, Failure, print};
 
 #[derive(Args)]
 pub(crate) struct ReportArgs {
-    /// The sweep's folder.
+    /// The folder of a run, which may be finished, interrupted or at work, or of a sweep.
     #[arg(value_name = "DIR")]
-    sweep: PathBuf,
+    folder: PathBuf,
+    /// Threads of the engine; results do not depend on them [default: all cores].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let config = args.sweep.join("sweep.toml");
-    if !config.is_file() {
-        let folder = args.sweep.display();
-        return Err(Failure::usage(format!("{folder} is no folder of a sweep: it has no sweep.toml")));
+    let folder = &args.folder;
+    if folder.join("sweep.toml").is_file() {
+        return sweep(folder);
     }
-    let sweep = Sweep::read(&config)?;
-    let collection = Collection::read(&sweep, &args.sweep)?;
-    collection.write(&sweep, &args.sweep)?;
-    print(&summary(&Tally::of(&collection.records), &args.sweep))?;
+    if !folder.join("resolved.toml").is_file() {
+        let folder = folder.display();
+        return Err(Failure::usage(format!(
+            "{folder} is no folder of a run or of a sweep: it has neither resolved.toml nor sweep.toml"
+        )));
+    }
+    let mut trained = Trained::load_on(folder, threads(args.threads)?)?;
+    say_state(&trained);
+    let files = redraw(&mut trained, folder)?;
+    let lines = files.iter().map(|name| format!("{}\n", folder.join(name).display()));
+    print(&lines.collect::<String>())?;
+    Ok(Exit::Done)
+}
+
+fn sweep(folder: &Path) -> Result<Exit, Failure> {
+    let sweep = Sweep::read(&folder.join("sweep.toml"))?;
+    let collection = Collection::read(&sweep, folder)?;
+    collection.write(&sweep, folder)?;
+    print(&summary(&Tally::of(&collection.records), folder))?;
     Ok(Exit::Done)
 }

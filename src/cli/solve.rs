@@ -97,7 +97,7 @@ impl From<SolveError> for Failure {
             SolveError::Init(_) | SolveError::Engine(_) | SolveError::Method { .. } => Self::usage(error),
             SolveError::Run(error) => error.into(),
             SolveError::Problem(diagnostics) => diagnostics.into(),
-            SolveError::Report(_) => Self::unexpected(error),
+            SolveError::Report(_) | SolveError::Output(_) => Self::unexpected(error),
         }
     }
 }

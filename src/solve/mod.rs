@@ -18,6 +18,7 @@ use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::init::{self, InitError};
 use crate::optim;
+use crate::output::OutputError;
 use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
 use crate::rng;
@@ -29,6 +30,7 @@ use crate::score::Scorer;
 use crate::settings::Precision;
 use crate::train::{self, End, Event, Outcome, State};
 use crate::verify::Residual;
+pub use pictures::redraw;
 use recorder::{Recorder, Recording};
 
 /// Why a run could not be started or finished.
@@ -57,6 +59,9 @@ pub enum SolveError {
     /// A picture.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// The table.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// Where and how a run is computed; nothing here changes its numbers but the device.
@@ -238,7 +243,9 @@ impl Solver {
         let State { adapted, answer, .. } = &outcome.state;
         let evaluation = evaluate(problem, scorer.as_ref(), engine, adapted, answer);
         let plots = self.settings.plots;
-        let written = pictures::write(problem, scorer.as_ref(), engine, &outcome, directory, plots)?;
+        directory.flush()?;
+        let (stages, folder) = (&outcome.state.reports, directory.path());
+        let written = pictures::write(problem, scorer.as_ref(), engine, answer, stages, folder, plots)?;
         let mut result = self.result(&outcome, &evaluation, recording);
         let files = [
             "problem.toml",

@@ -1,14 +1,16 @@
 //! Pictures and tables of a finished run.
 
-use std::fmt::Write as _;
+use std::path::Path;
 
 use super::SolveError;
 use crate::engine::Engine;
+use crate::output::{self, Layout, Table};
 use crate::problem::Problem;
 use crate::report::{self, Coordinate, Field, Figure, LossHistory};
-use crate::run::{RunDirectory, StepLine};
+use crate::run::{StepLine, read_metrics, write_whole};
 use crate::score::Scorer;
-use crate::train::{Outcome, StageReport};
+use crate::train::StageReport;
+use crate::trained::Trained;
 
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
 const FINE: usize = 201;
@@ -44,28 +46,41 @@ fn entry<'a, T>(entries: &'a mut Vec<(String, Vec<T>)>, name: &str) -> &'a mut V
     &mut entries[index].1
 }
 
-/// Writes `solution.csv` and, if asked for, the pictures; returns the files' names.
+/// Draws the pictures of the run in `folder` again, and writes its table, from its network; returns the files' names.
+///
+/// # Errors
+///
+/// If its `metrics.jsonl` does not read, or a file cannot be written.
+pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Vec<String>, SolveError> {
+    let stages = trained.stages().to_vec();
+    let (problem, engine, theta) = trained.parts();
+    write(problem, Scorer::new(problem).as_ref(), engine, theta, &stages, folder, true)
+}
+
+/// Writes `solution.csv` and, if asked for, the pictures into `folder`; returns the files' names.
 pub(super) fn write(
     problem: &Problem,
     scorer: Option<&Scorer>,
     engine: &mut dyn Engine,
-    outcome: &Outcome,
-    directory: &mut RunDirectory,
+    theta: &[f64],
+    stages: &[StageReport],
+    folder: &Path,
     plots: bool,
 ) -> Result<Vec<String>, SolveError> {
     let mut files = vec!["solution.csv".to_owned()];
-    directory.write("solution.csv", table(problem, scorer, engine, &outcome.state.answer).as_bytes())?;
+    write_whole(&folder.join("solution.csv"), &table(problem, scorer, engine, theta)?)?;
     if plots {
-        let history = history(&directory.metrics()?, &outcome.state.reports);
+        let history = history(&read_metrics(folder)?, stages);
+        let png = output::by_ending("png").picture.expect("PNG holds pictures");
         let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
-            directory.write(name, &figure.png()?)?;
+            write_whole(&folder.join(name), &png(&figure)?)?;
             files.push(name.to_owned());
             Ok(())
         };
         if !history.steps.is_empty() {
             draw("loss.png", report::loss(&problem.title, &history)?)?;
         }
-        let fields = fields(problem, engine, &outcome.state.answer);
+        let fields = fields(problem, engine, theta);
         draw("solution.png", report::solution(&problem.title, &fields)?)?;
         draw("slices.png", report::slices(&problem.title, &fields)?)?;
     }
@@ -73,10 +88,16 @@ pub(super) fn write(
 }
 
 /// The solution where it is scored: coordinates, every unknown, and its reference and error where there is one.
-fn table(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, theta: &[f64]) -> String {
+fn table(
+    problem: &Problem,
+    scorer: Option<&Scorer>,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+) -> Result<Vec<u8>, SolveError> {
     let points = scorer.map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
     let predicted = engine.predict(theta, &points);
     let references = scorer.map_or(&[][..], Scorer::references);
+    let dimensions = problem.coordinates.len();
     let mut names: Vec<String> = problem.coordinates.iter().map(|c| c.name.clone()).collect();
     for (i, unknown) in problem.unknowns.iter().enumerate() {
         names.push(unknown.name.clone());
@@ -84,20 +105,29 @@ fn table(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, th
             names.extend([format!("{}_reference", unknown.name), format!("{}_error", unknown.name)]);
         }
     }
-    let mut text = names.join(",") + "\n";
-    let rows = points.chunks_exact(problem.coordinates.len());
+    let mut cells = vec![];
+    let rows = points.chunks_exact(dimensions);
     for (row, (point, values)) in rows.zip(predicted.chunks_exact(problem.unknowns.len())).enumerate() {
-        let mut cells: Vec<f64> = point.to_vec();
+        cells.extend_from_slice(point);
         for (i, &value) in values.iter().enumerate() {
             cells.push(value);
             if let Some(Some(reference)) = references.get(i) {
                 cells.extend([reference[row], value - reference[row]]);
             }
         }
-        let cells: Vec<String> = cells.iter().map(f64::to_string).collect();
-        let _ = writeln!(text, "{}", cells.join(","));
     }
-    text
+    let mut cells = Some(cells);
+    let mut table = Table {
+        names: &names,
+        coordinates: dimensions,
+        time: None,
+        layout: &Layout::Points,
+        count: Some(points.len() / dimensions),
+        rows: &mut || Ok(cells.take()),
+    };
+    let mut text = vec![];
+    output::by_ending("csv").numbers.expect("CSV holds numbers")(&mut table, &mut text)?;
+    Ok(text)
 }
 
 /// Every unknown on a grid over the whole domain, with its reference where that is a formula.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::collect::{Collection, Record, RecordState};
 use super::config::Sweep;
 use super::{figures, summary};
+use crate::output;
 use crate::report::ReportError;
 use crate::run::{RunError, write_whole};
 
@@ -39,7 +40,8 @@ impl Collection {
     /// The part of [`Collection::write`] that takes no time.
     pub(super) fn write_tables(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
         let table = self.table(sweep);
-        write_whole(&folder.join("sweep.csv"), &csv_bytes(&table))?;
+        let csv = output::by_ending("csv").records.expect("CSV holds records");
+        write_whole(&folder.join("sweep.csv"), &csv(&table))?;
         let json = serde_json::to_string_pretty(&json(sweep, &table)).expect("plain data") + "\n";
         write_whole(&folder.join("sweep.json"), json.as_bytes())?;
         write_whole(&folder.join("summary.md"), summary::text(sweep, self).as_bytes())?;
@@ -48,20 +50,21 @@ impl Collection {
 
     /// The figures alone.
     pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
+        let png = output::by_ending("png").picture.expect("PNG holds pictures");
         for (name, figure) in figures::all(sweep, self) {
-            write_whole(&folder.join(name), &figure.png()?)?;
+            write_whole(&folder.join(name), &png(&figure)?)?;
         }
         Ok(())
     }
 
     /// One row a run: its name, the value of every axis, and what it came to.
-    fn table(&self, sweep: &Sweep) -> Vec<Map<String, Value>> {
+    fn table(&self, sweep: &Sweep) -> Vec<output::Record> {
         let results = || self.records.iter().filter_map(|record| record.result.as_ref());
         let terms: BTreeSet<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
         let unknowns: BTreeSet<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
         let measures = self.measures();
         let row = |(run, record): (usize, &Record)| {
-            let mut row = Map::new();
+            let mut row = output::Record::new();
             row.insert("run".into(), record.name.clone().into());
             for (axis, value) in sweep.axes.iter().zip(sweep.choices(run)) {
                 let cell = match value.number {
@@ -98,22 +101,7 @@ impl Collection {
     }
 }
 
-fn csv_bytes(table: &[Map<String, Value>]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    let written = table.first().map_or(Ok(()), |row| writer.write_record(row.keys())).and_then(|()| {
-        table.iter().try_for_each(|row| {
-            writer.write_record(row.values().map(|cell| match cell {
-                Value::Null => String::new(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            }))
-        })
-    });
-    written.expect("rows are equally long, and memory does not fail");
-    writer.into_inner().expect("memory does not fail")
-}
-
-fn json(sweep: &Sweep, table: &[Map<String, Value>]) -> Value {
+fn json(sweep: &Sweep, table: &[output::Record]) -> Value {
     let axes: Vec<_> = sweep
         .axes
         .iter()

@@ -287,6 +287,35 @@ fn a_run_is_asked_wherever_it_stands() {
 }
 
 #[test]
+fn a_run_is_drawn_again_from_what_it_left() {
+    let folder = folder();
+    let output = run(folder.path(), &["--problem", "heat.toml", "--out", "run", "--quiet"]);
+    assert_eq!(exit(&output), 0);
+    let path = folder.path().join("run");
+    let names = ["loss.png", "slices.png", "solution.csv", "solution.png"];
+    let read = |name: &str| fs::read(path.join(name)).expect("a file");
+    let kept = ["result.json", "metrics.jsonl", "checkpoint.safetensors", "resolved.toml"]
+        .map(|name| (name, read(name)));
+    let drawn = names.map(read);
+    for name in names {
+        fs::remove_file(path.join(name)).expect("removed");
+    }
+    let output = run(folder.path(), &["report", "run"]);
+    assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let mut said: Vec<_> =
+        String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect();
+    said.sort();
+    assert_eq!(said, names.map(|name| Path::new("run").join(name).display().to_string()));
+    assert!(names.map(read) == drawn, "other pictures or another table");
+    for (name, bytes) in kept {
+        assert!(read(name) == bytes, "{name} has changed");
+    }
+    let output = run(folder.path(), &["report", "nowhere"]);
+    assert_eq!(exit(&output), 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no folder of a run or of a sweep"));
+}
+
+#[test]
 fn a_sweep_names_its_runs() {
     let folder = folder();
     let sweep = "problem = \"heat.toml\"\n[axes]\nseed = [0, 1]\n";
