@@ -9,7 +9,7 @@ use crate::adapt;
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::score::{Score, Scorer};
-use crate::uncertainty;
+use crate::uncertainty::{self, Uncertainty};
 use crate::verify::{self, Residual};
 
 /// What is known about one network.
@@ -21,10 +21,10 @@ pub struct Evaluation {
     pub loss: f64,
     /// For every unknown its error, if it has a reference.
     pub scores: Vec<Option<Score>>,
-    /// For every condition its residuals at points where training has not looked, if its points are drawn.
-    pub residuals: Vec<Option<Residual>>,
-    /// Standard errors of the trainable parameters by noise in the data, where they can be told.
-    pub standard_errors: Option<Vec<f64>>,
+    /// For every condition its residuals, at points where training has not looked if there are such.
+    pub residuals: Vec<Residual>,
+    /// How well the trainable parameters are known, where that can be told.
+    pub uncertainty: Option<Uncertainty>,
 }
 
 /// Evaluates the network with parameters `theta`.
@@ -41,15 +41,14 @@ pub fn evaluate(
     theta: &[f64],
 ) -> Evaluation {
     adapt::start(problem, engine, adapted);
-    let standard_errors =
-        uncertainty::standard_errors(problem, engine, theta, &adapt::weights(problem, adapted));
+    let uncertainty = uncertainty::uncertainty(problem, engine, theta, &adapt::weights(problem, adapted));
     let (loss, terms) = loss(problem, engine, theta);
     let scores = match scorer {
         Some(scorer) => scorer.score(engine, theta),
         None => vec![None; problem.unknowns.len()],
     };
     let residuals = verify::residuals(problem, engine, theta);
-    Evaluation { terms, loss, scores, residuals, standard_errors }
+    Evaluation { terms, loss, scores, residuals, uncertainty }
 }
 
 /// The loss with the problem's own weights at the engine's points, and its unweighted terms.

@@ -50,7 +50,7 @@
 //! let trained =
 //!     train(&problem, scorer.as_ref(), &mut engine, State::new(theta), &mut |_| Flow::Continue).state;
 //! let evaluation = evaluate(&problem, scorer.as_ref(), &mut engine, &trained.adapted, &trained.answer);
-//! let error = evaluation.scores[0].expect("the problem has a reference").rel_l2;
+//! let error = evaluation.scores[0].expect("the problem has a reference").error();
 //! assert!(error < 1e-3, "{error}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

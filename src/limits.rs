@@ -39,6 +39,8 @@ pub const MAX_CONDITIONS: usize = 256;
 pub const POINTS: RangeInclusive<usize> = 1..=100_000_000;
 /// Numbers that an engine keeps for all points of a problem, and candidates for adaptive points: 4 GB.
 pub const MAX_POINT_NUMBERS: f64 = 5e8;
+/// Points to which a default grid is refined where the reference solution asks for it.
+pub const MAX_REFINED_GRID: usize = 200_000;
 /// Points at which an answer is measured.
 pub const MAX_GRID: usize = 10_000_000;
 

@@ -540,7 +540,7 @@ const SHORTER: f64 = 0.1;
 
 /// Are all errors within the tolerance?
 fn reach(scores: &[Option<Score>], tolerance: f64) -> bool {
-    scores.iter().flatten().all(|score| score.rel_l2 <= tolerance)
+    scores.iter().flatten().all(|score| score.error() <= tolerance)
 }
 
 fn all_finite(x: &[f64]) -> bool {

@@ -68,7 +68,7 @@ impl Progress {
     }
 }
 
-/// The greatest relative L2 error over the unknowns.
+/// The greatest error over the unknowns.
 fn worst(scores: &[Option<Score>]) -> Option<f64> {
-    scores.iter().flatten().map(|score| score.rel_l2).reduce(f64::max)
+    scores.iter().flatten().map(Score::error).reduce(f64::max)
 }

@@ -216,10 +216,14 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
     for (name, errors) in &result.unknowns {
-        line(
-            name,
-            format!("relative L2 error {:.3e}, greatest error {:.3e}", errors.rel_l2, errors.max_error),
-        );
+        let error = match errors.rel_l2 {
+            Some(error) => format!("relative L2 error {error:.3e}"),
+            None => format!(
+                "error {:.3e} (rms; its reference is zero, which nothing is relative to)",
+                errors.rms_error
+            ),
+        };
+        line(name, format!("{error}, greatest error {:.3e}", errors.max_error));
     }
     if result.unknowns.is_empty() {
         line("error", "unknown: the problem has no reference solution; judge by the residuals below".into());
@@ -229,8 +233,16 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let truth = truth.map_or(String::new(), |(truth, error)| {
             format!(", truly {}, relative error {error:.2e}", Digits(truth))
         });
-        let error = found.standard_error.map_or(String::new(), |error| format!(" ± {error:.1e}"));
-        line(name, format!("found to be {:.6e}{error}{truth}", found.value));
+        let text = if found.determined == Some(false) {
+            format!("not determined by equations and data; training left it at {:.6e}{truth}", found.value)
+        } else {
+            format!("found to be {}{truth}", with_error(found.value, found.standard_error, found.shift))
+        };
+        line(name, text);
+    }
+    for found in &result.combinations {
+        let value = with_error(found.value, found.standard_error, found.shift);
+        line("together", format!("{} = {value}", found.formula));
     }
     for (name, residual) in &result.residuals {
         let at: Vec<_> =
@@ -238,8 +250,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         line(
             "residual",
             format!(
-                "{name} {:.2e} at fresh points, greatest {:.2e} at {}",
+                "{name} {:.2e} {}, greatest {:.2e} at {}",
                 residual.rms,
+                residual.sites.words(),
                 residual.max,
                 at.join(", ")
             ),
@@ -259,6 +272,16 @@ fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A value that was found, its standard error, and whether training is not at its end.
+fn with_error(value: f64, standard_error: Option<f64>, shift: Option<f64>) -> String {
+    let error = standard_error.map_or(String::new(), |error| format!(" ± {error:.1e}"));
+    let unfinished = shift.zip(standard_error).filter(|(shift, error)| shift.abs() > 0.5 * error);
+    let unfinished = unfinished.map_or(String::new(), |(shift, _)| {
+        format!(" (training is not at its end: one more step would move it by {shift:.1e})")
+    });
+    format!("{value:.6e}{error}{unfinished}")
 }
 
 /// UTC as `20261124T015500`.

@@ -6,6 +6,7 @@
 pub mod ast;
 mod graph;
 mod parse;
+mod rounding;
 mod scope;
 
 use core::ops::Range;
@@ -13,6 +14,7 @@ use core::ops::Range;
 pub use ast::{Digits, Expr};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub use parse::{is_name, parse};
+pub use rounding::Measured;
 pub use scope::{Context, Meaning, Scope, Symbol, listed};
 
 /// A mistake in a formula.

@@ -107,6 +107,11 @@ impl Scope {
         self.coordinates.len()
     }
 
+    /// The name of a coordinate.
+    pub fn coordinate(&self, which: usize) -> &str {
+        &self.coordinates[which]
+    }
+
     /// Is `name` read as a derivative where it is not declared?
     pub fn is_derivative(&self, name: &str) -> bool {
         !self.derivatives(name).is_empty()

@@ -6,6 +6,7 @@
 mod allen_cahn;
 mod build;
 mod change;
+mod coverage;
 mod diagnostic;
 mod embedded;
 mod file;
@@ -20,6 +21,8 @@ mod write;
 
 pub use build::Language;
 pub use change::{Adjustments, SHORT_KEYS, full_key};
+pub(crate) use coverage::Cloud;
+pub use coverage::Coverage;
 pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;

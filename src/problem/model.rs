@@ -201,6 +201,11 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// Does a residual read a column of the file that the points come from?
+    pub fn uses_data(&self) -> bool {
+        self.residuals.graph.nodes().iter().any(|node| matches!(node, Node::Data(_)))
+    }
+
     /// Linked points that one residual looks at: 2 for periodic conditions, else 1.
     pub fn sides(&self) -> usize {
         match self.place {

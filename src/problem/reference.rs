@@ -3,8 +3,17 @@
 use core::f64::consts::PI;
 
 use super::allen_cahn;
+use super::coverage::Coverage;
 use super::model::{Axis, Coordinate, Formula, Problem, Solution};
-use crate::expr::Node;
+use crate::expr::{Measured, Node};
+
+/// How far apart two means of the same solution may be, relative to the greater, before a default grid is refined.
+pub(crate) const RESOLVED: f64 = 0.1;
+/// The same before there is a warning of a grid that was asked for.
+pub(crate) const BARELY_RESOLVED: f64 = 0.5;
+
+/// How many times what rounding is held to leave is still rounding.
+pub(crate) const ROUNDING: f64 = 4.0;
 
 /// Nodes of the Cole–Hopf quadrature: enough for 2e-15 at ν = 0.01/π.
 const COLE_HOPF_NODES: usize = 100;
@@ -12,15 +21,20 @@ const COLE_HOPF_NODES: usize = 100;
 impl Problem {
     /// Where the answer is measured: rows of coordinates, one point after the other.
     ///
-    /// The points of the reference's table if it is one, else those of its grid
-    /// (of a default grid if there is no reference), the last coordinate changing fastest.
+    /// The points of the reference's table if it is one, else those of its grid (of a default grid if there is no
+    /// reference) that the conditions [cover](Coverage), the last coordinate changing fastest.
     pub fn reference_points(&self) -> Vec<f64> {
         let solutions = self.reference.iter().flat_map(|r| &r.solutions);
         let mut tables = solutions.flatten().filter_map(|solution| match solution {
             Solution::Table { points, .. } => Some(points.clone()),
             _ => None,
         });
-        tables.next().unwrap_or_else(|| grid_points(&self.grid()))
+        tables.next().unwrap_or_else(|| {
+            let points = grid_points(&self.grid());
+            let Some(coverage) = Coverage::new(self) else { return points };
+            let rows = points.chunks_exact(self.coordinates.len());
+            rows.filter(|row| coverage.covers(row)).flatten().copied().collect()
+        })
     }
 
     /// The grid on which the answer is measured and drawn, one axis for each coordinate.
@@ -79,6 +93,21 @@ impl Formula {
     }
 }
 
+impl Formula {
+    /// Is the first root zero at all `points`, but for what rounding leaves of it?
+    pub fn is_zero(&self, points: &[f64], coordinates: usize) -> bool {
+        let mut measured = Vec::new();
+        points.chunks_exact(coordinates).all(|row| {
+            self.graph.measure(&mut measured, |node| match node {
+                Node::Coordinate { coordinate, .. } => Measured::number(row[coordinate]),
+                _ => Measured::number(f64::NAN),
+            });
+            let root = measured[self.roots[0].index()];
+            root.value.abs() <= ROUNDING * root.rounding
+        })
+    }
+}
+
 /// About ten thousand points, ends included, evenly shared among the coordinates.
 pub(crate) fn default_grid(coordinates: &[Coordinate]) -> Vec<Axis> {
     let points = match coordinates.len() {
@@ -95,12 +124,17 @@ pub(crate) fn default_grid(coordinates: &[Coordinate]) -> Vec<Axis> {
 
 /// All points of a grid, the last coordinate changing fastest.
 pub(crate) fn grid_points(grid: &[Axis]) -> Vec<f64> {
+    combinations(&grid.iter().map(|axis| axis.values().collect()).collect::<Vec<_>>())
+}
+
+/// All combinations of a number from each of `axes`, the last one changing fastest.
+fn combinations(axes: &[Vec<f64>]) -> Vec<f64> {
     let mut points = vec![Vec::new()];
-    for axis in grid {
+    for axis in axes {
         points = points
             .iter()
             .flat_map(|point: &Vec<f64>| {
-                axis.values().map(move |value| {
+                axis.iter().map(move |&value| {
                     let mut longer = point.clone();
                     longer.push(value);
                     longer
@@ -109,6 +143,71 @@ pub(crate) fn grid_points(grid: &[Axis]) -> Vec<f64> {
             .collect();
     }
     points.concat()
+}
+
+/// The axes of `grid` along which the solution `formula` changes too fast for it: its root mean square on the grid is not
+/// what it is between the grid's points, but for a part `apart` of the greater.
+///
+/// A sine whose zeros are the grid's points would be nothing but rounding there, and any error beyond all measure.
+/// Points at which the formula is not finite are left out.
+pub(crate) fn unresolved(formula: &Formula, grid: &[Axis], apart: f64) -> Vec<usize> {
+    let rms = |moved: &dyn Fn(usize) -> bool| {
+        let axes: Vec<Vec<(f64, f64)>> = grid
+            .iter()
+            .enumerate()
+            .map(|(i, axis)| if moved(i) { axis.between() } else { axis.trapezoids() })
+            .collect();
+        mean_square(formula, &axes).sqrt()
+    };
+    let on_grid = rms(&|_| false);
+    let differs = |other: f64| (other - on_grid).abs() > apart * other.max(on_grid);
+    if !differs(rms(&|_| true)) {
+        return vec![];
+    }
+    let has_cells: Vec<usize> = (0..grid.len()).filter(|&i| grid[i].points > 1).collect();
+    let along: Vec<usize> = has_cells.iter().copied().filter(|&i| differs(rms(&|k| k == i))).collect();
+    let axes = if along.is_empty() { has_cells } else { along };
+    // What is zero but for rounding is so wherever one looks, and differs from itself.
+    let between: Vec<Vec<f64>> =
+        grid.iter().map(|axis| axis.between().iter().map(|(x, _)| *x).collect()).collect();
+    let on = grid.iter().map(|axis| axis.values().collect()).collect::<Vec<_>>();
+    let is_zero = |axes: &[Vec<f64>]| formula.is_zero(&combinations(axes), grid.len());
+    if is_zero(&between) && is_zero(&on) { vec![] } else { axes }
+}
+
+impl Axis {
+    /// The values and their weights in the trapezoidal rule for the mean.
+    fn trapezoids(&self) -> Vec<(f64, f64)> {
+        let (last, cells) = (self.points.saturating_sub(1), self.points.saturating_sub(1).max(1) as f64);
+        let weight = |i: usize| if last > 0 && (i == 0 || i == last) { 0.5 / cells } else { 1.0 / cells };
+        self.values().enumerate().map(|(i, x)| (x, weight(i))).collect()
+    }
+
+    /// A point in every cell, never at the same place of it, with equal weights.
+    fn between(&self) -> Vec<(f64, f64)> {
+        let cells = self.points.saturating_sub(1);
+        if cells == 0 {
+            return self.trapezoids();
+        }
+        // Multiples of the golden section are spread evenly over the cells and follow no period.
+        let place = |i: usize| (i as f64 + ((i + 1) as f64 * 0.618_033_988_749_894_9).fract()) / cells as f64;
+        (0..cells).map(|i| (self.from + (self.to - self.from) * place(i), 1.0 / cells as f64)).collect()
+    }
+}
+
+/// The mean of the square of `formula` over all combinations of values, each with its weight; points at which it is not
+/// finite are left out.
+fn mean_square(formula: &Formula, axes: &[Vec<(f64, f64)>]) -> f64 {
+    let part = |of: fn(&(f64, f64)) -> f64| -> Vec<f64> {
+        combinations(&axes.iter().map(|axis| axis.iter().map(of).collect()).collect::<Vec<Vec<f64>>>())
+    };
+    let (points, weights) = (part(|(x, _)| *x), part(|(_, weight)| *weight));
+    let values = formula.evaluate(&points, axes.len());
+    let squares = values.iter().zip(weights.chunks_exact(axes.len()));
+    squares
+        .map(|(value, weights)| value * value * weights.iter().product::<f64>())
+        .filter(|x| x.is_finite())
+        .sum()
 }
 
 /// The solution of u_t + u u_x = ν u_xx, u(x, 0) = −sin πx on the whole line (Cole 1951, Hopf 1950).
@@ -129,7 +228,8 @@ fn cole_hopf(x: f64, t: f64, nu: f64, quadrature: &[(f64, f64)]) -> f64 {
     -above / below
 }
 
-/// How far the quadrature is from one with twice the nodes, at worst over a coarse grid of times up to `until`.
+/// How far the quadrature is from one with twice the nodes, at worst over a coarse grid of times up to `until`;
+/// infinite where one of them gives no number.
 pub(crate) fn cole_hopf_error(nu: f64, until: f64) -> f64 {
     let (coarse, fine) = (gauss_hermite(COLE_HOPF_NODES), gauss_hermite(2 * COLE_HOPF_NODES));
     let mut worst: f64 = 0.0;
@@ -138,7 +238,9 @@ pub(crate) fn cole_hopf_error(nu: f64, until: f64) -> f64 {
             // Denser towards the shock at x = 0.
             let x = (f64::from(i) / 20.0).powi(3);
             let t = until * f64::from(j) / 10.0;
-            worst = worst.max((cole_hopf(x, t, nu, &coarse) - cole_hopf(x, t, nu, &fine)).abs());
+            let error = (cole_hopf(x, t, nu, &coarse) - cole_hopf(x, t, nu, &fine)).abs();
+            // `f64::max` would hide a NaN.
+            worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
         }
     }
     worst
@@ -215,6 +317,8 @@ mod tests {
         assert!(cole_hopf_error(nu, 1.0) < 5e-15);
         // 100 nodes are not enough for every viscosity, and that is noticed.
         assert!(cole_hopf_error(nu / 20.0, 1.0) > 1e-6);
+        // Exponents beyond all numbers make NaN of both integrals.
+        assert_eq!(cole_hopf_error(1e-310, 1.0), f64::INFINITY);
         let rule = gauss_hermite(COLE_HOPF_NODES);
         let u = |x, t| cole_hopf(x, t, nu, &rule);
         assert!((u(0.3, 0.0) + (0.3 * PI).sin()).abs() < 1e-15);

@@ -17,8 +17,10 @@ pub struct StepLine {
     pub loss: f64,
     /// Unweighted terms, by condition.
     pub terms: Vec<(String, f64)>,
-    /// Relative L2 errors by unknown, where they were measured at this step.
+    /// Relative L2 errors by unknown, where they were measured at this step and are defined.
     pub rel_l2: Vec<(String, f64)>,
+    /// Absolute errors (rms) of the unknowns whose reference is zero, where they were measured at this step.
+    pub rms_error: Vec<(String, f64)>,
 }
 
 /// A line as it is in the file; events other than steps have no loss.
@@ -32,6 +34,8 @@ struct Line {
     terms: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     rel_l2: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    rms_error: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The steps noted in the folder `path`, in order; a last line that was cut off is left out.
@@ -40,17 +44,19 @@ pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
     let bytes = read_file(name.clone())?.ok_or_else(|| RunError::NoRun(path.to_owned(), METRICS))?;
     let mut steps = vec![];
     for (number, line) in whole_lines(&bytes).enumerate() {
-        let line: Line = serde_json::from_slice(line).map_err(|error| RunError::Damaged {
+        let mut line: Line = serde_json::from_slice(line).map_err(|error| RunError::Damaged {
             path: name.clone(),
             reason: format!("line {}: {error}", number + 1),
         })?;
         if line.event.is_none() {
+            line.rel_l2.retain(|name, _| !line.rms_error.contains_key(name));
             steps.push(StepLine {
                 step: line.step,
                 seconds: line.seconds.unwrap_or(f64::NAN),
                 loss: line.loss.unwrap_or(f64::NAN),
                 terms: numbers(line.terms),
                 rel_l2: numbers(line.rel_l2),
+                rms_error: numbers(line.rms_error),
             });
         }
     }
@@ -86,7 +92,7 @@ mod tests {
         let text = format!(
             "{first}\n{}\n{}\n{}",
             r#"{"event":"redrawn","step":1,"round":1}"#,
-            r#"{"step":2,"loss":null,"rel_l2":{"u":0.25}}"#,
+            r#"{"step":2,"loss":null,"rel_l2":{"u":0.25,"w":null},"rms_error":{"w":1e-3}}"#,
             r#"{"step":3,"lo"#
         );
         std::fs::write(folder.path().join(METRICS), &text).expect("written");
@@ -96,6 +102,7 @@ mod tests {
         assert_eq!((steps[0].terms[0].0.as_str(), steps[0].terms[0].1), ("b", 1.0));
         assert!(steps[0].terms[1].1.is_nan() && steps[1].loss.is_nan());
         assert_eq!(steps[1].rel_l2, [("u".to_owned(), 0.25)]);
+        assert_eq!(steps[1].rms_error, [("w".to_owned(), 1e-3)], "w has no relative error");
         assert_eq!(length_until(text.as_bytes(), 0), 0);
         assert_eq!(length_until(text.as_bytes(), 1), first.len() as u64 + 1);
         let missing = read_metrics(&folder.path().join("nowhere")).expect_err("no run");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::train::StageReport;
+use crate::verify::Sites;
 
 /// Version of the layout of `result.json`; it changes when a field changes its meaning or goes.
 pub const RESULT_VERSION: u32 = 1;
@@ -64,7 +65,10 @@ pub struct RunResult {
     /// What every trainable parameter came to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub trainable: BTreeMap<String, TrainableResult>,
-    /// Residuals of every condition at fresh points; conditions on points from a file have none.
+    /// Combinations of trainable parameters that are determined although they are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub combinations: Vec<CombinationResult>,
+    /// Residuals of every condition, at fresh points where it has some.
     #[serde(default)]
     pub residuals: BTreeMap<String, ResidualResult>,
     /// Further numbers that a program measured, by name, such as a classifier's accuracy.
@@ -79,9 +83,9 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    /// The greatest relative L2 error over the unknowns that have a reference.
+    /// The greatest error over the unknowns that have a reference: relative (L2), or absolute (rms) where u* is zero.
     pub fn error(&self) -> Option<f64> {
-        self.unknowns.values().map(|errors| errors.rel_l2).reduce(f64::max)
+        self.unknowns.values().map(|errors| errors.rel_l2.unwrap_or(errors.rms_error)).reduce(f64::max)
     }
 
     /// The file's text.
@@ -130,9 +134,11 @@ pub struct Loss {
 /// Errors of one unknown against its reference.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct UnknownResult {
-    /// ‖u − u*‖₂/‖u*‖₂ over the scoring points.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub rel_l2: f64,
+    /// ‖u − u*‖₂/‖u*‖₂ over the scoring points; `null` where u* is zero, as where it is not finite.
+    pub rel_l2: Option<f64>,
+    /// Root of the mean of (u − u*)², in the unknown's own unit.
+    #[serde(default = "nan", deserialize_with = "null_is_nan")]
+    pub rms_error: f64,
     /// Greatest absolute difference.
     #[serde(deserialize_with = "null_is_nan")]
     pub max_error: f64,
@@ -144,8 +150,13 @@ pub struct TrainableResult {
     /// What it came to.
     #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
-    /// Its standard error by noise in the data, where that can be told.
+    /// Do equations and data say what it is? `null` where that is not known.
+    pub determined: Option<bool>,
+    /// Its standard error: noise in the data, and how far training is from its end; `null` where it is not determined,
+    /// or where that cannot be told.
     pub standard_error: Option<f64>,
+    /// How far one more Gauss–Newton step would move it.
+    pub shift: Option<f64>,
     /// Where training began.
     pub initial: f64,
     /// What it should have come to, if that is known.
@@ -155,9 +166,26 @@ pub struct TrainableResult {
     pub rel_error: Option<f64>,
 }
 
-/// How well a condition holds where training has not looked.
+/// A combination of trainable parameters.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CombinationResult {
+    /// As a formula, such as `a + 2*b` or `a*b^2`.
+    pub formula: String,
+    /// What it came to.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub value: f64,
+    /// Its standard error, as that of a parameter.
+    pub standard_error: Option<f64>,
+    /// How far one more Gauss–Newton step would move it.
+    pub shift: Option<f64>,
+}
+
+/// How well a condition holds, where training has not looked if there is such a place.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ResidualResult {
+    /// Where it was looked at: `fresh`, `between` (the points of its file) or `given` (at them).
+    #[serde(default = "fresh")]
+    pub sites: Sites,
     /// Points of the check.
     pub points: usize,
     /// Root of the mean of residual².
@@ -173,6 +201,16 @@ pub struct ResidualResult {
 /// JSON has no NaN and no infinity; both are written as `null`.
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// What a file of an older version does not say.
+fn nan() -> f64 {
+    f64::NAN
+}
+
+/// The only sites that older versions looked at.
+fn fresh() -> Sites {
+    Sites::Fresh
 }
 
 fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {

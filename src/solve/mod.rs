@@ -23,10 +23,11 @@ use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
-    Checkpoint, CheckpointError, Loss, RESULT_VERSION, ResidualResult, Resumed, RunDirectory, RunError,
-    RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult, peak_memory_bytes, read_resolved,
+    Checkpoint, CheckpointError, CombinationResult, Loss, RESULT_VERSION, ResidualResult, Resumed,
+    RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult,
+    peak_memory_bytes, read_resolved,
 };
-use crate::score::Scorer;
+use crate::score::{Score, Scorer};
 use crate::settings::Precision;
 use crate::train::{self, End, Event, Outcome, State};
 use crate::verify::Residual;
@@ -311,12 +312,12 @@ impl Solver {
             final_loss: recording.final_loss,
             unknowns: unknowns
                 .filter_map(|(unknown, score)| {
-                    let score = score.as_ref()?;
-                    let errors = UnknownResult { rel_l2: score.rel_l2, max_error: score.max_error };
-                    Some((unknown.name.clone(), errors))
+                    let Score { rel_l2, rms_error, max_error } = *score.as_ref()?;
+                    Some((unknown.name.clone(), UnknownResult { rel_l2, rms_error, max_error }))
                 })
                 .collect::<BTreeMap<_, _>>(),
             trainable: trainable(problem, &outcome.state.answer, evaluation),
+            combinations: combinations(problem, evaluation),
             residuals: residuals(problem, evaluation),
             measures: BTreeMap::new(),
             reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
@@ -330,9 +331,12 @@ impl Solver {
 fn trainable(problem: &Problem, theta: &[f64], evaluation: &Evaluation) -> BTreeMap<String, TrainableResult> {
     let values = problem.trained_values(theta);
     let results = problem.trainable.iter().zip(values).enumerate().map(|(k, (trainable, value))| {
+        let estimate = evaluation.uncertainty.as_ref().map(|uncertainty| uncertainty.parameters[k]);
         let result = TrainableResult {
             value,
-            standard_error: evaluation.standard_errors.as_ref().map(|errors| errors[k]),
+            determined: estimate.map(|estimate| estimate.determined),
+            standard_error: estimate.and_then(|estimate| estimate.standard_error),
+            shift: estimate.and_then(|estimate| estimate.shift),
             initial: trainable.initial,
             truth: trainable.truth,
             rel_error: trainable.truth.map(|truth| ((value - truth) / truth).abs()),
@@ -342,12 +346,25 @@ fn trainable(problem: &Problem, theta: &[f64], evaluation: &Evaluation) -> BTree
     results.collect()
 }
 
-/// Residuals where training has not looked, by condition.
+/// What is determined where single parameters are not.
+fn combinations(problem: &Problem, evaluation: &Evaluation) -> Vec<CombinationResult> {
+    let combinations = evaluation.uncertainty.iter().flat_map(|uncertainty| &uncertainty.combinations);
+    let names: Vec<&str> = problem.trainable.iter().map(|trainable| trainable.name.as_str()).collect();
+    let results = combinations.map(|combination| CombinationResult {
+        formula: combination.formula(&names),
+        value: combination.value,
+        standard_error: combination.estimate.standard_error,
+        shift: combination.estimate.shift,
+    });
+    results.collect()
+}
+
+/// Residuals by condition.
 fn residuals(problem: &Problem, evaluation: &Evaluation) -> BTreeMap<String, ResidualResult> {
-    let results = problem.conditions.iter().zip(&evaluation.residuals).filter_map(|(condition, residual)| {
-        let Residual { points, rms, max, at } = residual.clone()?;
+    let results = problem.conditions.iter().zip(&evaluation.residuals).map(|(condition, residual)| {
+        let Residual { sites, points, rms, max, at } = residual.clone();
         let at = problem.coordinates.iter().map(|c| c.name.clone()).zip(at).collect();
-        Some((condition.name.clone(), ResidualResult { points, rms, max, at }))
+        (condition.name.clone(), ResidualResult { sites, points, rms, max, at })
     });
     results.collect()
 }

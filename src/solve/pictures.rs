@@ -5,7 +5,7 @@ use std::path::Path;
 use super::SolveError;
 use crate::engine::Engine;
 use crate::output::{self, Layout, Table};
-use crate::problem::Problem;
+use crate::problem::{Coverage, Problem};
 use crate::report::{self, Coordinate, Field, Figure, LossHistory};
 use crate::run::{StepLine, read_metrics, write_whole};
 use crate::score::Scorer;
@@ -24,6 +24,9 @@ fn history(lines: &[StepLine], stages: &[StageReport]) -> LossHistory {
         log.total.push(line.loss);
         for (name, error) in &line.rel_l2 {
             entry(&mut log.errors, name).push((line.step as f64, *error));
+        }
+        for (name, error) in &line.rms_error {
+            entry(&mut log.errors, &format!("{name}, absolute")).push((line.step as f64, *error));
         }
         for (name, term) in &line.terms {
             entry(&mut log.terms, name).push(*term);
@@ -150,9 +153,14 @@ fn fields(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Fiel
             points.push(c.values[index]);
         }
     }
-    let predicted = engine.predict(theta, &points);
+    let mut predicted = engine.predict(theta, &points);
     let unknowns = problem.unknowns.len();
     let dimensions = coordinates.len();
+    // What no condition covers is no part of the answer: it is drawn as missing.
+    if let Some(coverage) = Coverage::new(problem) {
+        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(unknowns));
+        rows.filter(|(row, _)| !coverage.covers(row)).for_each(|(_, values)| values.fill(f64::NAN));
+    }
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     problem
         .unknowns

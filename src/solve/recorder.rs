@@ -123,14 +123,18 @@ impl<'a> Recorder<'a> {
             "evaluations": report.evaluations,
         });
         if let Some(scores) = report.scores {
-            let errors: serde_json::Map<_, _> = self
-                .problem
-                .unknowns
-                .iter()
-                .zip(scores)
-                .filter_map(|(unknown, score)| Some((unknown.name.clone(), score.as_ref()?.rel_l2.into())))
-                .collect();
+            let named = self.problem.unknowns.iter().map(|unknown| unknown.name.clone()).zip(scores);
+            let named: Vec<_> = named.filter_map(|(name, score)| Some((name, score.as_ref()?))).collect();
+            let errors: serde_json::Map<_, _> =
+                named.iter().map(|(name, score)| (name.clone(), score.rel_l2.into())).collect();
+            // Where a relative error is undefined the absolute one is noted.
+            let absolute = named.iter().filter(|(_, score)| score.rel_l2.is_none());
+            let absolute: serde_json::Map<_, _> =
+                absolute.map(|(name, score)| (name.clone(), score.rms_error.into())).collect();
             line["rel_l2"] = errors.into();
+            if !absolute.is_empty() {
+                line["rms_error"] = absolute.into();
+            }
         }
         if !report.coefficients.is_empty() {
             let values = self.problem.trained_values(report.coefficients);

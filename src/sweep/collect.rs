@@ -187,7 +187,8 @@ fn curve(steps: &[StepLine]) -> Vec<(f64, f64)> {
 
 /// Seconds and greatest errors.
 fn errors(steps: &[StepLine]) -> Vec<(f64, f64)> {
-    let measured = steps.iter().filter(|step| !step.rel_l2.is_empty());
-    let greatest = |step: &StepLine| step.rel_l2.iter().map(|(_, error)| *error).fold(0.0, f64::max);
+    let all = |step: &StepLine| [&step.rel_l2[..], &step.rms_error].concat();
+    let measured = steps.iter().filter(|step| !(step.rel_l2.is_empty() && step.rms_error.is_empty()));
+    let greatest = |step: &StepLine| all(step).iter().map(|(_, error)| *error).fold(0.0, f64::max);
     measured.map(|step| (step.seconds, greatest(step))).collect()
 }

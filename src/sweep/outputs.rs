@@ -10,7 +10,7 @@ use super::config::Sweep;
 use super::{figures, summary};
 use crate::output;
 use crate::report::ReportError;
-use crate::run::{RunError, write_whole};
+use crate::run::{RunError, RunResult, write_whole};
 
 /// Version of the layout of `sweep.csv` and `sweep.json`.
 const VERSION: u32 = 1;
@@ -62,6 +62,12 @@ impl Collection {
         let results = || self.records.iter().filter_map(|record| record.result.as_ref());
         let terms: BTreeSet<&String> = results().flat_map(|result| result.loss.terms.keys()).collect();
         let unknowns: BTreeSet<&String> = results().flat_map(|result| result.unknowns.keys()).collect();
+        // Where some run's reference is zero, only absolute errors can be compared.
+        let is_zero = |name: &&String| {
+            let errors = |result: &RunResult| result.unknowns.get(*name).copied();
+            results().filter_map(errors).any(|errors| errors.rel_l2.is_none() && errors.rms_error.is_finite())
+        };
+        let without_relative: BTreeSet<&String> = unknowns.iter().copied().filter(is_zero).collect();
         let measures = self.measures();
         let row = |(run, record): (usize, &Record)| {
             let mut row = output::Record::new();
@@ -83,7 +89,10 @@ impl Collection {
             }
             for name in &unknowns {
                 let errors = result.and_then(|result| result.unknowns.get(*name));
-                row.insert(format!("rel_l2_{name}"), json!(errors.map(|errors| errors.rel_l2)));
+                row.insert(format!("rel_l2_{name}"), json!(errors.and_then(|errors| errors.rel_l2)));
+                if without_relative.contains(name) {
+                    row.insert(format!("rms_error_{name}"), json!(errors.map(|errors| errors.rms_error)));
+                }
             }
             for name in &measures {
                 row.insert(name.clone(), json!(result.and_then(|result| result.measures.get(name))));

@@ -28,7 +28,7 @@ fn solve<R: Real>(problem: &Problem, threads: usize) -> Outcome {
 }
 
 fn error(problem: &Problem, outcome: &Outcome) -> f64 {
-    worth(problem, &outcome.state).scores[0].as_ref().expect("the problem has a reference").rel_l2
+    worth(problem, &outcome.state).scores[0].as_ref().expect("the problem has a reference").error()
 }
 
 #[test]

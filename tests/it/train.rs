@@ -8,6 +8,7 @@ use pinn::problem::{Document, Problem};
 use pinn::run::Checkpoint;
 use pinn::score::Scorer;
 use pinn::train::{End, Event, Flow, Outcome, State, train};
+use pinn::verify::Sites;
 
 use rand_distr::{Distribution, StandardNormal};
 
@@ -161,6 +162,12 @@ fn with_data(text: &str, exact: impl Fn(f64) -> f64, noise: f64, seed: u64) -> (
     (document.build(folder.path()).unwrap_or_else(|wrong| panic!("{wrong}")).0, rows)
 }
 
+/// The standard error of a trainable parameter.
+fn error_of(outcome: &Evaluation, which: usize) -> f64 {
+    let uncertainty = outcome.uncertainty.as_ref().expect("a trainable parameter");
+    uncertainty.parameters[which].standard_error.expect("there are data")
+}
+
 #[test]
 fn standard_errors_are_those_of_a_linear_regression() {
     // u = k·x, since what the network adds is nothing.
@@ -175,7 +182,7 @@ fn standard_errors_are_those_of_a_linear_regression() {
     let error = (squares / 39.0 / sum(&|[x, _]| x * x)).sqrt();
     let found = problem.trained_values(&outcome.state.answer).next().expect("k");
     assert!((found - slope).abs() < 1e-6, "{found} {slope}");
-    let standard_error = worth(&problem, &outcome.state).standard_errors.expect("there are data")[0];
+    let standard_error = error_of(&worth(&problem, &outcome.state), 0);
     assert!((standard_error / error - 1.0).abs() < 1e-4, "{standard_error} {error}");
 }
 
@@ -191,7 +198,7 @@ fn standard_errors_are_the_spread_over_noise() {
         let (problem, _) = with_data(text, |x| (-1.5 * x).exp(), 0.02, seed);
         let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
         found.extend(problem.trained_values(&outcome.state.answer));
-        told.extend(worth(&problem, &outcome.state).standard_errors.expect("there are data"));
+        told.push(error_of(&worth(&problem, &outcome.state), 0));
     }
     let count = found.len() as f64;
     let mean = found.iter().sum::<f64>() / count;
@@ -200,6 +207,119 @@ fn standard_errors_are_the_spread_over_noise() {
     assert!((mean - 1.5).abs() < 3.0 * spread / count.sqrt() + 1e-3, "{mean} ± {spread}");
     // The spread of 24 runs is itself known to one part in seven.
     assert!((0.6..1.6).contains(&(told / spread)), "told {told}, spread {spread}");
+}
+
+/// u' + (…)u = 0 in [0, 2] with data of u = e^(−1.5x), trained until nothing moves.
+fn inverse_decay(parameters: &str, rate: &str, more: &str) -> (Problem, State, Evaluation) {
+    let text = format!(
+        "[coordinates]\nx = [0, 2]\n[parameters]\n{parameters}\n[unknowns]\nu = {{}}\n\
+         [network]\ndepth = 1\nwidth = 8\n[training]\nevaluate = 0\n{more}\n\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"u_x + {rate}*u\"\npoints = 60\nweight = 10\n"
+    );
+    let (problem, _) = with_data(&text, |x| (-1.5 * x).exp(), 0.02, 3);
+    let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+    let evaluation = worth(&problem, &outcome.state);
+    (problem, outcome.state, evaluation)
+}
+
+const TO_THE_END: &str = "stages = [{ lm = { steps = 100 } }]";
+
+#[test]
+fn what_data_cannot_tell_is_not_determined_and_what_they_can_is_told() {
+    let (_, _, alone) = inverse_decay("k = { initial = 1 }", "k", TO_THE_END);
+    let one = alone.uncertainty.expect("there are data").parameters[0];
+    for (parameters, rate, formula) in [
+        ("a = { initial = 1 }\nb = { initial = 0.3 }", "(a + b)", "a + b"),
+        ("a = { initial = 0.7 }\nb = { initial = -20 }", "(a - 0.5*b)", "a - 0.5*b"),
+        ("a = { initial = 0.7, positive = true }\nb = { initial = 3, positive = true }", "(a*b^2)", "a*b^2"),
+    ] {
+        let (problem, _, outcome) = inverse_decay(parameters, rate, TO_THE_END);
+        let uncertainty = outcome.uncertainty.expect("there are data");
+        for parameter in &uncertainty.parameters {
+            assert!(!parameter.determined && parameter.standard_error.is_none(), "{rate}: {parameter:?}");
+        }
+        let [combination] = &uncertainty.combinations[..] else { panic!("{rate}: {uncertainty:?}") };
+        let names: Vec<_> = problem.trainable.iter().map(|trainable| trainable.name.as_str()).collect();
+        assert_eq!(combination.formula(&names), formula);
+        let error = combination.estimate.standard_error.expect("it is determined");
+        assert!((combination.value - 1.5).abs() < 4.0 * error, "{rate}: {combination:?}");
+        let alone = one.standard_error.expect("it is determined");
+        assert!(
+            (error / alone - 1.0).abs() < 0.1,
+            "{rate}: {error} is not {alone}, as if there were one parameter"
+        );
+    }
+}
+
+#[test]
+fn single_precision_sees_what_is_not_determined() {
+    let more = format!("precision = \"f32\"\n{TO_THE_END}");
+    let text = "[coordinates]\nx = [0, 2]\n[parameters]\na = { initial = 1 }\nb = { initial = 0.3 }\n[unknowns]\nu = {}\n\
+                [network]\ndepth = 1\nwidth = 8\n[training]\nevaluate = 0\n"
+        .to_owned()
+        + &more
+        + "\n[conditions.physics]\nplace = \"interior\"\nresidual = \"u_x + (a + b)*u\"\npoints = 60\nweight = 10\n";
+    let (problem, _) = with_data(&text, |x| (-1.5 * x).exp(), 0.02, 3);
+    let mut engine = CpuEngine::<f32>::new(&problem, 1, Isa::best()).expect("an engine");
+    let outcome = train(&problem, None, &mut engine, start(&problem), &mut |_| Flow::Continue);
+    let adapted = &outcome.state.adapted;
+    let evaluation = evaluate(&problem, None, &mut engine, adapted, &outcome.state.answer);
+    let uncertainty = evaluation.uncertainty.expect("there are data");
+    assert!(uncertainty.parameters.iter().all(|parameter| !parameter.determined), "{uncertainty:?}");
+    assert_eq!(uncertainty.combinations[0].formula(&["a", "b"]), "a + b");
+}
+
+#[test]
+fn a_standard_error_says_when_training_is_not_at_its_end() {
+    for steps in [3, 6, 10] {
+        let more = format!("stages = [{{ lm = {{ steps = {steps} }} }}]");
+        let (problem, state, outcome) = inverse_decay("k = { initial = 5 }", "k", &more);
+        let found = problem.trained_values(&state.answer).next().expect("k");
+        let estimate = outcome.uncertainty.expect("there are data").parameters[0];
+        let error = estimate.standard_error.expect("there are data");
+        assert!((found - 1.5).abs() < 4.0 * error, "after {steps} steps {found}: {estimate:?}");
+    }
+    let (_, _, outcome) = inverse_decay("k = { initial = 5 }", "k", TO_THE_END);
+    let estimate = outcome.uncertainty.expect("there are data").parameters[0];
+    let (shift, error) = (estimate.shift.expect("known"), estimate.standard_error.expect("known"));
+    assert!(shift.abs() < 0.01 * error, "{estimate:?}");
+}
+
+#[test]
+fn conditions_on_points_from_a_file_are_checked_between_them_or_at_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let grid = (0..10).flat_map(|i| (0..10).map(move |j| (f64::from(i) / 9.0, f64::from(j) / 9.0)));
+    let inside: String = grid.map(|(x, y)| format!("{x},{y}\n")).collect();
+    let circle = (0..40).map(|i| f64::from(i) * std::f64::consts::TAU / 40.0);
+    let edge: String = circle.map(|a| format!("{},{}\n", 0.5 + 0.5 * a.cos(), 0.5 + 0.5 * a.sin())).collect();
+    for (name, rows) in [("inside.csv", format!("x,y\n{inside}")), ("edge.csv", format!("x,y\n{edge}"))] {
+        std::fs::write(folder.path().join(name), rows).expect("written");
+    }
+    std::fs::write(folder.path().join("data.csv"), "x,y,seen\n0.25,0.5,3\n0.5,0.25,1\n").expect("written");
+    // u = x² + y² − 1 but for nothing.
+    let condition = |name: &str, file: &str, residual: &str| {
+        format!("[conditions.{name}]\nplace = {{ file = \"{file}\" }}\nresidual = \"{residual}\"\n")
+    };
+    let text = "[coordinates]\nx = [0, 1]\ny = [0, 1]\n[unknowns]\nu = \"x^2 + y^2 - 1 + 1e-12*net\"\n\
+                [training]\nstages = [{ lbfgs = { steps = 1 } }]\n"
+        .to_owned()
+        + &condition("physics", "inside.csv", "u_x")
+        + &condition("edge", "edge.csv", "u - x - y + 0.5")
+        + &condition("data", "data.csv", "u - seen");
+    let problem =
+        Document::parse("test.toml", &text).expect("TOML").build(folder.path()).expect("a problem").0;
+    let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+    let [physics, edge, data] = &worth(&problem, &outcome.state).residuals[..] else {
+        panic!("three conditions")
+    };
+    assert_eq!((physics.sites, edge.sites, data.sites), (Sites::Between, Sites::Given, Sites::Given));
+    // No point of the file, and none outside.
+    assert!((physics.at[0] * 9.0).fract() > 0.4 || (physics.at[1] * 9.0).fract() > 0.4, "{physics:?}");
+    assert!(physics.points == 100 && physics.max <= 2.0 && physics.max > 1.8, "{physics:?}");
+    assert!(edge.points == 40, "{edge:?}");
+    // u − seen is −3.6875 and −1.6875.
+    assert!((data.max - 3.6875).abs() < 1e-9 && data.at == [0.25, 0.5], "{data:?}");
+    assert!((data.rms - ((3.6875_f64.powi(2) + 1.6875_f64.powi(2)) / 2.0).sqrt()).abs() < 1e-9, "{data:?}");
 }
 
 #[test]
@@ -212,7 +332,7 @@ fn the_check_finds_the_worst_place() {
          [conditions.corner]\nplace = \"x = 2\"\nresidual = \"u\"\npoints = 3\n",
     );
     let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
-    let [Some(physics), Some(corner)] = &worth(&problem, &outcome.state).residuals[..] else {
+    let [physics, corner] = &worth(&problem, &outcome.state).residuals[..] else {
         panic!("both are checked")
     };
     // √(4x²·10) at its greatest, and in the mean over [0, 2].
@@ -264,7 +384,7 @@ fn a_tolerance_that_is_first_seen_to_be_reached_at_the_end_is_reached() {
     for (tolerance, end) in [(1e-2, End::Done), (1e-12, End::ToleranceNotReached)] {
         let problem = text(tolerance);
         let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
-        let error = worth(&problem, &outcome.state).scores[0].expect("a reference").rel_l2;
+        let error = worth(&problem, &outcome.state).scores[0].expect("a reference").error();
         assert_eq!((error <= tolerance, outcome.end), (end == End::Done, end), "{error}");
     }
 }
@@ -303,7 +423,7 @@ fn the_network_that_is_handed_out_is_the_best_where_training_has_not_looked() {
     assert_eq!(ends.len(), 4);
     let elsewhere = |theta: &[f64]| {
         let state = State { answer: theta.to_vec(), ..State::default() };
-        let residuals = worth(&problem, &state).residuals.into_iter().flatten();
+        let residuals = worth(&problem, &state).residuals.into_iter();
         residuals.map(|residual| residual.rms * residual.rms).sum::<f64>()
     };
     let losses: Vec<f64> = ends.iter().map(|state| elsewhere(&state.best_theta)).collect();

@@ -1,6 +1,7 @@
 //! From a document to a problem: every table is walked, every mistake collected, every formula compiled.
 
 mod conditions;
+mod consistency;
 mod language;
 mod reference;
 mod settings;
@@ -204,7 +205,7 @@ impl Builder<'_> {
                 }
             }
         }
-        Some(Problem {
+        let problem = Problem {
             name,
             title,
             coordinates,
@@ -219,7 +220,22 @@ impl Builder<'_> {
             activation: activation?,
             training,
             written: Written { definitions, features: written_features, solutions },
-        })
+        };
+        self.check_reference(&problem, table);
+        Some(problem)
+    }
+
+    /// Warns of a reference that the problem's own conditions contradict.
+    fn check_reference(&mut self, problem: &Problem, table: &Table<'_>) {
+        let reference = table.get("reference").and_then(|value| value.get_ref().as_table());
+        let Some(solution) = reference.and_then(|table| table.get("solution")) else { return };
+        for consistency::Disagreement { condition, left, terms } in consistency::disagreements(problem) {
+            let message = format!(
+                "the reference does not fulfil the condition `{condition}`: {left:.1e} is left of terms of {terms:.1e}"
+            );
+            let hint = "one of them is not what is meant; errors against such a reference say little";
+            self.report(Diagnostic::warning(solution.span(), message).hint(hint));
+        }
     }
 
     /// What engines are going to need for the conditions: derivatives of the features, and numbers for every point.

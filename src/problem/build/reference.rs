@@ -4,12 +4,14 @@ use toml::de::DeValue;
 
 use super::{Builder, SOLUTION};
 use crate::expr::{Digits, Graph, Node, listed};
-use crate::limits::{MAX_ALLEN_CAHN_TIME, MAX_GRID, MAX_TRIALS};
+use crate::limits::{MAX_ALLEN_CAHN_TIME, MAX_GRID, MAX_REFINED_GRID, MAX_TRIALS};
 use crate::problem::allen_cahn;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Value, article};
 use crate::problem::model::{Axis, Coordinate, Formula, Reference, Solution, Trainable, Unknown};
-use crate::problem::reference::{cole_hopf_error, default_grid, grid_points};
+use crate::problem::reference::{
+    BARELY_RESOLVED, RESOLVED, cole_hopf_error, default_grid, grid_points, unresolved,
+};
 use crate::problem::table::Numbers;
 
 impl Builder<'_> {
@@ -77,7 +79,51 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
+        self.resolve(&mut reference, value, table.get("grid"), unknowns);
         (Some(reference), written)
+    }
+
+    /// Refines a default grid that is too coarse for the solutions; warns where one of them is still not resolved.
+    fn resolve(
+        &mut self,
+        reference: &mut Reference,
+        solution: &Value<'_>,
+        grid: Option<&Value<'_>>,
+        unknowns: &[Unknown],
+    ) {
+        if self.has_errors() {
+            return;
+        }
+        let apart = if grid.is_some() { BARELY_RESOLVED } else { RESOLVED };
+        for (unknown, solution_of) in unknowns.iter().zip(&reference.solutions) {
+            let Some(Solution::Exact(formula)) = solution_of else { continue };
+            let operations = formula.graph.nodes().len() as f64;
+            let axes = loop {
+                let points = |grid: &[Axis]| grid.iter().map(|axis| axis.points as f64).product::<f64>();
+                if points(&reference.grid) * operations > MAX_TRIALS {
+                    break vec![];
+                }
+                let axes = unresolved(formula, &reference.grid, apart);
+                let mut finer = reference.grid.clone();
+                axes.iter().for_each(|&i| finer[i].points = 2 * finer[i].points - 1);
+                let fits = points(&finer) <= MAX_REFINED_GRID as f64;
+                if axes.is_empty() || grid.is_some() || !fits {
+                    break axes;
+                }
+                reference.grid = finer;
+            };
+            if !axes.is_empty() {
+                let names: Vec<_> = axes.iter().map(|&i| self.scope.coordinate(i).to_owned()).collect();
+                let message = format!(
+                    "the solution of `{}` changes faster along {} than the grid of the reference shows: \
+                     measured errors mean little",
+                    unknown.name,
+                    listed(&names)
+                );
+                let hint = format!("take more points, as in grid = {{ {} = 1001 }}", names[0]);
+                self.report(Diagnostic::warning(grid.unwrap_or(solution).span(), message).hint(hint));
+            }
+        }
     }
 
     pub(super) fn solution(

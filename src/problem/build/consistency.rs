@@ -1,0 +1,348 @@
+//! Does a reference solution belong to its problem?
+//!
+//! The solution and its derivatives are put in for the unknowns, and what the conditions leave of them at some points is
+//! held against the size of their terms.
+//! A closed form is differentiated symbolically; a table and the named solutions are looked at in conditions on values
+//! alone.
+//! This file knows problems; it does not know where in a file anything was written.
+
+use super::{DEFINITION, RESIDUAL};
+use crate::expr::{Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
+use crate::jet::MultiIndex;
+use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
+use crate::problem::model::{Condition, Formula, Place, Problem, Reference, Solution};
+use crate::problem::reference::ROUNDING;
+
+/// Points at which a condition is looked at.
+const POINTS: usize = 128;
+/// What may be left of a condition, relative to the size of its terms: constants are often written with five digits.
+const LEFT: f64 = 1e-4;
+/// By how much differentiating may raise the reference's own relative error.
+const DIFFERENTIATED: f64 = 100.0;
+/// Points, as a part of all, at which a right solution may leave more: kinks and singular places.
+const ODD: f64 = 0.1;
+
+/// What a condition leaves of the reference solution.
+pub(super) struct Disagreement {
+    /// The condition's name.
+    pub(super) condition: String,
+    /// Root of the mean square of what is left, over the points.
+    pub(super) left: f64,
+    /// Root of the mean square of the sum of its terms' magnitudes, over points of condition and domain.
+    pub(super) terms: f64,
+}
+
+/// The conditions of `problem` that its reference does not fulfil.
+///
+/// Conditions are passed over that use data, a parameter whose true value is not known, an unknown without a reference,
+/// or a derivative that the reference does not have.
+pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
+    let Some(reference) = &problem.reference else { return vec![] };
+    let Some(language) = Language::new(problem) else { return vec![] };
+    let conditions = problem.conditions.iter();
+    conditions.filter_map(|condition| disagreement(problem, reference, &language, condition)).collect()
+}
+
+fn disagreement(
+    problem: &Problem,
+    reference: &Reference,
+    language: &Language,
+    condition: &Condition,
+) -> Option<Disagreement> {
+    let residuals = language.residuals(problem, condition)?;
+    let leaves = residuals.leaves(reference)?;
+    let operations =
+        residuals.formula.graph.nodes().len() + leaves.iter().map(Leaf::operations).sum::<usize>();
+    if (operations * 2 * POINTS) as f64 > MAX_TRIALS {
+        return None;
+    }
+    let (here, anywhere) = points(problem, reference, &leaves, condition)?;
+    let relative_error = relative_error(reference, &leaves, &anywhere, problem.coordinates.len());
+    let here = residuals.measure(problem, reference, &leaves, &here);
+    let anywhere = residuals.measure(problem, reference, &leaves, &anywhere);
+    let mean =
+        |values: Vec<f64>| (values.iter().map(|x| x * x).sum::<f64>() / values.len().max(1) as f64).sqrt();
+    (0..residuals.formula.roots.len()).find_map(|root| {
+        let finite = |rows: &[Vec<Measured>]| -> Vec<Measured> {
+            let of_root = rows.iter().map(|row| row[root]);
+            of_root.filter(|m| m.value.is_finite() && m.size.is_finite() && m.rounding.is_finite()).collect()
+        };
+        let (here, anywhere) = (finite(&here), finite(&anywhere));
+        let terms = mean(here.iter().chain(&anywhere).map(|m| m.size).collect());
+        let allowed = (DIFFERENTIATED * relative_error).max(LEFT) * terms;
+        let beyond = here.iter().filter(|m| m.value.abs() > allowed + ROUNDING * m.rounding).count();
+        let left = mean(here.iter().map(|m| m.value).collect());
+        (beyond as f64 > ODD * here.len() as f64).then(|| Disagreement {
+            condition: condition.name.clone(),
+            left,
+            terms,
+        })
+    })
+}
+
+/// Names as the problem's formulas use them, with raw unknowns instead of ansatzes.
+struct Language {
+    scope: Scope,
+    graph: Graph,
+}
+
+impl Language {
+    fn new(problem: &Problem) -> Option<Self> {
+        let mut graph = Graph::default();
+        let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+        let mut scope = Scope::new(&mut graph, &names);
+        for (name, value) in &problem.parameters {
+            scope.set(name, Symbol::Value(Meaning::Parameter, graph.constant(*value)));
+        }
+        for (k, trainable) in problem.trainable.iter().enumerate() {
+            let node = match trainable.truth {
+                Some(truth) => graph.constant(truth),
+                None => graph.insert(Node::Coefficient(k)),
+            };
+            scope.set(&trainable.name, Symbol::Value(Meaning::Trainable, node));
+        }
+        for (output, unknown) in problem.unknowns.iter().enumerate() {
+            let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
+            scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
+        }
+        for (name, text) in &problem.written.definitions {
+            let node = scope.lower(&parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
+            scope.set(name, Symbol::Value(Meaning::Definition, node));
+        }
+        Some(Self { scope, graph })
+    }
+
+    /// What `condition` wants to be zero, over the unknowns' own derivatives; `None` if that cannot be computed here.
+    fn residuals(&self, problem: &Problem, condition: &Condition) -> Option<Residuals> {
+        let mut graph = self.graph.clone();
+        if let Place::Periodic { coordinate } = condition.place {
+            let order = condition.residuals.roots.len() / problem.unknowns.len() - 1;
+            let mut roots = vec![];
+            for output in 0..problem.unknowns.len() {
+                let mut index = MultiIndex::VALUE;
+                for _ in 0..=order {
+                    let [low, high] = [0, 1].map(|side| graph.insert(Node::Jet { output, index, side }));
+                    roots.push(graph.binary(crate::expr::Binary::Sub, low, high));
+                    index = index.plus(coordinate);
+                }
+            }
+            return Some(Residuals::new(&graph, &roots));
+        }
+        let mut scope = self.scope.clone();
+        if let Place::Points { columns, .. } = &condition.place {
+            for (column, name) in columns.iter().enumerate() {
+                scope.set(name, Symbol::Value(Meaning::Data, graph.insert(Node::Data(column))));
+            }
+        }
+        let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
+        let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
+        let residuals = Residuals::new(&graph, &roots);
+        let unknown = |node: &Node| matches!(node, Node::Data(_) | Node::Coefficient(_));
+        (!residuals.formula.graph.nodes().iter().any(unknown)).then_some(residuals)
+    }
+}
+
+/// Residuals over the unknowns' own derivatives.
+struct Residuals {
+    formula: Formula,
+    jets: Vec<(usize, MultiIndex)>,
+}
+
+/// Where a derivative of an unknown comes from.
+enum Leaf {
+    /// A closed form, differentiated.
+    Formula(Formula),
+    /// The value of the solution of the unknown with this index.
+    Value(usize),
+}
+
+impl Leaf {
+    fn operations(&self) -> usize {
+        match self {
+            Self::Formula(formula) => formula.graph.nodes().len(),
+            Self::Value(_) => 0,
+        }
+    }
+}
+
+impl Residuals {
+    fn new(graph: &Graph, roots: &[NodeId]) -> Self {
+        let jets = graph.jets(roots).into_iter().collect();
+        let (graph, roots) = graph.extract(roots);
+        Self { formula: Formula { graph, roots }, jets }
+    }
+
+    /// Where each of the derivatives comes from; `None` if one of them is not to be had.
+    fn leaves(&self, reference: &Reference) -> Option<Vec<Leaf>> {
+        let leaf = |&(output, index): &(usize, MultiIndex)| match reference.solutions[output].as_ref()? {
+            Solution::Exact(formula) => {
+                let mut graph = formula.graph.clone();
+                let mut root = formula.roots[0];
+                for coordinate in index.coordinates() {
+                    root = graph.derivative(root, coordinate);
+                    if graph.nodes().len() > MAX_OPERATIONS {
+                        return None;
+                    }
+                }
+                let (graph, roots) = graph.extract(&[root]);
+                Some(Leaf::Formula(Formula { graph, roots }))
+            }
+            _ if index == MultiIndex::VALUE => Some(Leaf::Value(output)),
+            _ => None,
+        };
+        self.jets.iter().map(leaf).collect()
+    }
+
+    /// Every residual at every one of `points`, which are pairs for a periodic condition's residuals.
+    fn measure(
+        &self,
+        problem: &Problem,
+        reference: &Reference,
+        leaves: &[Leaf],
+        points: &Points,
+    ) -> Vec<Vec<Measured>> {
+        let d = problem.coordinates.len();
+        let values = |rows: &[f64]| -> Vec<Vec<Measured>> {
+            leaves.iter().map(|leaf| leaf.measure(reference, rows, d)).collect()
+        };
+        let sides =
+            [values(&points.rows), points.partners.as_ref().map(|rows| values(rows)).unwrap_or_default()];
+        let mut measured = vec![];
+        let row = |(i, row): (usize, &[f64])| {
+            self.formula.graph.measure(&mut measured, |node| match node {
+                Node::Coordinate { coordinate, .. } => Measured::number(row[coordinate]),
+                Node::Jet { output, index, side } => {
+                    let leaf = self.jets.iter().position(|jet| *jet == (output, index));
+                    leaf.map_or(Measured::number(f64::NAN), |leaf| sides[side][leaf][i])
+                }
+                _ => Measured::number(f64::NAN),
+            });
+            self.formula.roots.iter().map(|root| measured[root.index()]).collect()
+        };
+        points.rows.chunks_exact(d).enumerate().map(row).collect()
+    }
+}
+
+impl Leaf {
+    fn measure(&self, reference: &Reference, rows: &[f64], coordinates: usize) -> Vec<Measured> {
+        match self {
+            Self::Formula(formula) => {
+                let mut measured = vec![];
+                let row = |row: &[f64]| {
+                    formula.graph.measure(&mut measured, |node| match node {
+                        Node::Coordinate { coordinate, .. } => Measured::number(row[coordinate]),
+                        _ => Measured::number(f64::NAN),
+                    });
+                    let Measured { value, rounding, .. } = measured[formula.roots[0].index()];
+                    // One term of the residual, whatever it is made of.
+                    Measured { value, rounding, size: value.abs() }
+                };
+                rows.chunks_exact(coordinates).map(row).collect()
+            }
+            Self::Value(output) => {
+                let solution = reference.solutions[*output].as_ref().expect("a leaf has its solution");
+                let value = |value: f64| Measured {
+                    rounding: reference.error.unwrap_or(0.0),
+                    ..Measured::number(value)
+                };
+                solution.evaluate(rows, coordinates).into_iter().map(value).collect()
+            }
+        }
+    }
+}
+
+/// Rows of coordinates, and those on the opposite face of a periodic condition.
+struct Points {
+    rows: Vec<f64>,
+    partners: Option<Vec<f64>>,
+}
+
+/// Points of `condition`, and points of the whole domain; `None` where the reference has no values there, or only dear ones.
+fn points(
+    problem: &Problem,
+    reference: &Reference,
+    leaves: &[Leaf],
+    condition: &Condition,
+) -> Option<(Points, Points)> {
+    let d = problem.coordinates.len();
+    let valued = leaves.iter().filter_map(|leaf| match leaf {
+        Leaf::Formula(_) => None,
+        Leaf::Value(output) => reference.solutions[*output].as_ref(),
+    });
+    let valued: Vec<&Solution> = valued.collect();
+    let alone = |rows: Vec<f64>| Points { rows, partners: None };
+    let table = valued.iter().find_map(|solution| match solution {
+        Solution::Table { points, .. } => Some(points),
+        _ => None,
+    });
+    if let Some(rows) = table {
+        let fixed = match &condition.place {
+            Place::Interior => &[][..],
+            Place::Face(fixed) => fixed,
+            _ => return None,
+        };
+        let here = rows.chunks_exact(d).filter(|row| fixed.iter().all(|&(i, x)| row[i] == x));
+        let here: Vec<f64> = here.flatten().copied().collect();
+        return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
+    }
+    let domain: Vec<f64> = (1..=POINTS).flat_map(|k| row(problem, k)).collect();
+    let on = |fixed: &[(usize, f64)]| {
+        let mut rows = domain.clone();
+        rows.chunks_exact_mut(d).for_each(|row| fixed.iter().for_each(|&(i, x)| row[i] = x));
+        rows
+    };
+    let here = match &condition.place {
+        Place::Interior => alone(domain.clone()),
+        Place::Face(fixed) => alone(on(fixed)),
+        Place::Periodic { coordinate } => {
+            let c = &problem.coordinates[*coordinate];
+            Points { rows: on(&[(*coordinate, c.lower)]), partners: Some(on(&[(*coordinate, c.upper)])) }
+        }
+        Place::Points { points, .. } => alone(some(points, d)),
+    };
+    // The spectral solution is computed step by step up to the latest time asked for.
+    let dear = valued.iter().find_map(|solution| match solution {
+        Solution::AllenCahn { t, .. } => Some(*t),
+        _ => None,
+    });
+    if let Some(t) = dear {
+        let at_start = here.rows.chunks_exact(d).all(|row| row[t] == 0.0) && here.partners.is_none();
+        return at_start.then(|| (alone(here.rows.clone()), alone(here.rows)));
+    }
+    let partners = here.partners.is_some().then(|| domain.clone());
+    Some((here, Points { rows: domain, partners }))
+}
+
+/// At most [`POINTS`] of some rows, evenly chosen.
+fn some(rows: &[f64], coordinates: usize) -> Vec<f64> {
+    let every = (rows.len() / coordinates).div_ceil(POINTS).max(1);
+    rows.chunks_exact(coordinates).step_by(every).flatten().copied().collect()
+}
+
+/// The k-th point of Halton's sequence in the domain.
+fn row(problem: &Problem, k: usize) -> Vec<f64> {
+    const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
+    let along = |(c, base): (&crate::problem::model::Coordinate, usize)| {
+        let (mut rest, mut place, mut u) = (k, 1.0, 0.0);
+        while rest > 0 {
+            place /= base as f64;
+            u += place * (rest % base) as f64;
+            rest /= base;
+        }
+        c.lower + (c.upper - c.lower) * u
+    };
+    problem.coordinates.iter().zip(PRIMES).map(along).collect()
+}
+
+/// The reference's own error, relative to the greatest of the closed forms' values that the residuals use.
+fn relative_error(reference: &Reference, leaves: &[Leaf], points: &Points, coordinates: usize) -> f64 {
+    let (Some(error), true) = (reference.error, leaves.iter().any(|leaf| matches!(leaf, Leaf::Formula(_))))
+    else {
+        return 0.0;
+    };
+    let solutions =
+        reference.solutions.iter().flatten().filter(|solution| matches!(solution, Solution::Exact(_)));
+    let values = solutions.flat_map(|solution| solution.evaluate(&points.rows, coordinates));
+    let greatest = values.map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max);
+    if greatest > 0.0 { error / greatest } else { 0.0 }
+}
