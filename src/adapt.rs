@@ -5,7 +5,7 @@
 //! used with every one of these.
 
 use crate::engine::Engine;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::sample;
 use crate::settings::{Balance, Causal};
 use crate::verify;
@@ -149,7 +149,7 @@ fn redraw(
     state.points.resize(points.len(), vec![]);
     for (i, condition) in problem.conditions.iter().enumerate() {
         match &training.adaptive {
-            Some(adaptive) if condition.place == Place::Interior => {
+            Some(adaptive) if condition.place.is_interior() => {
                 let norms = |candidates: &[f64]| {
                     let squares =
                         verify::squares(engine, theta, i, candidates, &[], condition.residuals.roots.len());
@@ -230,7 +230,7 @@ fn slice_losses(
     let slice = slice_of(problem, causal);
     let mut losses = vec![0.0; causal.slices];
     for (i, condition) in problem.conditions.iter().enumerate() {
-        if condition.place != Place::Interior {
+        if !condition.place.is_interior() {
             continue;
         }
         let squares = verify::squares(engine, theta, i, &points[i], &[], condition.residuals.roots.len());
@@ -271,7 +271,7 @@ fn set_point_weights(problem: &Problem, engine: &mut dyn Engine, state: &State, 
     };
     let slice = slice_of(problem, causal);
     for (i, condition) in problem.conditions.iter().enumerate() {
-        if condition.place == Place::Interior {
+        if condition.place.is_interior() {
             let rows = points[i].chunks_exact(problem.coordinates.len());
             let weights: Vec<f64> = rows.map(|point| state.slices[slice(point)]).collect();
             engine.set_point_weights(i, &weights);

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::verify;
 
 /// A step that could not be taken, because a number was infinite or NaN.
@@ -87,10 +87,7 @@ pub(crate) fn origin(
 ) -> Option<Origin> {
     let mut worst: Option<(usize, usize, f64)> = None;
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let data = match &condition.place {
-            Place::Points { data, .. } => &data[..],
-            _ => &[],
-        };
+        let data = condition.place.columns().1;
         let residuals = condition.residuals.roots.len();
         let squares = verify::squares(engine, theta, i, &points[i], data, residuals);
         let at = verify::worst(&squares);

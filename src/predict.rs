@@ -11,7 +11,7 @@ use crate::integrate::{Integral, integrate};
 use crate::limits::MAX_MESH_NUMBERS;
 use crate::output::{OutputError, Record, Table, WriteNumbers};
 use crate::points::{Chunk, Points, PointsError, Wanted};
-use crate::problem::{Axis, Coordinate, Diagnostics, Language, Place, Problem};
+use crate::problem::{Axis, Coordinate, Diagnostics, Language, Problem};
 use crate::trained::{Quantity, Trained, TrainedError};
 
 /// Why something could not be answered.
@@ -112,7 +112,8 @@ pub fn record(integrals: &[(String, Integral)]) -> Record {
     integrals.iter().flat_map(cells).collect()
 }
 
-/// The integrals of every value of a quantity over a place, `interior` or a face such as `x = 1`, by name.
+/// The integrals of every value of a quantity over a place, `interior`, `boundary` or a face such as `x = 1`, by name;
+/// over several faces they are added up.
 ///
 /// # Errors
 ///
@@ -130,16 +131,13 @@ pub fn integrals(
         );
         return Err(PredictError::Wrong(message));
     }
-    let mut bounds: Vec<(f64, f64)> =
-        trained.problem().coordinates.iter().map(|c| (c.lower, c.upper)).collect();
-    match trained.language().place("over", over)? {
-        Place::Interior => {}
-        Place::Face(fixed) => fixed.iter().for_each(|&(i, x)| bounds[i] = (x, x)),
-        Place::Periodic { .. } | Place::Points { .. } => {
-            let message = "an integral is over `interior` or a face such as `x = 1`";
-            return Err(PredictError::Wrong(message.into()));
-        }
+    let place = trained.language().place("over", over)?;
+    if !place.is_drawn() || place.periodic().is_some() {
+        let message = "an integral is over `interior`, `boundary` or a face such as `x = 1`";
+        return Err(PredictError::Wrong(message.into()));
     }
+    let coordinates = trained.problem().coordinates.len();
+    let boxes = place.boxes(&trained.problem().coordinates, 0);
     let values = quantity.names().len();
     let mut failure = None;
     let mut found = vec![];
@@ -148,10 +146,16 @@ pub fn integrals(
             Ok(all) => all.into_iter().skip(k).step_by(values).collect(),
             Err(error) => {
                 failure = Some(error);
-                vec![f64::NAN; points.len() / bounds.len()]
+                vec![f64::NAN; points.len() / coordinates]
             }
         };
-        found.push((name.clone(), integrate(&bounds, &mut at)));
+        let parts = boxes.iter().map(|(bounds, _)| integrate(bounds, &mut at));
+        let sum = parts.reduce(|a, b| Integral {
+            value: a.value + b.value,
+            error: a.error + b.error,
+            points: a.points + b.points,
+        });
+        found.extend(sum.map(|sum| (name.clone(), sum)));
     }
     match failure {
         Some(error) => Err(error.into()),

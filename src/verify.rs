@@ -88,7 +88,7 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
 
 /// Where `condition` is looked at, and its data there.
 fn sites<'a>(problem: &Problem, condition: &'a Condition) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
-    let count = if condition.place == Place::Interior { INTERIOR } else { FACE };
+    let count = if condition.place.is_interior() { INTERIOR } else { FACE };
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
         return (Sites::Fresh, points, &[]);
     }

@@ -10,7 +10,7 @@ use pinn::expr::Digits;
 use pinn::limits::MAX_THREADS;
 use pinn::problem::Problem;
 use pinn::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
-use pinn::settings::Stage;
+use pinn::settings::{Init, Precision, Stage};
 use pinn::solve::{Settings, SolveError, Solver};
 use pinn::train::Event;
 
@@ -148,7 +148,6 @@ pub(super) fn finish(
         eprintln!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
-    let tolerance = problem.training.tolerance;
     let mut progress = Progress::new(stages.iter().map(Stage::steps).sum(), show.silent());
     let result = train(solver, &mut |event| progress.observe(event, &stages));
     progress.finish();
@@ -158,11 +157,12 @@ pub(super) fn finish(
     } else if !show.quiet {
         print(&summary(solver.problem(), &result, &network, path))?;
     }
-    exit(tolerance, &result)
+    exit(solver.problem(), &result)
 }
 
 /// The exit code, and what to say where training did not end well.
-fn exit(tolerance: f64, result: &RunResult) -> Result<Exit, Failure> {
+fn exit(problem: &Problem, result: &RunResult) -> Result<Exit, Failure> {
+    let tolerance = problem.training.tolerance;
     match result.outcome {
         RunOutcome::Done => Ok(Exit::Done),
         RunOutcome::Interrupted => Ok(Exit::Interrupted),
@@ -179,11 +179,33 @@ fn exit(tolerance: f64, result: &RunResult) -> Result<Exit, Failure> {
         RunOutcome::Diverged => Err(Failure {
             exit: Exit::Diverged,
             message: format!(
-                "error: training diverged: {}; try a smaller --lr, --precision f64, or --init proposed",
-                result.reason.as_deref().unwrap_or("a number became infinite")
+                "error: training diverged: {}; try {}",
+                result.reason.as_deref().unwrap_or("a number became infinite"),
+                advice(problem, result.steps)
             ),
         }),
     }
+}
+
+/// What may help a training that diverged after `steps` steps, and is not done already.
+fn advice(problem: &Problem, steps: usize) -> String {
+    let mut ways = vec![];
+    if steps <= 1 {
+        // Nothing was learned yet: the equation cannot be computed where the network begins, near zero.
+        ways.push("an ansatz near the expected values, such as `u = \"300 + 10*net\"`, or other units");
+    } else if problem.training.stages.iter().any(|stage| matches!(stage, Stage::Adam(_))) {
+        ways.push("a smaller --lr");
+    }
+    if problem.training.precision != Precision::F64 {
+        ways.push("--precision f64");
+    }
+    if problem.network.init != Init::Proposed {
+        ways.push("--init proposed");
+    }
+    if ways.is_empty() {
+        ways.push("other units, so that unknowns and residuals are of order 1");
+    }
+    ways.join(", or ")
 }
 
 /// A flag that Ctrl-C and termination signals raise.

@@ -5,6 +5,7 @@
 use core::fmt;
 use core::ops::Range;
 
+use super::function::Composed;
 use super::graph::{Binary, Graph, Node, NodeId, Unary};
 
 /// A formula as written, with the place of every part in its text.
@@ -29,6 +30,8 @@ pub enum Kind {
     Unary(Unary, Box<Expr>),
     /// An operator, or a function of two arguments.
     Binary(Binary, Box<Expr>, Box<Expr>),
+    /// A function that is written in terms of others, with its arguments.
+    Call(&'static Composed, Vec<Expr>),
 }
 
 impl Expr {
@@ -42,6 +45,21 @@ impl Expr {
                 a.relocate(place);
                 b.relocate(place);
             }
+            Kind::Call(_, arguments) => arguments.iter_mut().for_each(|a| a.relocate(place)),
+        }
+    }
+
+    /// Calls `each` with every name in it, as often as it is there.
+    pub fn names(&self, each: &mut impl FnMut(&str)) {
+        match &self.kind {
+            Kind::Number(_) => {}
+            Kind::Name(name) => each(name),
+            Kind::Unary(_, a) => a.names(each),
+            Kind::Binary(_, a, b) => {
+                a.names(each);
+                b.names(each);
+            }
+            Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.names(each)),
         }
     }
 }
@@ -75,7 +93,7 @@ const ATOM: u8 = 5;
 impl Expr {
     fn binding(&self) -> u8 {
         match &self.kind {
-            Kind::Number(_) | Kind::Name(_) => ATOM,
+            Kind::Number(_) | Kind::Name(_) | Kind::Call(..) => ATOM,
             Kind::Unary(Unary::Neg, _) => MINUS,
             Kind::Unary(..) => ATOM,
             Kind::Binary(f, ..) => match f {
@@ -102,6 +120,10 @@ impl Expr {
             Kind::Unary(function, a) => write!(f, "{}({a})", function.name())?,
             Kind::Binary(function @ (Binary::Min | Binary::Max), a, b) => {
                 write!(f, "{}({a}, {b})", function.name())?;
+            }
+            Kind::Call(function, arguments) => {
+                let arguments: Vec<_> = arguments.iter().map(Self::to_string).collect();
+                write!(f, "{}({})", function.name, arguments.join(", "))?;
             }
             Kind::Binary(operator, a, b) => {
                 let (left, space, right) = match operator {

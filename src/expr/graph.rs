@@ -659,7 +659,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::ast::{Expr, Kind};
-    use super::super::{Context, Meaning, Scope, parse, random};
+    use super::super::{COMPOSED, Composed, Context, Meaning, Scope, parse, random};
     use super::*;
     use crate::properties::properties;
 
@@ -807,6 +807,76 @@ mod tests {
     }
 
     #[test]
+    fn composed_functions_have_their_values_and_derivatives() {
+        use std::f64::consts::{FRAC_PI_2, LN_2, LN_10};
+        // A value and a slope in closed form, at points of every branch.
+        type Pair = (fn(f64) -> f64, fn(f64) -> f64);
+        let check = |name: &str, (f, slope): Pair, points: &[f64]| {
+            let mut graph = Graph::default();
+            let root = lower(&mut graph, &parse(&format!("{name}(x)")).unwrap());
+            let derivative = graph.derivative(root, 0);
+            for &x in points {
+                for (root, expected) in [(root, f(x)), (derivative, slope(x))] {
+                    let found = value(&graph, root, [x, 0.0]);
+                    let error = (found - expected).abs();
+                    assert!(error <= 1e-13 * expected.abs().max(1e-3), "{name}({x}): {found:e} {expected:e}");
+                }
+            }
+        };
+        let (both, positive) = ([-3.0, -0.4, 0.2, 2.5], [1e-3, 0.5, 100.0]);
+        check("log10", (f64::log10, |x| 1.0 / (x * LN_10)), &positive);
+        check("log2", (f64::log2, |x| 1.0 / (x * LN_2)), &positive);
+        check("sec", (|x| x.cos().recip(), |x| x.tan() / x.cos()), &both);
+        check("csc", (|x| x.sin().recip(), |x| -x.cos() / x.sin().powi(2)), &both);
+        check("cot", (|x| x.tan().recip(), |x| -x.sin().powi(-2)), &both);
+        check("sech", (|x| x.cosh().recip(), |x| -x.tanh() / x.cosh()), &[-3.0, 0.0, 2.5]);
+        check("csch", (|x| x.sinh().recip(), |x| -x.cosh() / x.sinh().powi(2)), &both);
+        check("coth", (|x| x.tanh().recip(), |x| -x.sinh().powi(-2)), &both);
+        check("asinh", (f64::asinh, |x| 1.0 / x.hypot(1.0)), &[-1e6, -0.4, 0.0, 0.2, 1e6]);
+        check("acosh", (f64::acosh, |x| 1.0 / (x * x - 1.0).sqrt()), &[1.1, 3.0, 1e5]);
+        check("atanh", (f64::atanh, |x| 1.0 / (1.0 - x * x)), &[-0.9, 0.0, 0.5]);
+        check("cbrt", (f64::cbrt, |x| x.cbrt().powi(-2) / 3.0), &both);
+        check("sigmoid", (|x| 1.0 / (1.0 + (-x).exp()), |x| 0.25 / (x / 2.0).cosh().powi(2)), &both);
+        check("erfc", (libm::erfc, |x| -FRAC_2_SQRT_PI * (-x * x).exp()), &[-2.0, 0.0, 0.5, 6.0]);
+        check("heaviside", (|x| if x > 0.0 { 1.0 } else { 0.0 }, |_| 0.0), &both);
+        let known: Vec<_> =
+            COMPOSED.iter().map(|f| f.name).filter(|name| !["atan2", "hypot"].contains(name)).collect();
+        assert_eq!(known.len(), 15, "a new function wants a line above: {known:?}");
+
+        // Angle and distance in the plane: quadrants, axes and diagonals, both sides of the cut, far and near.
+        let mut graph = Graph::default();
+        let angle = lower(&mut graph, &parse("atan2(t, x)").unwrap());
+        let distance = lower(&mut graph, &parse("hypot(t, x)").unwrap());
+        let slopes = [(angle, 0), (angle, 1), (distance, 0), (distance, 1)];
+        let slopes = slopes.map(|(root, along)| graph.derivative(root, along));
+        let turning = graph.derivative(slopes[0], 0);
+        for r in [1e-6, 0.7, 1e6] {
+            for (x, y) in (-1..=1).flat_map(|i| (-1..=1).map(move |j| (f64::from(i), f64::from(j)))) {
+                for (x, y) in [(r * x, r * y), (r * x, 1e-9 * r * y), (1e-9 * r * x, r * y)] {
+                    if (x, y) == (0.0, 0.0) {
+                        continue;
+                    }
+                    let (square, distance_from) = (x * x + y * y, x.hypot(y));
+                    let expected = [-y / square, x / square, x / square.sqrt(), y / square.sqrt()];
+                    let sizes = [1.0 / distance_from, 1.0 / distance_from, 1.0, 1.0];
+                    for ((root, expected), size) in slopes.into_iter().zip(expected).zip(sizes) {
+                        let found = value(&graph, root, [x, y]);
+                        assert!((found - expected).abs() <= 1e-14 * size, "({x}, {y}): {found} {expected}");
+                    }
+                    let second = value(&graph, turning, [x, y]);
+                    let expected = 2.0 * x * y / (square * square);
+                    assert!((second - expected).abs() <= 1e-14 / square, "({x}, {y}): {second} {expected}");
+                    assert!((value(&graph, angle, [x, y]) - y.atan2(x)).abs() < 1e-15 * 8.0, "({x}, {y})");
+                    assert!((value(&graph, distance, [x, y]) / x.hypot(y) - 1.0).abs() < 1e-15);
+                }
+            }
+        }
+        assert_eq!(value(&graph, angle, [0.0, 0.0]), 0.0);
+        assert_eq!(value(&graph, angle, [0.0, 2.0]), FRAC_PI_2);
+        assert_eq!(value(&graph, angle, [-1.0, 0.0]), PI);
+    }
+
+    #[test]
     fn kinks_take_the_mean_of_both_sides() {
         let check = |text: &str, expected: f64| {
             let mut graph = Graph::default();
@@ -911,6 +981,23 @@ mod tests {
             }
             Kind::Unary(f, a) => f.apply(plain_value(a, x, t)),
             Kind::Binary(f, a, b) => f.apply(plain_value(a, x, t), plain_value(b, x, t)),
+            Kind::Call(function, arguments) => {
+                let values: Vec<_> = arguments.iter().map(|a| plain_value(a, x, t)).collect();
+                composed_value(&parse(function.meaning).unwrap(), function, &values)
+            }
+        }
+    }
+
+    fn composed_value(expr: &Expr, function: &Composed, values: &[f64]) -> f64 {
+        let value = |a| composed_value(a, function, values);
+        match &expr.kind {
+            Kind::Name(name) => match function.arguments.iter().position(|argument| argument == name) {
+                Some(i) => values[i],
+                None => PI,
+            },
+            Kind::Unary(f, a) => f.apply(value(a)),
+            Kind::Binary(f, a, b) => f.apply(value(a), value(b)),
+            _ => plain_value(expr, 0.0, 0.0),
         }
     }
 
@@ -920,6 +1007,7 @@ mod tests {
             Kind::Number(_) | Kind::Name(_) => true,
             Kind::Unary(_, a) => bounded(a, x, t, size),
             Kind::Binary(_, a, b) => bounded(a, x, t, size) && bounded(b, x, t, size),
+            Kind::Call(_, arguments) => arguments.iter().all(|a| bounded(a, x, t, size)),
         };
         operands && plain_value(expr, x, t).abs() <= size
     }

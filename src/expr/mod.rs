@@ -4,6 +4,8 @@
 //! [lowers](Scope::lower) it into a [`Graph`], where it is differentiated and computed.
 
 pub mod ast;
+mod foreign;
+mod function;
 mod graph;
 mod parse;
 mod rounding;
@@ -12,9 +14,11 @@ mod scope;
 use core::ops::Range;
 
 pub use ast::{Digits, Expr};
+pub use function::{COMPOSED, Composed, Function, function, function_names};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub use parse::{is_name, parse};
 pub use rounding::Measured;
+pub(crate) use scope::is_time;
 pub use scope::{Context, Meaning, Scope, Symbol, listed};
 
 /// A mistake in a formula.
@@ -41,33 +45,6 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
-}
-
-/// A function that formulas call by name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Function {
-    /// Of one argument.
-    Unary(Unary),
-    /// Of two or more, taken from the left.
-    Binary(Binary),
-}
-
-/// The function called `name`; `log` is `ln`.
-pub fn function(name: &str) -> Option<Function> {
-    match name {
-        "min" => Some(Function::Binary(Binary::Min)),
-        "max" => Some(Function::Binary(Binary::Max)),
-        "log" => Some(Function::Unary(Unary::Ln)),
-        _ => {
-            Unary::ALL.into_iter().skip(1).find(|(known, _)| *known == name).map(|(_, f)| Function::Unary(f))
-        }
-    }
-}
-
-/// The names of all functions.
-pub fn function_names() -> impl Iterator<Item = &'static str> {
-    let unary = Unary::ALL.into_iter().skip(1).map(|(name, _)| name);
-    unary.chain(["log", "min", "max"])
 }
 
 /// The known name that `name` was most likely meant to be, if one is close.
@@ -97,7 +74,7 @@ pub(crate) mod random {
     use proptest::prelude::*;
 
     use super::ast::{Expr, Kind};
-    use super::{Binary, Unary};
+    use super::{Binary, COMPOSED, Unary};
 
     /// Any formula of the language over the names `x` and `t`.
     pub(crate) fn expr() -> impl Strategy<Value = Expr> {
@@ -123,9 +100,13 @@ pub(crate) mod random {
         leaf.prop_map(Expr::from).prop_recursive(6, 40, 2, move |part| {
             let one = (prop_oneof![unary.clone(), Just(Unary::Neg)], part.clone())
                 .prop_map(|(f, a)| Kind::Unary(f, Box::new(a)).into());
-            let two = (binary.clone(), part.clone(), part)
+            let two = (binary.clone(), part.clone(), part.clone())
                 .prop_map(|(f, a, b)| Kind::Binary(f, Box::new(a), Box::new(b)).into());
-            prop_oneof![1 => one, 2 => two]
+            let calls = (0..COMPOSED.len(), part.clone(), part).prop_map(|(i, a, b)| {
+                let arguments = [a, b][..COMPOSED[i].arguments.len()].to_vec();
+                Kind::Call(&COMPOSED[i], arguments).into()
+            });
+            prop_oneof![2 => one, 4 => two, 1 => calls]
         })
     }
 }

@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use super::ast::{Expr, Kind};
-use super::{Binary, Error, Unary, closest, function, function_names};
+use super::{Binary, Error, Scope, Unary, closest, foreign, function, function_names};
 use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 
 /// Parses a formula; spans count bytes of `text`.
@@ -16,13 +16,18 @@ use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 ///
 /// Every mistake found, in the order of the text.
 pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
+    parse_in(text, None)
+}
+
+/// The same where it is known what is declared, which says more about mistakes.
+pub(super) fn parse_in(text: &str, scope: Option<&Scope>) -> Result<Expr, Vec<Error>> {
     if text.len() > MAX_FORMULA {
         let message = format!("the formula has {} bytes, more than {MAX_FORMULA}", text.len());
         let hint = "name parts of it under [definitions]";
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
-    let (tokens, errors) = lex(text);
-    let mut parser = Parser { tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
+    let (tokens, errors) = lex(text, scope);
+    let mut parser = Parser { scope, tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -38,11 +43,11 @@ pub fn is_name(name: &str) -> bool {
     name.starts_with(starts_name) && name.chars().all(continues_name)
 }
 
-fn starts_name(c: char) -> bool {
+pub(super) fn starts_name(c: char) -> bool {
     c.is_alphabetic()
 }
 
-fn continues_name(c: char) -> bool {
+pub(super) fn continues_name(c: char) -> bool {
     c.is_alphabetic() || c.is_ascii_digit() || c == '_'
 }
 
@@ -56,11 +61,27 @@ enum Token {
     Close,
 }
 
-fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
-    let (mut tokens, mut errors) = (Vec::new(), Vec::new());
+fn lex(text: &str, scope: Option<&Scope>) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
+    let (mut tokens, mut errors) = (Vec::<(Token, Range<usize>)>::new(), Vec::new());
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
+        if let Some(found) = foreign::notation(text, at, scope) {
+            errors.push(found.error);
+            tokens.push((found.name.map_or(Token::Number(0.0), Token::Name), at..found.end));
+            at = found.end;
+            continue;
+        }
+        if c == ')' && rest[1..].starts_with('_') {
+            let (from, open) = opened(&tokens);
+            if let Some(found) = open.and_then(|open| foreign::subscripted_group(text, open, at)) {
+                errors.push(found.error);
+                tokens.truncate(from);
+                tokens.push((Token::Number(0.0), open.unwrap_or(at)..found.end));
+                at = found.end;
+                continue;
+            }
+        }
         let mut length = c.len_utf8();
         let token = match c {
             _ if c.is_whitespace() => None,
@@ -122,6 +143,20 @@ fn lex(text: &str) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
     (tokens, errors)
 }
 
+/// The last parenthesis that is open: its place among the tokens and in the text.
+fn opened(tokens: &[(Token, Range<usize>)]) -> (usize, Option<usize>) {
+    let mut depth = 0;
+    for (i, (token, span)) in tokens.iter().enumerate().rev() {
+        match token {
+            Token::Close => depth += 1,
+            Token::Open if depth == 0 => return (i, Some(span.start)),
+            Token::Open => depth -= 1,
+            _ => {}
+        }
+    }
+    (tokens.len(), None)
+}
+
 /// What odd characters probably stand for, and the advice to give.
 fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
     let (operator, hint) = match odd {
@@ -131,8 +166,9 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
         "÷" => (Binary::Div, "write a quotient `/`"),
         "²" => return (None, Some("a power is written `^2`")),
         "[" | "]" | "{" | "}" => return (None, Some("use round parentheses")),
-        "<" | ">" | "<=" | ">=" => {
-            return (None, Some("write conditions with step(), min() or max()"));
+        "√" => return (None, Some("write `sqrt(...)`")),
+        "<" | ">" | "<=" | ">=" | "≤" | "≥" => {
+            (Binary::Sub, "a jump is written with `step`: for 1 where a > b, else 0, `step(a - (b))`")
         }
         _ => return (None, None),
     };
@@ -140,7 +176,7 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
 }
 
 /// Length of the number at the start: `1`, `1.5`, `.5`, `1e-3`.
-fn number_length(text: &str) -> usize {
+pub(super) fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut length = digits(0);
@@ -158,7 +194,9 @@ fn number_length(text: &str) -> usize {
     length
 }
 
-struct Parser {
+struct Parser<'a> {
+    /// What is declared, if that is known.
+    scope: Option<&'a Scope>,
     tokens: Vec<(Token, Range<usize>)>,
     next: usize,
     end: usize,
@@ -198,7 +236,7 @@ fn power(operator: Binary) -> (u8, u8) {
 /// The minus sign holds powers, not products: `-x^2` is `-(x^2)`, `-a*b` is `(-a)*b`.
 const MINUS_POWER: u8 = 6;
 
-impl Parser {
+impl Parser<'_> {
     fn formula(&mut self) -> Expr {
         if self.tokens.is_empty() {
             if self.errors.is_empty() {
@@ -245,6 +283,14 @@ impl Parser {
                 self.report(error.hint("a product is written with `*`"));
             }
             let right = self.expression(holds_right);
+            if let Some(error) =
+                foreign::power_of_e(&left.expr, &right.expr, self.scope).filter(|_| operator == Binary::Pow)
+            {
+                let span = error.span.clone();
+                self.report(error);
+                left = Grown::missing(span);
+                continue;
+            }
             left = self.join(
                 left.expr.span.start..right.expr.span.end,
                 left.height.max(right.height),
@@ -322,11 +368,15 @@ impl Parser {
         let end = self.close(open);
         let whole = span.start..end;
         let Some(function) = known else {
-            let error = Error::new(span, format!("unknown function `{name}`"));
-            self.report(match closest(&name, function_names()) {
-                Some(known) => error.hint(format!("did you mean `{known}`?")),
-                None => error.hint(format!("for a product write `{name}*(...)`")),
+            let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.expr).collect();
+            let (message, hint) = foreign::call(&name, &arguments, self.scope).unwrap_or_else(|| {
+                let hint = match closest(&name, function_names()) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("for a product write `{name}*(...)`"),
+                };
+                (format!("unknown function `{name}`"), hint)
             });
+            self.report(Error::new(span, message).hint(hint));
             return Grown::missing(whole);
         };
         let count = arguments.len();
@@ -343,6 +393,17 @@ impl Parser {
                     Kind::Binary(f, Box::new(a.expr), Box::new(b.expr)),
                 )
             }),
+            super::Function::Composed(f) if count == f.arguments.len() => {
+                let arguments: Vec<_> = core::iter::once(first).chain(arguments).collect();
+                let height = arguments.iter().map(|argument| argument.height).max().unwrap_or(0);
+                let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
+                self.join(whole, height, Kind::Call(f, arguments))
+            }
+            super::Function::Composed(f) => {
+                let takes = if f.arguments.len() == 1 { "one argument" } else { "two arguments" };
+                self.error(whole.clone(), format!("`{name}` takes {takes}, not {count}"));
+                Grown::missing(whole)
+            }
             super::Function::Unary(_) => {
                 self.error(whole.clone(), format!("`{name}` takes one argument, not {count}"));
                 Grown::missing(whole)
@@ -427,6 +488,7 @@ mod tests {
             Kind::Name(name) => name.clone(),
             Kind::Unary(f, a) => format!("{}({})", f.name(), grouped(a)),
             Kind::Binary(f, a, b) => format!("({} {} {})", grouped(a), f.name(), grouped(b)),
+            Kind::Call(..) => expr.to_string(),
         }
     }
 
@@ -466,6 +528,7 @@ mod tests {
         check("max(a,b)", "max(a, b)");
         check("1e-3 + .5 + 1.50 + 2e10 + 1e300", "0.001 + 0.5 + 1.5 + 2e10 + 1e300");
         check("ν*Größe_1", "ν*Größe_1");
+        check("atan2( y,x )^2*sech(-x)", "atan2(y, x)^2*sech(-x)");
     }
 
     /// Each mistake as the text it points at and its message, with its hint after an arrow.
@@ -517,6 +580,9 @@ mod tests {
             ],
         );
         check_errors("sni(x)", &["[sni] unknown function `sni` → did you mean `sin`?"]);
+        check_errors("sech()", &["[)] expected a value here"]);
+        check_errors("atan2(x)", &["[atan2(x)] `atan2` takes two arguments, not 1"]);
+        check_errors("sech(x, t)", &["[sech(x, t)] `sech` takes one argument, not 2"]);
         check_errors("u(x)", &["[u] unknown function `u` → for a product write `u*(...)`"]);
         check_errors("sin(x, t)", &["[sin(x, t)] `sin` takes one argument, not 2"]);
         check_errors("max(x)", &["[max(x)] `max` takes two or more arguments"]);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Expr, Kind};
-use super::{Error, Graph, Node, NodeId, closest, function_names};
+use super::parse::parse_in;
+use super::{Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 
@@ -102,6 +103,16 @@ impl Scope {
         self.symbols.get(name).copied()
     }
 
+    /// Is `name` declared as it stands?
+    pub fn declared(&self, name: &str) -> bool {
+        self.symbols.contains_key(name)
+    }
+
+    /// The coordinates' names, in order.
+    pub fn coordinate_names(&self) -> impl Iterator<Item = &str> {
+        self.coordinates.iter().map(String::as_str)
+    }
+
     /// How many coordinates there are.
     pub fn coordinates(&self) -> usize {
         self.coordinates.len()
@@ -115,6 +126,22 @@ impl Scope {
     /// Is `name` read as a derivative where it is not declared?
     pub fn is_derivative(&self, name: &str) -> bool {
         !self.derivatives(name).is_empty()
+    }
+
+    /// What `name` is the derivative of, and which one, where it is read as one in a single way.
+    pub(crate) fn derivative(&self, name: &str) -> Option<(String, MultiIndex)> {
+        let mut readings = self.derivatives(name).into_iter().filter(|_| !self.declared(name));
+        let (base, index) = readings.next()?;
+        readings.next().is_none().then(|| (base.to_owned(), index))
+    }
+
+    /// [Parses](super::parse) a formula over the names of this scope, which helps to explain mistakes.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake found, in the order of the text.
+    pub fn parse(&self, text: &str) -> Result<Expr, Vec<Error>> {
+        parse_in(text, Some(self))
     }
 
     /// Writes a syntax tree into `graph`.
@@ -151,6 +178,12 @@ impl Scope {
                 let b = self.lower(b, graph, context, errors);
                 Some(graph.binary(*f, a?, b?))
             }
+            Kind::Call(function, arguments) => {
+                let lowered: Vec<_> =
+                    arguments.iter().map(|a| self.lower(a, graph, context, errors)).collect();
+                let lowered: Option<Vec<_>> = lowered.into_iter().collect();
+                Some(composed(function, &lowered?, graph))
+            }
         }
     }
 
@@ -164,7 +197,7 @@ impl Scope {
         if let Some(symbol) = self.get(name) {
             return self.value(name, symbol, context);
         }
-        if name == "pi" {
+        if name == "pi" || name == "π" {
             return Ok(Some(graph.constant(core::f64::consts::PI)));
         }
         let readings = self.derivatives(name);
@@ -243,13 +276,16 @@ impl Scope {
             return match symbol.meaning() {
                 Meaning::Unknown | Meaning::Definition => (
                     format!("`{rest}` in `{name}` is not a row of coordinates"),
-                    Some(format!("the coordinates are {coordinates}")),
+                    Some(format!("the coordinates are {coordinates}{}", self.columns())),
                 ),
                 meaning => (
                     format!("`{name}`: `{base}` is {}, which has no derivatives", meaning.words()),
                     Some("derivatives are taken of unknowns and definitions".to_owned()),
                 ),
             };
+        }
+        if let Some((message, hint)) = foreign::name(name, self) {
+            return (message, Some(hint));
         }
         let derivative = name.split_once('_').filter(|(_, rest)| !self.readings(rest).is_empty());
         let differentiable =
@@ -281,6 +317,16 @@ impl Scope {
                 Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
             ),
         }
+    }
+
+    /// The columns of the data file, where there is one, for a hint.
+    fn columns(&self) -> String {
+        let data = self.symbols.iter().filter(|(_, symbol)| symbol.meaning() == Meaning::Data);
+        let names: Vec<_> = self.coordinates.iter().chain(data.map(|(name, _)| name)).collect();
+        if names.len() == self.coordinates.len() {
+            return String::new();
+        }
+        format!("; the file's columns are {}", listed(&names))
     }
 
     /// Every way to read `name` as a derivative of an unknown or a definition.
@@ -326,6 +372,23 @@ impl Scope {
     }
 }
 
+/// A function in terms of others, at `arguments`.
+fn composed(function: &Composed, arguments: &[NodeId], graph: &mut Graph) -> NodeId {
+    const INSIDE: Context = Context { place: "a function", allowed: &[Meaning::Parameter] };
+    let mut scope = Scope::default();
+    for (name, &node) in function.arguments.iter().zip(arguments) {
+        scope.set(name, Symbol::Value(Meaning::Parameter, node));
+    }
+    let meaning = parse(function.meaning).expect("the table was read by a test");
+    let node = scope.lower(&meaning, graph, INSIDE, &mut Vec::new());
+    node.expect("a function's formula uses its arguments alone")
+}
+
+/// Does a coordinate of this name stand for time? Nothing else says which one does.
+pub(crate) fn is_time(name: &str) -> bool {
+    matches!(name, "t" | "time" | "tau" | "τ")
+}
+
 /// "allowed here: …"
 fn allowed_words(context: Context) -> String {
     let words: Vec<_> = context
@@ -351,13 +414,23 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
     joined(&quoted)
 }
 
+/// The same for a choice.
+pub(super) fn listed_or<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    joined_by(&quoted, "or")
+}
+
 fn joined<S: AsRef<str>>(words: &[S]) -> String {
+    joined_by(words, "and")
+}
+
+fn joined_by<S: AsRef<str>>(words: &[S], conjunction: &str) -> String {
     match words {
         [] => "none".to_owned(),
         [only] => only.as_ref().to_owned(),
         [first @ .., last] => {
             let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
-            format!("{} and {}", first.join(", "), last.as_ref())
+            format!("{} {conjunction} {}", first.join(", "), last.as_ref())
         }
     }
 }

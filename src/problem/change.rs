@@ -2,7 +2,7 @@
 
 use super::diagnostic::Diagnostics;
 use super::file::Document;
-use super::model::{Place, Problem};
+use super::model::Problem;
 use super::size::check_points;
 use crate::limits::{MAX_STEPS, POINTS};
 use crate::settings::Stage;
@@ -54,7 +54,7 @@ impl Adjustments {
                 ));
             }
             for condition in &mut problem.conditions {
-                if condition.place == Place::Interior {
+                if condition.place.is_interior() {
                     condition.points = points;
                 }
             }

@@ -5,7 +5,8 @@
 //! Distances are taken in units of the domain's sides.
 //! This file knows where points lie; it does not know what is wanted there.
 
-use super::model::{Place, Problem};
+use super::model::Problem;
+use super::place::Place;
 
 /// What a cloud of points covers.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::expr::{closest, listed};
+use crate::expr::{closest, is_name, listed};
 use crate::limits::MAX_MISTAKES;
 
 /// A TOML value and where it was written.
@@ -36,7 +36,13 @@ impl Document {
                 "recursion limit" => "tables are nested too deeply",
                 message => message,
             };
-            Diagnostic::error(error.span(), message)
+            let mistake = Diagnostic::error(error.span(), message);
+            match error.span().and_then(|span| unquoted(text, span.start)) {
+                Some(name) if message.contains("unquoted key") => {
+                    mistake.hint(format!("letters beyond a to z need quotes in keys: write `\"{name}\" = …`"))
+                }
+                _ => mistake,
+            }
         });
         Self { sources, problem: None }.checked(items.take(MAX_MISTAKES).collect())
     }
@@ -184,6 +190,15 @@ pub(crate) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
             Diagnostic::error(span, spoken)
         }
     }
+}
+
+/// The name at `at` that is no bare key of TOML, if it would be a good one in quotes.
+fn unquoted(text: &str, at: usize) -> Option<&str> {
+    let end = |c: char| c.is_whitespace() || "=.[]\"'#,{}".contains(c);
+    let start = text.get(..at)?.rfind(end).map_or(0, |i| i + 1);
+    let rest = text.get(start..)?.trim_start();
+    let name = &rest[..rest.find(end).unwrap_or(rest.len())];
+    (is_name(name) && !name.is_ascii()).then_some(name)
 }
 
 /// A value's type in words, with its article.

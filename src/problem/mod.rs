@@ -10,8 +10,11 @@ mod coverage;
 mod diagnostic;
 mod embedded;
 mod file;
+#[cfg(test)]
+mod messages;
 mod model;
 mod open;
+mod place;
 mod reference;
 mod size;
 mod table;
@@ -29,4 +32,5 @@ pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
 pub use open::{OpenError, Opened, embedded_text, open, read_text};
+pub use place::{Face, Place};
 pub(crate) use table::NpyHeader;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::place::Place;
 use crate::activation::Activation;
 use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
@@ -208,46 +209,7 @@ impl Condition {
 
     /// Linked points that one residual looks at: 2 for periodic conditions, else 1.
     pub fn sides(&self) -> usize {
-        match self.place {
-            Place::Periodic { .. } => 2,
-            _ => 1,
-        }
-    }
-}
-
-/// Where a condition's points lie.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Place {
-    /// The whole domain.
-    Interior,
-    /// Where some coordinates have fixed values, such as `t = 0`.
-    Face(Vec<(usize, f64)>),
-    /// Opposite faces of a coordinate, paired.
-    Periodic {
-        /// The coordinate along which the solution repeats.
-        coordinate: usize,
-    },
-    /// Points read from a file.
-    Points {
-        /// Where they came from.
-        path: PathBuf,
-        /// One row of coordinates after the other.
-        points: Vec<f64>,
-        /// Names of the further columns.
-        columns: Vec<String>,
-        /// The further columns, each as long as there are points.
-        data: Vec<Vec<f64>>,
-    },
-}
-
-impl Place {
-    /// Is it a single point (a single pair, if it is periodic) of a space of `coordinates` coordinates?
-    pub fn is_one_point(&self, coordinates: usize) -> bool {
-        match self {
-            Self::Face(fixed) => fixed.len() == coordinates,
-            Self::Periodic { .. } => coordinates == 1,
-            Self::Interior | Self::Points { .. } => false,
-        }
+        self.place.sides()
     }
 }
 

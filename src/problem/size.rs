@@ -1,6 +1,6 @@
 //! How much an engine will need for a problem, which is known before there is an engine.
 
-use super::model::{Condition, Formula, Place};
+use super::model::{Condition, Formula};
 use crate::expr::NodeId;
 use crate::jet::JetSet;
 use crate::limits::{MAX_OPERATIONS, MAX_POINT_NUMBERS};
@@ -62,7 +62,7 @@ pub(crate) fn check_points(
         let channels = condition.jets.indices().len();
         let point = condition.sides() * (coordinates + channels * features) + condition.residuals.columns();
         numbers += condition.points as f64 * point as f64;
-        if let (Place::Interior, Some(adaptive)) = (&condition.place, &training.adaptive) {
+        if let (true, Some(adaptive)) = (condition.place.is_interior(), &training.adaptive) {
             numbers += condition.points as f64 * (adaptive.pool * coordinates) as f64;
         }
     }

@@ -27,6 +27,9 @@ residual = "u - x"
 weight = 2
 [reference]
 solution = { u = "x/(1 + t)" }
+[conditions.walls]
+place = "boundary"
+residual = "u - x/(1 + t)"
 "#;
 
 fn build(text: &str) -> Result<(Problem, Diagnostics), Diagnostics> {
@@ -227,22 +230,15 @@ fn conditions_are_checked() {
         "place = \"interior\"\n",
         "",
         &[
-            "10:13 the condition `physics` has no place → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+            "10:13 the condition `physics` has no place → a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }",
         ],
     );
     check("\"interior\"", "\"interor\"", &["11:9 `interor` is not a place → did you mean `interior`?"]);
     check(
         "\"interior\"",
-        "\"boundary\"",
-        &[
-            "11:9 `boundary` is not a place → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
-        ],
-    );
-    check(
-        "\"interior\"",
         "7",
         &[
-            "11:9 a place is not an integer → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+            "11:9 a place is not an integer → a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }",
         ],
     );
     check(
@@ -281,7 +277,7 @@ fn conditions_are_checked() {
         "\"t = 0\"",
         "{ files = \"nowhere.csv\" }",
         &[
-            "15:9 this place has no file → a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }",
+            "15:9 this place has no file → a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }",
             "15:11 unknown key `files` in a place → did you mean `file`?",
         ],
     );
@@ -578,7 +574,7 @@ stages = [{ adam = { steps = 3 } }, { lbfgs = {} }]
     assert_eq!((problem.network.depth, problem.network.scale), (7, 0.5));
     assert_eq!(problem.network.activation, "tanh + erf");
     assert_eq!(problem.activation, Activation::parse("0.5*tanh + 0.5*erf").unwrap());
-    assert_eq!(problem.conditions[0].place, Place::Face(vec![(0, 0.0)]));
+    assert_eq!(problem.conditions[0].place, Place::face(vec![(0, 0.0)]));
     assert_eq!(problem.conditions[0].points, 50);
     let Stage::Adam(adam) = &problem.training.stages[0] else {
         panic!("{:?}", problem.training);
@@ -625,7 +621,7 @@ fn periodic_conditions_match_both_sides() {
     let text = GOOD.replace("[reference]\nsolution = { u = \"x/(1 + t)\" }\n", "")
         + "[conditions.round]\nplace = \"periodic x\"\norder = 2\nsampler = \"sobol\"";
     let problem = good(&text);
-    let round = &problem.conditions[2];
+    let round = &problem.conditions[3];
     assert_eq!((round.sides(), round.sampler, round.points), (2, Sampler::Sobol, 200));
     assert_eq!(round.residuals.roots.len(), 3);
     let mut values = Vec::new();
@@ -679,7 +675,7 @@ fn points_and_references_are_read_from_files() {
     write("data.csv", "t,seen,x\n0.5,7,1.1\n");
     assert!(said(&text).contains("row 1: x = 1.1 lies outside the domain [0, 1]"));
     write("data.csv", "t,seen,x\n0.5,7,nan\n");
-    assert!(said(&text).contains("row 1, column 3 is not a finite number"));
+    assert!(said(&text).contains("line 2, column `x` is not a finite number"));
     write("data.csv", "t,seen,x\n0.5,7,0.1\n");
     assert!(build(&text).is_ok());
     let both = text.replace("weight = 2", "points = 3\nsampler = \"grid\"");
@@ -706,7 +702,7 @@ fn points_and_references_are_read_from_files() {
 #[test]
 fn a_reference_grid_can_be_chosen() {
     let grid = "grid = { x = 3, t = { from = 0, to = \"2*nu\", points = 2 } }";
-    let problem = good(&(GOOD.to_owned() + grid));
+    let problem = good(&GOOD.replace("[reference]", &format!("[reference]\n{grid}")));
     let points = problem.reference_points();
     assert_eq!(points, [0.0, 0.0, 0.0, 0.2, 0.5, 0.0, 0.5, 0.2, 1.0, 0.0, 1.0, 0.2]);
     let bare = good(&GOOD.replace("[reference]\nsolution = { u = \"x/(1 + t)\" }\n", ""));
@@ -862,10 +858,10 @@ fn mistakes_in_trainable_parameters_are_explained() {
         &["5:18 the initial value of `nu` is -1, but it is to stay positive"],
     );
     check_inverse(
-        "{ initial = 1, positive = 1, lower = 0 , true = 1}",
+        "{ initial = 1, positive = 1, lover = 0 , true = 1}",
         &[
             "5:32 `positive` is true or false, not an integer",
-            "5:35 unknown key `lower` in a trainable parameter → the keys are `initial`, `positive` and `true`",
+            "5:35 unknown key `lover` in a trainable parameter → the keys are `initial`, `positive` and `true`",
         ],
     );
     let unknown = inverse("{ initial = 1 }").replace("x/(1 + t)", "x/(1 + t + nu - nu)");
@@ -901,14 +897,13 @@ fn files_that_come_with_the_program_are_found_by_name() {
         .replace("x = [0, 1]", "x = [-1, 1]")
     };
     let problem = good(&condition("burgers-samples.csv"));
-    assert!(matches!(&problem.conditions[2].place, Place::Points { data, .. } if data[0].len() == 500));
+    assert!(matches!(&problem.conditions[3].place, Place::Points { data, .. } if data[0].len() == 500));
     assert_eq!(good(&problem.to_toml()), problem);
     let wrong = condition("burger-samples.csv");
     assert_eq!(
         summary(&build(&wrong).unwrap_err(), &wrong),
         [
-            "21:18 there is no file `built-in:burger-samples.csv` → did you mean `built-in:burgers-samples.csv`?",
-            "22:17 `obs` in `u_obs` is not a row of coordinates → the coordinates are `x` and `t`",
+            "24:18 there is no file `built-in:burger-samples.csv` → did you mean `built-in:burgers-samples.csv`?",
         ]
     );
 }

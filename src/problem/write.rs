@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use serde::Serialize;
 
-use super::model::{Condition, Place, Problem, Solution, Trainable};
+use super::model::{Condition, Problem, Solution, Trainable};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId};
 use crate::settings::{Network, Training};
@@ -111,38 +111,12 @@ impl Problem {
     fn where_and_how(&self, condition: &Condition) -> String {
         let Condition { points, weight, .. } = condition;
         let points = grouped(*points);
-        let place = match &condition.place {
-            Place::Interior => "interior".to_owned(),
-            place => self.place_text(place),
-        };
-        match &condition.place {
-            Place::Points { .. } => format!("{points} points of {place}, weight {weight}"),
-            Place::Periodic { .. } => {
-                format!(
-                    "{place}, {points} pairs of points ({}), weight {weight}",
-                    name_of(&condition.sampler)
-                )
-            }
-            _ => format!("{place}, {points} points ({}), weight {weight}", name_of(&condition.sampler)),
+        let place = condition.place.describe(&self.coordinates);
+        if !condition.place.is_drawn() {
+            return format!("{points} points of {place}, weight {weight}");
         }
-    }
-
-    /// A place as problem files write it, or a file's path.
-    fn place_text(&self, place: &Place) -> String {
-        match place {
-            Place::Interior => "interior".to_owned(),
-            Place::Face(fixed) => {
-                let parts: Vec<_> = fixed
-                    .iter()
-                    .map(|(i, x)| format!("{} = {}", self.coordinates[*i].name, Digits(*x)))
-                    .collect();
-                parts.join(", ")
-            }
-            Place::Periodic { coordinate } => {
-                format!("periodic {}", self.coordinates[*coordinate].name)
-            }
-            Place::Points { path, .. } => path.display().to_string(),
-        }
+        let pairs = if condition.place.periodic().is_some() { "pairs of points" } else { "points" };
+        format!("{place}, {points} {pairs} ({}), weight {weight}", name_of(&condition.sampler))
     }
 
     fn understood(&self, condition: &Condition, root: NodeId) -> Option<Expr> {
@@ -154,10 +128,7 @@ impl Problem {
         };
         let name = |leaf| match leaf {
             Node::Coordinate { coordinate, side } => self.coordinates[coordinate].name.clone() + at(side),
-            Node::Data(column) => match &condition.place {
-                Place::Points { columns, .. } => columns[column].clone(),
-                _ => format!("column {column}"),
-            },
+            Node::Data(column) => condition.place.columns().0[column].clone(),
             Node::Jet { output, index, side } => self.jet_name(output, index) + at(side),
             // The entry of θ, from which the formula makes the parameter.
             Node::Coefficient(k) => match &self.trainable[k] {
@@ -236,27 +207,16 @@ impl Problem {
         let _ = write!(out, "\n{}", plain(&Trainings { training: &self.training }));
         for c in &self.conditions {
             let _ = writeln!(out, "\n[conditions.{}]", key(&c.name));
-            let text = quoted(&self.place_text(&c.place));
-            match &c.place {
-                Place::Points { .. } => {
-                    let _ = writeln!(out, "place = {{ file = {text} }}");
-                }
-                _ => {
-                    let _ = writeln!(out, "place = {text}");
-                }
-            }
-            match &c.place {
-                Place::Periodic { .. } => {
-                    let order = c.residuals.roots.len() / self.unknowns.len() - 1;
-                    let _ = writeln!(out, "order = {order}");
-                }
-                _ => {
-                    let residuals: Vec<_> = c.written.iter().map(|r| quoted(r)).collect();
-                    let _ = writeln!(out, "residual = [{}]", residuals.join(", "));
-                }
+            let _ = writeln!(out, "place = {}", c.place.to_toml(&self.coordinates));
+            if c.place.periodic().is_some() {
+                let order = c.residuals.roots.len() / self.unknowns.len() - 1;
+                let _ = writeln!(out, "order = {order}");
+            } else {
+                let residuals: Vec<_> = c.written.iter().map(|r| quoted(r)).collect();
+                let _ = writeln!(out, "residual = [{}]", residuals.join(", "));
             }
             let _ = writeln!(out, "weight = {}", number(c.weight));
-            if !matches!(c.place, Place::Points { .. }) {
+            if c.place.is_drawn() {
                 let _ = writeln!(out, "points = {}\nsampler = {}", c.points, quoted(&name_of(&c.sampler)));
             }
         }
@@ -306,6 +266,7 @@ fn round(expr: &mut Expr) {
             round(a);
             round(b);
         }
+        Kind::Call(_, arguments) => arguments.iter_mut().for_each(round),
     }
 }
 

@@ -26,9 +26,10 @@ pub fn points<'a>(
     round: usize,
 ) -> (Vec<f64>, &'a [Vec<f64>]) {
     let mut rng = stream("sample", condition, seed, round);
+    let data = condition.place.columns().1;
     match &condition.place {
-        Place::Points { points, data, .. } => (points.clone(), data),
-        place => (draw_at(problem, place, condition.sampler, condition.points, &mut rng), &[]),
+        Place::Points { points, .. } => (points.clone(), data),
+        place => (draw_at(problem, place, condition.sampler, condition.points, &mut rng), data),
     }
 }
 
@@ -44,7 +45,7 @@ pub enum Purpose {
 /// `points` points where a condition holds (pairs, if it is periodic) that training has not seen: Sobol's, from the
 /// stream `"fresh/<condition>"` or `"validation/<condition>"`; `None` if its points come from a file.
 ///
-/// A place of no extent is one point, however many are asked for.
+/// A place of no extent has its own points, however many are asked for.
 pub fn fresh(
     problem: &Problem,
     condition: &Condition,
@@ -52,11 +53,10 @@ pub fn fresh(
     points: usize,
     seed: u64,
 ) -> Option<Vec<f64>> {
-    let points = match &condition.place {
-        Place::Points { .. } => return None,
-        place if place.is_one_point(problem.coordinates.len()) => 1,
-        _ => points,
-    };
+    if !condition.place.is_drawn() {
+        return None;
+    }
+    let points = condition.place.isolated(problem.coordinates.len()).unwrap_or(points);
     let stream_of = match purpose {
         Purpose::Check => "fresh",
         Purpose::Validation => "validation",
@@ -104,18 +104,15 @@ fn bounds(problem: &Problem) -> Vec<(f64, f64)> {
 
 /// `points` points (or pairs) at a place that is no file.
 fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rng: &mut Stream) -> Vec<f64> {
-    let mut bounds = bounds(problem);
-    match place {
-        Place::Interior | Place::Points { .. } => {}
-        Place::Face(fixed) => fixed.iter().for_each(|&(i, value)| bounds[i] = (value, value)),
-        Place::Periodic { coordinate } => bounds[*coordinate].1 = bounds[*coordinate].0,
-    }
-    let points = draw(sampler, &bounds, points, rng);
-    let Place::Periodic { coordinate } = *place else { return points };
-    let rows = points.chunks_exact(bounds.len());
+    let boxes = place.boxes(&problem.coordinates, points);
+    let points: Vec<f64> =
+        boxes.iter().flat_map(|(bounds, count)| draw(sampler, bounds, *count, rng)).collect();
+    let Some(coordinate) = place.periodic() else { return points };
+    let dimensions = problem.coordinates.len();
+    let rows = points.chunks_exact(dimensions);
     rows.flat_map(|row| {
         let mut pair = [row, row].concat();
-        pair[bounds.len() + coordinate] = problem.coordinates[coordinate].upper;
+        pair[dimensions + coordinate] = problem.coordinates[coordinate].upper;
         pair
     })
     .collect()
@@ -330,15 +327,37 @@ mod tests {
 
     #[test]
     fn faces_are_fixed_and_periodic_points_come_in_pairs() {
-        let face = rows(Place::Face(vec![(1, 0.25)]), 1, 0);
+        let face = rows(Place::face(vec![(1, 0.25)]), 1, 0);
         assert!(face.chunks_exact(2).all(|row| row[1] == 0.25 && (-1.0..=2.0).contains(&row[0])));
-        let corner = rows(Place::Face(vec![(0, 2.0), (1, 0.0)]), 1, 0);
+        let corner = rows(Place::face(vec![(0, 2.0), (1, 0.0)]), 1, 0);
         assert_eq!(corner, [2.0, 0.0].repeat(50));
         let pairs = rows(Place::Periodic { coordinate: 0 }, 1, 0);
         assert_eq!(pairs.len(), 2 * 2 * 50);
         for pair in pairs.chunks_exact(4) {
             assert!(pair[0] == -1.0 && pair[2] == 2.0 && pair[1] == pair[3], "{pair:?}");
         }
+    }
+
+    #[test]
+    fn several_faces_share_the_points_evenly() {
+        let faces = vec![vec![(0, -1.0)], vec![(0, 2.0)], vec![(1, 0.0)]];
+        for sampler in ALL {
+            let condition = Condition { sampler, ..condition(Place::Faces(faces.clone())) };
+            let (rows, _) = points(&problem(), &condition, 1, 0);
+            let on = |face: &[(usize, f64)]| {
+                rows.chunks_exact(2).filter(|row| face.iter().all(|&(i, value)| row[i] == value)).count()
+            };
+            // 50 points on three faces; those of a grid lie in the corners too, where faces meet.
+            let at_least = [17, 17, 16];
+            for (face, at_least) in faces.iter().zip(at_least) {
+                assert!(on(face) >= at_least, "{sampler:?}: {face:?}");
+            }
+            assert_eq!(rows.len(), 2 * 50, "{sampler:?}");
+            let fresh = fresh(&problem(), &condition, Purpose::Check, 64, 1).unwrap();
+            assert_eq!(fresh.len(), 2 * 64);
+        }
+        let corners = condition(Place::Faces(vec![vec![(0, -1.0), (1, 0.0)], vec![(0, 2.0), (1, 0.0)]]));
+        assert_eq!(fresh(&problem(), &corners, Purpose::Check, 64, 1).unwrap(), [-1.0, 0.0, 2.0, 0.0]);
     }
 
     #[test]

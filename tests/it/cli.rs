@@ -125,6 +125,56 @@ fn the_resolved_file_gives_the_same_bits_again_at_any_number_of_threads() {
 }
 
 #[test]
+fn several_faces_are_one_condition_from_start_to_end() {
+    let folder = folder();
+    let (before, rest) = HEAT.split_once("[conditions.walls]").expect("the walls");
+    let (_, reference) = rest.split_once("[reference]").expect("a reference");
+    let walls = "[conditions.walls]\nplace = \"boundary\"\nresidual = \"u\"\npoints = 21\n";
+    fs::write(folder.path().join("heat.toml"), format!("{before}{walls}[reference]{reference}"))
+        .expect("a file");
+    for sampler in ["uniform", "grid", "latin-hypercube", "sobol"] {
+        let sampler_key = format!("conditions.walls.sampler={sampler}");
+        let flags = ["--steps", "6", "--set", &sampler_key, "--no-plots"];
+        let here = [&["--problem", "heat.toml", "--out", sampler], &flags[..]].concat();
+        let result = result(folder.path(), &here);
+        assert!(result["loss"]["terms"]["walls"].as_f64().expect("a term") > 0.0, "{result}");
+        let fresh = &result["residuals"]["walls"];
+        assert_eq!(fresh["points"], 4096);
+        let x = fresh["at"]["x"].as_f64().expect("a place");
+        assert!(x == 0.0 || x == 1.0, "the greatest residual on the faces is on a face: {fresh}");
+        let again = format!("{sampler}-again");
+        let resolved = format!("{sampler}/resolved.toml");
+        result_of_resolved(folder.path(), &resolved, &again);
+        let read =
+            |run: &str| fs::read_to_string(folder.path().join(run).join("resolved.toml")).expect("there");
+        assert_eq!(read(sampler), read(&again));
+        assert!(read(sampler).contains("place = [\"x = 0\", \"x = 1\"]"));
+    }
+}
+
+fn result_of_resolved(folder: &Path, resolved: &str, out: &str) {
+    result(folder, &["--problem", resolved, "--out", out, "--no-plots"]);
+}
+
+#[test]
+fn a_run_that_diverges_is_told_what_it_does_not_do_yet() {
+    let folder = folder();
+    let ill = HEAT.replace("\"u_t - u_xx\"", "\"u_t - u_xx + sqrt(u - 1000)\"");
+    fs::write(folder.path().join("ill.toml"), ill).expect("a file");
+    let said = |flags: &[&str], out: &str| {
+        let arguments = [&["--problem", "ill.toml", "--no-plots", "--out", out], flags].concat();
+        let output = run(folder.path(), &arguments);
+        assert_eq!(exit(&output), 4, "{}", stderr(&output));
+        stderr(&output)
+    };
+    let set = said(&[], "a");
+    assert!(set.contains("an ansatz near the expected values"), "{set}");
+    assert!(!set.contains("f64") && !set.contains("--init proposed"), "{set}");
+    let other = said(&["--precision", "f32", "--init", "xavier"], "b");
+    assert!(other.contains("--precision f64") && other.contains("--init proposed"), "{other}");
+}
+
+#[test]
 fn another_seed_gives_another_network() {
     let folder = folder();
     let quick = ["--problem", "heat.toml", "--steps", "3", "--no-plots"];

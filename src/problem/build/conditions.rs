@@ -5,12 +5,13 @@ use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::{Builder, RESIDUAL, unusable};
-use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, listed};
+use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, is_time, listed};
 use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
-use crate::problem::model::{Condition, Coordinate, Formula, Place, Unknown};
+use crate::problem::model::{Condition, Coordinate, Formula, Unknown};
+use crate::problem::place::{Face, Place};
 use crate::problem::table::Numbers;
 use crate::settings::Sampler;
 
@@ -63,15 +64,10 @@ impl Builder<'_> {
             return None;
         };
         let place = self.place(place_value, coordinates);
-        let counted = match &place {
-            Some(Place::Interior) => 2000,
-            Some(Place::Points { points, .. }) => points.len() / coordinates.len(),
-            Some(place) if place.is_one_point(coordinates.len()) => 1,
-            _ => 200,
-        };
+        let counted = place.as_ref().map_or(200, |place| place.usual_points(coordinates.len()));
         let mut points = counted;
         let mut sampler = Sampler::default();
-        let drawn = !matches!(place, Some(Place::Points { .. }));
+        let drawn = place.as_ref().is_none_or(Place::is_drawn);
         for key in ["points", "sampler"] {
             if let Some((key_name, _)) = table.get_key_value(key)
                 && !drawn
@@ -83,8 +79,13 @@ impl Builder<'_> {
         if let (Some(value), true) = (table.get("points"), drawn) {
             points = self.count(value, "the number of points", POINTS).unwrap_or(counted);
             // Copies of one point would cost as much as many points and say no more than it does.
-            if place.as_ref().is_some_and(|place| place.is_one_point(coordinates.len())) {
-                points = 1;
+            let isolated = place.as_ref().and_then(|place| place.isolated(coordinates.len()));
+            points = isolated.unwrap_or(points);
+            let faces = place.as_ref().map_or(0, |place| place.faces().len());
+            if points < faces {
+                let message = format!("{faces} faces share the points, of which there are only {points}");
+                let hint = "every face has at least one";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
         if let (Some(value), true) = (table.get("sampler"), drawn) {
@@ -94,14 +95,18 @@ impl Builder<'_> {
             }
         }
         if let (Some((key, _)), false) =
-            (table.get_key_value("order"), matches!(place, None | Some(Place::Periodic { .. })))
+            (table.get_key_value("order"), place.as_ref().is_none_or(|place| place.periodic().is_some()))
         {
             let message = "`order` has a meaning in periodic conditions only";
             self.report(Diagnostic::error(key.span(), message).hint("remove the line"));
         }
         let residual = table.get("residual");
-        let (written, residuals) = match &place {
-            Some(Place::Periodic { coordinate }) => {
+        if place.is_none() && place_value.get_ref().is_table() {
+            // What the file's columns are called is not known, so nothing is said about the residual.
+            return None;
+        }
+        let (written, residuals) = match place.as_ref().and_then(Place::periodic) {
+            Some(coordinate) => {
                 if let Some((key, _)) = table.get_key_value("residual") {
                     let message = "a periodic condition has no residual of its own";
                     let hint = "remove the line: values and derivatives up to `order` are matched";
@@ -111,9 +116,9 @@ impl Builder<'_> {
                     Some(value) => self.count(value, "the order", 0..=MAX_ORDER)?,
                     None => 1,
                 };
-                self.periodic(*coordinate, order, coordinates, unknowns)?
+                self.periodic(coordinate, order, coordinates, unknowns)?
             }
-            _ => {
+            None => {
                 let Some(residual) = residual else {
                     let message = format!("the condition `{name}` has no residual");
                     let hint = "write what shall be zero, for example `residual = \"u - 1\"`";
@@ -142,11 +147,10 @@ impl Builder<'_> {
         place: Option<&Place>,
     ) -> Option<(Vec<String>, Formula)> {
         let outer = self.scope.clone();
-        if let Some(Place::Points { columns, .. }) = place {
-            for (column, name) in columns.iter().enumerate() {
-                let node = self.graph.insert(Node::Data(column));
-                self.scope.set(name, Symbol::Value(Meaning::Data, node));
-            }
+        let columns = place.map_or(&[][..], |place| place.columns().0);
+        for (column, name) in columns.iter().enumerate() {
+            let node = self.graph.insert(Node::Data(column));
+            self.scope.set(name, Symbol::Value(Meaning::Data, node));
         }
         let list = match value.get_ref() {
             DeValue::Array(list) => list.iter().collect(),
@@ -235,7 +239,8 @@ impl Builder<'_> {
                 let words: Vec<_> = text.split_whitespace().collect();
                 match words.as_slice() {
                     ["interior"] => return Some(Place::Interior),
-                    ["periodic", name] => {
+                    ["boundary"] => return self.boundary(value, coordinates),
+                    ["periodic", name] if !name.contains(',') => {
                         let Some(coordinate) = coordinates.iter().position(|c| c.name == *name) else {
                             self.no_coordinate(name, coordinates, self.part_of(value, name));
                             return None;
@@ -244,15 +249,19 @@ impl Builder<'_> {
                     }
                     _ => {}
                 }
-                if text.contains('=') {
-                    return self.face(value, coordinates);
+                let foreign = foreign_place(text, coordinates);
+                if foreign.is_none() && text.contains('=') {
+                    return Some(Place::face(self.face(value, coordinates)?));
                 }
-                let message = format!("`{}` is not a place", text.escape_debug());
-                let known = closest(text, ["interior", "periodic"]);
-                let hint = known.map_or(PLACES.to_owned(), |known| format!("did you mean `{known}`?"));
+                let (message, hint) = foreign.unwrap_or_else(|| {
+                    let known = closest(text, ["interior", "boundary", "periodic"]);
+                    let hint = known.map_or(PLACES.to_owned(), |known| format!("did you mean `{known}`?"));
+                    (format!("`{}` is not a place", text.escape_debug()), hint)
+                });
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
+            DeValue::Array(list) => self.faces(value, list, coordinates),
             other => {
                 let message = format!("a place is not {}", article(other));
                 self.report(Diagnostic::error(value.span(), message).hint(PLACES));
@@ -261,8 +270,61 @@ impl Builder<'_> {
         }
     }
 
+    /// Both ends of every coordinate but time.
+    fn boundary(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
+        let space = coordinates.iter().enumerate().filter(|(_, c)| !is_time(&c.name));
+        let faces: Vec<_> = space.flat_map(|(i, c)| [vec![(i, c.lower)], vec![(i, c.upper)]]).collect();
+        if faces.is_empty() {
+            let name = &coordinates[0].name;
+            let message = format!("`boundary` means the faces in space, and `{name}` is time");
+            let hint = format!("write a face, for example `{name} = {}`", Digits(coordinates[0].lower));
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        Some(Place::Faces(faces))
+    }
+
+    /// `["x = 0", "x = 1"]`
+    fn faces(&mut self, value: &Value<'_>, list: &[Value<'_>], coordinates: &[Coordinate]) -> Option<Place> {
+        if list.is_empty() {
+            self.report(Diagnostic::error(value.span(), "the list of faces is empty").hint(PLACES));
+            return None;
+        }
+        let (mut faces, mut fine) = (Vec::<Face>::new(), true);
+        for value in list {
+            let place = match value.get_ref() {
+                DeValue::String(_) => self.place(value, coordinates),
+                other => {
+                    let message = format!("a face is a string such as \"x = 0\", not {}", article(other));
+                    self.report(Diagnostic::error(value.span(), message));
+                    None
+                }
+            };
+            match place {
+                Some(Place::Faces(more)) => {
+                    for face in more {
+                        if faces.contains(&face) {
+                            let message = "this face is in the list already";
+                            self.report(Diagnostic::error(value.span(), message));
+                            fine = false;
+                        }
+                        faces.push(face);
+                    }
+                }
+                Some(_) => {
+                    let message = "a list of places is a list of faces";
+                    let hint = "give this place a condition of its own";
+                    self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    fine = false;
+                }
+                None => fine = false,
+            }
+        }
+        fine.then_some(Place::Faces(faces))
+    }
+
     /// `t = 0`, or several fixed coordinates with commas between.
-    pub(super) fn face(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
+    fn face(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Face> {
         let (text, locate) = self.located(value)?;
         let mut fixed: Vec<(usize, f64)> = Vec::new();
         let mut fine = true;
@@ -310,7 +372,7 @@ impl Builder<'_> {
             }
             fixed.push((coordinate, x));
         }
-        fine.then_some(Place::Face(fixed))
+        fine.then_some(fixed)
     }
 
     pub(super) fn points_file(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
@@ -379,8 +441,62 @@ impl Builder<'_> {
     }
 }
 
-const PLACES: &str =
-    "a place is `interior`, a face such as `t = 0`, `periodic x`, or { file = \"points.csv\" }";
+const PLACES: &str = "a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }";
+
+/// How places are written elsewhere: message and hint.
+fn foreign_place(text: &str, coordinates: &[Coordinate]) -> Option<(String, String)> {
+    let shown = text.escape_debug();
+    if let Some(rest) = text.strip_prefix("periodic")
+        && !rest.starts_with(|c: char| c.is_alphanumeric())
+    {
+        let named = |part: &&str| coordinates.iter().any(|c| c.name == *part);
+        let mut names: Vec<_> = rest.split(|c: char| c.is_whitespace() || c == ',').filter(named).collect();
+        let several = names.len() > 1;
+        if names.is_empty() {
+            let all = coordinates.iter().map(|c| c.name.as_str());
+            names = all.clone().filter(|name| !is_time(name)).collect();
+            names = if names.is_empty() { all.collect() } else { names };
+        }
+        let forms: Vec<_> = names.iter().map(|name| format!("periodic {name}")).collect();
+        return Some(if several {
+            let message = format!("`{shown}`: a periodic condition links the ends of one coordinate");
+            (message, format!("write a condition for each: {}", listed(&forms)))
+        } else {
+            (format!("`{shown}` is not a place: along which coordinate?"), format!("write `{}`", forms[0]))
+        });
+    }
+    if !text.contains(['=', '<', '>']) {
+        return None;
+    }
+    let words = |separators: &[&str]| {
+        let mut parts = vec![text.to_owned()];
+        for separator in separators {
+            parts = parts.iter().flat_map(|part| part.split(separator).map(str::to_owned)).collect();
+        }
+        let parts = parts.into_iter().map(|part| part.trim().replace("==", "="));
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>()
+    };
+    let either = words(&[" or ", "||", "|"]);
+    if either.len() > 1 {
+        let faces: Vec<_> = either.iter().map(|face| format!("\"{face}\"")).collect();
+        let message = format!("`{shown}` is not a place: one face, or a list of faces");
+        return Some((message, format!("write `[{}]`", faces.join(", "))));
+    }
+    let both = words(&[" and ", "&&", "&", ";"]);
+    if both.len() > 1 || text.contains("==") {
+        let message = format!("`{shown}` is not how places are written");
+        return Some((message, format!("write `{}`", both.join(", "))));
+    }
+    let part = text.split(',').map(str::trim).find(|part| part.contains(['<', '>']))?;
+    let (left, right) = part.split_once(['<', '>'])?;
+    let right = right.trim_start_matches('=').trim();
+    let inside = match part.contains('>') {
+        true => format!("{} - {right}", left.trim()),
+        false => format!("{right} - {}", left.trim()),
+    };
+    let message = format!("`{}`: there are no parts of faces", part.escape_debug());
+    Some((message, format!("take the whole face and multiply the residual by `step({inside})`")))
+}
 
 /// The parts of `text` between its commas, those in parentheses left alone.
 fn split_outside_parentheses(text: &str) -> Vec<&str> {

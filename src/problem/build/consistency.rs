@@ -10,7 +10,8 @@ use super::{DEFINITION, RESIDUAL};
 use crate::expr::{Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
-use crate::problem::model::{Condition, Formula, Place, Problem, Reference, Solution};
+use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
+use crate::problem::place::{Face, Place};
 use crate::problem::reference::ROUNDING;
 
 /// Points at which a condition is looked at.
@@ -276,27 +277,32 @@ fn points(
         _ => None,
     });
     if let Some(rows) = table {
-        let fixed = match &condition.place {
-            Place::Interior => &[][..],
-            Place::Face(fixed) => fixed,
+        let faces = match &condition.place {
+            Place::Interior => &[vec![]][..],
+            Place::Faces(faces) => faces,
             _ => return None,
         };
-        let here = rows.chunks_exact(d).filter(|row| fixed.iter().all(|&(i, x)| row[i] == x));
+        let is_on = |row: &[f64]| faces.iter().any(|face| face.iter().all(|&(i, x)| row[i] == x));
+        let here = rows.chunks_exact(d).filter(|row| is_on(row));
         let here: Vec<f64> = here.flatten().copied().collect();
         return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
     }
     let domain: Vec<f64> = (1..=POINTS).flat_map(|k| row(problem, k)).collect();
-    let on = |fixed: &[(usize, f64)]| {
+    // Faces take the points in turn.
+    let on = |faces: &[Face]| {
         let mut rows = domain.clone();
-        rows.chunks_exact_mut(d).for_each(|row| fixed.iter().for_each(|&(i, x)| row[i] = x));
+        for (row, face) in rows.chunks_exact_mut(d).zip(faces.iter().cycle()) {
+            face.iter().for_each(|&(i, x)| row[i] = x);
+        }
         rows
     };
     let here = match &condition.place {
         Place::Interior => alone(domain.clone()),
-        Place::Face(fixed) => alone(on(fixed)),
+        Place::Faces(faces) => alone(on(faces)),
         Place::Periodic { coordinate } => {
             let c = &problem.coordinates[*coordinate];
-            Points { rows: on(&[(*coordinate, c.lower)]), partners: Some(on(&[(*coordinate, c.upper)])) }
+            let [lower, upper] = [c.lower, c.upper].map(|end| on(&[vec![(*coordinate, end)]]));
+            Points { rows: lower, partners: Some(upper) }
         }
         Place::Points { points, .. } => alone(some(points, d)),
     };

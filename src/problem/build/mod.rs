@@ -3,6 +3,7 @@
 mod conditions;
 mod consistency;
 mod language;
+mod posed;
 mod reference;
 mod settings;
 mod values;
@@ -205,6 +206,18 @@ impl Builder<'_> {
                 }
             }
         }
+        let posed = posed::Posed {
+            coordinates: &coordinates,
+            unknowns: &unknowns,
+            values: &values,
+            features: &features,
+            conditions: &conditions,
+        };
+        // What is sought may take a condition's place.
+        if trainable.is_empty() {
+            self.doubt(table, posed::doubts(&posed));
+        }
+        self.lost_jumps(table, &coordinates);
         let problem = Problem {
             name,
             title,
@@ -235,6 +248,50 @@ impl Builder<'_> {
             );
             let hint = "one of them is not what is meant; errors against such a reference say little";
             self.report(Diagnostic::warning(solution.span(), message).hint(hint));
+        }
+    }
+
+    /// Warns of conditions that may be missing.
+    fn doubt(&mut self, table: &Table<'_>, doubts: Vec<posed::Doubt>) {
+        for posed::Doubt { about, message, hint } in doubts {
+            let entries = ["coordinates", "unknowns"].map(|kind| self.entries(table, kind, false)).concat();
+            let span =
+                entries.iter().find(|(key, _)| key.get_ref().as_ref() == about).map(|(key, _)| key.span());
+            self.report(Diagnostic::warning(span, message).hint(hint));
+        }
+    }
+
+    /// Warns of derivatives of definitions that jump: the derivative of a jump is taken as zero.
+    fn lost_jumps(&mut self, table: &Table<'_>, coordinates: &[Coordinate]) {
+        for used in self.used.clone() {
+            let Some((base, index)) = self.scope.derivative(&used) else { continue };
+            let Some(Symbol::Value(Meaning::Definition, mut node)) = self.scope.get(&base) else { continue };
+            for along in index.coordinates() {
+                if let Some(posed::Jump { level, function }) =
+                    posed::lost_jump(&mut self.graph, node, along, coordinates)
+                {
+                    let key = self.entries(table, "definitions", false);
+                    let span =
+                        key.iter().find(|(key, _)| key.get_ref().as_ref() == base).map(|(key, _)| key.span());
+                    let message = format!(
+                        "`{used}` leaves out a jump: `{base}` jumps or has a kink where {level} is zero, and the derivative \
+                         of a jump is taken as zero"
+                    );
+                    let Coordinate { lower, upper, .. } = &coordinates[along];
+                    let width = Digits(format!("{:.0e}", 0.01 * (upper - lower)).parse().unwrap_or(0.01));
+                    let (jumping, smooth) = match function {
+                        Unary::Step => ("step", format!("(1 + tanh(({level})/{width}))/2")),
+                        _ => ("sign", format!("tanh(({level})/{width})")),
+                    };
+                    let hint = format!(
+                        "write a smooth transition, such as `{smooth}` for `{jumping}({level})`, whose width points can \
+                         resolve (of `abs`, `min` and `max` the second derivative jumps)"
+                    );
+                    self.report(Diagnostic::warning(span, message).hint(hint));
+                    break;
+                }
+                node = self.graph.derivative(node, along);
+            }
         }
     }
 
@@ -365,6 +422,18 @@ impl Builder<'_> {
 
     /// A parameter that is found by training.
     fn trainable(&mut self, name: &str, value: &Value<'_>, table: &Table<'_>) -> Option<Trainable> {
+        const BOUNDS: [&str; 8] = ["min", "max", "lower", "upper", "bounds", "range", "from", "to"];
+        let bound = table.keys().find(|key| BOUNDS.contains(&key.get_ref().as_ref()));
+        if let Some(key) = bound {
+            let message = format!("`{}`: parameters to be found have no bounds", key.get_ref());
+            let hint = format!(
+                "`positive = true` keeps one above zero; for others train another one, say `a`, and define \
+                 `{name} = \"low + (high - low)*sigmoid(a)\"`"
+            );
+            self.report(Diagnostic::error(key.span(), message).hint(hint));
+            // One such mistake says it all.
+            return None;
+        }
         self.check_keys(table, "a trainable parameter", &["initial", "positive", "true"]);
         let positive = match table.get("positive") {
             Some(value) => {

@@ -1,5 +1,7 @@
 //! The tables `[network]` and `[training]`.
 
+use core::ops::Range;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -259,12 +261,39 @@ impl Builder<'_> {
                     good.insert(key.clone(), value.clone());
                 }
                 Err(error) => {
-                    let span = error.span().filter(|span| span.end > 0);
-                    self.report(serde_mistake(error.message(), span.unwrap_or(value.span())));
+                    let span = error.span().filter(|span| span.end > 0).unwrap_or(value.span());
+                    let mistake = self.bare_name(error.message(), &span, value);
+                    self.report(mistake.unwrap_or_else(|| serde_mistake(error.message(), span)));
                 }
             }
         }
         read(good).unwrap_or_default()
+    }
+
+    /// A choice by its name alone, `"adam"`, where it has settings: `{ adam = {} }`.
+    fn bare_name(&self, message: &str, span: &Range<usize>, value: &Value<'_>) -> Option<Diagnostic> {
+        let expects_settings = message.starts_with("invalid type: unit variant");
+        if !(expects_settings || message.contains("expected a sequence")) {
+            return None;
+        }
+        let written = |value: &Value<'_>| value.get_ref().as_str().map(str::to_owned);
+        let names: Vec<String> = match value.get_ref() {
+            DeValue::Array(list) => list.iter().filter_map(written).collect(),
+            _ => written(value).into_iter().collect(),
+        };
+        let inside = self.sources.text(span).trim_matches(['"', '\'']);
+        if names.is_empty() && (!expects_settings || inside.is_empty()) {
+            return None;
+        }
+        let wrong = "a name alone is not enough: it comes with a table of settings, which may be empty";
+        if names.is_empty() {
+            let wrong = Diagnostic::error(span.clone(), wrong);
+            return Some(wrong.hint(format!("write `{{ {inside} = {{ … }} }}` with its settings")));
+        }
+        let forms: Vec<_> = names.iter().map(|name| format!("{{ {name} = {{}} }}")).collect();
+        let list = value.get_ref().is_array() || !expects_settings;
+        let form = if list { format!("[{}]", forms.join(", ")) } else { forms.concat() };
+        Some(Diagnostic::error(span.clone(), wrong).hint(format!("write `{form}`")))
     }
 }
 

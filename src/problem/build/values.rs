@@ -139,10 +139,12 @@ impl Builder<'_> {
         text: &str,
         place: impl Fn(Range<usize>) -> Range<usize>,
     ) -> Option<Expr> {
-        match expr::parse(text) {
+        match self.scope.parse(text) {
             Ok(mut expr) => {
                 expr.relocate(&place);
-                self.mention(&expr);
+                expr.names(&mut |name| {
+                    self.used.insert(name.to_owned());
+                });
                 Some(expr)
             }
             Err(errors) => {
@@ -151,20 +153,6 @@ impl Builder<'_> {
                     self.report(error.into());
                 }
                 None
-            }
-        }
-    }
-
-    pub(super) fn mention(&mut self, expr: &Expr) {
-        match &expr.kind {
-            ast::Kind::Number(_) => {}
-            ast::Kind::Name(name) => {
-                self.used.insert(name.clone());
-            }
-            ast::Kind::Unary(_, a) => self.mention(a),
-            ast::Kind::Binary(_, a, b) => {
-                self.mention(a);
-                self.mention(b);
             }
         }
     }
@@ -235,11 +223,12 @@ impl Builder<'_> {
         let path = std::path::absolute(&path).unwrap_or(path);
         match table::read(&path) {
             Ok(numbers) => Some((path, numbers)),
-            Err(why) => {
-                let message = format!("cannot use the file `{}`: {why}", name.escape_debug());
-                let hint =
-                    format!("file names are relative to the problem file: this is `{}`", path.display());
-                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            Err(fault) => {
+                let message = format!("cannot use the file `{}`: {fault}", name.escape_debug());
+                let relative =
+                    || format!("file names are relative to the problem file: this is `{}`", path.display());
+                let hint = fault.hint.or_else(|| fault.missing.then(relative));
+                self.report(Diagnostic { hint, ..Diagnostic::error(value.span(), message) });
                 None
             }
         }
