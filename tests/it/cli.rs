@@ -169,7 +169,7 @@ fn a_run_that_diverges_is_told_what_it_does_not_do_yet() {
     };
     let set = said(&[], "a");
     assert!(set.contains("an ansatz near the expected values"), "{set}");
-    assert!(!set.contains("f64") && !set.contains("--init proposed"), "{set}");
+    assert!(!set.contains("--precision f64") && !set.contains("--init proposed"), "{set}");
     let other = said(&["--precision", "f32", "--init", "xavier"], "b");
     assert!(other.contains("--precision f64") && other.contains("--init proposed"), "{other}");
 }
