@@ -3,10 +3,10 @@
 //! Each of these is recognized as a whole, so that it is one mistake with one message that holds what to type instead.
 //! This knows text and the names that are declared; it knows no graphs and no problem files.
 
-use super::ast::Expr;
-use super::parse::{continues_name, starts_name};
-use super::scope::is_time;
-use super::{Error, Meaning, Scope, function};
+use super::Error;
+use super::ast::{Expr, Kind};
+use super::function::{function, function_names};
+use super::names::{Names, continues_name, is_name, listed, listed_or, number_length, starts_name};
 
 /// The longest part in parentheses or bars that is looked at.
 const MAX_GROUP: usize = 200;
@@ -22,10 +22,9 @@ pub(super) struct Foreign {
 }
 
 /// The foreign notation that begins at `at`, if there is one.
-pub(super) fn notation(text: &str, at: usize, scope: Option<&Scope>) -> Option<Foreign> {
+pub(super) fn notation(text: &str, at: usize, known: &dyn Names) -> Option<Foreign> {
     let first = text[at..].chars().next()?;
     let mut input = Input { text, at };
-    let known = Known { scope };
     let (message, hint) = match first {
         '∂' => input.quotient(known).unwrap_or_else(|| {
             input.at += first.len_utf8();
@@ -65,13 +64,12 @@ pub(super) fn subscripted_group(text: &str, open: usize, close: usize) -> Option
 }
 
 /// Message and hint for a call of something that is no function.
-pub(super) fn call(name: &str, arguments: &[Expr], scope: Option<&Scope>) -> Option<(String, String)> {
-    let known = Known { scope };
+pub(super) fn call(name: &str, arguments: &[Expr], known: &dyn Names) -> Option<(String, String)> {
     let written: Vec<_> = arguments.iter().map(Expr::to_string).collect();
-    if known.differentiable(name) || (!known.declared(name) && known.derivative(name)) {
+    if known.is_differentiable(name) || (!known.is_declared(name) && known.is_derivative(name)) {
         return value_at(name, arguments, &written, known);
     }
-    if known.declared(name) {
+    if known.is_declared(name) {
         return Some((format!("`{name}` is not a function"), product(name, &written)));
     }
     let first = written.first()?;
@@ -125,8 +123,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], scope: Option<&Scope>) -> Opt
 }
 
 /// Message and hint for a name alone that means nothing here, but much elsewhere.
-pub(super) fn name(name: &str, scope: &Scope) -> Option<(String, String)> {
-    let known = Known { scope: Some(scope) };
+pub(super) fn name(name: &str, known: &dyn Names) -> Option<(String, String)> {
     let unknown = format!("unknown symbol `{name}`");
     match name {
         "i" | "j" | "I" | "J" => Some((unknown, COMPLEX.to_owned())),
@@ -135,7 +132,7 @@ pub(super) fn name(name: &str, scope: &Scope) -> Option<(String, String)> {
             Some((unknown, "numbers and domains are finite: take a value far enough out".to_owned()))
         }
         _ => {
-            let rest = name.strip_prefix('d').filter(|rest| known.differentiable(rest))?;
+            let rest = name.strip_prefix('d').filter(|rest| known.is_differentiable(rest))?;
             let along = known.coordinates().first().copied().unwrap_or("x");
             Some((unknown, format!("a derivative of `{rest}` is written `{rest}_{along}`")))
         }
@@ -143,9 +140,9 @@ pub(super) fn name(name: &str, scope: &Scope) -> Option<(String, String)> {
 }
 
 /// `e^…`, where `e` is not declared.
-pub(super) fn power_of_e(base: &Expr, exponent: &Expr, scope: Option<&Scope>) -> Option<Error> {
-    let is_e = matches!(&base.kind, super::ast::Kind::Name(name) if name == "e");
-    (is_e && !scope?.declared("e")).then(|| {
+pub(super) fn power_of_e(base: &Expr, exponent: &Expr, known: &dyn Names) -> Option<Error> {
+    let is_e = matches!(&base.kind, Kind::Name(name) if name == "e");
+    (is_e && !known.is_declared("e")).then(|| {
         let span = base.span.start..exponent.span.end;
         Error::new(span, "`e` is not declared").hint(format!("write `exp({exponent})` for `e^({exponent})`"))
     })
@@ -178,36 +175,6 @@ fn elsewhere(name: &str) -> Option<&'static str> {
 const COMPLEX: &str =
     "there are no complex numbers: make real and imaginary part two unknowns with an equation each";
 
-/// What is declared; without a scope nothing is known.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    scope: Option<&'a Scope>,
-}
-
-impl<'a> Known<'a> {
-    fn declared(self, name: &str) -> bool {
-        self.scope.is_some_and(|scope| scope.declared(name))
-    }
-
-    fn differentiable(self, name: &str) -> bool {
-        let meaning = self.scope.and_then(|scope| scope.get(name)).map(super::Symbol::meaning);
-        matches!(meaning, Some(Meaning::Unknown | Meaning::Definition))
-    }
-
-    fn derivative(self, name: &str) -> bool {
-        self.scope.is_some_and(|scope| scope.is_derivative(name))
-    }
-
-    fn coordinates(self) -> Vec<&'a str> {
-        self.scope.map_or(vec![], |scope| scope.coordinate_names().collect())
-    }
-
-    /// The coordinates that are not time.
-    fn space(self) -> Vec<&'a str> {
-        self.coordinates().into_iter().filter(|name| !is_time(name)).collect()
-    }
-}
-
 /// `u_xx`, from the name of what is differentiated and the coordinates in a row.
 fn subscripted(name: &str, along: &str) -> String {
     format!("{name}_{along}")
@@ -218,10 +185,10 @@ fn derivative_of(inner: &str, along: &str) -> String {
     let inner = inner.trim();
     match inner.rsplit_once('_') {
         // A derivative once more: `u_x` along x is `u_xx`.
-        Some((base, rest)) if super::is_name(inner) && !base.is_empty() && !rest.is_empty() => {
+        Some((base, rest)) if is_name(inner) && !base.is_empty() && !rest.is_empty() => {
             format!("write `{inner}{along}`")
         }
-        _ if super::is_name(inner) => format!("write `{}`", subscripted(inner, along)),
+        _ if is_name(inner) => format!("write `{}`", subscripted(inner, along)),
         _ => by_definition(inner, along),
     }
 }
@@ -230,9 +197,9 @@ fn by_definition(inner: &str, along: &str) -> String {
     format!("name it under [definitions], for example `flux = \"{inner}\"`, and write `flux_{along}`")
 }
 
-fn laplacian(inner: &str, known: Known<'_>) -> String {
+fn laplacian(inner: &str, known: &dyn Names) -> String {
     let space = known.space();
-    let name = if super::is_name(inner) { inner } else { "u" };
+    let name = if is_name(inner) { inner } else { "u" };
     let terms: Vec<_> = if space.is_empty() { vec!["x", "y"] } else { space }
         .iter()
         .map(|x| format!("{name}_{x}{x}"))
@@ -240,15 +207,15 @@ fn laplacian(inner: &str, known: Known<'_>) -> String {
     format!("write `{}`", terms.join(" + "))
 }
 
-fn gradient(inner: &str, known: Known<'_>) -> String {
+fn gradient(inner: &str, known: &dyn Names) -> String {
     let space = known.space();
-    let name = if super::is_name(inner) { inner } else { "u" };
+    let name = if is_name(inner) { inner } else { "u" };
     let parts: Vec<_> =
         if space.is_empty() { vec!["x", "y"] } else { space }.iter().map(|x| format!("{name}_{x}")).collect();
-    format!("write its components {}", super::listed(&parts))
+    format!("write its components {}", listed(&parts))
 }
 
-fn integral(inner: &str, known: Known<'_>) -> String {
+fn integral(inner: &str, known: &dyn Names) -> String {
     let along = known.coordinates().first().copied().unwrap_or("x");
     format!(
         "make the integral an unknown of its own, say `I`, with the residual `I_{along} - ({inner})` and `I` zero \
@@ -295,7 +262,7 @@ fn value_at(
     name: &str,
     arguments: &[Expr],
     written: &[String],
-    known: Known<'_>,
+    known: &dyn Names,
 ) -> Option<(String, String)> {
     let coordinates = known.coordinates();
     let message = format!("`{name}({})`: `{name}` takes no arguments", written.join(", "));
@@ -304,7 +271,7 @@ fn value_at(
         argument.names(&mut |used| {
             let is_coordinate = coordinates.contains(&used);
             *moving |= is_coordinate;
-            foreign |= known.differentiable(used) || known.derivative(used);
+            foreign |= known.is_differentiable(used) || known.is_derivative(used);
         });
     }
     let itself = |i: usize| coordinates.contains(&written[i].as_str());
@@ -412,7 +379,7 @@ impl<'a> Input<'a> {
     /// `du/dt`, `d2u/dx2`, `d^2u/dx^2`, `∂²u/∂x²`, `d(u*v)/dx`, `d/dx(u)`: message and hint.
     ///
     /// Where what `d` stands before is declared, or is no unknown, it is an ordinary quotient.
-    fn quotient(&mut self, known: Known<'_>) -> Option<(String, String)> {
+    fn quotient(&mut self, known: &dyn Names) -> Option<(String, String)> {
         let start = self.at;
         let found = self.quotient_parts(known);
         if found.is_none() {
@@ -424,20 +391,19 @@ impl<'a> Input<'a> {
         Some((message, derivative_of(function, &along)))
     }
 
-    fn quotient_parts(&mut self, known: Known<'_>) -> Option<(&'a str, String)> {
+    fn quotient_parts(&mut self, known: &dyn Names) -> Option<(&'a str, String)> {
         let sign = if self.eat("∂") {
             "∂"
         } else {
             let whole = Input { ..*self }.word();
-            (self.eat("d") && !known.declared(whole)).then_some("d")?
+            (self.eat("d") && !known.is_declared(whole)).then_some("d")?
         };
         let order = self.order();
         if order.is_some() || sign == "∂" {
             self.spaces();
         }
         let mut function = if self.rest().starts_with('(') { self.group()? } else { self.word() };
-        if sign == "d" && !function.is_empty() && super::is_name(function) && !known.differentiable(function)
-        {
+        if sign == "d" && !function.is_empty() && is_name(function) && !known.is_differentiable(function) {
             return None;
         }
         self.spaces();
@@ -472,7 +438,7 @@ impl<'a> Input<'a> {
     }
 
     /// `dx`: the coordinate.
-    fn differential(&mut self, sign: &str, known: Known<'_>) -> Option<&'a str> {
+    fn differential(&mut self, sign: &str, known: &dyn Names) -> Option<&'a str> {
         self.eat(sign).then_some(())?;
         let rest = self.rest();
         let longest =
@@ -487,7 +453,7 @@ impl<'a> Input<'a> {
     }
 
     /// `∇²u`, `∇u`, `∇·(…)`.
-    fn nabla(&mut self, known: Known<'_>) -> (String, String) {
+    fn nabla(&mut self, known: &dyn Names) -> (String, String) {
         self.at += '∇'.len_utf8();
         let twice = self.order().is_some();
         self.spaces();
@@ -511,18 +477,18 @@ impl<'a> Input<'a> {
     }
 
     /// `1i`, `2.5j`.
-    fn imaginary(&mut self, known: Known<'_>) -> Option<(String, String)> {
+    fn imaginary(&mut self, known: &dyn Names) -> Option<(String, String)> {
         let start = self.at;
-        self.at += super::parse::number_length(self.rest());
+        self.at += number_length(self.rest());
         let unit = self.word();
-        if !matches!(unit, "i" | "j" | "I" | "J") || known.declared(unit) {
+        if !matches!(unit, "i" | "j" | "I" | "J") || known.is_declared(unit) {
             return None;
         }
         Some((format!("`{}` is a complex number", &self.text[start..self.at]), COMPLEX.to_owned()))
     }
 
     /// What begins with a name.
-    fn named(mut self, known: Known<'_>, first: char) -> Option<Foreign> {
+    fn named(mut self, known: &dyn Names, first: char) -> Option<Foreign> {
         let start = self.at;
         let mut name = None;
         let (message, hint) = if let Some(said) = (first == 'd').then(|| self.quotient(known)).flatten() {
@@ -539,16 +505,16 @@ impl<'a> Input<'a> {
     fn after(
         &mut self,
         word: &'a str,
-        known: Known<'_>,
+        known: &dyn Names,
         name: &mut Option<String>,
     ) -> Option<(String, String)> {
         if let Some(of) =
-            word.strip_prefix('Δ').filter(|of| known.differentiable(of) && !known.declared(word))
+            word.strip_prefix('Δ').filter(|of| known.is_differentiable(of) && !known.is_declared(word))
         {
             return Some((format!("`{word}`: there is no `Δ`"), laplacian(of, known)));
         }
         let branches = ["if", "where", "cond", "ifelse", "iif", "select", "piecewise", "Piecewise"];
-        if branches.contains(&word) && !known.declared(word) {
+        if branches.contains(&word) && !known.is_declared(word) {
             self.spaces();
             let inner = self.rest().starts_with('(').then(|| self.group()).flatten()?;
             inner.contains(['<', '>']).then_some(())?;
@@ -574,7 +540,7 @@ impl<'a> Input<'a> {
                 let hint = match ways.as_slice() {
                     [] => format!("write `{word}_{}`", "x".repeat(order.min(4))),
                     [one] => format!("write `{one}`"),
-                    several => format!("say along which coordinate: {}", super::scope::listed_or(several)),
+                    several => format!("say along which coordinate: {}", listed_or(several)),
                 };
                 Some((format!("`{marked}` is not how derivatives are written here"), hint))
             }
@@ -620,5 +586,5 @@ fn function_called(name: &str) -> Option<&'static str> {
         return Some("pi");
     }
     function(name)?;
-    super::function_names().find(|known| *known == name)
+    function_names().find(|known| *known == name)
 }

@@ -7,6 +7,7 @@ pub mod ast;
 mod foreign;
 mod function;
 mod graph;
+mod names;
 mod parse;
 mod rounding;
 mod scope;
@@ -16,10 +17,11 @@ use core::ops::Range;
 pub use ast::{Digits, Expr};
 pub use function::{COMPOSED, Composed, Function, function, function_names};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
-pub use parse::{is_name, parse};
+pub(crate) use names::is_time;
+pub use names::{is_name, listed};
+pub use parse::parse;
 pub use rounding::Measured;
-pub(crate) use scope::is_time;
-pub use scope::{Context, Meaning, Scope, Symbol, listed};
+pub use scope::{Context, Meaning, Scope, Symbol};
 
 /// A mistake in a formula.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -7,7 +7,8 @@
 use core::ops::Range;
 
 use super::ast::{Expr, Kind};
-use super::{Binary, Error, Scope, Unary, closest, foreign, function, function_names};
+use super::names::{Names, Nothing, continues_name, number_length, starts_name};
+use super::{Binary, Error, Unary, closest, foreign, function, function_names};
 use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 
 /// Parses a formula; spans count bytes of `text`.
@@ -16,18 +17,18 @@ use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 ///
 /// Every mistake found, in the order of the text.
 pub fn parse(text: &str) -> Result<Expr, Vec<Error>> {
-    parse_in(text, None)
+    parse_in(text, &Nothing)
 }
 
 /// The same where it is known what is declared, which says more about mistakes.
-pub(super) fn parse_in(text: &str, scope: Option<&Scope>) -> Result<Expr, Vec<Error>> {
+pub(super) fn parse_in(text: &str, names: &dyn Names) -> Result<Expr, Vec<Error>> {
     if text.len() > MAX_FORMULA {
         let message = format!("the formula has {} bytes, more than {MAX_FORMULA}", text.len());
         let hint = "name parts of it under [definitions]";
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
-    let (tokens, errors) = lex(text, scope);
-    let mut parser = Parser { scope, tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
+    let (tokens, errors) = lex(text, names);
+    let mut parser = Parser { names, tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -36,19 +37,6 @@ pub(super) fn parse_in(text: &str, scope: Option<&Scope>) -> Result<Expr, Vec<Er
     errors.sort_by_key(|error| error.span.start);
     errors.truncate(MAX_FORMULA_MISTAKES);
     Err(errors)
-}
-
-/// Is `name` a name: a letter, then letters, digits and underscores?
-pub fn is_name(name: &str) -> bool {
-    name.starts_with(starts_name) && name.chars().all(continues_name)
-}
-
-pub(super) fn starts_name(c: char) -> bool {
-    c.is_alphabetic()
-}
-
-pub(super) fn continues_name(c: char) -> bool {
-    c.is_alphabetic() || c.is_ascii_digit() || c == '_'
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -61,12 +49,12 @@ enum Token {
     Close,
 }
 
-fn lex(text: &str, scope: Option<&Scope>) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
+fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
     let (mut tokens, mut errors) = (Vec::<(Token, Range<usize>)>::new(), Vec::new());
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
-        if let Some(found) = foreign::notation(text, at, scope) {
+        if let Some(found) = foreign::notation(text, at, names) {
             errors.push(found.error);
             tokens.push((found.name.map_or(Token::Number(0.0), Token::Name), at..found.end));
             at = found.end;
@@ -175,28 +163,9 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
     (Some(Token::Operator(operator)), Some(hint))
 }
 
-/// Length of the number at the start: `1`, `1.5`, `.5`, `1e-3`.
-pub(super) fn number_length(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut length = digits(0);
-    if bytes.get(length) == Some(&b'.') {
-        length += 1;
-        length += digits(length);
-    }
-    if matches!(bytes.get(length), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(length + 1), Some(b'+' | b'-')));
-        let exponent = digits((length + 1 + sign).min(bytes.len()));
-        if exponent > 0 {
-            length += 1 + sign + exponent;
-        }
-    }
-    length
-}
-
 struct Parser<'a> {
-    /// What is declared, if that is known.
-    scope: Option<&'a Scope>,
+    /// What is declared.
+    names: &'a dyn Names,
     tokens: Vec<(Token, Range<usize>)>,
     next: usize,
     end: usize,
@@ -284,7 +253,7 @@ impl Parser<'_> {
             }
             let right = self.expression(holds_right);
             if let Some(error) =
-                foreign::power_of_e(&left.expr, &right.expr, self.scope).filter(|_| operator == Binary::Pow)
+                foreign::power_of_e(&left.expr, &right.expr, self.names).filter(|_| operator == Binary::Pow)
             {
                 let span = error.span.clone();
                 self.report(error);
@@ -369,7 +338,7 @@ impl Parser<'_> {
         let whole = span.start..end;
         let Some(function) = known else {
             let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.expr).collect();
-            let (message, hint) = foreign::call(&name, &arguments, self.scope).unwrap_or_else(|| {
+            let (message, hint) = foreign::call(&name, &arguments, self.names).unwrap_or_else(|| {
                 let hint = match closest(&name, function_names()) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("for a product write `{name}*(...)`"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Expr, Kind};
+use super::names::{Names, joined, listed};
 use super::parse::parse_in;
 use super::{Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
@@ -81,6 +82,25 @@ pub struct Context {
     pub allowed: &'static [Meaning],
 }
 
+impl Names for Scope {
+    fn is_declared(&self, name: &str) -> bool {
+        self.symbols.contains_key(name)
+    }
+
+    fn is_differentiable(&self, name: &str) -> bool {
+        let meaning = self.get(name).map(Symbol::meaning);
+        matches!(meaning, Some(Meaning::Unknown | Meaning::Definition))
+    }
+
+    fn is_derivative(&self, name: &str) -> bool {
+        !self.derivatives(name).is_empty()
+    }
+
+    fn coordinates(&self) -> Vec<&str> {
+        self.coordinates.iter().map(String::as_str).collect()
+    }
+}
+
 impl Scope {
     /// A scope of coordinates alone, their nodes in `graph`.
     pub fn new(graph: &mut Graph, coordinates: &[&str]) -> Self {
@@ -103,16 +123,6 @@ impl Scope {
         self.symbols.get(name).copied()
     }
 
-    /// Is `name` declared as it stands?
-    pub fn declared(&self, name: &str) -> bool {
-        self.symbols.contains_key(name)
-    }
-
-    /// The coordinates' names, in order.
-    pub fn coordinate_names(&self) -> impl Iterator<Item = &str> {
-        self.coordinates.iter().map(String::as_str)
-    }
-
     /// How many coordinates there are.
     pub fn coordinates(&self) -> usize {
         self.coordinates.len()
@@ -125,12 +135,12 @@ impl Scope {
 
     /// Is `name` read as a derivative where it is not declared?
     pub fn is_derivative(&self, name: &str) -> bool {
-        !self.derivatives(name).is_empty()
+        Names::is_derivative(self, name)
     }
 
     /// What `name` is the derivative of, and which one, where it is read as one in a single way.
     pub(crate) fn derivative(&self, name: &str) -> Option<(String, MultiIndex)> {
-        let mut readings = self.derivatives(name).into_iter().filter(|_| !self.declared(name));
+        let mut readings = self.derivatives(name).into_iter().filter(|_| !self.is_declared(name));
         let (base, index) = readings.next()?;
         readings.next().is_none().then(|| (base.to_owned(), index))
     }
@@ -141,7 +151,7 @@ impl Scope {
     ///
     /// Every mistake found, in the order of the text.
     pub fn parse(&self, text: &str) -> Result<Expr, Vec<Error>> {
-        parse_in(text, Some(self))
+        parse_in(text, self)
     }
 
     /// Writes a syntax tree into `graph`.
@@ -384,11 +394,6 @@ fn composed(function: &Composed, arguments: &[NodeId], graph: &mut Graph) -> Nod
     node.expect("a function's formula uses its arguments alone")
 }
 
-/// Does a coordinate of this name stand for time? Nothing else says which one does.
-pub(crate) fn is_time(name: &str) -> bool {
-    matches!(name, "t" | "time" | "tau" | "τ")
-}
-
 /// "allowed here: …"
 fn allowed_words(context: Context) -> String {
     let words: Vec<_> = context
@@ -405,34 +410,7 @@ fn allowed_words(context: Context) -> String {
             Meaning::Output => "`net`",
         })
         .collect();
-    format!("it may use {}", joined(&words))
-}
-
-/// Names in backticks, joined for a sentence.
-pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    joined(&quoted)
-}
-
-/// The same for a choice.
-pub(super) fn listed_or<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    joined_by(&quoted, "or")
-}
-
-fn joined<S: AsRef<str>>(words: &[S]) -> String {
-    joined_by(words, "and")
-}
-
-fn joined_by<S: AsRef<str>>(words: &[S], conjunction: &str) -> String {
-    match words {
-        [] => "none".to_owned(),
-        [only] => only.as_ref().to_owned(),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
-            format!("{} {conjunction} {}", first.join(", "), last.as_ref())
-        }
-    }
+    format!("it may use {}", joined(&words, "and"))
 }
 
 #[cfg(test)]

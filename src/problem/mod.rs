@@ -32,5 +32,5 @@ pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
 pub use open::{OpenError, Opened, embedded_text, open, read_text};
-pub use place::{Face, Place};
+pub use place::{Coordinate, Face, Place};
 pub(crate) use table::NpyHeader;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::place::Place;
+use super::place::{Coordinate, Place};
 use crate::activation::Activation;
 use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
@@ -51,19 +51,6 @@ pub struct Written {
     pub features: Vec<String>,
     /// For every unknown its closed form, empty if its reference is none.
     pub solutions: Vec<String>,
-}
-
-/// A coordinate and its domain.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Coordinate {
-    /// As written in the equations.
-    pub name: String,
-    /// Lower end.
-    pub lower: f64,
-    /// Upper end, above the lower one.
-    pub upper: f64,
-    /// For axis labels, empty if none.
-    pub unit: String,
 }
 
 /// An unknown function.

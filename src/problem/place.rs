@@ -1,12 +1,24 @@
-//! Where a condition's points lie.
+//! Coordinates, and where among them a condition's points lie.
 //!
 //! All that depends on the kind of a place is here: whoever uses one asks it, and matches on nothing.
-//! It knows coordinates; it does not know residuals, samplers or engines.
+//! It does not know residuals, samplers or engines.
 
 use std::path::PathBuf;
 
-use super::model::Coordinate;
 use crate::expr::Digits;
+
+/// A coordinate and its domain.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Coordinate {
+    /// As written in the equations.
+    pub name: String,
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end, above the lower one.
+    pub upper: f64,
+    /// For axis labels, empty if none.
+    pub unit: String,
+}
 
 /// Where a condition's points lie.
 #[derive(Clone, PartialEq, Debug)]

@@ -4,7 +4,8 @@ use core::f64::consts::PI;
 
 use super::allen_cahn;
 use super::coverage::Coverage;
-use super::model::{Axis, Coordinate, Formula, Problem, Solution};
+use super::model::{Axis, Formula, Problem, Solution};
+use super::place::Coordinate;
 use crate::expr::{Measured, Node};
 
 /// How far apart two means of the same solution may be, relative to the greater, before a default grid is refined.

@@ -10,8 +10,8 @@ use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
-use crate::problem::model::{Condition, Coordinate, Formula, Unknown};
-use crate::problem::place::{Face, Place};
+use crate::problem::model::{Condition, Formula, Unknown};
+use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::table::Numbers;
 use crate::settings::Sampler;
 

@@ -11,7 +11,7 @@ use crate::expr::{Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
 use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
-use crate::problem::place::{Face, Place};
+use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::reference::ROUNDING;
 
 /// Points at which a condition is looked at.
@@ -328,7 +328,7 @@ fn some(rows: &[f64], coordinates: usize) -> Vec<f64> {
 /// The k-th point of Halton's sequence in the domain.
 fn row(problem: &Problem, k: usize) -> Vec<f64> {
     const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
-    let along = |(c, base): (&crate::problem::model::Coordinate, usize)| {
+    let along = |(c, base): (&Coordinate, usize)| {
         let (mut rest, mut place, mut u) = (k, 1.0, 0.0);
         while rest > 0 {
             place /= base as f64;

@@ -12,7 +12,8 @@ use crate::expr::{Context, Graph, Scope};
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::Value;
-use crate::problem::model::{Coordinate, Formula, Problem};
+use crate::problem::model::{Formula, Problem};
+use crate::problem::place::Coordinate;
 use crate::problem::place::Place;
 
 /// What is asked of a trained network may use what a definition may.

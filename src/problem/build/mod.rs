@@ -22,7 +22,8 @@ use crate::jet::{MAX_COORDINATES, MultiIndex};
 use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_UNKNOWNS};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Table, Value, article};
-use crate::problem::model::{Condition, Coordinate, Formula, Problem, Trainable, Unknown, Written};
+use crate::problem::model::{Condition, Formula, Problem, Trainable, Unknown, Written};
+use crate::problem::place::Coordinate;
 use crate::problem::size::check_points;
 use crate::settings::Training;
 

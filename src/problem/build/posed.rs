@@ -10,7 +10,8 @@ use rand::RngExt;
 
 use crate::expr::{Digits, Expr, Graph, Node, NodeId, Unary, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
-use crate::problem::model::{Condition, Coordinate, Formula, Unknown};
+use crate::problem::model::{Condition, Formula, Unknown};
+use crate::problem::place::Coordinate;
 use crate::rng::{self, Stream};
 
 /// More unknowns than this are not matched with equations, which takes 2ⁿ steps.

@@ -8,7 +8,8 @@ use crate::limits::{MAX_ALLEN_CAHN_TIME, MAX_GRID, MAX_REFINED_GRID, MAX_TRIALS}
 use crate::problem::allen_cahn;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Value, article};
-use crate::problem::model::{Axis, Coordinate, Formula, Reference, Solution, Trainable, Unknown};
+use crate::problem::model::{Axis, Formula, Reference, Solution, Trainable, Unknown};
+use crate::problem::place::Coordinate;
 use crate::problem::reference::{
     BARELY_RESOLVED, RESOLVED, cole_hopf_error, default_grid, grid_points, unresolved,
 };

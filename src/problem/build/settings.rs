@@ -13,7 +13,8 @@ use crate::expr::{self, Digits, Node, Symbol};
 use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
-use crate::problem::model::{Coordinate, Formula};
+use crate::problem::model::Formula;
+use crate::problem::place::Coordinate;
 use crate::settings::{LinearSolver, Network, Scaling, Schedule, Stage, Training};
 
 impl Builder<'_> {

@@ -11,7 +11,8 @@ use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS};
 use crate::problem::diagnostic::{Diagnostic, report};
 use crate::problem::embedded;
 use crate::problem::file::{Table, Value, article};
-use crate::problem::model::{Coordinate, Formula};
+use crate::problem::model::Formula;
+use crate::problem::place::Coordinate;
 use crate::problem::table::{self, Numbers};
 
 impl Builder<'_> {
