@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 pub use eoc::{EocPoint, eoc_point};
-pub use proposed::{ln_target_rate, sigma_z, sigma_z_for};
+pub use proposed::{LEARNING_RATES, ln_target_rate, sigma_z, sigma_z_for};
 
 use crate::activation::Activation;
 use crate::network::{Layer, Shape};

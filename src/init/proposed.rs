@@ -3,9 +3,13 @@
 //! W = D + Z with `D_ij = ω` where i ≡ j modulo the layer's inputs, else 0, and `Z_ij ~ N(0, σ_z²/N_in)`; no biases.
 
 use core::f64::consts::{FRAC_1_SQRT_2, TAU};
+use core::ops::RangeInclusive;
 
 use super::{Law, Noise};
 use crate::network::Layer;
+
+/// The learning rates of Adam that the rule's source prescribes, in units of ω.
+pub const LEARNING_RATES: RangeInclusive<f64> = 1e-5..=1e-3;
 
 /// σ_z for a network of `depth` hidden layers whose activation has `omega` = 1/f'(0).
 ///

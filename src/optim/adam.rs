@@ -21,12 +21,8 @@ pub struct Adam {
 impl Adam {
     /// For `n` parameters of a network whose activation has ω = `omega`.
     pub fn new(settings: &settings::Adam, n: usize, omega: f64) -> Self {
-        let unit = match settings.lr_unit {
-            LearningRateUnit::One => 1.0,
-            LearningRateUnit::Omega => omega,
-        };
         Self {
-            rate: settings.lr * unit,
+            rate: Self::full_rate(settings, omega),
             settings: settings.clone(),
             step_scale: 1.0,
             step: 0,
@@ -35,6 +31,15 @@ impl Adam {
             second: vec![0.0; n],
             gradient: vec![0.0; n],
         }
+    }
+
+    /// η before warm-up and schedule, for a network whose activation has ω = `omega`.
+    pub fn full_rate(settings: &settings::Adam, omega: f64) -> f64 {
+        let unit = match settings.lr_unit {
+            LearningRateUnit::One => 1.0,
+            LearningRateUnit::Omega => omega,
+        };
+        settings.lr * unit
     }
 
     /// η of step `step`, counted from 0.

@@ -17,7 +17,7 @@ use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::init::{self, InitError};
-use crate::optim;
+use crate::optim::{self, Adam};
 use crate::output::OutputError;
 use crate::problem::{Diagnostics, Document, Problem};
 use crate::report::ReportError;
@@ -28,7 +28,7 @@ use crate::run::{
     peak_memory_bytes, read_resolved,
 };
 use crate::score::{Score, Scorer};
-use crate::settings::Precision;
+use crate::settings::{Init, Precision, Stage};
 use crate::train::{self, End, Event, Outcome, State};
 use crate::verify::Residual;
 pub use pictures::redraw;
@@ -325,6 +325,22 @@ impl Solver {
             files: vec![],
         }
     }
+}
+
+/// Is the network drawn by the proposed rule, and does a stage of Adam take a rate outside [`init::LEARNING_RATES`]?
+///
+/// The recipes of some built-in problems, small networks, leave the band on purpose.
+pub fn leaves_band(problem: &Problem) -> bool {
+    /// Of η/ω, where a rate at the very end of the band was not written in units of ω.
+    const ROUNDING: f64 = 1e-12;
+    let omega = problem.activation.omega();
+    let (low, high) = (init::LEARNING_RATES.start(), init::LEARNING_RATES.end());
+    let band = low * (1.0 - ROUNDING)..=high * (1.0 + ROUNDING);
+    let leaves = |stage: &Stage| match stage {
+        Stage::Adam(adam) => !band.contains(&(Adam::full_rate(adam, omega) / omega)),
+        _ => false,
+    };
+    problem.network.init == Init::Proposed && problem.training.stages.iter().any(leaves)
 }
 
 /// What the trainable parameters came to.

@@ -4,7 +4,7 @@
 //! has a panel of its own.
 
 use super::collect::{Collection, Record};
-use super::config::{Axis, Sweep, is_seed};
+use super::config::{Axis, Choice, Sweep, is_seed};
 use crate::problem::full_key;
 use crate::report::{self, ColorMap, Curve, Figure, LineChart, Map, Panel, Stroke};
 
@@ -99,9 +99,9 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
         let key: Vec<usize> = panels.iter().map(|&i| indices[i]).collect();
         let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             let named: Vec<_> = panels.iter().filter(|&&i| sweep.axes[i].values.len() > 1).collect();
-            let parts = || named.iter().map(|&&i| (&sweep.axes[i], &sweep.axes[i].values[indices[i]].label));
-            let title: Vec<_> = parts().map(|(axis, label)| in_words(sweep, axis, label)).collect();
-            let slug: Vec<_> = parts().map(|(axis, label)| in_file(axis, label)).collect();
+            let parts = || named.iter().map(|&&i| (&sweep.axes[i], &sweep.axes[i].values[indices[i]]));
+            let title: Vec<_> = parts().map(|(axis, value)| in_words(sweep, axis, value)).collect();
+            let slug: Vec<_> = parts().map(|(axis, value)| in_file(axis, &value.label)).collect();
             let group = Group { title: title.join(", "), slug: slug.join("-"), series: vec![] };
             groups.push((key, group));
             groups.len() - 1
@@ -309,11 +309,16 @@ fn common_range(numbers: &[f64], is_log: bool) -> Option<(f64, f64)> {
     (low < high).then_some((low - room, high + room))
 }
 
-fn in_words(sweep: &Sweep, axis: &Axis, label: &str) -> String {
+fn in_words(sweep: &Sweep, axis: &Axis, value: &Choice) -> String {
+    // Small numbers are read by their exponents, not by counting zeros.
+    let label = match value.number {
+        Some(x) if x != 0.0 && x.abs() < 1e-2 => format!("{x:e}"),
+        _ => value.label.clone(),
+    };
     let is = |axis: &Axis, key: &str| full_key(&axis.name) == key;
     match is(axis, "network.activation") {
         true if sweep.x.is_some_and(|x| is(&sweep.axes[x], "network.scale")) => format!("a·{label}"),
-        true => label.to_owned(),
+        true => label,
         false => format!("{} = {label}", axis.word()),
     }
 }

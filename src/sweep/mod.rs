@@ -11,6 +11,7 @@ mod collect;
 mod config;
 mod execute;
 mod figures;
+mod named;
 mod outputs;
 mod problems;
 mod summary;

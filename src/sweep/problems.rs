@@ -1,19 +1,26 @@
 //! The runs of a sweep as problems to solve: each is what `pinn-solve --problem` makes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use super::config::{Sweep, SweepError};
 use super::execute::{Experiment, ExperimentError};
+use super::named::named;
+use crate::init::LEARNING_RATES;
 use crate::problem::{Document, Opened};
 use crate::run::{Resumed, RunDirectory};
-use crate::solve::{Settings, SolveError, Solver};
+use crate::solve::{Settings, SolveError, Solver, leaves_band};
 
 /// Every run solves the base problem with its own settings.
 pub struct Problems<'a> {
     sweep: &'a Sweep,
     opened: Opened,
     settings: Settings,
+    /// Runs that [`Work::check`] found to leave the band of the proposed initialization: it builds their problems anyway,
+    /// and some problems take long to build.
+    outside_band: Mutex<BTreeSet<usize>>,
 }
 
 impl<'a> Problems<'a> {
@@ -23,7 +30,21 @@ impl<'a> Problems<'a> {
     ///
     /// If there is no such problem.
     pub fn new(sweep: &'a Sweep, settings: Settings) -> Result<Self, SweepError> {
-        Ok(Self { sweep, opened: sweep.open()?, settings })
+        Ok(Self { sweep, opened: sweep.open()?, settings, outside_band: Mutex::default() })
+    }
+
+    /// Says for which of the runs that were checked Adam's learning rate is not what the proposed initialization is meant
+    /// for; `None` if for none.
+    pub fn warning(&self) -> Option<String> {
+        let found = self.outside_band.lock().unwrap_or_else(PoisonError::into_inner);
+        let outside: Vec<bool> = (0..self.sweep.len()).map(|run| found.contains(&run)).collect();
+        let (low, high) = (LEARNING_RATES.start(), LEARNING_RATES.end());
+        outside.contains(&true).then(|| {
+            format!(
+                "the proposed initialization is meant for learning rates of Adam from {low:e}·ω to {high:e}·ω; outside are\n{}",
+                named(self.sweep, &outside)
+            )
+        })
     }
 
     fn solver(&self, run: usize) -> Result<Solver, ExperimentError> {
@@ -35,6 +56,9 @@ impl<'a> Problems<'a> {
 impl Experiment for Problems<'_> {
     fn check(&self, run: usize, folder: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
         let problem = self.sweep.problem(&self.opened, run)?;
+        if leaves_band(&problem) {
+            self.outside_band.lock().unwrap_or_else(PoisonError::into_inner).insert(run);
+        }
         let Some(text) = resolved else { return Ok(true) };
         // Read and written anew, so that settings that a newer version added do not count.
         let same = Document::parse(&format!("{}.toml", problem.name), text)

@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicBool;
 use super::collect::{Collection, Record, RecordState, Tally};
 use super::config::{Sweep, SweepError};
 use super::execute::{Experiment, ExperimentError, Plan, Shard, execute};
+use super::problems::Problems;
 use super::{figures, summary};
 use crate::problem::{Diagnostics, Document};
 use crate::report::Panel;
 use crate::run::{Resumed, RunDirectory, RunOutcome, RunResult};
+use crate::solve::Settings;
 
 const BASE: &str = "[base]\nproblem = \"heat\"\n";
 
@@ -386,4 +388,41 @@ fn the_summary_compares_medians_and_names_what_went_wrong() {
     assert!(text.contains("failed: no memory"), "{text}");
     let tally = Tally::of(&collection.records);
     assert_eq!((tally.done, tally.diverged, tally.failed), (22, 1, 1));
+}
+
+/// What a user is told of learning rates outside the band of the proposed initialization, line by line.
+#[track_caller]
+fn check_outside_band(axes: &str, expected: &[&str]) {
+    let sweep = sweep(axes);
+    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false };
+    let work = Problems::new(&sweep, settings).expect("built in");
+    for run in 0..sweep.len() {
+        assert!(work.check(run, Path::new(""), None).expect("a valid combination"));
+    }
+    let warning = work.warning().unwrap_or_default();
+    let lines: Vec<&str> = warning.lines().skip(1).map(str::trim).collect();
+    assert_eq!(lines, expected, "{axes}: {warning}");
+}
+
+#[test]
+fn rates_outside_the_band_of_the_proposed_initialization_are_named() {
+    let fixed = "training.stages = [\
+        { label = \"fixed\", value = [{ adam = { steps = 9, lr = 1e-3, lr-unit = \"one\" } }] }]";
+    let axes = "seed = [0, 1]\nactivation = [\"tanh\", \"softsign_2\"]\n\
+        init = [\"proposed\", \"eoc\"]\nscale = [0.1, 1.0, 1.3, 2.0]";
+    check_outside_band(&format!("{axes}\n{fixed}"), &["init = proposed, scale = 1.3, 2"]);
+    check_outside_band(&format!("scale = [0.005, 1.0]\n{fixed}"), &["scale = 0.005"]);
+    check_outside_band(&format!("scale = [1.5, 2.0]\n{fixed}"), &["all runs"]);
+    check_outside_band(&format!("init = [\"eoc\", \"xavier\"]\nscale = [2.0]\n{fixed}"), &[]);
+    check_outside_band(axes, &[]);
+    check_outside_band("lr = [1e-6, 1e-5, 1e-4, 1e-3, 2e-3]\nscale = [0.1, 2.0]", &["lr = 0.000001, 0.002"]);
+    check_outside_band(
+        "lr = [1e-4, 3e-3]\nscale = [1.0, 2.0]\ninit = [\"proposed\", \"he\"]",
+        &["lr = 0.003, init = proposed"],
+    );
+    let named: Vec<String> = (1..=6).map(|k| format!("lr = 0.00{k}, scale = 2")).collect();
+    let mut expected: Vec<&str> = named.iter().map(String::as_str).collect();
+    expected.push("and 2 more combinations");
+    let rates = "lr = { from = 1e-3, to = 8e-3, step = 1e-3 }";
+    check_outside_band(&format!("{fixed}\n{rates}\nscale = [0.1, 2.0]"), &expected);
 }

@@ -168,3 +168,18 @@ fn mistakes_are_found_before_anything_starts() {
     assert_eq!(exit(&output), 2);
     assert!(stderr(&output).contains("no sweep.toml"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_sweep_that_leaves_the_band_of_learning_rates_says_so_once() {
+    let fixed = SWEEP
+        .replace("steps = 150 } }, {", "steps = 150, lr-unit = \"one\" } }, {")
+        .replace("[0.5, 1]", "[0.5, 2]");
+    let folder = with_sweep(&fixed);
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--dry-run"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let said = stderr(&output);
+    assert_eq!(said.matches("1e-5·ω to 1e-3·ω").count(), 1, "{said}");
+    assert!(said.contains("\n  init = proposed, scale = 2\n"), "{said}");
+    let output = run(folder.path(), &["sweep", "sweep.toml", "--dry-run", "--quiet"]);
+    assert_eq!(stderr(&output), "");
+}
