@@ -99,7 +99,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let experiment = Problems::new(&sweep, settings)?;
     let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, experiment: &experiment };
     let collection = plan.check()?;
-    if let Some(warning) = work.warning().filter(|_| !args.quiet) {
+    if let Some(warning) = experiment.warning().filter(|_| !args.quiet) {
         eprintln!("warning: {warning}");
     }
     let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);

@@ -394,12 +394,12 @@ fn the_summary_compares_medians_and_names_what_went_wrong() {
 #[track_caller]
 fn check_outside_band(axes: &str, expected: &[&str]) {
     let sweep = sweep(axes);
-    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false };
-    let work = Problems::new(&sweep, settings).expect("built in");
+    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false, quiet: true };
+    let problems = Problems::new(&sweep, settings).expect("built in");
     for run in 0..sweep.len() {
-        assert!(work.check(run, Path::new(""), None).expect("a valid combination"));
+        assert!(problems.check(run, Path::new(""), None).expect("a valid combination"));
     }
-    let warning = work.warning().unwrap_or_default();
+    let warning = problems.warning().unwrap_or_default();
     let lines: Vec<&str> = warning.lines().skip(1).map(str::trim).collect();
     assert_eq!(lines, expected, "{axes}: {warning}");
 }
