@@ -420,9 +420,10 @@ fn rates_outside_the_band_of_the_proposed_initialization_are_named() {
         "lr = [1e-4, 3e-3]\nscale = [1.0, 2.0]\ninit = [\"proposed\", \"he\"]",
         &["lr = 0.003, init = proposed"],
     );
-    let named: Vec<String> = (1..=6).map(|k| format!("lr = 0.00{k}, scale = 2")).collect();
+    let named = |k: usize| format!("lr = 0.00{k}, scale = {}", if k < 3 { "2" } else { "0.5, 2" });
+    let named: Vec<String> = (1..=6).map(named).collect();
     let mut expected: Vec<&str> = named.iter().map(String::as_str).collect();
     expected.push("and 2 more combinations");
     let rates = "lr = { from = 1e-3, to = 8e-3, step = 1e-3 }";
-    check_outside_band(&format!("{fixed}\n{rates}\nscale = [0.1, 2.0]"), &expected);
+    check_outside_band(&format!("{fixed}\n{rates}\nscale = [0.5, 2.0]"), &expected);
 }
