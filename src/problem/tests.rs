@@ -994,7 +994,7 @@ fn a_reference_that_the_conditions_contradict_is_warned_about() {
         "\"x/(1 + t)\"",
         "\"(x + 0.1)/(1 + t)\"",
         &[&format!(
-            "19:12 the reference does not fulfil the condition `initial`: 1.0e-1 is left of terms of 1.0e0 → {hint}"
+            "19:12 the reference does not fulfil the condition `initial`: 1.0e-1 is left of terms of 1.1e0 → {hint}"
         )],
     );
     // Five digits of a constant are no contradiction, nor is a kink, nor a place where the solution has no derivative.
@@ -1026,11 +1026,8 @@ fn the_solution_is_what_the_unknown_is_whatever_the_ansatz() {
 
 #[test]
 fn true_values_stand_for_parameters_in_the_check_of_a_reference() {
-    let text = |parameter: &str| {
-        GOOD.replace("nu = 0.1", parameter)
-            .replace("x/(1 + t)", "x/(1 + t)")
-            .replace("flux_x", "u*u_x + nu*u_t - 3*u_t")
-    };
+    let text =
+        |parameter: &str| GOOD.replace("nu = 0.1", parameter).replace("flux_x", "flux_x + nu*u_t - 3*u_t");
     good(&text("nu = { initial = 1, true = 3 }"));
     let (_, warnings) = build(&text("nu = { initial = 1, true = 2 }")).unwrap();
     assert!(warnings.to_string().contains("`physics`"), "{warnings}");
@@ -1112,7 +1109,7 @@ fn the_grid_of_a_domain_given_by_points_keeps_to_them() {
     let build = |text: &str| Document::parse("test.toml", text).unwrap().build(folder.path()).unwrap().0;
     let problem = build(text);
     let points = problem.reference_points();
-    assert!(points.chunks_exact(2).all(|row| inside(row[0] - 0.06, row[1] - 0.06)));
+    assert!(points.chunks_exact(2).all(|row| inside(row[0] - 0.08, row[1] - 0.08)));
     let here = points.chunks_exact(2).filter(|row| inside(row[0], row[1])).count();
     let all =
         (0..101 * 101).filter(|i| inside(f64::from(i / 101) / 100.0, f64::from(i % 101) / 100.0)).count();

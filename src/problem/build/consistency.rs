@@ -7,7 +7,7 @@
 //! This file knows problems; it does not know where in a file anything was written.
 
 use super::{DEFINITION, RESIDUAL};
-use crate::expr::{Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
+use crate::expr::{Binary, Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
 use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
@@ -123,7 +123,7 @@ impl Language {
                 let mut index = MultiIndex::VALUE;
                 for _ in 0..=order {
                     let [low, high] = [0, 1].map(|side| graph.insert(Node::Jet { output, index, side }));
-                    roots.push(graph.binary(crate::expr::Binary::Sub, low, high));
+                    roots.push(graph.binary(Binary::Sub, low, high));
                     index = index.plus(coordinate);
                 }
             }
