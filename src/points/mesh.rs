@@ -63,6 +63,9 @@ pub(super) fn open(read: Read, wanted: &Wanted) -> Result<Opened, String> {
 /// Do the cells fit the points?
 fn check(mesh: &Mesh) -> Result<(), String> {
     let count = mesh.points.len() / 3;
+    if let Some(at) = mesh.points.iter().position(|x| !x.is_finite()) {
+        return Err(format!("point {} is not finite", at / 3));
+    }
     if mesh.types.contains(&POLYHEDRON) {
         return Err(
             "it has polyhedra with faces of their own, which cannot be kept; write its points to a CSV file"

@@ -415,7 +415,7 @@ fn rates_outside_the_band_of_the_proposed_initialization_are_named() {
     check_outside_band(&format!("scale = [1.5, 2.0]\n{fixed}"), &["all runs"]);
     check_outside_band(&format!("init = [\"eoc\", \"xavier\"]\nscale = [2.0]\n{fixed}"), &[]);
     check_outside_band(axes, &[]);
-    check_outside_band("lr = [1e-6, 1e-5, 1e-4, 1e-3, 2e-3]\nscale = [0.1, 2.0]", &["lr = 0.000001, 0.002"]);
+    check_outside_band("lr = [1e-6, 1e-5, 1e-4, 1e-3, 2e-3]\nscale = [0.1, 2.0]", &["lr = 1e-6, 0.002"]);
     check_outside_band(
         "lr = [1e-4, 3e-3]\nscale = [1.0, 2.0]\ninit = [\"proposed\", \"he\"]",
         &["lr = 0.003, init = proposed"],
