@@ -299,6 +299,7 @@ impl Classifiers<'_> {
             final_loss: last.map(|epoch| epoch.loss).filter(|loss| loss.is_finite()),
             unknowns: BTreeMap::new(),
             trainable: BTreeMap::new(),
+            combinations: vec![],
             residuals: BTreeMap::new(),
             measures: measures.into_iter().filter_map(|(name, x)| Some((name.to_owned(), x?))).collect(),
             reference_error: None,

@@ -57,15 +57,19 @@ pub struct Format {
     /// Writes rows of numbers.
     pub numbers: Option<WriteNumbers>,
     /// Writes records whose cells may also be texts.
-    pub records: Option<fn(&[Record]) -> Vec<u8>>,
+    pub records: Option<WriteRecords>,
     /// Lists the files of a series over time, which are in a format of their own, by time and name.
     pub series: Option<WriteSeries>,
     /// Draws a picture.
-    pub picture: Option<fn(&Figure) -> Result<Vec<u8>, ReportError>>,
+    pub picture: Option<DrawPicture>,
 }
 
 /// How a format writes rows of numbers.
 pub type WriteNumbers = fn(&mut Table, &mut dyn Write) -> Result<(), OutputError>;
+/// How a format writes records.
+pub type WriteRecords = fn(&[Record]) -> Vec<u8>;
+/// How a format draws a picture.
+pub type DrawPicture = fn(&Figure) -> Result<Vec<u8>, ReportError>;
 /// See [`Format::series`].
 pub type WriteSeries = fn(&[(f64, String)]) -> Vec<u8>;
 /// A row whose cells have names; a cell is a number, a text, or nothing.

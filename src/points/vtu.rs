@@ -325,9 +325,12 @@ impl Number for i64 {
     }
 }
 
-/// How many bytes a number of VTK's type `name` has, and how they become one; they come in the lowest places.
-fn kind<T: Number>(name: &str) -> Result<(usize, fn([u8; 8]) -> T), String> {
-    let found: (usize, fn([u8; 8]) -> T) = match name {
+/// How many bytes a number has, and how they become one; they come in the lowest places.
+type Kind<T> = (usize, fn([u8; 8]) -> T);
+
+/// The kind of VTK's type `name`.
+fn kind<T: Number>(name: &str) -> Result<Kind<T>, String> {
+    let found: Kind<T> = match name {
         "Float64" => (8, |b| T::from_float(f64::from_le_bytes(b))),
         "Float32" => (4, |b| T::from_float(f64::from(f32::from_bits(u64::from_le_bytes(b) as u32)))),
         "Int64" | "UInt64" => (8, |b| T::from_integer(i64::from_le_bytes(b))),
