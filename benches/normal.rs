@@ -14,8 +14,8 @@ use std::time::Instant;
 use faer::Side;
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, MatRef};
-use pinn::engine::cpu::Isa;
-use pinn::engine::{Engine, Jacobian};
+use pinn::internals::engine::cpu::Isa;
+use pinn::internals::engine::{Engine, Jacobian};
 
 use support::multiply_add_rate;
 

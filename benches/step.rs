@@ -7,9 +7,9 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use pinn::engine::cpu::Isa;
+use pinn::internals::engine::cpu::Isa;
+use pinn::internals::simd::Real;
 use pinn::settings::Precision;
-use pinn::simd::Real;
 
 use support::{Training, multiply_add_rate, problem};
 

@@ -12,10 +12,10 @@ mod support;
 
 use std::io::BufRead;
 
-use pinn::engine::cpu::{Isa, Work};
+use pinn::internals::engine::cpu::{Isa, Work};
+use pinn::internals::sample;
+use pinn::internals::simd::Real;
 use pinn::problem::Problem;
-use pinn::sample;
-use pinn::simd::Real;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 

@@ -1,93 +1,151 @@
 //! A physics-informed neural network (PINN) solver.
 //!
-//! A [problem] says which equations hold where; a [network] with an odd-sigmoid [activation] and weights from [init]
-//! approximates the unknowns; an [engine] computes the loss, its gradient and predictions; an [optimizer](optim)
-//! lowers the loss; [train](mod@train) runs the loop.
-//! Most users want the program `pinn-solve`; this library is what it is made of.
+//! A [`Problem`] says which equations hold where, in the language of [problem files](problem); [`solve`] trains the network
+//! that it asks for; the [`Trained`] network has a value for its unknowns, their derivatives and any formula over them,
+//! anywhere.
+//! The program `pinn-solve` does the same from a command line, and the folders that it leaves can be loaded here.
 //!
-//! # Example
+//! All numbers are in the problem's own units, and points are rows of coordinates in the order in which the problem lists
+//! them: two points (x, t) are `[x₁, t₁, x₂, t₂]`.
 //!
-//! Solves u′ = −u, u(0) = 1, and compares with e⁻ˣ.
+//! # Train
 //!
 //! ```
-//! use pinn::engine::cpu::{CpuEngine, Isa};
-//! use pinn::problem::Document;
-//! use pinn::evaluate::evaluate;
-//! use pinn::score::Scorer;
-//! use pinn::train::{Flow, State, train};
-//!
-//! let file = r#"
-//!     [coordinates]
-//!     x = [0, 1]
-//!
-//!     [unknowns]
-//!     u = {}
-//!
-//!     [network]
-//!     depth = 2
-//!     width = 8
-//!
-//!     [training]
-//!     stages = [{ lbfgs = { steps = 200 } }]
-//!
-//!     [conditions.physics]
-//!     place = "interior"
-//!     residual = "u_x + u"
-//!     points = 50
-//!
-//!     [conditions.start]
-//!     place = "x = 0"
-//!     residual = "u - 1"
-//!     points = 1
-//!
-//!     [reference]
-//!     solution = { u = "exp(-x)" }
-//! "#;
-//! let (problem, _warnings) = Document::parse("decay.toml", file)?.build(".".as_ref())?;
-//! let theta = pinn::init::parameters(&problem)?;
-//! let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best())?;
-//! let scorer = Scorer::new(&problem);
-//! let trained =
-//!     train(&problem, scorer.as_ref(), &mut engine, State::new(theta), &mut |_| Flow::Continue).state;
-//! let evaluation = evaluate(&problem, scorer.as_ref(), &mut engine, &trained.adapted, &trained.answer);
-//! let error = evaluation.scores[0].expect("the problem has a reference").error();
-//! assert!(error < 1e-3, "{error}");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let problem = pinn::Problem::read("heat")?; // a built-in problem, or the path of a file
+//! # let mut problem = problem;
+//! # problem.training.stages.iter_mut().for_each(|stage| *stage.steps_mut() = 50);
+//! let mut trained = pinn::solve(&problem)?;
+//! let u = trained.predict(&[0.25, 0.1, 0.5, 0.1])?; // at two points (x, t)
+//! let score = trained.evaluation().scores[0].expect("heat has an exact solution");
+//! println!("{u:?}, relative L2 error {:.1e}", score.error());
+//! # assert!(score.error() < 0.1, "{score:?}");
+//! # assert!((u[1] - (-0.01 * std::f64::consts::PI.powi(2)).exp()).abs() < 0.1, "{u:?}");
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! [`solve_with`] takes a number of threads, a folder for the run, and a function that sees every step.
+//!
+//! # Load and evaluate
+//!
+//! What `pinn-solve --problem heat --out output/heat` has left, or [`Options::folder`]:
+//!
+//! ```standalone_crate
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let home = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&home)?;
+//! # let mut problem = pinn::Problem::read("heat")?;
+//! # problem.training.stages.iter_mut().for_each(|stage| *stage.steps_mut() = 20);
+//! # let options = pinn::Options { folder: Some("output/heat".into()), ..pinn::Options::default() };
+//! # let at = [0.25, 0.1, 0.5, 0.1];
+//! # let expected = pinn::solve_with(&problem, options)?.predict(&at)?;
+//! let mut trained = pinn::Trained::load("output/heat")?;
+//! let points = [0.25, 0.1, 0.5, 0.1];
+//! let u = trained.predict(&points)?;
+//! let curvature = trained.evaluate(&trained.quantity("u_xx")?, &points, &[])?;
+//! println!("{u:?} {curvature:?}");
+//! # assert_eq!(u, expected);
+//! # assert!(curvature.len() == 2 && curvature.iter().all(|x| x.is_finite()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Every failure is a value that says what is wrong and what to do; mistakes in a problem file come all at once, each with
+//! its line ([`Diagnostics`]).
+//! The library prints nothing and writes nothing unless it is told where.
+//! One seed gives the same bits at any number of threads.
 
 // The kernels expect it, each in its own file.
 #![deny(unsafe_code)]
 
-pub mod activation;
-pub mod adapt;
-pub mod breakdown;
-pub mod engine;
-pub mod evaluate;
-pub mod expr;
-pub mod init;
-pub mod integrate;
-pub mod jet;
-pub mod limits;
-pub mod network;
-pub mod optim;
-pub mod output;
-pub mod points;
-pub mod predict;
+mod activation;
+mod adapt;
+mod breakdown;
+mod engine;
+mod evaluate;
+mod expr;
+mod init;
+mod integrate;
+mod jet;
+mod limits;
+mod network;
+mod optim;
+mod output;
+mod points;
+mod predict;
 pub mod problem;
 #[cfg(test)]
 mod properties;
-pub mod report;
-pub mod rng;
-pub mod run;
-pub mod sample;
-pub mod score;
+mod report;
+mod rng;
+mod run;
+mod sample;
+mod score;
 pub mod settings;
-pub mod signal;
-pub mod simd;
-pub mod solve;
-pub mod sweep;
-pub mod train;
-pub mod trained;
-pub mod uncertainty;
+mod signal;
+mod simd;
+mod solve;
+mod sweep;
+mod train;
+mod trained;
+mod uncertainty;
 mod validation;
-pub mod verify;
+mod verify;
+
+pub use evaluate::Evaluation;
+pub use problem::{Diagnostics, OpenError, Problem};
+pub use run::RunOutcome;
+pub use score::Score;
+pub use solve::{Options, SolveError, solve, solve_with};
+pub use train::{Flow, StageReport, StepReport};
+pub use trained::{Quantity, Trained, TrainedError};
+pub use uncertainty::{Combination, Estimate, Uncertainty};
+pub use verify::{Residual, Sites};
+
+/// What the program, the tests, the benchmarks and the example `classify` need beyond the library's promises.
+///
+/// Nothing here is stable: a module or a name may change or go with any version.
+#[doc(hidden)]
+pub mod internals {
+    macro_rules! doors {
+        ($($module:ident)*) => {
+            $(pub mod $module {
+                pub use crate::$module::*;
+            })*
+        };
+    }
+
+    doors! {
+        activation
+        adapt
+        breakdown
+        engine
+        evaluate
+        expr
+        init
+        integrate
+        jet
+        limits
+        network
+        optim
+        output
+        points
+        predict
+        report
+        rng
+        run
+        sample
+        score
+        signal
+        simd
+        solve
+        sweep
+        train
+        trained
+        uncertainty
+        verify
+    }
+}

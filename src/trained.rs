@@ -1,4 +1,4 @@
-//! A trained network, read back from its run: the answer, to be asked anywhere and for any formula.
+//! A trained network, just trained or read back from its run: the answer, to be asked anywhere and for any formula.
 //!
 //! This module knows problems, run directories and the fused engine; it knows no formats and no terminals, writes nothing
 //! and takes no lock, so that a run at work can be asked as well.
@@ -6,13 +6,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
+use crate::evaluate::{Evaluation, evaluate};
 use crate::expr::{Graph, Node, is_name, listed};
 use crate::jet::JetSet;
 use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
+use crate::score::Scorer;
 use crate::train::{StageReport, State};
 
 /// Runs of a sweep that are named where one of them is asked for.
@@ -69,6 +72,7 @@ pub struct Trained {
     problem: Problem,
     language: Language,
     theta: Vec<f64>,
+    adapted: adapt::State,
     engine: CpuEngine<f64>,
     unknowns: Quantity,
     steps: usize,
@@ -148,7 +152,7 @@ impl Trained {
             return Err(no_run(folder));
         };
         let name = folder.join("resolved.toml").display().to_string();
-        let (problem, language, _) = Document::parse(&name, &text)?.build_with_language(folder)?;
+        let (problem, _) = Document::parse(&name, &text)?.build(folder)?;
         let last = read_last_checkpoint(folder)?;
         let Some(checkpoint) = last.checkpoint else {
             let every = match problem.training.checkpoint {
@@ -157,31 +161,40 @@ impl Trained {
             };
             return Err(TrainedError::NoCheckpoint { path: folder.to_owned(), every });
         };
-        let engine = CpuEngine::new(&problem, threads, Isa::best())?;
-        // The best network, not the last one, which is still on its way.
-        let State { step: steps, answer: theta, reports: stages, .. } = checkpoint.state;
-        let expected = problem.parameters_in_all();
-        let foreign = if checkpoint.problem != rng::hash(&text) {
-            Some("it belongs to another problem than the resolved.toml beside it".to_owned())
-        } else if theta.len() != expected {
-            Some(format!("it has {} parameters instead of {expected}", theta.len()))
+        let fits = if checkpoint.problem == rng::hash(&text) {
+            checkpoint.state.check(&problem)
         } else {
-            None
+            Err("it belongs to another problem than the resolved.toml beside it".to_owned())
         };
-        if let Some(reason) = foreign {
+        if let Err(reason) = fits {
             let path = folder.join("checkpoint.safetensors");
             return Err(RunError::Checkpoint { path, source: CheckpointError::Foreign(reason) }.into());
         }
+        let outcome = read_result(folder)?.map(|result| result.outcome);
+        let trained = Self::new(problem, checkpoint.state, outcome, threads)?;
+        Ok(Self { damaged: last.damaged, ..trained })
+    }
+
+    /// What training has come to in `state`.
+    pub(crate) fn new(
+        problem: Problem,
+        state: State,
+        outcome: Option<RunOutcome>,
+        threads: usize,
+    ) -> Result<Self, EngineError> {
+        // The best network, not the last one, which is still on its way.
+        let State { step: steps, answer: theta, reports: stages, adapted, .. } = state;
         let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect();
         Ok(Self {
             unknowns: Quantity::new(names, problem.values.clone(), vec![]),
-            language,
-            engine,
+            language: Language::new(&problem),
+            engine: CpuEngine::new(&problem, threads.max(1), Isa::best())?,
+            adapted,
             steps,
             stages,
             theta,
-            outcome: read_result(folder)?.map(|result| result.outcome),
-            damaged: last.damaged,
+            outcome,
+            damaged: None,
             problem,
         })
     }
@@ -209,6 +222,21 @@ impl Trained {
     /// How every stage went that has begun.
     pub fn stages(&self) -> &[StageReport] {
         &self.stages
+    }
+
+    /// The parameters that training has found, by name and in the problem's order; none if all were known.
+    pub fn found(&self) -> Vec<(&str, f64)> {
+        let names = self.problem.trainable.iter().map(|trainable| trainable.name.as_str());
+        names.zip(self.problem.trained_values(&self.theta)).collect()
+    }
+
+    /// What the network is worth: its loss, its errors against the reference, its residuals at points where training has
+    /// not looked, and the standard errors of the parameters that were found.
+    ///
+    /// It is computed here, in double precision, which takes about as long as some steps of training.
+    pub fn evaluation(&mut self) -> Evaluation {
+        let scorer = Scorer::new(&self.problem);
+        evaluate(&self.problem, scorer.as_ref(), &mut self.engine, &self.adapted, &self.theta)
     }
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use pinn::engine::Engine;
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::optim::{self, Objective, Optimizer};
+use pinn::internals::engine::Engine;
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::optim::{self, Objective, Optimizer};
+use pinn::internals::simd::Real;
+use pinn::internals::{init, sample};
 use pinn::problem::{Document, Problem, embedded};
 use pinn::settings::{Adam, LearningRateUnit, Stage};
-use pinn::simd::Real;
-use pinn::{init, sample};
 use pulp::{Arch, Simd, WithSimd};
 
 /// How many cores there are.

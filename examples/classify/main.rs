@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use clap::Parser;
+use pinn::internals::sweep::{Event, Plan, RecordState, Shard, Sweep, SweepError, Tally, execute};
 use pinn::problem::OpenError;
-use pinn::sweep::{Event, Plan, RecordState, Shard, Sweep, SweepError, Tally, execute};
 
 use run::{Classifiers, Settings};
 

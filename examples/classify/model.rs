@@ -5,12 +5,12 @@
 use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
-use pinn::activation::Activation;
-use pinn::engine::burn::activate;
-use pinn::init::{self, InitError, Rule, sigma_z_for};
-use pinn::network::Shape;
-use pinn::settings::Init;
-use pinn::{rng, settings};
+use pinn::internals::activation::Activation;
+use pinn::internals::engine::burn::activate;
+use pinn::internals::init::{self, InitError, Rule, sigma_z_for};
+use pinn::internals::network::Shape;
+use pinn::internals::rng;
+use pinn::settings::{self, Init};
 use serde::{Deserialize, Serialize};
 
 /// The table `[model]`: what a classifier has besides the library's `[network]`.

@@ -8,13 +8,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use pinn::activation::Activation;
-use pinn::network::Shape;
+use pinn::internals::activation::Activation;
+use pinn::internals::network::Shape;
+use pinn::internals::rng;
+use pinn::internals::run::{
+    Loss, RESULT_VERSION, Resumed, RunDirectory, RunOutcome, RunResult, peak_memory_bytes,
+};
+use pinn::internals::sweep::{Experiment, ExperimentError, Sweep, SweepError};
 use pinn::problem::Document;
-use pinn::rng;
-use pinn::run::{Loss, RESULT_VERSION, Resumed, RunDirectory, RunOutcome, RunResult, peak_memory_bytes};
 use pinn::settings::{LearningRateUnit, Network as NetworkSettings};
-use pinn::sweep::{Experiment, ExperimentError, Sweep, SweepError};
 use rand::seq::index;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -313,7 +315,7 @@ impl Classifiers<'_> {
 mod tests {
     use std::path::PathBuf;
 
-    use pinn::sweep::{Plan, Shard, Tally, execute};
+    use pinn::internals::sweep::{Plan, Shard, Tally, execute};
 
     use super::*;
     use crate::data::Images;
@@ -434,8 +436,8 @@ mod tests {
         let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, experiment: &experiment };
         let go = || {
             let started = std::sync::atomic::AtomicUsize::new(0);
-            let watch = |event: pinn::sweep::Event| {
-                if let pinn::sweep::Event::Started { .. } = event {
+            let watch = |event: pinn::internals::sweep::Event| {
+                if let pinn::internals::sweep::Event::Started { .. } = event {
                     started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
             };
@@ -456,7 +458,7 @@ mod tests {
         assert!(csv.lines().next().is_some_and(|head| head.contains("accuracy,final_accuracy")), "{csv}");
         let (again, started) = go();
         assert_eq!(started, 0);
-        let results = |collection: &pinn::sweep::Collection| -> Vec<_> {
+        let results = |collection: &pinn::internals::sweep::Collection| -> Vec<_> {
             collection.records.iter().map(|record| record.result.clone()).collect()
         };
         assert_eq!(results(&again), results(&done));

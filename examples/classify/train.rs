@@ -9,8 +9,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
-use pinn::rng;
-use pinn::run::RunOutcome;
+use pinn::internals::rng;
+use pinn::internals::run::RunOutcome;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -207,8 +207,8 @@ fn accuracy(network: &Network, samples: &Samples) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use pinn::activation::Activation;
-    use pinn::network::Shape;
+    use pinn::internals::activation::Activation;
+    use pinn::internals::network::Shape;
     use pinn::settings::{self, Init};
     use rand_distr::{Distribution, Normal};
 

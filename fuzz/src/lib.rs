@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use pinn::expr::{Context, Graph, Meaning, Node, Scope, Symbol, parse};
-use pinn::jet::MultiIndex;
-use pinn::points::{Points, Wanted};
+use pinn::internals::expr::{Context, Graph, Meaning, Node, Scope, Symbol, parse};
+use pinn::internals::jet::MultiIndex;
+use pinn::internals::points::{Points, Wanted};
+use pinn::internals::run::Checkpoint;
+use pinn::internals::sweep::Sweep;
 use pinn::problem::{Document, Problem, embedded};
-use pinn::run::Checkpoint;
-use pinn::sweep::Sweep;
 
 /// What is done with one input.
 pub type Target = fn(&[u8]);

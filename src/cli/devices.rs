@@ -1,7 +1,7 @@
 //! `pinn-solve devices`: where this build can compute on this machine.
 
-use pinn::engine::cpu::Isa;
-use pinn::engine::device::DEVICES;
+use pinn::internals::engine::cpu::Isa;
+use pinn::internals::engine::device::DEVICES;
 
 use super::{Exit, Failure, print};
 

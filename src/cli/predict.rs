@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use pinn::expr::listed;
-use pinn::output::{self, Format, OutputError, WriteNumbers, WriteSeries};
-use pinn::points::{Points, Wanted};
-use pinn::predict::{self, Answered, PredictError};
+use pinn::internals::expr::listed;
+use pinn::internals::output::{self, Format, OutputError, WriteNumbers, WriteSeries};
+use pinn::internals::points::{Points, Wanted};
+use pinn::internals::predict::{self, Answered, PredictError};
+use pinn::internals::run::{RunOutcome, make_folder, write_as_it_comes, write_whole};
+use pinn::internals::trained::{Quantity, Trained, TrainedError};
 use pinn::problem::Problem;
-use pinn::run::{RunOutcome, make_folder, write_as_it_comes, write_whole};
-use pinn::trained::{Quantity, Trained, TrainedError};
 
 use super::solve::{stop_flag, threads};
 use super::{Exit, Failure, print};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pinn::score::Score;
+use pinn::internals::score::Score;
+use pinn::internals::train::{Event, StepReport};
 use pinn::settings::Stage;
-use pinn::train::{Event, StepReport};
 
 /// Redraws at most this often.
 const PER_SECOND: u8 = 8;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pinn::solve::redraw;
-use pinn::sweep::{Collection, Sweep, Tally};
-use pinn::trained::Trained;
+use pinn::internals::solve::redraw;
+use pinn::internals::sweep::{Collection, Sweep, Tally};
+use pinn::internals::trained::Trained;
 
 use super::predict::say_state;
 use super::solve::threads;

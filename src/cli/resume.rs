@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pinn::run::{RunDirectory, RunSettings};
-use pinn::solve::Solver;
+use pinn::internals::run::{RunDirectory, RunSettings};
+use pinn::internals::solve::Solver;
 
 use super::solve::{ComputeArgs, ShowArgs, finish, stop_flag};
 use super::{Exit, Failure};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use pinn::expr::Digits;
-use pinn::limits::MAX_THREADS;
+use pinn::internals::expr::Digits;
+use pinn::internals::limits::MAX_THREADS;
+use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
+use pinn::internals::solve::{Settings, SolveError, Solver};
+use pinn::internals::train::Event;
 use pinn::problem::Problem;
-use pinn::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::settings::{Init, Precision, Stage};
-use pinn::solve::{Settings, SolveError, Solver};
-use pinn::train::Event;
 
 use super::progress::Progress;
 use super::{Exit, Failure, ProblemArgs, print, warn};
@@ -98,6 +98,8 @@ impl From<SolveError> for Failure {
             SolveError::Run(error) => error.into(),
             SolveError::Problem(diagnostics) => diagnostics.into(),
             SolveError::Report(_) | SolveError::Output(_) => Self::unexpected(error),
+            SolveError::Trained(error) => error.into(),
+            SolveError::Diverged(_) => Self { exit: Exit::Diverged, message: format!("error: {error}") },
         }
     }
 }

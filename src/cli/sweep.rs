@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use pinn::run::RunSettings;
-use pinn::sweep::{
+use pinn::internals::run::RunSettings;
+use pinn::internals::sweep::{
     Event, ExecuteError, OutputError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
     execute,
 };

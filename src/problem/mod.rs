@@ -23,6 +23,8 @@ mod tests;
 mod write;
 
 pub use build::Language;
+// What only the command line needs of problems.
+#[doc(hidden)]
 pub use change::{Adjustments, SHORT_KEYS, full_key};
 pub(crate) use coverage::Cloud;
 pub use coverage::Coverage;
@@ -31,6 +33,8 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;
 pub use model::*;
-pub use open::{OpenError, Opened, embedded_text, open, read_text};
+#[doc(hidden)]
+pub use open::read_text;
+pub use open::{OpenError, Opened, embedded_text, open};
 pub use place::{Coordinate, Face, Place};
 pub(crate) use table::NpyHeader;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::train::StageReport;
+use crate::train::{End, StageReport};
 use crate::verify::Sites;
 
 /// Version of the layout of `result.json`; it changes when a field changes its meaning or goes.
@@ -106,6 +106,17 @@ pub enum RunOutcome {
     Interrupted,
     /// The loss became infinite or NaN.
     Diverged,
+}
+
+impl From<&End> for RunOutcome {
+    fn from(end: &End) -> Self {
+        match end {
+            End::Done => Self::Done,
+            End::ToleranceNotReached => Self::ToleranceNotReached,
+            End::Interrupted => Self::Interrupted,
+            End::Diverged(_) => Self::Diverged,
+        }
+    }
 }
 
 impl RunOutcome {

@@ -2,8 +2,10 @@
 //!
 //! A [`Solver`] is a problem that can be trained here; [`Solver::run`] trains it in a run directory and
 //! [`Solver::resume`] goes on with a run that was interrupted, both bit for bit to the same end.
+//! [`solve`] is the short way for a program that wants the network and nothing else.
 //! This module knows engines, training and run directories; it knows no arguments and no terminals.
 
+mod library;
 mod pictures;
 mod recorder;
 
@@ -30,7 +32,9 @@ use crate::run::{
 use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
 use crate::train::{self, End, Event, Outcome, State};
+use crate::trained::TrainedError;
 use crate::verify::Residual;
+pub use library::{Options, solve, solve_with};
 pub use pictures::redraw;
 use recorder::{Recorder, Recording};
 
@@ -63,6 +67,14 @@ pub enum SolveError {
     /// The table.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The trained network, read back.
+    #[error(transparent)]
+    Trained(#[from] TrainedError),
+    /// Numbers ceased to be finite, and going back to good ones did not help: what, where and at which step.
+    #[error(
+        "training diverged: {0}; try a smaller learning rate, double precision or the initialization `proposed`"
+    )]
+    Diverged(String),
 }
 
 /// Where and how a run is computed; nothing here changes its numbers but the device.
@@ -275,11 +287,9 @@ impl Solver {
     fn result(&self, outcome: &Outcome, evaluation: &Evaluation, recording: Recording) -> RunResult {
         let problem = &self.problem;
         let (network, training) = (&problem.network, &problem.training);
-        let (run_outcome, reason) = match &outcome.end {
-            End::Done => (RunOutcome::Done, None),
-            End::ToleranceNotReached => (RunOutcome::ToleranceNotReached, None),
-            End::Interrupted => (RunOutcome::Interrupted, None),
-            End::Diverged(breakdown) => (RunOutcome::Diverged, Some(breakdown.to_string())),
+        let reason = match &outcome.end {
+            End::Diverged(breakdown) => Some(breakdown.to_string()),
+            _ => None,
         };
         let terms = problem.conditions.iter().zip(&evaluation.terms);
         let unknowns = problem.unknowns.iter().zip(&evaluation.scores);
@@ -299,7 +309,7 @@ impl Solver {
             init: network.init.name().into(),
             depth: network.depth,
             width: network.width,
-            outcome: run_outcome,
+            outcome: RunOutcome::from(&outcome.end),
             reason,
             steps: outcome.state.step,
             stages: outcome.state.reports.clone(),

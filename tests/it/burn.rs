@@ -1,10 +1,10 @@
 //! The portable engine against the fused one, on every Burn device of this build that this machine has.
 
-use pinn::engine::Engine;
-use pinn::engine::device::{self, DEVICES, Request};
-use pinn::evaluate::evaluate;
+use pinn::internals::engine::Engine;
+use pinn::internals::engine::device::{self, DEVICES, Request};
+use pinn::internals::evaluate::evaluate;
+use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
-use pinn::train::{Flow, Outcome, State, train};
 
 use super::engine::{parameters, set_points, set_weights};
 use super::{embedded_problem, problem};

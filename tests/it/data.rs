@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use pinn::internals::rng;
 use pinn::problem::{Place, Problem};
-use pinn::rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
 use super::embedded_problem;

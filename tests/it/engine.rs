@@ -1,16 +1,16 @@
 //! The engines: gradients against differences, jets against symbolic differentiation, and equal bits at any number
 //! of threads.
 
-use pinn::activation::Activation;
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::engine::{Engine, Jacobian, square_factor};
-use pinn::expr::{Binary, Graph, Node, NodeId, Unary};
-use pinn::init;
-use pinn::jet::MultiIndex;
-use pinn::network::Shape;
+use pinn::internals::activation::Activation;
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::engine::{Engine, Jacobian, square_factor};
+use pinn::internals::expr::{Binary, Graph, Node, NodeId, Unary};
+use pinn::internals::init;
+use pinn::internals::jet::MultiIndex;
+use pinn::internals::network::Shape;
+use pinn::internals::sample;
+use pinn::internals::simd::Real;
 use pinn::problem::{Problem, Trainable, embedded};
-use pinn::sample;
-use pinn::simd::Real;
 
 use super::{embedded_problem, problem};
 
@@ -607,7 +607,7 @@ fn work_is_what_the_equation_needs() {
 
 #[test]
 fn a_step_allocates_nothing() {
-    use pinn::optim::{self, Objective};
+    use pinn::internals::optim::{self, Objective};
     use pinn::settings::{Adam, Stage};
     struct Loss<'a>(&'a mut dyn Engine, Vec<f64>, Vec<f64>);
     impl Objective for Loss<'_> {

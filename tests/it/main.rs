@@ -7,6 +7,7 @@ mod data;
 mod docs;
 mod engine;
 mod inputs;
+mod library;
 mod paths;
 mod predict;
 mod recovery;

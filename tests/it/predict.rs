@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use pinn::trained::{Trained, TrainedError};
+use pinn::internals::trained::{Trained, TrainedError};
 use tempfile::TempDir;
 
 use super::cli::{HEAT, exit, folder, run};

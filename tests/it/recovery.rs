@@ -1,12 +1,12 @@
 //! Numbers that cease to be finite in training: found, located, and left behind.
 
-use pinn::breakdown::{Breakdown, Origin, Quantity};
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::engine::{Engine, Jacobian};
+use pinn::internals::breakdown::{Breakdown, Origin, Quantity};
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::engine::{Engine, Jacobian};
+use pinn::internals::run::Checkpoint;
+use pinn::internals::sample;
+use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
 use pinn::problem::Problem;
-use pinn::run::Checkpoint;
-use pinn::sample;
-use pinn::train::{End, Event, Flow, Outcome, State, train};
 
 use super::train::{start, worth};
 use super::{embedded_problem, every_method, problem};

@@ -6,10 +6,10 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pinn::internals::run::{RunDirectory, RunOutcome};
+use pinn::internals::solve::{Settings, Solver};
+use pinn::internals::train::Event;
 use pinn::problem::{Opened, open};
-use pinn::run::{RunDirectory, RunOutcome};
-use pinn::solve::{Settings, Solver};
-use pinn::train::Event;
 use serde_json::Value;
 
 use super::cli::{HEAT, exit, folder, run, stderr};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pinn::rng::Stream;
+use pinn::internals::rng::Stream;
 use rand::RngExt;
 use serde_json::Value;
 
@@ -103,7 +103,7 @@ fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
     let output = run(folder.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat());
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
     let duration = begin.elapsed();
-    let (mut rng, mut left) = (pinn::rng::stream(0, "kills/run"), kills());
+    let (mut rng, mut left) = (pinn::internals::rng::stream(0, "kills/run"), kills());
     for attempt in 0.. {
         let name = format!("torn-{attempt}");
         let torn = folder.path().join(&name);

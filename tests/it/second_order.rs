@@ -1,11 +1,11 @@
 //! Curvature methods on small physics-informed networks, from the problem file to the error.
 
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::init;
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::init;
+use pinn::internals::simd::Real;
+use pinn::internals::solve::{Settings, Solver};
+use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
 use pinn::problem::Problem;
-use pinn::simd::Real;
-use pinn::solve::{Settings, Solver};
-use pinn::train::{End, Event, Flow, Outcome, State, train};
 
 use super::problem;
 use super::train::worth;

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
-use pinn::engine::Engine;
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::init::{self, Rule};
-use pinn::jet::{JetSet, MultiIndex};
-use pinn::rng;
-use pinn::signal::{Network, derivatives};
+use pinn::internals::engine::Engine;
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::init::{self, Rule};
+use pinn::internals::jet::{JetSet, MultiIndex};
+use pinn::internals::rng;
+use pinn::internals::signal::{Network, derivatives};
 use rand::RngExt;
 use serde_json::Value;
 

@@ -74,7 +74,7 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     assert_eq!(table(&folder.path().join("shards")), expected);
 
     // Killed again and again, at random moments.
-    let (mut rng, mut left) = (pinn::rng::stream(0, "kills/sweep"), kills());
+    let (mut rng, mut left) = (pinn::internals::rng::stream(0, "kills/sweep"), kills());
     for attempt in 0.. {
         let name = format!("killed-{attempt}");
         left -= kill_at_random(&mut rng, duration.mul_f64(0.6), left, |_| {

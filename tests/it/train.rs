@@ -1,14 +1,14 @@
 //! The loop: what is adapted between steps, and going on from a checkpoint.
 
-use pinn::engine::Engine;
-use pinn::engine::cpu::{CpuEngine, Isa};
-use pinn::evaluate::{Evaluation, evaluate};
-use pinn::init;
+use pinn::internals::engine::Engine;
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::evaluate::{Evaluation, evaluate};
+use pinn::internals::init;
+use pinn::internals::run::Checkpoint;
+use pinn::internals::score::Scorer;
+use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
+use pinn::internals::verify::Sites;
 use pinn::problem::{Document, Problem};
-use pinn::run::Checkpoint;
-use pinn::score::Scorer;
-use pinn::train::{End, Event, Flow, Outcome, State, train};
-use pinn::verify::Sites;
 
 use rand_distr::{Distribution, StandardNormal};
 
@@ -147,7 +147,7 @@ fn balanced_gradients_have_equal_norms() {
 /// A problem with data of `u` at 40 points between 0 and 2, `noise` times a standard normal number off `exact`.
 fn with_data(text: &str, exact: impl Fn(f64) -> f64, noise: f64, seed: u64) -> (Problem, Vec<[f64; 2]>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut rng = pinn::rng::stream(seed, "noise");
+    let mut rng = pinn::internals::rng::stream(seed, "noise");
     let rows: Vec<[f64; 2]> = (0..40)
         .map(|i| {
             let x = f64::from(i) / 20.0;
@@ -395,7 +395,7 @@ fn a_place_without_extent_is_one_point() {
     assert_eq!(problem.conditions[1].points, 1);
     let asked = problem_of_corner("points = 300");
     assert_eq!(asked.conditions[0].points, 1);
-    let (points, _) = pinn::sample::points(&asked, &asked.conditions[0], 0, 0);
+    let (points, _) = pinn::internals::sample::points(&asked, &asked.conditions[0], 0, 0);
     assert_eq!(points, [0.5, 2.0]);
 }
 

@@ -1,9 +1,9 @@
 //! `pinn-solve signal calibrate`
 
 use clap::Args;
-use pinn::init::{ln_target_rate, sigma_z_for};
-use pinn::report::{Axis, Figure, LineChart, Panel, Stroke};
-use pinn::signal::{Ensemble, FlipRate, SignalError, best_target, flip_rate};
+use pinn::internals::init::{ln_target_rate, sigma_z_for};
+use pinn::internals::report::{Axis, Figure, LineChart, Panel, Stroke};
+use pinn::internals::signal::{Ensemble, FlipRate, SignalError, best_target, flip_rate};
 use rayon::prelude::*;
 
 use super::output::{Output, OutputArgs};

@@ -1,12 +1,12 @@
 //! `pinn-solve signal derivatives`
 
 use clap::Args;
-use pinn::activation::Activation;
-use pinn::jet::{JetSet, MultiIndex};
-use pinn::network::Shape;
-use pinn::report::{Axis, Curve, Figure, LineChart, Panel, Stroke};
+use pinn::internals::activation::Activation;
+use pinn::internals::jet::{JetSet, MultiIndex};
+use pinn::internals::network::Shape;
+use pinn::internals::report::{Axis, Curve, Figure, LineChart, Panel, Stroke};
+use pinn::internals::signal::{Channels, Network, SignalError, derivatives};
 use pinn::settings::Init;
-use pinn::signal::{Channels, Network, SignalError, derivatives};
 use rayon::prelude::*;
 
 use super::output::{Output, OutputArgs};

@@ -1,9 +1,9 @@
 //! `pinn-solve signal family`
 
 use clap::Args;
-use pinn::activation::Activation;
-use pinn::report::{Axis, Figure, LineChart, Panel, Stroke};
-use pinn::signal::{Check, check};
+use pinn::internals::activation::Activation;
+use pinn::internals::report::{Axis, Figure, LineChart, Panel, Stroke};
+use pinn::internals::signal::{Check, check};
 
 use super::map::activations;
 use super::output::{Output, OutputArgs};
@@ -127,7 +127,11 @@ pub(crate) fn run(args: &FamilyArgs) -> Result<Exit, Failure> {
         "The conditions of the class, as far as double precision can tell",
         &conditions,
     );
-    output.show("measures", "What they were judged by (see `pinn::signal::Conditions`)", &measures);
+    output.show(
+        "measures",
+        "What they were judged by (see `pinn::internals::signal::Conditions`)",
+        &measures,
+    );
     output.show("sums", "Corollary 1: 1/ω of a sum is the sum of its terms' slopes", &corollary);
     output.finish()
 }

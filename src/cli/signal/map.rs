@@ -1,9 +1,9 @@
 //! `pinn-solve signal map`
 
 use clap::Args;
-use pinn::activation::{Activation, Function};
-use pinn::report::{Axis, Figure, LineChart, Panel, Stroke};
-use pinn::signal::{fixed_point, iterate};
+use pinn::internals::activation::{Activation, Function};
+use pinn::internals::report::{Axis, Figure, LineChart, Panel, Stroke};
+use pinn::internals::signal::{fixed_point, iterate};
 
 use super::output::{Output, OutputArgs};
 use super::table::{Table, row};
@@ -111,7 +111,7 @@ fn level(y: f64, steps: usize) -> Vec<(f64, f64)> {
     vec![(0.0, y), (steps as f64, y)]
 }
 
-fn panel(activation: &Activation, curves: Vec<pinn::report::Curve>) -> Panel {
+fn panel(activation: &Activation, curves: Vec<pinn::internals::report::Curve>) -> Panel {
     Panel::Lines(LineChart {
         title: activation.to_string(),
         x: Axis::linear("step"),

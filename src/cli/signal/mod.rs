@@ -1,6 +1,6 @@
 //! `pinn-solve signal …`: what an initialization does before any training, as numbers and pictures.
 //!
-//! An experiment is a file here: its flags, its tables, its charts. The mathematics is `pinn::signal`.
+//! An experiment is a file here: its flags, its tables, its charts. The mathematics is `pinn::internals::signal`.
 
 mod calibrate;
 mod derivatives;
@@ -12,11 +12,11 @@ mod table;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use pinn::activation::Activation;
-use pinn::init::{InitError, Rule};
-use pinn::report::{Axis, Curve, LineChart, Stroke};
+use pinn::internals::activation::Activation;
+use pinn::internals::init::{InitError, Rule};
+use pinn::internals::report::{Axis, Curve, LineChart, Stroke};
+use pinn::internals::signal::SignalError;
 use pinn::settings::{self, Init};
-use pinn::signal::SignalError;
 
 use super::{Exit, Failure};
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pinn::report::Figure;
-use pinn::run::{make_folder, make_folder_in, write_whole};
+use pinn::internals::report::Figure;
+use pinn::internals::run::{make_folder, make_folder_in, write_whole};
 use serde_json::{Map, Value};
 
 use super::table::Table;

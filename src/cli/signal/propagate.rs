@@ -1,12 +1,14 @@
 //! `pinn-solve signal propagate`
 
 use clap::{Args, ValueEnum};
-use pinn::activation::Activation;
-use pinn::init::{Rule, sigma_z};
-use pinn::network::Shape;
-use pinn::report::{Axis, Curve, Figure, LineChart, Panel, Stroke, histogram};
+use pinn::internals::activation::Activation;
+use pinn::internals::init::{Rule, sigma_z};
+use pinn::internals::network::Shape;
+use pinn::internals::report::{Axis, Curve, Figure, LineChart, Panel, Stroke, histogram};
+use pinn::internals::signal::{
+    Gains, Histogram, Network, SignalError, Spread, gains, gradient_norms, propagate,
+};
 use pinn::settings::Init;
-use pinn::signal::{Gains, Histogram, Network, SignalError, Spread, gains, gradient_norms, propagate};
 use rayon::prelude::*;
 
 use super::output::{Output, OutputArgs};

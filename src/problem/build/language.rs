@@ -1,4 +1,4 @@
-//! What a problem's formulas may say, kept after the build: more formulas, places and numbers in the same language, with
+//! What a problem's formulas may say, after the build: more formulas, places and numbers in the same language, with
 //! the same messages.
 
 use core::ops::Range;
@@ -11,10 +11,9 @@ use super::{Builder, DEFINITION};
 use crate::expr::{Context, Graph, Scope};
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::problem::file::Value;
+use crate::problem::file::{Document, Value};
 use crate::problem::model::{Formula, Problem};
-use crate::problem::place::Coordinate;
-use crate::problem::place::Place;
+use crate::problem::place::{Coordinate, Place};
 
 /// What is asked of a trained network may use what a definition may.
 const QUANTITY: Context = Context { place: "a quantity", allowed: DEFINITION.allowed };
@@ -29,9 +28,23 @@ pub struct Language {
 }
 
 impl Language {
-    pub(super) fn new(problem: &Problem, graph: Graph, scope: Scope) -> Self {
-        let (coordinates, features) = (problem.coordinates.clone(), problem.features.clone());
-        Self { graph, scope, coordinates, features }
+    /// The language of `problem`: its names are declared again, as it would write them.
+    pub fn new(problem: &Problem) -> Self {
+        let document = Document::parse("resolved.toml", &problem.to_toml()).expect("a problem writes TOML");
+        let mut builder = Builder::new(document.sources(), Path::new(""), Graph::default(), Scope::default());
+        let table = document.merged(|_, _| true);
+        let mut entries = |key, required| builder.entries(&table, key, required);
+        let (coordinates, parameters) = (entries("coordinates", true), entries("parameters", false));
+        let (definitions, unknowns) = (entries("definitions", false), entries("unknowns", true));
+        builder
+            .declare(&coordinates, &parameters, &definitions, &unknowns)
+            .expect("what a problem declares has been checked");
+        builder.parameters(&parameters);
+        builder.unknowns(&unknowns);
+        builder.definitions(&definitions);
+        debug_assert!(!builder.has_errors(), "a problem writes what it reads");
+        let Builder { graph, scope, .. } = builder;
+        Self { graph, scope, coordinates: problem.coordinates.clone(), features: problem.features.clone() }
     }
 
     /// Does `name` mean something by itself in a formula: a coordinate, a parameter, an unknown, a derivative, …?

@@ -68,28 +68,12 @@ impl Document {
     ///
     /// Every mistake that was found.
     pub fn build(&self, folder: &Path) -> Result<(Problem, Diagnostics), Diagnostics> {
-        let (problem, _, warnings) = self.build_with_language(folder)?;
-        Ok((problem, warnings))
-    }
-
-    /// As [`Document::build`], and keeps the problem's language, in which more formulas can be asked for.
-    ///
-    /// # Errors
-    ///
-    /// Every mistake that was found.
-    pub fn build_with_language(
-        &self,
-        folder: &Path,
-    ) -> Result<(Problem, Language, Diagnostics), Diagnostics> {
         let mut builder = Builder::new(self.sources(), folder, Graph::default(), Scope::default());
         // The key `problem` of an overlay has done its work.
         let problem = builder.problem(&self.merged(|text, key| text == 0 || key != "problem"));
-        let Builder { mut items, graph, scope, .. } = builder;
+        let mut items = builder.items;
         match problem {
-            Some(problem) if items.iter().all(|item| item.warning) => {
-                let language = Language::new(&problem, graph, scope);
-                Ok((problem, language, self.mistakes(items)))
-            }
+            Some(problem) if items.iter().all(|item| item.warning) => Ok((problem, self.mistakes(items))),
             _ => {
                 // In the order of the text; what has no place comes first.
                 items.sort_by_key(|item| item.span.as_ref().map(|span| span.start));
