@@ -166,7 +166,7 @@ fn mistakes_are_found_before_anything_starts() {
     let folder = folder();
     let output = run(folder.path(), &["report", "."]);
     assert_eq!(exit(&output), 2);
-    assert!(stderr(&output).contains("no sweep.toml"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("neither resolved.toml nor sweep.toml"), "{}", stderr(&output));
 }
 
 #[test]
