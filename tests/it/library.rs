@@ -124,7 +124,7 @@ fn an_inverse_problem_is_solved() -> Result<(), Box<dyn Error>> {
     });
     let table = home.path().join("data.csv");
     fs::write(&table, data)?;
-    let place = format!("[conditions.data]\nplace = {{ file = {:?} }}\nresidual = \"u - seen\"\n", table);
+    let place = format!("[conditions.data]\nplace = {{ file = {table:?} }}\nresidual = \"u - seen\"\n");
     let text = DECAY.replace("u_x + u", "u_x + k*u").replace("u = \"exp(-x)\"", "u = \"exp(-0.7*x)\"");
     let problem = Problem::parse(&format!("[parameters]\nk = {{ initial = 0.2 }}\n{text}\n{place}"))?;
     let mut trained = pinn::solve(&problem)?;
