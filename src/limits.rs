@@ -43,6 +43,8 @@ pub const MAX_POINT_NUMBERS: f64 = 5e8;
 pub const MAX_REFINED_GRID: usize = 200_000;
 /// Points at which an answer is measured.
 pub const MAX_GRID: usize = 10_000_000;
+/// Points of a grid at which a trained network is asked: a day of two cores.
+pub const MAX_ASKED: usize = 100_000_000_000;
 
 /// Hidden layers.
 pub const MAX_DEPTH: usize = 1_000_000;

@@ -2,6 +2,14 @@
 //!
 //! Results go to stdout, progress and warnings to stderr.
 
+/// Writes a line to stderr; where nobody reads it any more, the exit code still says how it went.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod check;
 mod completions;
 mod devices;
@@ -149,7 +157,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Completions(args)) => completions::run(&args),
     };
     result.unwrap_or_else(|failure| {
-        eprintln!("{}", failure.message.trim_end());
+        tell!("{}", failure.message.trim_end());
         failure.exit
     })
 }
@@ -286,7 +294,7 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Shows warnings on stderr.
 fn warn(warnings: &Diagnostics) {
     if !warnings.is_empty() {
-        eprintln!("{}", warnings.render(color_on_stderr()).trim_end());
+        tell!("{}", warnings.render(color_on_stderr()).trim_end());
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pinn-solve predict RUN`: a trained network asked anywhere, for any formula, in any format.
 
+use std::ffi::OsStr;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -9,7 +10,7 @@ use pinn::internals::expr::listed;
 use pinn::internals::output::{self, Format, OutputError, WriteNumbers, WriteSeries};
 use pinn::internals::points::{Points, Wanted};
 use pinn::internals::predict::{self, Answered, PredictError};
-use pinn::internals::run::{RunOutcome, make_folder, write_as_it_comes, write_whole};
+use pinn::internals::run::{RunOutcome, is_run_file, make_folder, write_as_it_comes, write_whole};
 use pinn::internals::trained::{Quantity, Trained, TrainedError};
 use pinn::problem::Problem;
 
@@ -97,6 +98,7 @@ impl From<OutputError> for Failure {
 
 pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
     let mut trained = Trained::load_on(&args.run, threads(args.threads)?)?;
+    args.to.as_deref().map_or(Ok(()), |to| refuse_own(to, &args.run))?;
     if !args.quiet {
         say_state(&trained);
     }
@@ -119,27 +121,27 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
 pub(super) fn say_state(trained: &Trained) {
     let steps = trained.steps();
     match trained.outcome() {
-        None => eprintln!("note: the run has not ended; this is its network after {steps} steps"),
+        None => tell!("note: the run has not ended; this is its network after {steps} steps"),
         Some(RunOutcome::Interrupted) => {
-            eprintln!("note: the run was interrupted; this is its network after {steps} steps");
+            tell!("note: the run was interrupted; this is its network after {steps} steps");
         }
-        Some(RunOutcome::Diverged) => eprintln!("warning: the run diverged; this is the best network it had"),
+        Some(RunOutcome::Diverged) => tell!("warning: the run diverged; this is the best network it had"),
         Some(RunOutcome::Done | RunOutcome::ToleranceNotReached) => {}
     }
     if let Some(damaged) = trained.damaged() {
-        eprintln!("warning: {damaged}");
+        tell!("warning: {damaged}");
     }
 }
 
 fn say(answered: &Answered, to: Option<&Path>) {
     let Answered { points, outside } = answered;
     if *outside > 0 {
-        eprintln!(
+        tell!(
             "warning: {outside} of {points} points lie outside the domain, where the network has learned nothing"
         );
     }
     if let Some(path) = to {
-        eprintln!("{points} points written to {}", path.display());
+        tell!("{points} points written to {}", path.display());
     }
 }
 
@@ -372,6 +374,16 @@ fn series(
     Ok(all)
 }
 
+/// A run is made of its files; none of them is written over, not even with `--force`.
+fn refuse_own(path: &Path, run: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let same = folder.canonicalize().ok().zip(run.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    if same && path.file_name().and_then(OsStr::to_str).is_some_and(is_run_file) {
+        return Err(Failure::usage(format!("{} belongs to the run; choose another name", path.display())));
+    }
+    Ok(())
+}
+
 fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
     if force || !path.exists() {
         return Ok(());
@@ -393,10 +405,7 @@ fn integrate(args: &PredictArgs, trained: &mut Trained) -> Result<Exit, Failure>
     };
     let integrals = predict::integrals(trained, &quantity, &args.over)?;
     for (name, _) in integrals.iter().filter(|(_, integral)| !integral.value.is_finite()) {
-        eprintln!(
-            "warning: the integral of `{name}` is not finite: it has no value somewhere in {}",
-            args.over
-        );
+        tell!("warning: the integral of `{name}` is not finite: it has no value somewhere in {}", args.over);
     }
     let record = predict::record(&integrals);
     let write = format.records.expect("the format holds records");

@@ -40,7 +40,7 @@ impl Progress {
                 self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(skipped as u64));
             }
             Event::BrokenDown { breakdown, recovered: true, .. } if !self.quiet => self.bar.suspend(|| {
-                eprintln!("warning: {breakdown}; going back to the last good parameters, with shorter steps");
+                tell!("warning: {breakdown}; going back to the last good parameters, with shorter steps");
             }),
             Event::BrokenDown { .. }
             | Event::Redrawn { .. }

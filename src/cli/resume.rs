@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut solver = Solver::for_run(&args.run, args.compute.settings(settings)?)?;
     let resumed = RunDirectory::resume(&args.run)?;
     if let Some(damaged) = resumed.damaged.as_ref().filter(|_| !show.silent()) {
-        eprintln!("warning: {damaged}");
+        tell!("warning: {damaged}");
     }
     finish(&mut solver, &args.run, &show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))
 }

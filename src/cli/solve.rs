@@ -123,7 +123,7 @@ pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
     let settings = RunSettings { plots: !no_plots, quiet, ..RunSettings::default() };
     let mut solver = Solver::new(loaded.problem, args.compute.settings(settings)?)?;
     if let Some(warning) = solver.warning().filter(|_| !silent) {
-        eprintln!("warning: {warning}");
+        tell!("warning: {warning}");
     }
     let name = &solver.problem().name;
     let directory = match &args.out {
@@ -147,7 +147,7 @@ pub(super) fn finish(
     let heading = format!("{}: {}", problem.name, problem.title);
     let network = solver.describe();
     if !show.silent() {
-        eprintln!("{heading}\n  {network}");
+        tell!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
     let mut progress = Progress::new(stages.iter().map(Stage::steps).sum(), show.silent());
@@ -243,7 +243,7 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let error = match errors.rel_l2 {
             Some(error) => format!("relative L2 error {error:.3e}"),
             None => format!(
-                "error {:.3e} (rms; its reference is zero, which nothing is relative to)",
+                "error {:.3e} (rms; its reference is zero where it is measured, which nothing is relative to)",
                 errors.rms_error
             ),
         };

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, experiment: &experiment };
     let collection = plan.check()?;
     if let Some(warning) = experiment.warning().filter(|_| !args.quiet) {
-        eprintln!("warning: {warning}");
+        tell!("warning: {warning}");
     }
     let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);
     let left = mine().filter(|record| !record.state.is_final()).count();
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     if !args.quiet {
         let jobs = args.jobs;
         let folder = plan.folder.display();
-        eprintln!(
+        tell!(
             "{} runs, {left} to do, {jobs} at a time with {threads} threads each; {folder}",
             mine().count()
         );
@@ -140,13 +140,13 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
 
 fn show(event: &Event, ended: &AtomicUsize, of: usize) {
     match event {
-        Event::Started { name, resumed: false } => eprintln!("  starts  {name}"),
-        Event::Started { name, resumed: true } => eprintln!("  resumes {name}"),
-        Event::Damaged { name, what } => eprintln!("  warning: {name}: {what}"),
-        Event::Elsewhere { name } => eprintln!("  skips   {name}: another process is at it"),
+        Event::Started { name, resumed: false } => tell!("  starts  {name}"),
+        Event::Started { name, resumed: true } => tell!("  resumes {name}"),
+        Event::Damaged { name, what } => tell!("  warning: {name}: {what}"),
+        Event::Elsewhere { name } => tell!("  skips   {name}: another process is at it"),
         Event::Ended(record) => {
             let count = ended.fetch_add(1, Ordering::Relaxed) + 1;
-            eprintln!("  {count}/{of} {}: {}", record.name, what(record));
+            tell!("  {count}/{of} {}: {}", record.name, what(record));
         }
     }
 }

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::expr::{closest, listed};
-use crate::limits::MAX_MESH_BYTES;
+use crate::limits::{MAX_ASKED, MAX_MESH_BYTES};
 use crate::output::Layout;
 
 /// Points of a chunk: enough to keep all threads busy, and few enough to stay in memory whatever is asked for.
@@ -112,8 +112,9 @@ impl Points {
     pub fn grid(coordinates: Vec<String>, axes: Vec<Vec<f64>>) -> Result<Self, PointsError> {
         let name = "the grid".to_owned();
         let count = axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.len()));
-        let Some(count) = count.filter(|&count| count <= isize::MAX as usize) else {
-            return Err(PointsError { name, reason: "it has more points than can be counted".into() });
+        let Some(count) = count.filter(|&count| count <= MAX_ASKED) else {
+            let reason = format!("it has more than {MAX_ASKED} points; take fewer along each coordinate");
+            return Err(PointsError { name, reason });
         };
         let wanted =
             Wanted { fixed: vec![None; coordinates.len()], coordinates, time: None, columns: vec![] };

@@ -73,6 +73,12 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const RESULT: &str = "result.json";
 
+/// Is `name` that of a file that a run is made of, as opposed to what was drawn or asked of it?
+pub fn is_run_file(name: &str) -> bool {
+    name == "problem.toml"
+        || [RESOLVED, METRICS, CHECKPOINT, PREVIOUS, RESULT, settings::SETTINGS].contains(&name)
+}
+
 /// A folder that belongs to one run, and to this process for as long as it lives.
 #[derive(Debug)]
 pub struct RunDirectory {

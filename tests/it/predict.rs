@@ -224,6 +224,24 @@ fn mistakes_say_what_to_do() {
 }
 
 #[test]
+fn a_run_keeps_its_own_files_and_grids_have_a_limit() {
+    for file in ["resolved.toml", "result.json", "metrics.jsonl", "checkpoint.safetensors"] {
+        let to = format!("run/{file}");
+        refused(&["--at", "x=0.5,t=0.5", "--to", &to, "--force"], "belongs to the run");
+    }
+    refused(&["--grid", "x=1000000,t=1000000", "--to", "huge.npy"], "more than 100000000000 points");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_exit_code_does_not_depend_on_who_reads_the_error() {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_pinn-solve"));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let status = program.args(["predict", "nothing"]).current_dir(heat()).stderr(full).status();
+    assert_eq!(status.expect("it runs").code(), Some(2));
+}
+
+#[test]
 fn a_run_is_asked_wherever_it_stands() {
     let folder = folder();
     let at = ["--at", "x=0.3,t=0.05"];

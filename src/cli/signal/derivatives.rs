@@ -74,7 +74,7 @@ pub(crate) fn run(args: &DerivativesArgs) -> Result<Exit, Failure> {
         }
     }
     if activation.is_kinked() {
-        eprintln!("warning: the second derivative of {activation} jumps at 0; u_xx is that of either side");
+        tell!("warning: the second derivative of {activation} jumps at 0; u_xx is that of either side");
     }
     let mut output = Output::create(&args.output, "derivatives")?;
 

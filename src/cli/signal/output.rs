@@ -44,7 +44,7 @@ impl Output {
     /// Says on stderr what is being computed.
     pub(super) fn progress(&self, what: &str) {
         if !self.json {
-            eprintln!("{what} …");
+            tell!("{what} …");
         }
     }
 
