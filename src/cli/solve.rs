@@ -11,7 +11,7 @@ use pinn::internals::limits::MAX_THREADS;
 use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
-use pinn::problem::Problem;
+use pinn::problem::{Coordinate, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
 use super::progress::Progress;
@@ -283,10 +283,28 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         );
     }
     line("files", path.display().to_string());
-    if result.outcome == RunOutcome::Interrupted {
-        line("next", format!("pinn-solve resume {}", quoted(&path.display().to_string())));
+    for (i, command) in next_commands(problem, result, path).into_iter().enumerate() {
+        line(if i == 0 { "next" } else { "" }, command);
     }
     text
+}
+
+/// The commands that go on from a run's end; none where there is nothing to go on from.
+fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<String> {
+    let path = quoted(&path.display().to_string());
+    match result.outcome {
+        RunOutcome::Interrupted => vec![format!("pinn-solve resume {path}")],
+        RunOutcome::Diverged => vec![],
+        RunOutcome::Done | RunOutcome::ToleranceNotReached => {
+            let middle = |c: &Coordinate| format!("{}={}", c.name, Digits(0.5 * (c.lower + c.upper)));
+            let at: Vec<_> = problem.coordinates.iter().map(middle).collect();
+            let mut commands = vec![format!("pinn-solve predict {path} --at {}", at.join(","))];
+            if !result.files.iter().any(|file| file.ends_with(".png")) {
+                commands.insert(0, format!("pinn-solve report {path}"));
+            }
+            commands
+        }
+    }
 }
 
 /// `text` as one word of a shell's command line.

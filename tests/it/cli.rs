@@ -327,6 +327,28 @@ fn a_new_problem_is_a_good_one() {
 }
 
 #[test]
+fn the_last_line_of_a_run_is_the_next_command() {
+    let folder = folder();
+    let last = |arguments: &[&str], count: usize| {
+        let output = run(folder.path(), &[&["--problem", "heat.toml", "--steps", "2"], arguments].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len() - count..].iter().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(last(&["--out", "run"], 1), ["next      pinn-solve predict run --at x=0.5,t=0.05"]);
+    let expected = [
+        r"next      pinn-solve report 'it'\''s here'",
+        r"pinn-solve predict 'it'\''s here' --at x=0.5,t=0.05",
+    ];
+    assert_eq!(last(&["--out", "it's here", "--no-plots"], 2), expected);
+    // They are commands that there are.
+    for arguments in [&["predict", "run", "--at", "x=0.5,t=0.05"][..], &["report", "it's here"]] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(exit(&output), 0, "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn completions_are_made() {
     let output = run(&std::env::temp_dir(), &["completions", "bash"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("pinn-solve"));
