@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::expr::listed;
+use crate::expr::{is_time, listed};
 use crate::integrate::{Integral, integrate};
 use crate::limits::MAX_MESH_NUMBERS;
 use crate::output::{OutputError, Record, Table, WriteNumbers};
@@ -40,9 +40,9 @@ pub struct Answered {
     pub outside: usize,
 }
 
-/// The coordinate that is time: the one called `t` or `time`.
+/// The coordinate that is time: the one called `t`, `tau`, `τ` or `time`.
 pub fn time(problem: &Problem) -> Option<usize> {
-    problem.coordinates.iter().position(|c| ["t", "time"].contains(&c.name.as_str()))
+    problem.coordinates.iter().position(|c| is_time(&c.name))
 }
 
 /// Writes a quantity at points in a format, a chunk at a time, until `stop` is set.

@@ -104,7 +104,8 @@ impl Problem {
             }
         }
         let points = self.reference_points().len() / self.coordinates.len();
-        line("", format!("measured at {} points", grouped(points)));
+        let what = if self.reference.is_some() { "measured" } else { "solution tabulated" };
+        line("", format!("{what} at {} points", grouped(points)));
         out.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 

@@ -219,7 +219,7 @@ fn mistakes_say_what_to_do() {
     refused(&["--points", "nowhere.csv"], "there is no such file");
     refused(&["--points", "points.xlsx"], "`.npy`");
     refused(&["--integral", "u", "--over", "x = 2"], "lies outside the domain");
-    refused(&["--integral", "u", "--over", "periodic x"], "`interior` or a face");
+    refused(&["--integral", "u", "--over", "periodic x"], "`boundary` or a face");
     refused(&["--integral", "u", "--to", "integral.vtu"], "known are .csv");
 }
 
