@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::vtk::{array, begin, end, escaped, space, time};
+use super::vtk::{array, begin, end, escaped, one_time, space, time};
 use super::{Layout, Number, OutputError, Table};
 
 pub(super) fn numbers(table: &mut Table, out: &mut dyn Write) -> Result<(), OutputError> {
@@ -13,14 +13,7 @@ pub(super) fn numbers(table: &mut Table, out: &mut dyn Write) -> Result<(), Outp
         let message = "a .vti file holds a grid (--grid); points go into .vtu, .csv, .npy, .npz or .json";
         return Err(OutputError::Unfit(message.into()));
     };
-    if let Some(t) = table.time.filter(|&t| axes[t].len() > 1) {
-        return Err(OutputError::Unfit(format!(
-            "a .vti file holds one time, and the grid has {} values of `{}`: a series goes into .pvd, which has a .vti \
-             file for each",
-            axes[t].len(),
-            table.names[t]
-        )));
-    }
+    one_time(table, axes, "vti")?;
     let mut directions = space(table);
     if directions.len() > 3 {
         directions.retain(|&i| axes[i].len() > 1);

@@ -8,11 +8,22 @@ use std::io::{self, Write};
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 
-use super::{Number, Table};
+use super::{Number, OutputError, Table};
 
 /// Text as an attribute's value.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Refuses a grid over several times, whose points would lie upon each other in one file.
+pub(super) fn one_time(table: &Table, axes: &[Vec<f64>], ending: &str) -> Result<(), OutputError> {
+    let Some(t) = table.time.filter(|&t| axes[t].len() > 1) else { return Ok(()) };
+    Err(OutputError::Unfit(format!(
+        "a .{ending} file holds one time, and the grid has {} values of `{}`: a series goes into .pvd, which has a file for \
+         each",
+        axes[t].len(),
+        table.names[t]
+    )))
 }
 
 /// Numbers of one of VTK's types.

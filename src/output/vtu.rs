@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::vtk::{array, begin, end, escaped, space, time};
+use super::vtk::{array, begin, end, escaped, one_time, space, time};
 use super::{Layout, OutputError, Table};
 
 /// VTK's number for a cell that is a point.
@@ -15,6 +15,10 @@ pub(super) fn numbers(table: &mut Table, out: &mut dyn Write) -> Result<(), Outp
     let directions = space(table);
     let own = match table.layout {
         Layout::Mesh(mesh) => Some(mesh),
+        Layout::Grid(axes) => {
+            one_time(table, axes, "vtu")?;
+            None
+        }
         _ => None,
     };
     if own.is_none() && directions.len() > 3 {

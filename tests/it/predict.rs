@@ -212,6 +212,7 @@ fn mistakes_say_what_to_do() {
     refused(&["--grid", "x=0,t=3"], "an axis has from 1");
     refused(&["--grid", "x=99999999,t=99999999,"], "NAME=VALUE");
     refused(&["--grid", "x=4,t=3", "--to", "field.vti"], "goes into .pvd");
+    refused(&["--grid", "x=4,t=3", "--to", "field.vtu"], "goes into .pvd");
     refused(&["--at", "x=0.3,t=0.5", "--to", "field.vti"], "holds a grid");
     refused(&["--at", "x=0.3,t=0.5", "--to", "field.xls"], ".vtu (VTK, points or a mesh with its cells)");
     refused(&["--at", "x=0.3,t=0.5", "--to", "field.png"], "known are .csv");
