@@ -39,18 +39,18 @@ pub(super) struct Disagreement {
 /// or a derivative that the reference does not have.
 pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
     let Some(reference) = &problem.reference else { return vec![] };
-    let Some(language) = Language::new(problem) else { return vec![] };
+    let Some(truth) = Truth::new(problem) else { return vec![] };
     let conditions = problem.conditions.iter();
-    conditions.filter_map(|condition| disagreement(problem, reference, &language, condition)).collect()
+    conditions.filter_map(|condition| disagreement(problem, reference, &truth, condition)).collect()
 }
 
 fn disagreement(
     problem: &Problem,
     reference: &Reference,
-    language: &Language,
+    truth: &Truth,
     condition: &Condition,
 ) -> Option<Disagreement> {
-    let residuals = language.residuals(problem, condition)?;
+    let residuals = truth.residuals(problem, condition)?;
     let leaves = residuals.leaves(reference)?;
     let operations =
         residuals.formula.graph.nodes().len() + leaves.iter().map(Leaf::operations).sum::<usize>();
@@ -81,13 +81,13 @@ fn disagreement(
     })
 }
 
-/// Names as the problem's formulas use them, with raw unknowns instead of ansatzes.
-struct Language {
+/// Names as the problem's formulas use them, with raw unknowns instead of ansatzes and true values of what is sought.
+struct Truth {
     scope: Scope,
     graph: Graph,
 }
 
-impl Language {
+impl Truth {
     fn new(problem: &Problem) -> Option<Self> {
         let mut graph = Graph::default();
         let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
