@@ -63,6 +63,7 @@
 
 mod activation;
 mod adapt;
+mod auto;
 mod breakdown;
 mod engine;
 mod evaluate;
@@ -121,6 +122,7 @@ pub mod internals {
     doors! {
         activation
         adapt
+        auto
         breakdown
         engine
         evaluate

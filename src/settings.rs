@@ -78,10 +78,30 @@ pub enum Precision {
     F64,
 }
 
+/// How much work a run may take where its stages are decided for it.
+///
+/// Work is counted in evaluations of loss and gradient, weighted by what one costs; seconds are for two cores of today.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effort {
+    /// About 10 s.
+    Quick,
+    /// About a minute at most; problems that are solved sooner end sooner.
+    Normal,
+    /// About 10 minutes at most.
+    Thorough,
+}
+
 /// The `[training]` table.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Training {
+    /// Decide what the file leaves open (`auto/`), or take plain defaults?
+    ///
+    /// `false` in a problem that was completed: it leaves nothing open.
+    pub auto: bool,
+    /// How much work may be spent where the stages are decided.
+    pub effort: Effort,
     /// The one seed; every random stream is derived from it by name.
     pub seed: u64,
     /// Precision of the engine.
@@ -107,6 +127,8 @@ pub struct Training {
     /// How often a stage goes back to its last good parameters with a smaller step when numbers cease to be finite
     /// (0: never).
     pub recover: usize,
+    /// A stage ends when the loss at fresh points has not halved in so many steps (0: never).
+    pub patience: usize,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -114,6 +136,8 @@ pub struct Training {
 impl Default for Training {
     fn default() -> Self {
         Self {
+            auto: true,
+            effort: Effort::Normal,
             seed: 0,
             precision: Precision::F64,
             resample: 0,
@@ -124,6 +148,7 @@ impl Default for Training {
             checkpoint: 500,
             tolerance: 0.0,
             recover: 3,
+            patience: 0,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

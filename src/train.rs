@@ -44,6 +44,10 @@ pub struct State {
     pub chosen_measure: f64,
     /// After how many steps one was last taken.
     pub measured: usize,
+    /// What that measure has to fall to half of within the training's patience.
+    pub mark: f64,
+    /// After how many steps it last did.
+    pub halved: usize,
     /// The network to hand out should training end here: the best of `chosen_theta` and `best_theta`, or what reached
     /// the tolerance.
     ///
@@ -65,6 +69,7 @@ impl State {
             good_loss: f64::INFINITY,
             chosen_theta: theta.clone(),
             chosen_measure: f64::INFINITY,
+            mark: f64::INFINITY,
             answer: theta.clone(),
             theta,
             ..Self::default()
@@ -330,6 +335,10 @@ impl Loop<'_> {
             if self.state.stage_step >= stage.steps() {
                 break None;
             }
+            if self.patience_has_ended() {
+                self.report().stopped = Some(StopReason::PatienceEnded);
+                break None;
+            }
             self.adapt_if_due(&mut *optimizer);
             match self.step(&mut *optimizer) {
                 Ok(None) => self.checkpoint_if_due(&*optimizer),
@@ -383,6 +392,26 @@ impl Loop<'_> {
             let weights = &self.objective.weights;
             (self.observer)(Event::Reweighted { step, weights, slices: &adapted.slices });
         }
+    }
+
+    /// Has the measure not halved for too long?
+    fn patience_has_ended(&mut self) -> bool {
+        let (patience, step) = (self.problem.training.patience, self.state.step);
+        if patience == 0 {
+            return false;
+        }
+        if self.state.stage_step == 0 {
+            (self.state.mark, self.state.halved) = (self.state.chosen_measure, step);
+            return false;
+        }
+        if step < self.state.measured + patience.div_ceil(LOOKS) {
+            return false;
+        }
+        self.choose();
+        if self.state.chosen_measure <= 0.5 * self.state.mark {
+            (self.state.mark, self.state.halved) = (self.state.chosen_measure, step);
+        }
+        step >= self.state.halved + patience
     }
 
     fn checkpoint_if_due(&mut self, optimizer: &dyn Optimizer) {
@@ -534,6 +563,9 @@ enum Halt {
 /// Steps between two measures of validation that changes of points or weights bring about: at a third of a step each,
 /// they cost less than two percent.
 const MEASURE_EVERY: usize = 20;
+
+/// How often the measure is looked at within the training's patience.
+const LOOKS: usize = 8;
 
 /// By what steps are multiplied each time training goes back.
 const SHORTER: f64 = 0.1;

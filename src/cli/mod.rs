@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use pinn::internals::auto::{self, Completed, Decision};
 use pinn::problem::{Adjustments, Diagnostics, Document, OpenError, Opened, Problem, open, read_text};
 
 /// Solve partial differential equations with physics-informed neural networks.
@@ -195,6 +196,10 @@ pub(crate) struct ProblemArgs {
     /// f32 (fast) or f64 (accurate).
     #[arg(long, value_name = "P")]
     precision: Option<String>,
+    /// How much work to spend where the file states no stages: quick (about 10 s), normal (a minute at most), thorough
+    /// (ten minutes at most).
+    #[arg(long, value_name = "EFFORT")]
+    effort: Option<String>,
     /// Steps in all: later stages are cut short, or the last one goes on for longer.
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
@@ -244,12 +249,12 @@ impl ProblemArgs {
         for (name, value) in self.flags() {
             document.change(name, &value)?;
         }
-        let (mut problem, warnings) = document.build(&folder)?;
+        let Completed { mut problem, decisions, advice: warnings } = auto::complete(&document, &folder)?;
         let Self { points, lr, steps, .. } = *self;
         Adjustments { points, lr, steps }
             .apply(&mut problem)
             .map_err(|wrong| Failure::usage(format!("--{wrong}")))?;
-        Ok(Loaded { problem, text, warnings })
+        Ok(Loaded { problem, decisions, text, warnings })
     }
 
     /// Flags that are a key of the problem file under another name.
@@ -262,6 +267,7 @@ impl ProblemArgs {
             ("depth", self.depth.map(|n| n.to_string())),
             ("width", self.width.map(|n| n.to_string())),
             ("precision", self.precision.as_ref().map(quoted)),
+            ("effort", self.effort.as_ref().map(quoted)),
             ("seed", self.seed.map(|n| n.to_string())),
             ("tolerance", self.tolerance.map(|x| format!("{x:?}"))),
         ]
@@ -274,6 +280,8 @@ impl ProblemArgs {
 /// A problem ready to be solved.
 struct Loaded {
     problem: Problem,
+    /// What the file left open.
+    decisions: Vec<Decision>,
     /// The problem file's text.
     text: String,
     warnings: Diagnostics,

@@ -130,6 +130,8 @@ pub enum StopReason {
     NoDescent,
     /// The loss no longer changes to working precision.
     LossStalled,
+    /// The loss at fresh points has not halved in as many steps as the training's patience.
+    PatienceEnded,
     /// The loss or the gradient is not finite.
     NonFinite,
     /// The curvature of the loss is not finite, though loss and gradient are.
@@ -144,6 +146,7 @@ impl std::fmt::Display for StopReason {
             Self::GradientVanished => "the gradient is zero",
             Self::NoDescent => "no better point along the descent direction",
             Self::LossStalled => "the loss no longer changes",
+            Self::PatienceEnded => "the loss at fresh points has not halved for as long as `patience` allows",
             Self::NonFinite => "the loss or the gradient is not finite",
             Self::NonFiniteCurvature => "the curvature is not finite",
             Self::NoResiduals => {

@@ -8,13 +8,14 @@ use crate::limits::{MAX_STEPS, POINTS};
 use crate::settings::Stage;
 
 /// Short names of keys of the problem file.
-pub const SHORT_KEYS: [(&str, &str); 8] = [
+pub const SHORT_KEYS: [(&str, &str); 9] = [
     ("scale", "network.scale"),
     ("activation", "network.activation"),
     ("init", "network.init"),
     ("depth", "network.depth"),
     ("width", "network.width"),
     ("precision", "training.precision"),
+    ("effort", "training.effort"),
     ("seed", "training.seed"),
     ("tolerance", "training.tolerance"),
 ];

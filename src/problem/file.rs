@@ -117,6 +117,19 @@ impl Document {
         Ok(())
     }
 
+    /// Does it say anything under the keys `path`, from the outermost one on?
+    pub(crate) fn states(&self, path: &[&str]) -> bool {
+        let table = DeValue::Table(self.merged(|_, _| true));
+        let mut value = &table;
+        path.iter().all(|key| match value.as_table().and_then(|table| table.get(*key)) {
+            Some(inner) => {
+                value = inner.get_ref();
+                true
+            }
+            None => false,
+        })
+    }
+
     /// The whole document as plain settings, for programs that have tables of their own.
     ///
     /// # Errors

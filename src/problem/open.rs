@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::Diagnostics;
 use super::embedded::embedded;
 use super::file::Document;
-use super::model::Problem;
 use crate::expr::closest;
 use crate::limits::MAX_TEXT;
 
@@ -71,32 +70,6 @@ pub fn open(name: &str, beside: &Path) -> Result<Opened, OpenError> {
     let text = embedded_text(name)?;
     let document = Document::parse(&format!("{name}.toml"), text)?;
     Ok(Opened { document, text: text.to_owned(), folder: PathBuf::new() })
-}
-
-impl Problem {
-    /// Reads a built-in problem by its name, or a problem file by its path.
-    ///
-    /// Advice that comes with a problem, such as of a parameter that nothing uses, is left out; [`open`] and
-    /// [`Document::build`] give it too, and lay other settings over the file.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such problem or file; or every mistake in it, with its line and a hint.
-    pub fn read(name: &str) -> Result<Self, OpenError> {
-        let Opened { document, folder, .. } = open(name, Path::new(""))?;
-        let (problem, _advice) = document.build(&folder)?;
-        Ok(problem)
-    }
-
-    /// Reads the text of a problem file; files that it names are looked for in the current folder.
-    ///
-    /// # Errors
-    ///
-    /// Every mistake in it, with its line and a hint.
-    pub fn parse(text: &str) -> Result<Self, Diagnostics> {
-        let (problem, _advice) = Document::parse("problem.toml", text)?.build(Path::new(""))?;
-        Ok(problem)
-    }
 }
 
 /// The text of a built-in problem.

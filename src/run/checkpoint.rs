@@ -13,7 +13,7 @@ use crate::optim;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
-pub const CHECKPOINT_VERSION: u32 = 3;
+pub const CHECKPOINT_VERSION: u32 = 4;
 
 /// The key of our numbers in the metadata.
 const KEY: &str = "pinn-solve";
@@ -63,6 +63,8 @@ struct Numbers {
     good_loss: Bits,
     chosen_measure: Bits,
     measured: usize,
+    mark: Bits,
+    halved: usize,
     optimizer: Option<BTreeMap<String, Bits>>,
     reports: Vec<StageReport>,
 }
@@ -97,6 +99,8 @@ impl Checkpoint {
             good_loss: state.good_loss.into(),
             chosen_measure: state.chosen_measure.into(),
             measured: state.measured,
+            mark: state.mark.into(),
+            halved: state.halved,
             optimizer: state.optimizer.as_ref().map(|optimizer| {
                 optimizer.scalars.iter().map(|(name, &x)| (name.clone(), x.into())).collect()
             }),
@@ -191,6 +195,8 @@ impl Checkpoint {
                 chosen_theta: vector("chosen_theta")?,
                 chosen_measure: f64::from_bits(numbers.chosen_measure.0),
                 measured: numbers.measured,
+                mark: f64::from_bits(numbers.mark.0),
+                halved: numbers.halved,
                 answer: vector("answer")?,
                 optimizer,
                 reports: numbers.reports,
@@ -229,6 +235,8 @@ mod tests {
             chosen_theta: vec![0.5, 0.25, -1.0],
             chosen_measure: 1.0 / 3.0,
             measured: 5,
+            mark: 0.7,
+            halved: 4,
             answer: vec![1e-300, 2.0, 3.5],
             optimizer: Some(optimizer),
             reports: vec![

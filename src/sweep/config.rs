@@ -27,6 +27,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::auto;
 use crate::expr::{Digits, closest};
 use crate::limits::{MAX_AXES, MAX_EXTENDS, MAX_RUNS, MAX_VALUES};
 use crate::problem::{
@@ -243,7 +244,7 @@ impl Sweep {
     pub fn problem(&self, opened: &Opened, run: usize) -> Result<Problem, SweepError> {
         let mut document = opened.document.clone();
         let adjustments = self.change(&mut document, run)?;
-        let (mut problem, _) = document.build(&opened.folder)?;
+        let mut problem = auto::complete(&document, &opened.folder)?.problem;
         let value_error = |reason: String| SweepError::Value { run: self.name(run), reason };
         adjustments.apply(&mut problem).map_err(value_error)?;
         Ok(problem)

@@ -1,0 +1,99 @@
+//! The autopilot: what a problem file leaves open is decided here, and becomes ordinary settings.
+//!
+//! It is a function of the problem alone: from a file that was compiled with plain defaults to a list of [`Decision`]s,
+//! which are laid over the file as text before it is compiled once more.
+//! What comes out is a problem like any other; its `resolved.toml` states every decision, and a file that states a key
+//! decides it itself.
+//! This module knows problems, formulas and settings; it does not know engines, training or terminals.
+
+mod recipe;
+
+use std::path::Path;
+
+use crate::problem::{Diagnostics, Document, OpenError, Opened, Problem, open};
+
+/// One thing that a file left open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// The key of the problem file, such as `network.init`.
+    pub key: String,
+    /// What it was set to, as TOML.
+    pub value: String,
+    /// Why, for people; in a few words.
+    pub why: String,
+}
+
+impl Decision {
+    fn new(key: impl Into<String>, value: impl ToString, why: impl Into<String>) -> Self {
+        Self { key: key.into(), value: value.to_string(), why: why.into() }
+    }
+}
+
+/// A problem that leaves nothing open.
+#[derive(Clone, Debug)]
+pub struct Completed {
+    /// The problem, with `auto = false` and every key stated.
+    pub problem: Problem,
+    /// What was decided for it, in order.
+    pub decisions: Vec<Decision>,
+    /// Advice on the file, often none.
+    pub advice: Diagnostics,
+}
+
+/// A group of decisions: a function of the document, and of the problem as decided so far.
+type Decide = fn(&Document, &Problem) -> Vec<Decision>;
+
+/// All groups, in order: each one sees what those before it decided.
+const GROUPS: [Decide; 2] = [recipe::network, recipe::training];
+
+/// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
+///
+/// File names in it are relative to `folder`.
+///
+/// # Errors
+///
+/// Every mistake that was found.
+pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnostics> {
+    let (mut problem, advice) = document.build(folder)?;
+    let mut decisions = Vec::new();
+    if problem.training.auto {
+        let mut document = document.clone();
+        for decide in GROUPS {
+            let decided = decide(&document, &problem);
+            if decided.is_empty() {
+                continue;
+            }
+            for Decision { key, value, .. } in &decided {
+                document.set_as("autopilot", key, value)?;
+            }
+            (problem, _) = document.build(folder)?;
+            decisions.extend(decided);
+        }
+        problem.training.auto = false;
+    }
+    Ok(Completed { problem, decisions, advice })
+}
+
+impl Problem {
+    /// Reads a built-in problem by its name, or a problem file by its path; what it leaves open is decided.
+    ///
+    /// Advice that comes with a problem, such as of a parameter that nothing uses, is left out.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such problem or file; or every mistake in it, with its line and a hint.
+    pub fn read(name: &str) -> Result<Self, OpenError> {
+        let Opened { document, folder, .. } = open(name, Path::new(""))?;
+        Ok(complete(&document, &folder)?.problem)
+    }
+
+    /// Reads the text of a problem file, and decides what it leaves open; files that it names are looked for in the current
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it, with its line and a hint.
+    pub fn parse(text: &str) -> Result<Self, Diagnostics> {
+        Ok(complete(&Document::parse("problem.toml", text)?, Path::new(""))?.problem)
+    }
+}

@@ -1,0 +1,110 @@
+//! How the network is made and trained where the file does not say: its size, its initialization, its points, the stages.
+//!
+//! It knows the problem's equations and what an evaluation of them costs; it does not know how any of this is carried out.
+//! What each default was measured against is in docs/results/autopilot.md.
+
+use super::Decision;
+use crate::problem::{Document, Problem};
+use crate::settings::Effort;
+
+/// Hidden layers, and neurons in each, where the file states neither.
+const DEPTH: usize = 3;
+const WIDTH: usize = 24;
+/// Layers below which Xavier's rule is the better start, whatever the width.
+const DEEP: usize = 10;
+
+/// The size of the network and its initialization, where they are not stated.
+pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
+    let mut decisions = vec![];
+    let mut depth = problem.network.depth;
+    for (key, value, set) in [("depth", DEPTH, Some(&mut depth)), ("width", WIDTH, None)] {
+        if !document.states(&["network", key]) {
+            decisions.push(Decision::new(
+                format!("network.{key}"),
+                value,
+                "small networks take more steps in the same time",
+            ));
+            if let Some(set) = set {
+                *set = value;
+            }
+        }
+    }
+    if !document.states(&["network", "init"]) {
+        decisions.push(if depth < DEEP {
+            let why =
+                "ahead of the proposed rule below ten layers, most of all under third and fourth derivatives";
+            Decision::new("network.init", "\"xavier\"", why)
+        } else {
+            Decision::new("network.init", "\"proposed\"", "keeps derivatives alive through many layers")
+        });
+    }
+    decisions
+}
+
+/// The recipe, where no stages are stated: a file that states them has written its own.
+pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> {
+    if document.states(&["training", "stages"]) {
+        return vec![];
+    }
+    let steps = steps(problem);
+    let stages = format!("[{{ adam = {{ steps = {ADAM} }} }}, {{ ssbroyden = {{ steps = {steps} }} }}]");
+    let effort = match problem.training.effort {
+        Effort::Quick => "quick",
+        Effort::Normal => "normal",
+        Effort::Thorough => "thorough",
+    };
+    let why = format!("a short descent, then curvature; as many steps as the effort {effort} allows");
+    let mut decisions = vec![Decision::new("training.stages", stages, why)];
+    let mut default = |key: &str, value: &str, why: &str| {
+        if !document.states(&["training", key]) {
+            decisions.push(Decision::new(format!("training.{key}"), value, why));
+        }
+    };
+    let stops = "ends a stage that no longer gains";
+    default("patience", &PATIENCE.to_string(), stops);
+    default("resample", "500", "points drawn anew leave nothing between them unseen");
+    default(
+        "adaptive",
+        "{ keep = 0.5 }",
+        "half of the points stay, the others go where the residual is large",
+    );
+    if problem.conditions.iter().filter(|condition| condition.weight > 0.0).count() > 1 {
+        default("balance", "{ every = 250 }", "several terms of the loss pull equally hard");
+    }
+    decisions
+}
+
+/// Steps of Adam before the curvature is used.
+const ADAM: usize = 300;
+/// Steps in which the loss at fresh points has to halve.
+const PATIENCE: usize = 2000;
+/// Fewest and most steps with curvature.
+const STEPS: (usize, usize) = (500, 40_000);
+
+/// How many steps with curvature the effort allows.
+fn steps(problem: &Problem) -> usize {
+    let seconds = match problem.training.effort {
+        Effort::Quick => 10.0,
+        Effort::Normal => 45.0,
+        Effort::Thorough => 600.0,
+    };
+    let steps = (seconds / seconds_a_step(problem)) as usize;
+    // Round numbers read better, and say that they are no more than an estimate.
+    let round = 10_usize.pow(steps.max(1).ilog10().saturating_sub(1));
+    (steps / round * round).clamp(STEPS.0, STEPS.1)
+}
+
+/// What a step takes on two cores, from operations alone, so that it is the same on every machine.
+fn seconds_a_step(problem: &Problem) -> f64 {
+    /// Operations a second of the network's products, and entries a second of the inverse Hessian.
+    const PRODUCTS: f64 = 3e10;
+    const CURVATURE: f64 = 1e9;
+    let shape = problem.shape();
+    let parameters = shape.parameters() as f64;
+    let rows: usize = problem
+        .conditions
+        .iter()
+        .map(|condition| condition.points * condition.sides() * condition.jets.channels())
+        .sum();
+    6.0 * parameters * rows as f64 / PRODUCTS + parameters * parameters / CURVATURE
+}
