@@ -97,3 +97,64 @@ impl Problem {
         Ok(complete(&Document::parse("problem.toml", text)?, Path::new(""))?.problem)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Init, Training};
+
+    const PLAIN: &str = r#"
+        [coordinates]
+        x = [0, 1]
+        [unknowns]
+        u = {}
+        [conditions.physics]
+        place = "interior"
+        residual = "u_x + u"
+        [conditions.start]
+        place = "x = 0"
+        residual = "u - 1"
+    "#;
+
+    fn completed(text: &str) -> Completed {
+        complete(&Document::parse("test.toml", text).expect("TOML"), Path::new("")).expect("a problem")
+    }
+
+    fn keys(completed: &Completed) -> Vec<&str> {
+        completed.decisions.iter().map(|decision| decision.key.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_decided_is_stated_and_decided_once() {
+        let first = completed(PLAIN);
+        assert!(keys(&first).contains(&"network.init") && keys(&first).contains(&"training.stages"));
+        let again = completed(&first.problem.to_toml());
+        assert!(again.decisions.is_empty(), "{:?}", again.decisions);
+        assert_eq!(again.problem.to_toml(), first.problem.to_toml());
+    }
+
+    #[test]
+    fn nothing_is_decided_where_that_is_not_wanted() {
+        let plain = completed(&format!("training.auto = false\n{PLAIN}"));
+        assert!(plain.decisions.is_empty());
+        assert_eq!(plain.problem.training, Training { auto: false, ..Training::default() });
+        assert_eq!(plain.problem.network.init, Init::Proposed);
+    }
+
+    #[test]
+    fn keys_that_are_stated_stay() {
+        let text = "network.init = \"eoc\"\nnetwork.width = 7\ntraining.stages = [{ adam = { steps = 3 } }]\n";
+        let stated = completed(&format!("{text}{PLAIN}"));
+        let Problem { network, training, .. } = &stated.problem;
+        assert_eq!((network.init, network.width, training.stages.len()), (Init::Eoc, 7, 1));
+        // Stages that are stated make the recipe the file's own.
+        assert_eq!((training.resample, training.patience), (0, 0));
+        assert!(!keys(&stated).iter().any(|key| key.starts_with("training.")), "{:?}", stated.decisions);
+    }
+
+    #[test]
+    fn deep_networks_begin_by_the_proposed_rule() {
+        let rule = |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
+        assert_eq!([rule(3), rule(50)], [Init::Xavier, Init::Proposed]);
+    }
+}
