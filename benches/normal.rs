@@ -1,4 +1,4 @@
-//! Times the least-squares side of the fused engine, and what a step does with it: `cargo bench --bench normal`.
+//! Times the least-squares side of the fused engine, and what a step does with it: `cargo bench -p pinn-solve --bench normal`.
 //!
 //! Prints minimum and median milliseconds of the normal equations, their rate counting the products of JᵀJ's lower
 //! triangle alone (rows·n·(n+1) operations, so that the sweeps that make the rows count as overhead), and that rate

@@ -1,4 +1,4 @@
-//! Times one training step (loss, gradient, Adam) of the fused engine: `cargo bench --bench step`.
+//! Times one training step (loss, gradient, Adam) of the fused engine: `cargo bench -p pinn-solve --bench step`.
 //!
 //! Prints minimum and median milliseconds over repeated steps, for one thread and for all, and the rate over the peak,
 //! which is what independent fused multiply–adds on registers reach on the same threads in the same run.

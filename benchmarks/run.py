@@ -57,7 +57,7 @@ def set_up(program=__file__):
 
 def build(name="worker", kind="bench"):
     """The path of pinn-solve's worker, or of another program of the package."""
-    command = ["cargo", "build", "--release", "--no-default-features", f"--{kind}", name]
+    command = ["cargo", "build", "--release", "--package", "pinn-solve", f"--{kind}", name]
     command += ["--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]

@@ -1,4 +1,4 @@
-//! A problem is solved and asked: `cargo run --release --example solve`.
+//! A problem is solved and asked: `cargo run --release -p pinn-solve --example solve`.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let problem = pinn::Problem::read("heat")?;

@@ -150,4 +150,8 @@ pub mod internals {
         uncertainty
         verify
     }
+
+    /// Burn, whose tensors and devices the portable engine takes.
+    #[cfg(feature = "burn")]
+    pub use burn;
 }

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::Device;
 use clap::Parser;
+use pinn::internals::burn::tensor::Device;
 use pinn::internals::sweep::{Event, Plan, RecordState, Shard, Sweep, SweepError, Tally, execute};
 use pinn::problem::OpenError;
 

@@ -2,10 +2,11 @@
 //!
 //! Activations, initializations and their calibration are the library's, tensors, layers and normalization Burn's.
 
-use burn::module::{Module, Param};
-use burn::nn::{BatchNorm, BatchNormConfig, Linear};
-use burn::tensor::{Device, Tensor, TensorData};
 use pinn::internals::activation::Activation;
+use pinn::internals::burn;
+use pinn::internals::burn::module::{Module, Param};
+use pinn::internals::burn::nn::{BatchNorm, BatchNormConfig, Linear};
+use pinn::internals::burn::tensor::{Device, Tensor, TensorData};
 use pinn::internals::engine::burn::activate;
 use pinn::internals::init::{self, InitError, Rule, sigma_z_for};
 use pinn::internals::network::Shape;

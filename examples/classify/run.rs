@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use pinn::internals::activation::Activation;
+use pinn::internals::burn::tensor::Device;
 use pinn::internals::network::Shape;
 use pinn::internals::rng;
 use pinn::internals::run::{
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn every_configuration_that_comes_with_the_program_is_valid() {
-        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classify/configs");
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
         let entries = fs::read_dir(configs).expect("there").map(|entry| entry.expect("there").path());
         let paths: Vec<PathBuf> = entries.collect();
         assert!(paths.len() > 10, "{paths:?}");

@@ -4,11 +4,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
+use pinn::internals::burn::module::Module;
+use pinn::internals::burn::nn::loss::CrossEntropyLossConfig;
+use pinn::internals::burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use pinn::internals::burn::store::{ModuleRecord, RecordError};
+use pinn::internals::burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
 use pinn::internals::rng;
 use pinn::internals::run::RunOutcome;
 use rand::seq::SliceRandom;

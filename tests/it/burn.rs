@@ -9,9 +9,12 @@ use pinn::problem::{Problem, embedded};
 use super::engine::{parameters, set_points, set_weights};
 use super::{embedded_problem, problem};
 
-/// Names of the Burn devices to test.
-fn devices() -> impl Iterator<Item = &'static str> {
-    DEVICES.iter().filter(|device| device.name != "cpu" && device.count() > 0).map(|device| device.name)
+/// Names of the Burn devices to test; a build with Burn has one at least.
+fn devices() -> Vec<&'static str> {
+    let burn = DEVICES.iter().filter(|device| device.name != "cpu" && device.count() > 0);
+    let names: Vec<&str> = burn.map(|device| device.name).collect();
+    assert!(!names.is_empty(), "Burn without a device");
+    names
 }
 
 fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Engine> {

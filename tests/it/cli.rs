@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
+use pinn::internals::engine::device::DEVICES;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -204,6 +205,21 @@ fn mistakes_end_with_code_2_and_say_what_to_do() {
     check(&["--problem", "heat.toml", "--set", "network.depht=3"], "depth");
     check(&["--problem", "heat.toml", "--set", "network"], "KEY=VALUE");
     check(&["--nonsense"], "--nonsense");
+    assert!(!folder.path().join("output").exists(), "a mistake leaves no run behind");
+}
+
+#[test]
+fn a_device_that_is_not_in_this_build_says_in_one_line_how_to_get_it() {
+    let folder = folder();
+    for device in DEVICES.iter().filter(|device| !device.is_built()) {
+        let output = run(folder.path(), &["--problem", "heat.toml", "--device", device.name]);
+        assert_eq!(exit(&output), 2, "{}", stderr(&output));
+        let feature = device.name.trim_end_matches("-cuda");
+        let start = format!("error: --device {0}: this build has no {0}; build with `cargo ", device.name);
+        let said = stderr(&output);
+        assert!(said.starts_with(&start) && said.contains(&format!("--features {feature}`")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
     assert!(!folder.path().join("output").exists(), "a mistake leaves no run behind");
 }
 

@@ -1,6 +1,6 @@
 //! The data files of the inverse problems: they are what is said of them, and can be made again.
 //!
-//! `UPDATE_DATA=1 cargo test --test it data` writes them anew.
+//! `UPDATE_DATA=1 cargo test --release -p pinn-solve --test it data` writes them anew.
 
 use std::fmt::Write as _;
 use std::fs;

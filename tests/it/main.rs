@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+#[cfg(feature = "burn")]
 mod burn;
 mod cli;
 mod configs;
