@@ -6,6 +6,7 @@
 //! decides it itself.
 //! This module knows problems, formulas and settings; it does not know engines, training or terminals.
 
+mod frequency;
 mod recipe;
 
 use std::path::Path;
@@ -40,7 +41,7 @@ pub struct Completed {
     pub advice: Diagnostics,
 }
 
-/// A group of decisions: a function of the document, and of the problem as decided so far.
+/// A group of decisions: a function of the document as it was read, and of the problem as decided so far.
 type Decide = fn(&Document, &Problem) -> Vec<Decision>;
 
 /// All groups, in order: each one sees what those before it decided.
@@ -57,16 +58,16 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
     let (mut problem, advice) = document.build(folder)?;
     let mut decisions = Vec::new();
     if problem.training.auto {
-        let mut document = document.clone();
+        let mut filled = document.clone();
         for decide in GROUPS {
-            let decided = decide(&document, &problem);
+            let decided = decide(document, &problem);
             if decided.is_empty() {
                 continue;
             }
             for Decision { key, value, .. } in &decided {
-                document.set_as("autopilot", key, value)?;
+                filled.set_as("autopilot", key, value)?;
             }
-            (problem, _) = document.build(folder)?;
+            (problem, _) = filled.build(folder)?;
             decisions.extend(decided);
         }
         problem.training.auto = false;
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn keys_that_are_stated_stay() {
-        let text = "network.init = \"eoc\"\nnetwork.width = 7\ntraining.stages = [{ adam = { steps = 3 } }]\n";
+        let text =
+            "network.init = \"eoc\"\nnetwork.width = 7\ntraining.stages = [{ adam = { steps = 3 } }]\n";
         let stated = completed(&format!("{text}{PLAIN}"));
         let Problem { network, training, .. } = &stated.problem;
         assert_eq!((network.init, network.width, training.stages.len()), (Init::Eoc, 7, 1));
@@ -154,7 +156,8 @@ mod tests {
 
     #[test]
     fn deep_networks_begin_by_the_proposed_rule() {
-        let rule = |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
+        let rule =
+            |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
         assert_eq!([rule(3), rule(50)], [Init::Xavier, Init::Proposed]);
     }
 }

@@ -3,7 +3,8 @@
 //! It knows the problem's equations and what an evaluation of them costs; it does not know how any of this is carried out.
 //! What each default was measured against is in docs/results/autopilot.md.
 
-use super::Decision;
+use super::{Decision, frequency};
+use crate::expr::Digits;
 use crate::problem::{Document, Problem};
 use crate::settings::Effort;
 
@@ -29,6 +30,9 @@ pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
             }
         }
     }
+    if !document.states(&["network", "features"]) {
+        decisions.extend(features(problem));
+    }
     if !document.states(&["network", "init"]) {
         decisions.push(if depth < DEEP {
             let why =
@@ -40,6 +44,36 @@ pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
     }
     decisions
 }
+
+/// Sine and cosine of a coordinate along which the answer is likely to go through more than a period or two.
+///
+/// They need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
+/// at five periods, and 0.02 % against 0.3 %, at ten.
+fn features(problem: &Problem) -> Option<Decision> {
+    let given = &problem.written.features;
+    let mut features = given.clone();
+    for (coordinate, wave) in problem.coordinates.iter().zip(frequency::frequencies(problem)) {
+        // A coordinate along which the answer is periodic has waves of its own.
+        let mapped = coordinate.centred();
+        if wave < FAST || !given.contains(&mapped) {
+            continue;
+        }
+        // Two digits say what there is to say.
+        let wave = format!("{wave:.1e}").parse::<f64>().unwrap_or(wave).min(FASTEST);
+        features.extend(["sin", "cos"].map(|f| format!("{f}({}*({mapped}))", Digits(wave))));
+    }
+    if features.len() == given.len() {
+        return None;
+    }
+    let list: Vec<_> = features.iter().map(|feature| format!("{feature:?}")).collect();
+    let why = "the equations or their data oscillate this fast; the network need not learn to";
+    Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why))
+}
+
+/// From this angular frequency on, in coordinates mapped to [−1, 1], the network is given waves: a period and a half.
+const FAST: f64 = 1.5 * std::f64::consts::PI;
+/// The fastest wave it is given; beyond it, points cannot follow.
+const FASTEST: f64 = 100.0;
 
 /// The recipe, where no stages are stated: a file that states them has written its own.
 pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> {

@@ -20,6 +20,25 @@ pub struct Coordinate {
     pub unit: String,
 }
 
+impl Coordinate {
+    /// The coordinate mapped linearly to [−1, 1], as a formula.
+    pub fn centred(&self) -> String {
+        let (name, lower, upper) = (&self.name, self.lower, self.upper);
+        if lower.is_nan() {
+            // The domain is wrong, which has been reported.
+            return name.clone();
+        }
+        let scale = 2.0 / (upper - lower);
+        let shift = (upper + lower) / (upper - lower);
+        let scaled = if scale == 1.0 { name.clone() } else { format!("{}*{name}", Digits(scale)) };
+        match shift {
+            0.0 => scaled,
+            _ if shift > 0.0 => format!("{scaled} - {}", Digits(shift)),
+            _ => format!("{scaled} + {}", Digits(-shift)),
+        }
+    }
+}
+
 /// Where a condition's points lie.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Place {

@@ -100,7 +100,7 @@ impl Builder<'_> {
             None => {
                 for c in coordinates {
                     // As text that is read back, so that writing it into a file changes nothing.
-                    let text = centred(c);
+                    let text = c.centred();
                     let expr = expr::parse(&text).ok();
                     roots.extend(expr.and_then(|expr| self.lowered(&expr, FEATURE)));
                     written.push(text);
@@ -295,22 +295,6 @@ impl Builder<'_> {
         let list = value.get_ref().is_array() || !expects_settings;
         let form = if list { format!("[{}]", forms.join(", ")) } else { forms.concat() };
         Some(Diagnostic::error(span.clone(), wrong).hint(format!("write `{form}`")))
-    }
-}
-
-/// The coordinate mapped linearly to [−1, 1], as a formula.
-fn centred(c: &Coordinate) -> String {
-    if c.lower.is_nan() {
-        // The domain is wrong, which has been reported.
-        return c.name.clone();
-    }
-    let scale = 2.0 / (c.upper - c.lower);
-    let shift = (c.upper + c.lower) / (c.upper - c.lower);
-    let scaled = if scale == 1.0 { c.name.clone() } else { format!("{}*{}", Digits(scale), c.name) };
-    match shift {
-        0.0 => scaled,
-        _ if shift > 0.0 => format!("{scaled} - {}", Digits(shift)),
-        _ => format!("{scaled} + {}", Digits(-shift)),
     }
 }
 
