@@ -129,6 +129,8 @@ pub struct Training {
     pub recover: usize,
     /// A stage ends when the loss at fresh points has not halved in so many steps (0: never).
     pub patience: usize,
+    /// A stage ends when the loss at fresh points is no more than this (0: never).
+    pub goal: f64,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -149,6 +151,7 @@ impl Default for Training {
             tolerance: 0.0,
             recover: 3,
             patience: 0,
+            goal: 0.0,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

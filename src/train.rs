@@ -10,7 +10,7 @@ use crate::evaluate;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::Problem;
 use crate::score::{Score, Scorer};
-use crate::settings::Stage;
+use crate::settings::{Stage, Training};
 use crate::validation::Validation;
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
@@ -335,8 +335,8 @@ impl Loop<'_> {
             if self.state.stage_step >= stage.steps() {
                 break None;
             }
-            if self.patience_has_ended() {
-                self.report().stopped = Some(StopReason::PatienceEnded);
+            if let Some(reason) = self.ends_by_measure() {
+                self.report().stopped = Some(reason);
                 break None;
             }
             self.adapt_if_due(&mut *optimizer);
@@ -394,24 +394,31 @@ impl Loop<'_> {
         }
     }
 
-    /// Has the measure not halved for too long?
-    fn patience_has_ended(&mut self) -> bool {
-        let (patience, step) = (self.problem.training.patience, self.state.step);
-        if patience == 0 {
-            return false;
+    /// Does the measure of validation say that the stage has done what it can, or what it should?
+    ///
+    /// It is looked at several times within the training's patience, and at every [`GLANCE`] steps if there is none.
+    fn ends_by_measure(&mut self) -> Option<StopReason> {
+        let Training { patience, goal, .. } = self.problem.training;
+        if patience == 0 && goal == 0.0 {
+            return None;
         }
+        let step = self.state.step;
         if self.state.stage_step == 0 {
             (self.state.mark, self.state.halved) = (self.state.chosen_measure, step);
-            return false;
+        } else {
+            let glance = if patience == 0 { GLANCE } else { patience.div_ceil(LOOKS) };
+            if step < self.state.measured + glance {
+                return None;
+            }
+            self.choose();
         }
-        if step < self.state.measured + patience.div_ceil(LOOKS) {
-            return false;
+        if self.state.chosen_measure <= goal {
+            return Some(StopReason::GoalReached);
         }
-        self.choose();
         if self.state.chosen_measure <= 0.5 * self.state.mark {
             (self.state.mark, self.state.halved) = (self.state.chosen_measure, step);
         }
-        step >= self.state.halved + patience
+        (patience > 0 && step >= self.state.halved + patience).then_some(StopReason::PatienceEnded)
     }
 
     fn checkpoint_if_due(&mut self, optimizer: &dyn Optimizer) {
@@ -565,7 +572,10 @@ enum Halt {
 const MEASURE_EVERY: usize = 20;
 
 /// How often the measure is looked at within the training's patience.
-const LOOKS: usize = 8;
+const LOOKS: usize = 20;
+
+/// Steps between two looks at the measure where there is a goal and no patience.
+const GLANCE: usize = 100;
 
 /// By what steps are multiplied each time training goes back.
 const SHORTER: f64 = 0.1;

@@ -130,6 +130,8 @@ pub enum StopReason {
     NoDescent,
     /// The loss no longer changes to working precision.
     LossStalled,
+    /// The loss at fresh points has come down to the training's goal.
+    GoalReached,
     /// The loss at fresh points has not halved in as many steps as the training's patience.
     PatienceEnded,
     /// The loss or the gradient is not finite.
@@ -146,6 +148,7 @@ impl std::fmt::Display for StopReason {
             Self::GradientVanished => "the gradient is zero",
             Self::NoDescent => "no better point along the descent direction",
             Self::LossStalled => "the loss no longer changes",
+            Self::GoalReached => "the loss at fresh points has come down to `goal`",
             Self::PatienceEnded => "the loss at fresh points has not halved for as long as `patience` allows",
             Self::NonFinite => "the loss or the gradient is not finite",
             Self::NonFiniteCurvature => "the curvature is not finite",

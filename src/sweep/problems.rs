@@ -60,10 +60,14 @@ impl Experiment for Problems<'_> {
             self.outside_band.lock().unwrap_or_else(PoisonError::into_inner).insert(run);
         }
         let Some(text) = resolved else { return Ok(true) };
-        // Read and written anew, so that settings that a newer version added do not count.
+        // Read and written anew, so that settings that a newer version added do not count; a problem that was written out
+        // leaves nothing open, whether its version knew the word for that or not.
         let same = Document::parse(&format!("{}.toml", problem.name), text)
             .and_then(|document| document.build(folder))
-            .is_ok_and(|(found, _)| found.to_toml() == problem.to_toml());
+            .is_ok_and(|(mut found, _)| {
+                found.training.auto = problem.training.auto;
+                found.to_toml() == problem.to_toml()
+            });
         Ok(same)
     }
 

@@ -147,6 +147,10 @@ impl Builder<'_> {
             let span = table.get("tolerance").map(Spanned::span);
             self.report(Diagnostic::error(span, "`tolerance` must be a positive number, or 0 for none"));
         }
+        if !(training.goal >= 0.0 && training.goal.is_finite()) {
+            let span = table.get("goal").map(Spanned::span);
+            self.report(Diagnostic::error(span, "`goal` must be a positive number, or 0 for none"));
+        }
         self.adaptation(&training, table, coordinates);
         let stages = table.get("stages");
         for (i, stage) in training.stages.iter().enumerate() {
