@@ -8,26 +8,30 @@ use rand::RngExt;
 use super::space::sites;
 use crate::expr::{Measured, Node};
 use crate::jet::{MAX_ORDER, MultiIndex};
-use crate::problem::{Condition, Face, Problem};
+use crate::problem::{Condition, Problem};
 use crate::rng;
 
 /// What may be left of a condition, relative to the size of its terms over face and domain.
-const LEFT: f64 = 1e-9;
+pub(super) const LEFT: f64 = 1e-9;
 
 /// Does `condition` hold whatever the network says?
 pub(super) fn holds(problem: &Problem, condition: &Condition) -> bool {
     if let Some(along) = condition.place.periodic() {
         return features_repeat(problem, along) && values_repeat(problem, condition);
     }
-    !condition.place.faces().is_empty() && left_on_faces(problem, condition) <= LEFT
+    !condition.place.faces().is_empty() && left_on_faces(problem, condition).iter().all(|left| *left <= LEFT)
 }
 
-/// What is left of a condition on faces, relative to the size of its terms; not finite where the condition is not.
-pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> f64 {
+/// What is left of every residual of a condition on faces, relative to the size of its terms; NaN where it is not finite.
+pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64> {
     let coordinates = &problem.coordinates;
     let domain = sites(coordinates, &[]);
-    let on_face = |face: &Face| left(condition, &[sites(coordinates, face)], &[domain.clone()]);
-    condition.place.faces().iter().map(on_face).fold(0.0, greater)
+    let mut greatest = vec![0.0; condition.residuals.roots.len()];
+    for face in condition.place.faces() {
+        let here = left(condition, &[sites(coordinates, face)], std::slice::from_ref(&domain));
+        greatest.iter_mut().zip(here).for_each(|(most, left)| *most = greater(*most, left));
+    }
+    greatest
 }
 
 /// Does a periodic condition hold where the network and its derivatives are the same at both ends?
@@ -38,11 +42,12 @@ pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
     let mut upper = lower.clone();
     upper.iter_mut().for_each(|site| site[along] = coordinates[along].upper);
     let domain = sites(coordinates, &[]);
-    left(condition, &[lower, upper], &[domain.clone(), domain]) <= LEFT
+    left(condition, &[lower, upper], &[domain.clone(), domain]).iter().all(|left| *left <= LEFT)
 }
 
-/// The greatest residual at the sites `here`, one list for each of the linked points, relative to the size of its terms.
-fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>]) -> f64 {
+/// For every residual the greatest at the sites `here`, one list for each of the linked points, relative to the size of
+/// its terms.
+fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>]) -> Vec<f64> {
     let formula = &condition.residuals;
     let mut random = rng::stream(0, "exact");
     let mut measured = Vec::new();
@@ -70,7 +75,7 @@ fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>])
         let size = sizes.fold(f64::MIN_POSITIVE, f64::max);
         here.iter().map(|row| row[root].value.abs() / size).fold(0.0, greater)
     };
-    (0..formula.roots.len()).map(of_root).fold(0.0, greater)
+    (0..formula.roots.len()).map(of_root).collect()
 }
 
 /// The greater one, NaN above all.

@@ -96,7 +96,8 @@ fn add_direction(
             let has = fixed(graph, derivative, coordinate, at);
             let wanted = data.iter().find(|k| (k.coordinate, k.order) == (coordinate, order) && k.at == at);
             let wanted = wanted.expect("a node has all its derivatives").value;
-            let size = greatest(&values(graph, wanted, &here)).max(greatest(&values(graph, has, &here)));
+            let everywhere = greatest(&values(graph, derivative, &space.sites(&[])));
+            let size = greatest(&values(graph, wanted, &here)).max(everywhere);
             let rest = graph.binary(Binary::Sub, wanted, has);
             all.push(tidy(graph, rest, &here, size, space));
         }
@@ -244,7 +245,8 @@ fn tidy(
     if greatest(&all) <= NOTHING * size {
         return graph.constant(0.0);
     }
-    if all.iter().all(|x| (x - all[0]).abs() <= NOTHING * size) {
+    // A name, or a name with its sign, says more than its number.
+    if all.iter().all(|x| (x - all[0]).abs() <= NOTHING * size) && written_length(graph, root) > 2 {
         return graph.constant(snapped(all[0]));
     }
     for (c, along) in space.coordinates.iter().enumerate() {

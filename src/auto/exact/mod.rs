@@ -11,10 +11,12 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-use super::Decision;
+use core::f64::consts::PI;
+
 use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
 use self::space::{Space, fixed, greatest, values};
+use super::Decision;
 use crate::expr::{Binary, Digits, Graph, Node, is_time};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Diagnostic, Diagnostics, Document, Problem, key, quoted};
@@ -23,7 +25,7 @@ use crate::settings::Enforce;
 /// What data may differ by where faces meet, relative to their size.
 const AGREE: f64 = 1e-9;
 /// Operations of an ansatz when it is written out, at the most.
-const MAX_WRITTEN: usize = 1500;
+const MAX_WRITTEN: usize = 2500;
 /// Data that contradict each other, of which every choice is tried; of more, the first ones stay.
 const MAX_TRIED: usize = 16;
 /// Waves along a coordinate in which the solution repeats, up to this number of periods in the domain.
@@ -271,11 +273,7 @@ fn contradictions_at_edges(problem: &Problem, space: &Space<'_>, graph: &mut Gra
             let place = |known: &Known| {
                 format!("{} = {}", problem.coordinates[known.coordinate].name, Digits(known.at))
             };
-            let why = format!(
-                "it contradicts what is given at {} where both meet, at {}",
-                place(partner),
-                place(&data[dropped])
-            );
+            let why = format!("it contradicts what is given at {} where they meet", place(partner));
             for statement in said.iter_mut() {
                 if statement.known.as_ref().is_ok_and(|known| known.is_same_as(&data[dropped])) {
                     statement.known = Err(why.clone());
@@ -440,18 +438,14 @@ fn repeats(problem: &Problem, space: &Space<'_>, graph: &mut Graph, known: &Know
 fn waves(problem: &Problem, c: usize) -> Vec<String> {
     let along = &problem.coordinates[c];
     let turns = 2.0 / (along.upper - along.lower);
+    // As a plain number, or as one times π, whichever is short.
     let wave = |k: usize| {
         let number = k as f64 * turns;
-        // With a domain in multiples of π the wave number is a plain one.
-        let plain = number * core::f64::consts::PI;
-        let rounded = plain.round();
-        let argument = if (plain - rounded).abs() < 1e-14 * plain && rounded > 0.0 {
-            if rounded == 1.0 { along.name.clone() } else { format!("{}*{}", Digits(rounded), along.name) }
-        } else if number == 1.0 {
-            format!("pi*{}", along.name)
-        } else {
-            format!("{}*pi*{}", Digits(number), along.name)
-        };
+        let plain = number * PI;
+        let short: f64 = format!("{plain:.3e}").parse().unwrap_or(plain);
+        let (factor, pi) = if (plain - short).abs() < 1e-14 * plain { (short, "") } else { (number, "pi*") };
+        let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(factor)) };
+        let argument = format!("{factor}{pi}{}", along.name);
         [format!("sin({argument})"), format!("cos({argument})")]
     };
     (1..=WAVES).flat_map(wave).collect()
@@ -472,20 +466,22 @@ fn way(problem: &Problem, i: usize, said: &[Statement], repeats: &Repeats) -> Op
     if own.is_empty() {
         return None;
     }
-    if holds::holds(problem, condition) {
+    let held = holds::left_on_faces(problem, condition);
+    let held = |statement: &Statement| held[statement.residual] <= holds::LEFT;
+    if own.iter().all(|statement| held(statement)) {
         return Some(exactly("by the ansatz of the file".to_owned()));
     }
-    let Some(first) = own.iter().find(|statement| statement.known.is_err()) else {
+    let failing = |statement: &Statement| statement.known.is_err() && !held(statement);
+    let Some(first) = own.iter().find(|statement| failing(statement)) else {
         return Some(exactly("by the ansatz".to_owned()));
     };
     let why = first.known.as_ref().err().cloned().unwrap_or_default();
-    let kept = own.iter().filter(|statement| statement.known.is_ok()).count();
     let several = condition.written.len() > 1;
     let what = if several { format!("`{}`: ", condition.written[first.residual]) } else { String::new() };
-    let rest = match kept {
-        0 => "",
-        _ if several => "; the residuals that can hold exactly do",
-        _ => "; it holds exactly on the other faces",
+    let rest = match own.iter().all(|statement| failing(statement)) {
+        true => "",
+        false if several => "; the residuals that can hold exactly do",
+        false => "; it holds exactly on the other faces",
     };
     Some(in_loss(format!("{what}{why}{rest}")))
 }
