@@ -280,10 +280,10 @@ pub(super) fn written_length(graph: &Graph, root: NodeId) -> usize {
     lengths[roots[0].index()]
 }
 
-/// All orders of `count` things, if they are few; else the one.
+/// All orders of `count` things, if they are few; else the one from the last to the first, which is time's place.
 fn orders(count: usize) -> Vec<Vec<usize>> {
-    if count > 4 {
-        return vec![(0..count).collect()];
+    if count > 3 {
+        return vec![(0..count).rev().collect()];
     }
     let mut orders = vec![vec![]];
     for thing in 0..count {
