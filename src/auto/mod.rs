@@ -45,7 +45,8 @@ pub struct Completed {
 type Decide = fn(&Document, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 3] = [exact::decide, |d, p| Ok(recipe::network(d, p)), |d, p| Ok(recipe::training(d, p))];
+const GROUPS: [Decide; 3] =
+    [exact::decide, |d, p| Ok(recipe::network(d, p)), |d, p| Ok(recipe::training(d, p))];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
 ///
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn keys_that_are_stated_stay() {
-        let text = "network.init = \"eoc\"\nnetwork.width = 7\ntraining.stages = [{ adam = { steps = 3 } }]\n";
+        let text =
+            "network.init = \"eoc\"\nnetwork.width = 7\ntraining.stages = [{ adam = { steps = 3 } }]\n";
         let stated = completed(&format!("{text}{PLAIN}"));
         let Problem { network, training, .. } = &stated.problem;
         assert_eq!((network.init, network.width, training.stages.len()), (Init::Eoc, 7, 1));
@@ -156,7 +158,8 @@ mod tests {
 
     #[test]
     fn deep_networks_begin_by_the_proposed_rule() {
-        let rule = |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
+        let rule =
+            |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
         assert_eq!([rule(3), rule(50)], [Init::Xavier, Init::Proposed]);
     }
 }

@@ -41,11 +41,7 @@ pub(super) fn directions(data: &[Known]) -> Vec<(usize, Nodes)> {
 /// # Errors
 ///
 /// Why there is none that is of use.
-pub(super) fn interpolant(
-    graph: &mut Graph,
-    data: &[Known],
-    space: &Space<'_>,
-) -> Result<NodeId, String> {
+pub(super) fn interpolant(graph: &mut Graph, data: &[Known], space: &Space<'_>) -> Result<NodeId, String> {
     let directions = directions(data);
     let mut best: Option<(usize, Graph, NodeId)> = None;
     for order in orders(directions.len()) {
@@ -64,7 +60,8 @@ pub(super) fn interpolant(
     *graph = found;
     let size = data.iter().map(|known| {
         let on_face = space.sites(&[(known.coordinate, known.at)]);
-        greatest(&values(graph, known.value, &on_face)) * space.side(known.coordinate).powi(known.order as i32)
+        greatest(&values(graph, known.value, &on_face))
+            * space.side(known.coordinate).powi(known.order as i32)
     });
     let size = size.fold(0.0, f64::max);
     let reached = greatest(&values(graph, root, &space.sites(&[])));
@@ -106,9 +103,14 @@ fn add_direction(
     let zero = graph.constant(0.0);
     let first: Vec<NodeId> = missing.iter().map(|all| all[0]).collect();
     // The polynomials of the values add up to one, so one of the values may be taken everywhere and left out of all.
-    let terms = |base: NodeId| usize::from(base != zero) + first.iter().filter(|&&value| value != base).count();
+    let terms =
+        |base: NodeId| usize::from(base != zero) + first.iter().filter(|&&value| value != base).count();
     let plain = first.iter().all(|&value| matches!(graph.node(value), Node::Constant(_)));
-    let base = first.iter().copied().filter(|&value| terms(value) + usize::from(!plain) <= terms(zero)).min_by_key(|&value| terms(value));
+    let base = first
+        .iter()
+        .copied()
+        .filter(|&value| terms(value) + usize::from(!plain) <= terms(zero))
+        .min_by_key(|&value| terms(value));
     let base = base.unwrap_or(zero);
     let mut terms = vec![base];
     for (j, all) in missing.iter().enumerate() {
@@ -234,13 +236,7 @@ fn times_power(graph: &mut Graph, product: NodeId, factor: NodeId, power: usize)
 }
 
 /// A formula that is the same at `sites` to within rounding of numbers of size `size`, without what it does not need.
-fn tidy(
-    graph: &mut Graph,
-    mut root: NodeId,
-    sites: &[Vec<f64>],
-    size: f64,
-    space: &Space<'_>,
-) -> NodeId {
+fn tidy(graph: &mut Graph, mut root: NodeId, sites: &[Vec<f64>], size: f64, space: &Space<'_>) -> NodeId {
     let all = values(graph, root, sites);
     if greatest(&all) <= NOTHING * size {
         return graph.constant(0.0);
@@ -255,7 +251,8 @@ fn tidy(
         }
         let place = if along.lower <= 0.0 && along.upper >= 0.0 { 0.0 } else { along.lower };
         let without = fixed(graph, root, c, place);
-        let same = values(graph, without, sites).iter().zip(&all).all(|(a, b)| (a - b).abs() <= NOTHING * size);
+        let same =
+            values(graph, without, sites).iter().zip(&all).all(|(a, b)| (a - b).abs() <= NOTHING * size);
         if same {
             root = without;
         }

@@ -73,7 +73,11 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     let mut ansatz = Vec::new();
     for (output, unknown) in problem.unknowns.iter().enumerate() {
         let own = unknown.ansatz.is_some();
-        ansatz.push(if own { None } else { derived(problem, &space, &mut graph, &mut said, output, sizes[output]) });
+        ansatz.push(if own {
+            None
+        } else {
+            derived(problem, &space, &mut graph, &mut said, output, sizes[output])
+        });
     }
     let features = repeats.features(problem);
     let ways = (0..problem.conditions.len()).map(|i| way(problem, i, &said, &repeats)).collect();
@@ -112,7 +116,8 @@ pub(super) fn check(document: &Document, problem: &Problem) -> Result<(), Diagno
 fn impossible(document: &Document, condition: &Condition, why: &str) -> Diagnostic {
     let message = format!("`{}` cannot hold exactly: {why}", condition.name);
     let place = document.place(&["conditions", &condition.name, "enforce"]);
-    Diagnostic::error(place, message).hint("with `enforce = \"auto\"` it holds exactly or is a term of the loss")
+    Diagnostic::error(place, message)
+        .hint("with `enforce = \"auto\"` it holds exactly or is a term of the loss")
 }
 
 impl Exact {
@@ -162,7 +167,8 @@ fn derived(
             let factor = graph.binary(Binary::Mul, size, factor);
             let rest = graph.binary(Binary::Mul, factor, net);
             let sum = graph.binary(Binary::Add, given, rest);
-            let too_long = || format!("an interpolation of what is given takes more than {MAX_WRITTEN} operations");
+            let too_long =
+                || format!("an interpolation of what is given takes more than {MAX_WRITTEN} operations");
             space.text(graph, sum, MAX_WRITTEN).ok_or_else(too_long)
         });
         match whole {
@@ -220,7 +226,12 @@ fn contradictions_on_faces(problem: &Problem, space: &Space<'_>, graph: &mut Gra
     for i in 0..said.len() {
         let Ok(known) = said[i].known.clone() else { continue };
         let earlier = said[..i].iter().find_map(|other| {
-            other.known.as_ref().ok().filter(|first| first.is_same_as(&known)).map(|first| (other.condition, first.value))
+            other
+                .known
+                .as_ref()
+                .ok()
+                .filter(|first| first.is_same_as(&known))
+                .map(|first| (other.condition, first.value))
         });
         let Some((condition, first)) = earlier else { continue };
         let sites = space.sites(&[(known.coordinate, known.at)]);
@@ -238,7 +249,8 @@ fn incomplete(problem: &Problem, said: &mut [Statement]) {
         for i in 0..said.len() {
             let Ok(known) = said[i].known.clone() else { continue };
             let lower = Known { order: order - 1, ..known.clone() };
-            let has_lower = |other: &Statement| other.known.as_ref().is_ok_and(|other| other.is_same_as(&lower));
+            let has_lower =
+                |other: &Statement| other.known.as_ref().is_ok_and(|other| other.is_same_as(&lower));
             if known.order == order && !said.iter().any(has_lower) {
                 let unknown = &problem.unknowns[known.output].name;
                 let what = match order {
@@ -293,7 +305,8 @@ fn agree(graph: &mut Graph, space: &Space<'_>, a: &Known, b: &Known) -> bool {
             node = graph.derivative(node, other.coordinate);
         }
         // Both are the derivative of both orders; it is compared without units.
-        let unit = space.side(a.coordinate).powi(a.order as i32) * space.side(b.coordinate).powi(b.order as i32);
+        let unit =
+            space.side(a.coordinate).powi(a.order as i32) * space.side(b.coordinate).powi(b.order as i32);
         let own = space.side(known.coordinate).powi(known.order as i32);
         let on_face = space.sites(&[(known.coordinate, known.at)]);
         size = f64::max(size, own * greatest(&values(graph, known.value, &on_face)));
@@ -336,7 +349,9 @@ fn cover(problem: &Problem, data: &[Known], pairs: &[(usize, usize)], said: &[St
         pairs.iter().all(|&(i, j)| has(i) || has(j))
     };
     let costs = |set: usize| chosen(set).map(|k| cost(involved[k])).sum::<f64>();
-    let best = (0..1_usize << involved.len()).filter(|&set| covers(set)).min_by(|&a, &b| costs(a).total_cmp(&costs(b)));
+    let best = (0..1_usize << involved.len())
+        .filter(|&set| covers(set))
+        .min_by(|&a, &b| costs(a).total_cmp(&costs(b)));
     chosen(best.unwrap_or(0)).map(|k| involved[k]).collect()
 }
 
@@ -378,14 +393,16 @@ impl Repeats {
                 *can = Err(format!("the ansatz of `{}` does not repeat", unknown.name));
                 continue;
             }
-            let across = |known: &Known| known.coordinate == *along || !repeats(problem, space, graph, known, *along);
+            let across =
+                |known: &Known| known.coordinate == *along || !repeats(problem, space, graph, known, *along);
             let against: Vec<bool> = {
                 let mut across = across;
                 said.iter().map(|statement| statement.known.as_ref().is_ok_and(&mut across)).collect()
             };
-            let wanted = said.iter().zip(&against).find(|(statement, against)| {
-                **against && problem.conditions[statement.condition].is_exact()
-            });
+            let wanted = said
+                .iter()
+                .zip(&against)
+                .find(|(statement, against)| **against && problem.conditions[statement.condition].is_exact());
             let demanded = problem.conditions[*condition].is_exact();
             if let (Some((statement, _)), false) = (wanted, demanded) {
                 let name = &problem.conditions[statement.condition].name;
@@ -395,7 +412,10 @@ impl Repeats {
             for (statement, against) in said.iter_mut().zip(against) {
                 if against {
                     let name = &problem.conditions[*condition].name;
-                    statement.known = Err(format!("it does not repeat along `{}`, as `{name}` asks", problem.coordinates[*along].name));
+                    statement.known = Err(format!(
+                        "it does not repeat along `{}`, as `{name}` asks",
+                        problem.coordinates[*along].name
+                    ));
                 }
             }
         }

@@ -44,7 +44,8 @@ impl<'a> Space<'a> {
     pub(super) fn new(problem: &'a Problem, graph: &mut Graph) -> Self {
         let coordinates: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
         let mut scope = Scope::new(graph, &coordinates);
-        let mut names: Vec<_> = problem.parameters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let mut names: Vec<_> =
+            problem.parameters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         names.push(("pi", PI));
         for (i, (name, _)) in names.iter().enumerate() {
             let node = Node::Coordinate { coordinate: coordinates.len() + 1 + i, side: 0 };
@@ -201,5 +202,7 @@ pub(super) fn fixed(graph: &mut Graph, root: NodeId, input: usize, value: f64) -
 
 /// The greatest magnitude; NaN if one of them is.
 pub(super) fn greatest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |most: f64, x| if x.is_nan() || most.is_nan() { f64::NAN } else { most.max(x.abs()) })
+    values
+        .iter()
+        .fold(0.0, |most: f64, x| if x.is_nan() || most.is_nan() { f64::NAN } else { most.max(x.abs()) })
 }

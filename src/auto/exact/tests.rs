@@ -101,7 +101,11 @@ fn what_cannot_hold_stays_a_loss() {
     check(&heat(&hot), &["4*x*(1 - x)*net"], &["c0: it contradicts what is given at x = 0 where they meet"]);
     // It does not contradict them where they have another value.
     let payoff = [("'t = 0'", "'u - max(x - 1/k, 0)'"), ("'x = 0'", "'u'")];
-    check(&heat(&payoff), &["x*net"], &["c0: what is given has a kink, which would go through the whole domain"]);
+    check(
+        &heat(&payoff),
+        &["x*net"],
+        &["c0: what is given has a kink, which would go through the whole domain"],
+    );
     let jump = [("'t = 0'", "'u - step(x - 0.3)'")];
     check(&heat(&jump), &["net"], &["c0: what is given jumps, which would go through the whole domain"]);
     let front = [("'t = 0'", "'u - tanh((x - 0.5)/1e-3)'")];
@@ -110,7 +114,8 @@ fn what_cannot_hold_stays_a_loss() {
     let root = [("'x = 0'", "'u - sqrt(t)'"), ("'x = 1'", "'u*u_x'")];
     let endless = "c0: a derivative of what is given is not finite somewhere on the face";
     check(&heat(&root), &["net"], &[endless, "c1: it links several unknowns or derivatives"]);
-    let squared = [("'x = 0'", "'u^2 - 1'"), ("'x = 1'", "'t*u'"), ("'x = 0, t = 0'", "'u'"), ("'x = 0.5'", "'u_t'")];
+    let squared =
+        [("'x = 0'", "'u^2 - 1'"), ("'x = 1'", "'t*u'"), ("'x = 0, t = 0'", "'u'"), ("'x = 0.5'", "'u_t'")];
     let expected = [
         "c0: it is not linear in the unknown",
         "c1: the factor of the unknown vanishes somewhere on the face",
@@ -119,7 +124,11 @@ fn what_cannot_hold_stays_a_loss() {
     ];
     check(&heat(&squared), &["net"], &expected);
     let twice = [("'x = 0'", "'u'"), ("['x = 0', 'x = 1']", "'u - t'")];
-    check(&heat(&twice), &["t*x + 4*x*(1 - x)*net"], &["c1: it contradicts `c0`; it holds exactly on the other faces"]);
+    check(
+        &heat(&twice),
+        &["t*x + 4*x*(1 - x)*net"],
+        &["c1: it contradicts `c0`; it holds exactly on the other faces"],
+    );
     // A factor of the unknown that has no zero is divided by.
     check(&heat(&[("'x = 0'", "'(1 + t)*u - 1'")]), &["1/(1 + t) + x*net"], &[]);
 }
@@ -199,14 +208,19 @@ fn repetition_is_exact_by_features() {
 #[test]
 fn a_file_may_decide_itself() {
     let heat = |enforce: &str| {
-        let text = file("x = [0, 1]\nt = [0, 1]", "u_t - u_xx - k", &[("'t = 0'", "'u - x'"), ("'x = 0'", "'u'")]);
+        let text =
+            file("x = [0, 1]\nt = [0, 1]", "u_t - u_xx - k", &[("'t = 0'", "'u - x'"), ("'x = 0'", "'u'")]);
         text.replace("place = 't = 0'", &format!("place = 't = 0'\nenforce = '{enforce}'"))
     };
     check(&heat("auto"), &["x + x*t*net"], &[]);
     check(&heat("exact"), &["x + x*t*net"], &[]);
     check(&heat("loss"), &["x*net"], &["c0: the file says so"]);
     // What is wanted prevails over what contradicts it.
-    check(&heat("exact").replace("residual = 'u'\n", "residual = 'u - 1'\n"), &["x + t*net"], &["c1: it contradicts what is given at t = 0 where they meet"]);
+    check(
+        &heat("exact").replace("residual = 'u'\n", "residual = 'u - 1'\n"),
+        &["x + t*net"],
+        &["c1: it contradicts what is given at t = 0 where they meet"],
+    );
     let said = |text: &str| {
         let document = Document::parse("test.toml", text).unwrap();
         crate::auto::complete(&document, Path::new(".")).unwrap_err().to_string()
@@ -229,7 +243,8 @@ fn nothing_cancels_on_any_domain() {
     // A cubic is its own interpolant, and so are its derivatives.
     for (lower, upper) in [(0.0, 1.0), (0.0, 1e6), (1e-3, 2e-3), (-300.0, 300.0), (1e6, 1e6 + 1.0)] {
         let side = upper - lower;
-        let cubic = format!("(((x - {lower})/{side})^3 - 2*((x - {lower})/{side})^2 + 3*((x - {lower})/{side}) - 1)");
+        let cubic =
+            format!("(((x - {lower})/{side})^3 - 2*((x - {lower})/{side})^2 + 3*((x - {lower})/{side}) - 1)");
         let slope = format!("((3*((x - {lower})/{side})^2 - 4*((x - {lower})/{side}) + 3)/{side})");
         let text = file(
             &format!("x = [{lower:?}, {upper:?}]"),
@@ -248,7 +263,13 @@ fn nothing_cancels_on_any_domain() {
                 // What x itself is rounded by is not the interpolant's fault.
                 let s = (x - lower) / side;
                 graph.eval(&mut scratch, |node| if matches!(node, Node::Jet { .. }) { 0.0 } else { x });
-                let expected = [s.powi(3) - 2.0 * s * s + 3.0 * s - 1.0, 3.0 * s * s - 4.0 * s + 3.0, 6.0 * s - 4.0, 6.0, 0.0];
+                let expected = [
+                    s.powi(3) - 2.0 * s * s + 3.0 * s - 1.0,
+                    3.0 * s * s - 4.0 * s + 3.0,
+                    6.0 * s - 4.0,
+                    6.0,
+                    0.0,
+                ];
                 let found = scratch[node.index()] * side.powi(order);
                 let error = (found - expected[order as usize]).abs();
                 assert!(error < 2e-13, "order {order} on [{lower}, {upper}] at {x}: {error:e}");
@@ -315,30 +336,5 @@ properties! {
             let left = holds::left_on_faces(&problem, condition)[0];
             prop_assert!(left < 1e-12, "{}: {:e} {:?}", condition.written[0], left, exact.ansatz);
         }
-    }
-}
-
-#[test]
-#[ignore]
-fn overlays() {
-    for entry in std::fs::read_dir(std::env::var("CASES").unwrap()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "toml") { continue; }
-        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let document = Document::parse(&format!("{stem}.toml"), &text).unwrap();
-        let (plain, _) = document.build(path.parent().unwrap()).unwrap_or_else(|wrong| panic!("{stem} {wrong}"));
-        let sizes = vec![Size { offset: 0.0, size: 1.0 }; plain.unknowns.len()];
-        let start = std::time::Instant::now();
-        let exact = exact(&plain, &sizes, !text.contains("features"));
-        let took = start.elapsed().as_secs_f64();
-        let mut out = String::new();
-        println!("== {stem} {took:.3} s");
-        for Decision { key, value, why } in exact.decisions(&plain) {
-            let shown: String = value.chars().take(400).collect();
-            println!("  {key} = {shown}   # {why}");
-            out += &format!("{key} = {value}\n");
-        }
-        std::fs::write(Path::new(&std::env::var("OUT").unwrap()).join(format!("{stem}.toml")), out).unwrap();
     }
 }
