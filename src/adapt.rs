@@ -178,13 +178,17 @@ fn redraw(
 
 // Weights by gradient norms.
 
-/// ‖∇ mean(w·residual²)‖ of every condition.
-fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<f64> {
+/// ‖∇ mean(w·residual²)‖ of every condition; `None` of those that hold exactly.
+fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Option<f64>> {
     let mut gradient = vec![0.0; theta.len()];
-    (0..problem.conditions.len())
-        .map(|i| {
+    let conditions = problem.conditions.iter().enumerate();
+    conditions
+        .map(|(i, condition)| {
+            if condition.is_exact() {
+                return None;
+            }
             engine.condition_gradient(theta, i, &mut gradient);
-            gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
+            Some(gradient.iter().map(|g| g * g).sum::<f64>().sqrt())
         })
         .collect()
 }
@@ -193,12 +197,13 @@ fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> 
 ///
 /// A gradient that is next to nothing counts as 1e-5 of the mean (as in the authors' code): what holds already needs no
 /// weight that drowns the rest.
-fn balance_weights(norms: &[f64], settings: &Balance, factors: &mut Vec<f64>) {
-    let mean = norms.iter().sum::<f64>() / norms.len() as f64;
+/// What holds exactly is in no mean, and its factor stays 1.
+fn balance_weights(norms: &[Option<f64>], settings: &Balance, factors: &mut Vec<f64>) {
+    let mean = norms.iter().flatten().sum::<f64>() / norms.iter().flatten().count() as f64;
     if !(mean > 0.0 && mean.is_finite()) {
         return;
     }
-    let wanted = norms.iter().map(|norm| mean / (norm + 1e-5 * mean));
+    let wanted = norms.iter().map(|norm| norm.map_or(1.0, |norm| mean / (norm + 1e-5 * mean)));
     if factors.is_empty() {
         factors.extend(wanted);
     } else {
@@ -297,25 +302,36 @@ mod tests {
         assert_eq!(level, 1);
     }
 
+    /// The factors of norms 1, 3 and 8.
+    fn first_factors(settings: &Balance) -> Vec<f64> {
+        let mut factors = vec![];
+        balance_weights(&[1.0, 3.0, 8.0].map(Some), settings, &mut factors);
+        factors
+    }
+
     #[test]
     fn balanced_conditions_pull_equally_hard() {
         let settings = Balance { memory: 0.5, ..Balance::default() };
-        let mut factors = vec![];
-        balance_weights(&[1.0, 3.0, 8.0], &settings, &mut factors);
+        let mut factors = first_factors(&settings);
         for (factor, norm) in factors.iter().zip([1.0, 3.0, 8.0]) {
             assert!((factor * norm / 4.0 - 1.0).abs() < 5e-5, "{factors:?}");
         }
         let before = factors.clone();
-        balance_weights(&[4.0, 4.0, 4.0], &settings, &mut factors);
+        balance_weights(&[4.0, 4.0, 4.0].map(Some), &settings, &mut factors);
         for (factor, before) in factors.iter().zip(before) {
             assert!((factor - (0.5 * before + 0.5)).abs() < 1e-5);
         }
+        // What holds exactly changes nothing for the others.
+        let mut some = vec![];
+        balance_weights(&[Some(1.0), None, Some(3.0), Some(8.0)], &settings, &mut some);
+        assert_eq!(some[1], 1.0);
+        assert_eq!([some[0], some[2], some[3]], first_factors(&settings)[..]);
         // Nothing to balance, or nothing that can be balanced.
         let before = factors.clone();
-        balance_weights(&[0.0, 0.0, 0.0], &settings, &mut factors);
-        balance_weights(&[f64::NAN, 1.0, 1.0], &settings, &mut factors);
+        balance_weights(&[0.0, 0.0, 0.0].map(Some), &settings, &mut factors);
+        balance_weights(&[f64::NAN, 1.0, 1.0].map(Some), &settings, &mut factors);
         assert_eq!(factors, before);
-        balance_weights(&[0.0, 1.0, 1.0], &settings, &mut factors);
+        balance_weights(&[0.0, 1.0, 1.0].map(Some), &settings, &mut factors);
         assert!(factors.iter().all(|factor| factor.is_finite()));
     }
 }

@@ -428,6 +428,19 @@ impl Default for QuasiNewton {
     }
 }
 
+/// How a condition is made to hold.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforce {
+    /// As is best where that is decided for the file; else as a term of the loss.
+    #[default]
+    Auto,
+    /// Whatever the network says: by the ansatz, or by features that repeat.
+    Exact,
+    /// As a term of the loss.
+    Loss,
+}
+
 /// How a condition's points are drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

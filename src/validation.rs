@@ -36,7 +36,8 @@ impl Validation {
     /// A number that is not finite counts as infinite.
     pub(crate) fn measure(&self, problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> f64 {
         let mut total = 0.0;
-        for (i, condition) in problem.conditions.iter().enumerate() {
+        let trained = problem.conditions.iter().enumerate().filter(|(_, condition)| !condition.is_exact());
+        for (i, condition) in trained {
             let (points, data) = match (&self.points[i], &condition.place) {
                 (Some(points), _) => (points, &[][..]),
                 (None, Place::Points { points, data, .. }) => (points, &data[..]),

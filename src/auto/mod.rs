@@ -6,6 +6,7 @@
 //! decides it itself.
 //! This module knows problems, formulas and settings; it does not know engines, training or terminals.
 
+mod exact;
 mod frequency;
 mod recipe;
 
@@ -42,10 +43,11 @@ pub struct Completed {
 }
 
 /// A group of decisions: a function of the document as it was read, and of the problem as decided so far.
-type Decide = fn(&Document, &Problem) -> Vec<Decision>;
+type Decide = fn(&Document, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 2] = [recipe::network, recipe::training];
+const GROUPS: [Decide; 3] =
+    [exact::decide, |d, p| Ok(recipe::network(d, p)), |d, p| Ok(recipe::training(d, p))];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
 ///
@@ -60,7 +62,7 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
     if problem.training.auto {
         let mut filled = document.clone();
         for decide in GROUPS {
-            let decided = decide(document, &problem);
+            let decided = decide(document, &problem)?;
             if decided.is_empty() {
                 continue;
             }
@@ -72,6 +74,7 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
         }
         problem.training.auto = false;
     }
+    exact::check(document, &problem)?;
     Ok(Completed { problem, decisions, advice })
 }
 

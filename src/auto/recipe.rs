@@ -108,7 +108,9 @@ pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> 
         "{ keep = 0.5 }",
         "half of the points stay, the others go where the residual is large",
     );
-    if problem.conditions.iter().filter(|condition| condition.weight > 0.0).count() > 1 {
+    if problem.conditions.iter().filter(|condition| condition.weight > 0.0 && !condition.is_exact()).count()
+        > 1
+    {
         default("balance", "{ every = 250 }", "several terms of the loss pull equally hard");
     }
     decisions

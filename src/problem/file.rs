@@ -119,15 +119,17 @@ impl Document {
 
     /// Does it say anything under the keys `path`, from the outermost one on?
     pub(crate) fn states(&self, path: &[&str]) -> bool {
-        let table = DeValue::Table(self.merged(|_, _| true));
+        self.place(path).is_some()
+    }
+
+    /// Where it says what it does under the keys `path`, from the outermost one on.
+    pub(crate) fn place(&self, path: &[&str]) -> Option<Range<usize>> {
+        let table = Spanned::new(0..0, DeValue::Table(self.merged(|_, _| true)));
         let mut value = &table;
-        path.iter().all(|key| match value.as_table().and_then(|table| table.get(*key)) {
-            Some(inner) => {
-                value = inner.get_ref();
-                true
-            }
-            None => false,
-        })
+        for key in path {
+            value = value.get_ref().as_table()?.get(*key)?;
+        }
+        Some(value.span())
     }
 
     /// The whole document as plain settings, for programs that have tables of their own.

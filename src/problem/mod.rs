@@ -38,3 +38,4 @@ pub use open::read_text;
 pub use open::{OpenError, Opened, embedded_text, open};
 pub use place::{Coordinate, Face, Place};
 pub(crate) use table::NpyHeader;
+pub(crate) use write::{key, quoted};

@@ -7,7 +7,7 @@ use crate::activation::Activation;
 use crate::expr::{Graph, Node, NodeId};
 use crate::jet::JetSet;
 use crate::network::Shape;
-use crate::settings::{Network, Sampler, Training};
+use crate::settings::{Enforce, Network, Sampler, Training};
 
 /// A problem, complete.
 #[derive(Clone, PartialEq, Debug)]
@@ -180,9 +180,11 @@ pub struct Condition {
     pub residuals: Formula,
     /// Derivatives of the raw outputs that the residuals need, closed downward.
     pub jets: JetSet,
+    /// How it is made to hold.
+    pub enforce: Enforce,
     /// λ.
     pub weight: f64,
-    /// How many points (pairs of points for a periodic condition).
+    /// How many points (pairs of points for a periodic condition); none where it holds exactly.
     pub points: usize,
     /// How they are drawn.
     pub sampler: Sampler,
@@ -192,6 +194,11 @@ impl Condition {
     /// Does a residual read a column of the file that the points come from?
     pub fn uses_data(&self) -> bool {
         self.residuals.graph.nodes().iter().any(|node| matches!(node, Node::Data(_)))
+    }
+
+    /// Does it hold whatever the network says, so that training has nothing to do with it?
+    pub fn is_exact(&self) -> bool {
+        self.enforce == Enforce::Exact
     }
 
     /// Linked points that one residual looks at: 2 for periodic conditions, else 1.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::expr::Digits;
+use crate::jet::MAX_COORDINATES;
 
 /// A coordinate and its domain.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,6 +37,21 @@ impl Coordinate {
             _ if shift > 0.0 => format!("{scaled} - {}", Digits(shift)),
             _ => format!("{scaled} + {}", Digits(-shift)),
         }
+    }
+
+    /// The k-th point of Halton's sequence, from k = 1 on, in the domain of some coordinates.
+    pub(crate) fn spread(coordinates: &[Self], k: usize) -> Vec<f64> {
+        const PRIMES: [usize; MAX_COORDINATES] = [2, 3, 5, 7, 11, 13, 17, 19];
+        let along = |(c, base): (&Self, usize)| {
+            let (mut rest, mut place, mut u) = (k, 1.0, 0.0);
+            while rest > 0 {
+                place /= base as f64;
+                u += place * (rest % base) as f64;
+                rest /= base;
+            }
+            c.lower + (c.upper - c.lower) * u
+        };
+        coordinates.iter().zip(PRIMES).map(along).collect()
     }
 }
 

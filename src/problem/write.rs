@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model::{Condition, Problem, Solution, Trainable};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId};
-use crate::settings::{Network, Training};
+use crate::settings::{Enforce, Network, Training};
 
 /// A formula longer than this many operations is not written out for people.
 const MAX_SHOWN: usize = 400;
@@ -113,6 +113,9 @@ impl Problem {
         let Condition { points, weight, .. } = condition;
         let points = grouped(*points);
         let place = condition.place.describe(&self.coordinates);
+        if condition.is_exact() {
+            return format!("{place}, holds exactly");
+        }
         if !condition.place.is_drawn() {
             return format!("{points} points of {place}, weight {weight}");
         }
@@ -216,8 +219,11 @@ impl Problem {
                 let residuals: Vec<_> = c.written.iter().map(|r| quoted(r)).collect();
                 let _ = writeln!(out, "residual = [{}]", residuals.join(", "));
             }
+            if c.enforce != Enforce::Auto {
+                let _ = writeln!(out, "enforce = {}", quoted(&name_of(&c.enforce)));
+            }
             let _ = writeln!(out, "weight = {}", number(c.weight));
-            if c.place.is_drawn() {
+            if c.place.is_drawn() && !c.is_exact() {
                 let _ = writeln!(out, "points = {}\nsampler = {}", c.points, quoted(&name_of(&c.sampler)));
             }
         }
@@ -271,7 +277,8 @@ fn round(expr: &mut Expr) {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML.
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -281,7 +288,7 @@ fn number(x: f64) -> String {
 }
 
 /// A key, quoted where TOML asks for it.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) }
 }

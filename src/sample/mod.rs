@@ -153,7 +153,7 @@ mod tests {
     use crate::expr::Graph;
     use crate::jet::JetSet;
     use crate::problem::{Coordinate, Formula, Written};
-    use crate::settings::{Network, Training};
+    use crate::settings::{Enforce, Network, Training};
 
     const ALL: [Sampler; 4] = [Sampler::Uniform, Sampler::Grid, Sampler::LatinHypercube, Sampler::Sobol];
 
@@ -304,6 +304,7 @@ mod tests {
             written: vec![],
             residuals: Formula { graph: Graph::default(), roots: vec![] },
             jets: JetSet::closure([]),
+            enforce: Enforce::Loss,
             weight: 1.0,
             points: 50,
             sampler: Sampler::Uniform,

@@ -13,7 +13,7 @@ use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::model::{Condition, Formula, Unknown};
 use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::table::Numbers;
-use crate::settings::Sampler;
+use crate::settings::{Enforce, Sampler};
 
 impl Builder<'_> {
     pub(super) fn conditions(
@@ -46,7 +46,7 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
     ) -> Option<Condition> {
-        const KEYS: [&str; 6] = ["place", "residual", "weight", "points", "sampler", "order"];
+        const KEYS: [&str; 7] = ["place", "residual", "enforce", "weight", "points", "sampler", "order"];
         self.check_keys(table, "a condition", &KEYS);
         let weight = match table.get("weight") {
             Some(value) => self.number(value, "the weight"),
@@ -64,6 +64,7 @@ impl Builder<'_> {
             return None;
         };
         let place = self.place(place_value, coordinates);
+        let enforce = self.enforce(table, place.as_ref());
         let counted = place.as_ref().map_or(200, |place| place.usual_points(coordinates.len()));
         let mut points = counted;
         let mut sampler = Sampler::default();
@@ -135,10 +136,33 @@ impl Builder<'_> {
             written,
             jets: JetSet::closure(jets.into_iter().map(|(_, index)| index)),
             residuals,
+            enforce,
             weight: weight?,
-            points,
+            points: if enforce == Enforce::Exact { 0 } else { points },
             sampler,
         })
+    }
+
+    /// How a condition is made to hold.
+    fn enforce(&mut self, table: &Table<'_>, place: Option<&Place>) -> Enforce {
+        let Some(value) = table.get("enforce") else { return Enforce::Auto };
+        let enforce = match Enforce::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(enforce) => enforce,
+            Err(error) => {
+                self.report(serde_mistake(error.message(), value.span()));
+                return Enforce::Auto;
+            }
+        };
+        let what = match place {
+            Some(Place::Interior) => "an equation in the interior",
+            Some(Place::Points { .. }) => "a condition on points from a file",
+            _ => return enforce,
+        };
+        if enforce == Enforce::Exact {
+            let message = format!("{what} cannot hold exactly: it is what the network is trained for");
+            self.report(Diagnostic::error(value.span(), message).hint("remove the line"));
+        }
+        enforce
     }
 
     pub(super) fn residuals(

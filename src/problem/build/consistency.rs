@@ -287,7 +287,7 @@ fn points(
         let here: Vec<f64> = here.flatten().copied().collect();
         return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
     }
-    let domain: Vec<f64> = (1..=POINTS).flat_map(|k| row(problem, k)).collect();
+    let domain: Vec<f64> = (1..=POINTS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
     // Faces take the points in turn.
     let on = |faces: &[Face]| {
         let mut rows = domain.clone();
@@ -323,21 +323,6 @@ fn points(
 fn some(rows: &[f64], coordinates: usize) -> Vec<f64> {
     let every = (rows.len() / coordinates).div_ceil(POINTS).max(1);
     rows.chunks_exact(coordinates).step_by(every).flatten().copied().collect()
-}
-
-/// The k-th point of Halton's sequence in the domain.
-fn row(problem: &Problem, k: usize) -> Vec<f64> {
-    const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
-    let along = |(c, base): (&Coordinate, usize)| {
-        let (mut rest, mut place, mut u) = (k, 1.0, 0.0);
-        while rest > 0 {
-            place /= base as f64;
-            u += place * (rest % base) as f64;
-            rest /= base;
-        }
-        c.lower + (c.upper - c.lower) * u
-    };
-    problem.coordinates.iter().zip(PRIMES).map(along).collect()
 }
 
 /// The reference's own error, relative to the greatest of the closed forms' values that the residuals use.

@@ -1,0 +1,112 @@
+//! Does a condition hold whatever the network says?
+//!
+//! That is looked at with random numbers in place of the network and its derivatives.
+//! It knows compiled problems; it does not know how the ansatz came about.
+
+use rand::RngExt;
+
+use super::space::sites;
+use crate::expr::{Measured, Node};
+use crate::jet::{MAX_ORDER, MultiIndex};
+use crate::problem::{Condition, Problem};
+use crate::rng;
+
+/// What may be left of a condition, relative to the size of its terms over face and domain.
+pub(super) const LEFT: f64 = 1e-9;
+
+/// Does `condition` hold whatever the network says?
+pub(super) fn holds(problem: &Problem, condition: &Condition) -> bool {
+    if let Some(along) = condition.place.periodic() {
+        return features_repeat(problem, along) && values_repeat(problem, condition);
+    }
+    !condition.place.faces().is_empty() && left_on_faces(problem, condition).iter().all(|left| *left <= LEFT)
+}
+
+/// What is left of every residual of a condition on faces, relative to the size of its terms; NaN where it is not finite.
+pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64> {
+    let coordinates = &problem.coordinates;
+    let domain = sites(coordinates, &[]);
+    let mut greatest = vec![0.0; condition.residuals.roots.len()];
+    for face in condition.place.faces() {
+        let here = left(condition, &[sites(coordinates, face)], std::slice::from_ref(&domain));
+        greatest.iter_mut().zip(here).for_each(|(most, left)| *most = greater(*most, left));
+    }
+    greatest
+}
+
+/// Does a periodic condition hold where the network and its derivatives are the same at both ends?
+pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
+    let coordinates = &problem.coordinates;
+    let Some(along) = condition.place.periodic() else { return false };
+    let lower = sites(coordinates, &[(along, coordinates[along].lower)]);
+    let mut upper = lower.clone();
+    upper.iter_mut().for_each(|site| site[along] = coordinates[along].upper);
+    let domain = sites(coordinates, &[]);
+    left(condition, &[lower, upper], &[domain.clone(), domain]).iter().all(|left| *left <= LEFT)
+}
+
+/// For every residual the greatest at the sites `here`, one list for each of the linked points, relative to the size of
+/// its terms.
+fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>]) -> Vec<f64> {
+    let formula = &condition.residuals;
+    let mut random = rng::stream(0, "exact");
+    let mut measured = Vec::new();
+    let mut measure = |sites: &[Vec<Vec<f64>>]| -> Vec<Vec<Measured>> {
+        let site = |i: usize| {
+            let mut jets: Vec<((usize, MultiIndex), f64)> = Vec::new();
+            formula.graph.measure(&mut measured, |node| match node {
+                Node::Coordinate { coordinate, side } => Measured::number(sites[side][i][coordinate]),
+                // The network is the same at linked points: its features are.
+                Node::Jet { output, index, .. } => {
+                    let known = jets.iter().find(|(jet, _)| *jet == (output, index));
+                    let value = known.map_or_else(|| 2.0 * random.random::<f64>() - 1.0, |(_, value)| *value);
+                    jets.push(((output, index), value));
+                    Measured::number(value)
+                }
+                _ => Measured::number(f64::NAN),
+            });
+            formula.roots.iter().map(|root| measured[root.index()]).collect()
+        };
+        (0..sites[0].len()).map(site).collect()
+    };
+    let (here, domain) = (measure(here), measure(domain));
+    let of_root = |root: usize| {
+        let sizes = domain.iter().chain(&here).map(|row| row[root].size).filter(|size| size.is_finite());
+        let size = sizes.fold(f64::MIN_POSITIVE, f64::max);
+        here.iter().map(|row| row[root].value.abs() / size).fold(0.0, greater)
+    };
+    (0..formula.roots.len()).map(of_root).collect()
+}
+
+/// The greater one, NaN above all.
+fn greater(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+}
+
+/// Are all features and their derivatives along a coordinate the same at both its ends?
+pub(super) fn features_repeat(problem: &Problem, along: usize) -> bool {
+    let coordinates = &problem.coordinates;
+    let mut graph = problem.features.graph.clone();
+    let lower = sites(coordinates, &[(along, coordinates[along].lower)]);
+    let side = coordinates[along].upper - coordinates[along].lower;
+    let mut values = Vec::new();
+    problem.features.roots.iter().all(|&feature| {
+        let mut node = feature;
+        (0..=MAX_ORDER).all(|order| {
+            if order > 0 {
+                node = graph.derivative(node, along);
+            }
+            lower.iter().all(|site| {
+                let [a, b] = [site[along], coordinates[along].upper].map(|x| {
+                    graph.eval(&mut values, |node| match node {
+                        Node::Coordinate { coordinate, .. } if coordinate == along => x,
+                        Node::Coordinate { coordinate, .. } => site[coordinate],
+                        _ => f64::NAN,
+                    });
+                    values[node.index()] * side.powi(order as i32)
+                });
+                (a - b).abs() <= LEFT * a.abs().max(1.0)
+            })
+        })
+    })
+}

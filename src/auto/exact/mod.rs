@@ -1,0 +1,515 @@
+//! Conditions that hold exactly: the ansatz u = G + size·D·net, with G an interpolation of what conditions say on faces
+//! and D a factor that vanishes there, and features that repeat where the solution does.
+//!
+//! What cannot hold exactly, or not without harm, stays a term of the loss, and every condition gets a reason.
+//! It knows problems and formulas; it does not know networks' weights, points or training.
+
+mod holds;
+mod interpolant;
+mod known;
+mod space;
+#[cfg(test)]
+mod tests;
+
+use core::f64::consts::PI;
+
+use self::interpolant::{directions, factor, interpolant};
+use self::known::{Known, Statement, highest, statements};
+use self::space::{Space, fixed, greatest, values};
+use super::Decision;
+use crate::expr::{Binary, Digits, Graph, Node, is_time};
+use crate::jet::MultiIndex;
+use crate::problem::{Condition, Diagnostic, Diagnostics, Document, Problem, key, quoted};
+use crate::settings::Enforce;
+
+/// What data may differ by where faces meet, relative to their size.
+const AGREE: f64 = 1e-9;
+/// Operations of an ansatz when it is written out, at the most.
+const MAX_WRITTEN: usize = 2500;
+/// Data that contradict each other, of which every choice is tried; of more, the first ones stay.
+const MAX_TRIED: usize = 16;
+/// Waves along a coordinate in which the solution repeats, up to this number of periods in the domain.
+const WAVES: usize = 2;
+
+/// Where an unknown lies and how much it varies: it is trained as `offset + size·net`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Size {
+    pub(super) offset: f64,
+    pub(super) size: f64,
+}
+
+/// How a condition is made to hold, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Way {
+    pub(super) enforce: Enforce,
+    pub(super) why: String,
+}
+
+/// What holds exactly, and by what.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Exact {
+    /// For every unknown its ansatz, if it needs one.
+    pub(super) ansatz: Vec<Option<String>>,
+    /// What the network sees, where that is not each coordinate mapped to [−1, 1].
+    pub(super) features: Option<Vec<String>>,
+    /// For every condition how it is made to hold; `None` where there is no choice.
+    pub(super) ways: Vec<Option<Way>>,
+}
+
+/// What of `problem`, which has no more than the file says, can hold exactly.
+///
+/// `sizes` has one for each unknown; `free` says whether the features may be chosen.
+pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
+    let mut graph = Graph::default();
+    let space = Space::new(problem, &mut graph);
+    let mut said = statements(problem, &space, &mut graph);
+    for statement in &mut said {
+        if problem.conditions[statement.condition].enforce == Enforce::Loss && statement.known.is_ok() {
+            statement.known = Err("the file says so".to_owned());
+        }
+    }
+    let mut repeats = Repeats::new(problem, free);
+    settle(problem, &space, &mut graph, &mut said, &mut repeats);
+    let mut ansatz = Vec::new();
+    for (output, unknown) in problem.unknowns.iter().enumerate() {
+        let own = unknown.ansatz.is_some();
+        ansatz.push(if own {
+            None
+        } else {
+            derived(problem, &space, &mut graph, &mut said, output, sizes[output])
+        });
+    }
+    let features = repeats.features(problem);
+    let ways = (0..problem.conditions.len()).map(|i| way(problem, i, &said, &repeats)).collect();
+    Exact { ansatz, features, ways }
+}
+
+/// What can hold exactly, as settings of the problem file.
+///
+/// # Errors
+///
+/// Where a condition is to hold exactly that cannot.
+pub(super) fn decide(document: &Document, problem: &Problem) -> Result<Vec<Decision>, Diagnostics> {
+    let sizes = vec![Size { offset: 0.0, size: 1.0 }; problem.unknowns.len()];
+    let exact = exact(problem, &sizes, !document.states(&["network", "features"]));
+    let mut mistakes = Vec::new();
+    for (condition, way) in problem.conditions.iter().zip(&exact.ways) {
+        if let (true, Some(Way { enforce: Enforce::Loss, why })) = (condition.is_exact(), way) {
+            mistakes.push(impossible(document, condition, why));
+        }
+    }
+    if mistakes.is_empty() { Ok(exact.decisions(problem)) } else { Err(document.mistakes(mistakes)) }
+}
+
+/// Do the conditions hold that `problem`, with nothing left open, says hold exactly?
+///
+/// # Errors
+///
+/// Those that do not.
+pub(super) fn check(document: &Document, problem: &Problem) -> Result<(), Diagnostics> {
+    let broken = problem.conditions.iter().filter(|c| c.is_exact() && !holds::holds(problem, c));
+    let why = "the ansatz and the features that the file states do not fulfil it";
+    let mistakes: Vec<_> = broken.map(|condition| impossible(document, condition, why)).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(document.mistakes(mistakes)) }
+}
+
+fn impossible(document: &Document, condition: &Condition, why: &str) -> Diagnostic {
+    let message = format!("`{}` cannot hold exactly: {why}", condition.name);
+    let place = document.place(&["conditions", &condition.name, "enforce"]);
+    Diagnostic::error(place, message)
+        .hint("with `enforce = \"auto\"` it holds exactly or is a term of the loss")
+}
+
+impl Exact {
+    /// As settings of the problem file, as far as that does not state them.
+    fn decisions(&self, problem: &Problem) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        for (unknown, ansatz) in problem.unknowns.iter().zip(&self.ansatz) {
+            if let Some(ansatz) = ansatz {
+                let name = format!("unknowns.{}.ansatz", key(&unknown.name));
+                let why = "what is given on faces, and a factor that vanishes there";
+                decisions.push(Decision::new(name, quoted(ansatz), why));
+            }
+        }
+        if let Some(features) = &self.features {
+            let list: Vec<String> = features.iter().map(|feature| quoted(feature)).collect();
+            let why = "waves that repeat where the solution does";
+            decisions.push(Decision::new("network.features", format!("[{}]", list.join(", ")), why));
+        }
+        for (condition, way) in problem.conditions.iter().zip(&self.ways) {
+            let Some(Way { enforce, why }) = way else { continue };
+            if condition.enforce != Enforce::Auto {
+                continue;
+            }
+            let value = if *enforce == Enforce::Exact { "exact" } else { "loss" };
+            let name = format!("conditions.{}.enforce", key(&condition.name));
+            decisions.push(Decision::new(name, quoted(value), why));
+        }
+        decisions
+    }
+}
+
+/// The unknown `output` as G + size·D·net; `None` if it is the network's output as it is.
+fn derived(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &mut Graph,
+    said: &mut [Statement],
+    output: usize,
+    size: Size,
+) -> Option<String> {
+    let data = distinct(said, output);
+    let net = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
+    if !data.is_empty() {
+        let whole = interpolant(graph, &data, space).and_then(|given| {
+            let factor = factor(graph, &directions(&data), space);
+            let size = graph.constant(size.size);
+            let factor = graph.binary(Binary::Mul, size, factor);
+            let rest = graph.binary(Binary::Mul, factor, net);
+            let sum = graph.binary(Binary::Add, given, rest);
+            let too_long =
+                || format!("an interpolation of what is given takes more than {MAX_WRITTEN} operations");
+            space.text(graph, sum, MAX_WRITTEN).ok_or_else(too_long)
+        });
+        match whole {
+            Ok(text) => return Some(text),
+            Err(why) => refuse(said, output, &why),
+        }
+    }
+    let (offset, scale) = (graph.constant(size.offset), graph.constant(size.size));
+    let scaled = graph.binary(Binary::Mul, scale, net);
+    let sum = graph.binary(Binary::Add, offset, scaled);
+    let text = space.text(graph, sum, MAX_WRITTEN).filter(|text| text != "net");
+    text.filter(|_| problem.unknowns[output].ansatz.is_none())
+}
+
+/// Everything that is known of an unknown, once.
+fn distinct(said: &[Statement], output: usize) -> Vec<Known> {
+    let mut data: Vec<Known> = Vec::new();
+    for known in said.iter().filter_map(|statement| statement.known.as_ref().ok()) {
+        if known.output == output && !data.iter().any(|other| other.is_same_as(known)) {
+            data.push(known.clone());
+        }
+    }
+    data
+}
+
+/// Leaves all that is said of an unknown to the loss.
+fn refuse(said: &mut [Statement], output: usize, why: &str) {
+    for statement in said {
+        if statement.known.as_ref().is_ok_and(|known| known.output == output) {
+            statement.known = Err(why.to_owned());
+        }
+    }
+}
+
+// What agrees with what.
+
+/// Leaves to the loss what contradicts the rest, or lacks what it builds on.
+fn settle(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &mut Graph,
+    said: &mut [Statement],
+    repeats: &mut Repeats,
+) {
+    contradictions_on_faces(problem, space, graph, said);
+    incomplete(problem, said);
+    repeats.settle(problem, space, graph, said);
+    incomplete(problem, said);
+    contradictions_at_edges(problem, space, graph, said);
+    incomplete(problem, said);
+}
+
+/// Of two that say different things of the same, the first stays.
+fn contradictions_on_faces(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
+    for i in 0..said.len() {
+        let Ok(known) = said[i].known.clone() else { continue };
+        let earlier = said[..i].iter().find_map(|other| {
+            other
+                .known
+                .as_ref()
+                .ok()
+                .filter(|first| first.is_same_as(&known))
+                .map(|first| (other.condition, first.value))
+        });
+        let Some((condition, first)) = earlier else { continue };
+        let sites = space.sites(&[(known.coordinate, known.at)]);
+        let difference = graph.binary(Binary::Sub, known.value, first);
+        let size = greatest(&values(graph, first, &sites)).max(greatest(&values(graph, known.value, &sites)));
+        if greatest(&values(graph, difference, &sites)) > AGREE * size {
+            said[i].known = Err(format!("it contradicts `{}`", problem.conditions[condition].name));
+        }
+    }
+}
+
+/// A derivative can be given only where the value and all lower derivatives are.
+fn incomplete(problem: &Problem, said: &mut [Statement]) {
+    for order in 1..=crate::jet::MAX_ORDER {
+        for i in 0..said.len() {
+            let Ok(known) = said[i].known.clone() else { continue };
+            let lower = Known { order: order - 1, ..known.clone() };
+            let has_lower =
+                |other: &Statement| other.known.as_ref().is_ok_and(|other| other.is_same_as(&lower));
+            if known.order == order && !said.iter().any(has_lower) {
+                let unknown = &problem.unknowns[known.output].name;
+                let what = match order {
+                    1 => format!("the value of `{unknown}` there is not given exactly"),
+                    _ => format!("not all lower derivatives of `{unknown}` there are given exactly"),
+                };
+                said[i].known = Err(format!("{what}, and no smooth factor leaves it open"));
+            }
+        }
+    }
+}
+
+/// Where faces meet, their data must agree; of those that do not, as few as possible are left to the loss.
+fn contradictions_at_edges(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
+    for output in 0..problem.unknowns.len() {
+        let data = distinct(said, output);
+        let mut pairs = Vec::new();
+        for (i, a) in data.iter().enumerate() {
+            for (j, b) in data.iter().enumerate().skip(i + 1) {
+                if a.coordinate != b.coordinate && !agree(graph, space, a, b) {
+                    pairs.push((i, j));
+                }
+            }
+        }
+        for dropped in cover(problem, &data, &pairs, said) {
+            let partner = pairs.iter().find_map(|&(i, j)| match dropped {
+                d if d == i => Some(j),
+                d if d == j => Some(i),
+                _ => None,
+            });
+            let partner = &data[partner.expect("only what contradicts something is dropped")];
+            let place = |known: &Known| {
+                format!("{} = {}", problem.coordinates[known.coordinate].name, Digits(known.at))
+            };
+            let why = format!("it contradicts what is given at {} where they meet", place(partner));
+            for statement in said.iter_mut() {
+                if statement.known.as_ref().is_ok_and(|known| known.is_same_as(&data[dropped])) {
+                    statement.known = Err(why.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Do two data agree where their faces meet?
+fn agree(graph: &mut Graph, space: &Space<'_>, a: &Known, b: &Known) -> bool {
+    let edge = space.sites(&[(a.coordinate, a.at), (b.coordinate, b.at)]);
+    let mut size = 0.0;
+    let mut at_edge = |known: &Known, other: &Known| {
+        let mut node = known.value;
+        for _ in 0..other.order {
+            node = graph.derivative(node, other.coordinate);
+        }
+        // Both are the derivative of both orders; it is compared without units.
+        let unit =
+            space.side(a.coordinate).powi(a.order as i32) * space.side(b.coordinate).powi(b.order as i32);
+        let own = space.side(known.coordinate).powi(known.order as i32);
+        let on_face = space.sites(&[(known.coordinate, known.at)]);
+        size = f64::max(size, own * greatest(&values(graph, known.value, &on_face)));
+        let node = fixed(graph, node, other.coordinate, other.at);
+        values(graph, node, &edge).into_iter().map(|x| unit * x).collect::<Vec<_>>()
+    };
+    let (left, right) = (at_edge(a, b), at_edge(b, a));
+    left.iter().zip(right).all(|(left, right)| (left - right).abs() <= AGREE * size)
+}
+
+/// Which data to leave to the loss, so that no pair is left: the fewest, of equally many rather initial values than
+/// boundary values, which matter for longer, and rather what is stated later.
+fn cover(problem: &Problem, data: &[Known], pairs: &[(usize, usize)], said: &[Statement]) -> Vec<usize> {
+    let mut involved: Vec<usize> = pairs.iter().flat_map(|&(i, j)| [i, j]).collect();
+    involved.sort_unstable();
+    involved.dedup();
+    let demanded = |i: usize| {
+        said.iter().any(|statement| {
+            problem.conditions[statement.condition].is_exact()
+                && statement.known.as_ref().is_ok_and(|known| known.is_same_as(&data[i]))
+        })
+    };
+    let cost = |i: usize| {
+        let initial = is_time(&problem.coordinates[data[i].coordinate].name);
+        let least = if initial { 0.75 } else { 1.0 };
+        least - 1e-6 * i as f64 + if demanded(i) { 1e6 } else { 0.0 }
+    };
+    if involved.len() > MAX_TRIED {
+        let mut dropped = Vec::new();
+        for &(i, j) in pairs {
+            if !dropped.contains(&i) && !dropped.contains(&j) {
+                dropped.push(if cost(i) < cost(j) { i } else { j });
+            }
+        }
+        return dropped;
+    }
+    let chosen = |set: usize| (0..involved.len()).filter(move |k| set & (1 << k) != 0);
+    let covers = |set: usize| {
+        let has = |i: usize| involved.binary_search(&i).is_ok_and(|k| set & (1 << k) != 0);
+        pairs.iter().all(|&(i, j)| has(i) || has(j))
+    };
+    let costs = |set: usize| chosen(set).map(|k| cost(involved[k])).sum::<f64>();
+    let best = (0..1_usize << involved.len())
+        .filter(|&set| covers(set))
+        .min_by(|&a, &b| costs(a).total_cmp(&costs(b)));
+    chosen(best.unwrap_or(0)).map(|k| involved[k]).collect()
+}
+
+// Coordinates along which the solution repeats.
+
+/// What is asked for by periodic conditions.
+struct Repeats {
+    /// Coordinate, condition, and whether features make it hold, or why they do not.
+    directions: Vec<(usize, usize, Result<(), String>)>,
+    /// May the features be chosen?
+    free: bool,
+}
+
+impl Repeats {
+    fn new(problem: &Problem, free: bool) -> Self {
+        let directions = problem.conditions.iter().enumerate().filter_map(|(i, condition)| {
+            let along = condition.place.periodic()?;
+            let can = match condition.enforce {
+                Enforce::Loss => Err("the file says so".to_owned()),
+                _ if !free && !holds::features_repeat(problem, along) => {
+                    Err("the features of the file do not repeat".to_owned())
+                }
+                _ => Ok(()),
+            };
+            Some((along, i, can))
+        });
+        Self { directions: directions.collect(), free }
+    }
+
+    /// Leaves to the loss what is given and does not repeat, or the repetition where the file wants the other exactly.
+    fn settle(&mut self, problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
+        for (along, condition, can) in &mut self.directions {
+            if can.is_err() {
+                continue;
+            }
+            if let Some(unknown) = problem.unknowns.iter().find(|unknown| unknown.ansatz.is_some())
+                && !holds::values_repeat(problem, &problem.conditions[*condition])
+            {
+                *can = Err(format!("the ansatz of `{}` does not repeat", unknown.name));
+                continue;
+            }
+            let across =
+                |known: &Known| known.coordinate == *along || !repeats(problem, space, graph, known, *along);
+            let against: Vec<bool> = {
+                let mut across = across;
+                said.iter().map(|statement| statement.known.as_ref().is_ok_and(&mut across)).collect()
+            };
+            let wanted = said
+                .iter()
+                .zip(&against)
+                .find(|(statement, against)| **against && problem.conditions[statement.condition].is_exact());
+            let demanded = problem.conditions[*condition].is_exact();
+            if let (Some((statement, _)), false) = (wanted, demanded) {
+                let name = &problem.conditions[statement.condition].name;
+                *can = Err(format!("`{name}`, which is to hold exactly, does not repeat"));
+                continue;
+            }
+            for (statement, against) in said.iter_mut().zip(against) {
+                if against {
+                    let name = &problem.conditions[*condition].name;
+                    statement.known = Err(format!(
+                        "it does not repeat along `{}`, as `{name}` asks",
+                        problem.coordinates[*along].name
+                    ));
+                }
+            }
+        }
+    }
+
+    /// What the network sees; `None` if that is each coordinate as ever.
+    fn features(&self, problem: &Problem) -> Option<Vec<String>> {
+        let exact = |c: usize| self.directions.iter().any(|(along, _, can)| *along == c && can.is_ok());
+        if !self.free || !(0..problem.coordinates.len()).any(exact) {
+            return None;
+        }
+        let feature = |c: usize| {
+            if exact(c) { waves(problem, c) } else { vec![problem.written.features[c].clone()] }
+        };
+        Some((0..problem.coordinates.len()).flat_map(feature).collect())
+    }
+}
+
+/// Do given values, and as many derivatives as the equations need, agree at both ends of a coordinate?
+fn repeats(problem: &Problem, space: &Space<'_>, graph: &mut Graph, known: &Known, along: usize) -> bool {
+    let [lower, upper] = [space.coordinates[along].lower, space.coordinates[along].upper];
+    let sites = space.sites(&[(known.coordinate, known.at), (along, lower)]);
+    let on_face = space.sites(&[(known.coordinate, known.at)]);
+    let size = greatest(&values(graph, known.value, &on_face));
+    let mut node = known.value;
+    (0..highest(problem, known.output, along)).all(|order| {
+        if order > 0 {
+            node = graph.derivative(node, along);
+        }
+        let unit = space.side(along).powi(order as i32);
+        let [a, b] = [lower, upper].map(|end| {
+            let at_end = fixed(graph, node, along, end);
+            values(graph, at_end, &sites)
+        });
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() * unit <= AGREE * size)
+    })
+}
+
+/// Features that repeat over the domain of a coordinate.
+fn waves(problem: &Problem, c: usize) -> Vec<String> {
+    let along = &problem.coordinates[c];
+    let turns = 2.0 / (along.upper - along.lower);
+    // As a plain number, or as one times π, whichever is short.
+    let wave = |k: usize| {
+        let number = k as f64 * turns;
+        let plain = number * PI;
+        let short: f64 = format!("{plain:.3e}").parse().unwrap_or(plain);
+        let (factor, pi) = if (plain - short).abs() < 1e-14 * plain { (short, "") } else { (number, "pi*") };
+        let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(factor)) };
+        let argument = format!("{factor}{pi}{}", along.name);
+        [format!("sin({argument})"), format!("cos({argument})")]
+    };
+    (1..=WAVES).flat_map(wave).collect()
+}
+
+// What comes of it for conditions.
+
+/// How condition `i` is made to hold.
+fn way(problem: &Problem, i: usize, said: &[Statement], repeats: &Repeats) -> Option<Way> {
+    let condition = &problem.conditions[i];
+    if let Some((along, _, can)) = repeats.directions.iter().find(|(_, which, _)| *which == i) {
+        return Some(match can {
+            Ok(()) => exactly(format!("the features repeat along `{}`", problem.coordinates[*along].name)),
+            Err(why) => in_loss(why.clone()),
+        });
+    }
+    let own: Vec<&Statement> = said.iter().filter(|statement| statement.condition == i).collect();
+    if own.is_empty() {
+        return None;
+    }
+    let held = holds::left_on_faces(problem, condition);
+    let held = |statement: &Statement| held[statement.residual] <= holds::LEFT;
+    if own.iter().all(|statement| held(statement)) {
+        return Some(exactly("by the ansatz of the file".to_owned()));
+    }
+    let failing = |statement: &Statement| statement.known.is_err() && !held(statement);
+    let Some(first) = own.iter().find(|statement| failing(statement)) else {
+        return Some(exactly("by the ansatz".to_owned()));
+    };
+    let why = first.known.as_ref().err().cloned().unwrap_or_default();
+    let several = condition.written.len() > 1;
+    let what = if several { format!("`{}`: ", condition.written[first.residual]) } else { String::new() };
+    let rest = match own.iter().all(|statement| failing(statement)) {
+        true => "",
+        false if several => "; the residuals that can hold exactly do",
+        false => "; it holds exactly on the other faces",
+    };
+    Some(in_loss(format!("{what}{why}{rest}")))
+}
+
+fn exactly(why: String) -> Way {
+    Way { enforce: Enforce::Exact, why }
+}
+
+fn in_loss(why: String) -> Way {
+    Way { enforce: Enforce::Loss, why }
+}
