@@ -7,7 +7,7 @@
 
 use crate::adapt;
 use crate::engine::Engine;
-use crate::problem::Problem;
+use crate::problem::{Condition, Problem};
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
 use crate::verify::{self, Residual};
@@ -17,6 +17,8 @@ use crate::verify::{self, Residual};
 pub struct Evaluation {
     /// Mean squared residuals at the points of training, one for each condition.
     pub terms: Vec<f64>,
+    /// The same in the units of the equations as they are written: scales left out.
+    pub unscaled: Vec<f64>,
     /// Σ λ·term with the problem's own weights.
     pub loss: f64,
     /// For every unknown its error, if it has a reference.
@@ -40,15 +42,16 @@ pub fn evaluate(
     adapted: &adapt::State,
     theta: &[f64],
 ) -> Evaluation {
-    adapt::start(problem, engine, adapted);
+    let points = adapt::start(problem, engine, adapted);
     let uncertainty = uncertainty::uncertainty(problem, engine, theta, &adapt::weights(problem, adapted));
     let (loss, terms) = loss(problem, engine, theta);
+    let unscaled = unscaled(problem, engine, theta, &points, &terms);
     let scores = match scorer {
         Some(scorer) => scorer.score(engine, theta),
         None => vec![None; problem.unknowns.len()],
     };
     let residuals = verify::residuals(problem, engine, theta);
-    Evaluation { terms, loss, scores, residuals, uncertainty }
+    Evaluation { terms, unscaled, loss, scores, residuals, uncertainty }
 }
 
 /// The loss with the problem's own weights at the engine's points, and its unweighted terms.
@@ -56,6 +59,30 @@ pub(crate) fn loss(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) ->
     let mut terms = vec![0.0; problem.conditions.len()];
     engine.loss(theta, &problem.weights(), &mut terms);
     (weighted(problem, &terms), terms)
+}
+
+/// Every condition's mean squared residual at `points` without its scales; `terms` are those with them.
+fn unscaled(
+    problem: &Problem,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    points: &[Vec<f64>],
+    terms: &[f64],
+) -> Vec<f64> {
+    let conditions = problem.conditions.iter().enumerate();
+    let term = |(i, condition): (usize, &Condition)| {
+        let scales = &condition.scales;
+        if scales.iter().all(|scale| *scale == scales[0]) {
+            return terms[i] * scales[0] * scales[0];
+        }
+        let values = engine.residuals(theta, i, &points[i], condition.place.columns().1);
+        let rows = values.chunks_exact(scales.len());
+        let sites = rows.len() as f64;
+        let squares =
+            rows.map(|row| row.iter().zip(scales).map(|(r, scale)| (r * scale).powi(2)).sum::<f64>());
+        squares.sum::<f64>() / sites
+    };
+    conditions.map(term).collect()
 }
 
 /// Σ λ·term with the problem's own weights; weights of single points have no part in it.

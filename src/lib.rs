@@ -90,6 +90,7 @@ mod signal;
 mod simd;
 mod solve;
 mod sweep;
+mod terms;
 mod train;
 mod trained;
 mod uncertainty;

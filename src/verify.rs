@@ -14,12 +14,19 @@ use faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::problem::{Cloud, Condition, Place, Problem};
+use crate::expr::Node;
+use crate::jet::MultiIndex;
+use crate::limits::MAX_OPERATIONS;
+use crate::problem::{Cloud, Condition, Equations, Formula, Place, Problem};
 use crate::sample::{self, Purpose};
+use crate::terms::Terms;
 
 /// Points of the check in the interior, and on faces; powers of two, as Sobol's sequence likes them.
 const INTERIOR: usize = 1 << 14;
 const FACE: usize = 1 << 12;
+
+/// Points at which the sizes of terms are taken.
+const TERMS: usize = 1 << 10;
 
 /// Points of a cloud whose neighbourhoods tell whether it fills space.
 const TRIED: usize = 256;
@@ -63,27 +70,61 @@ pub struct Residual {
     pub max: f64,
     /// Where that is: a value for each coordinate (of the lower one of a pair).
     pub at: Vec<f64>,
+    /// The same as `rms`, in the units of the equations as they are written: scales left out.
+    pub unscaled: f64,
+    /// The residual beside the terms it is the sum of, which is what an answer is to be judged by; NaN where that cannot
+    /// be told.
+    ///
+    /// The root of the mean of residual², over that of the largest term's square; the greatest of a condition's residuals.
+    /// A term is what the solution adds to the equation beyond unknowns that are everywhere their own mean.
+    /// Of an equation whose terms are all small, such as y'' = 0, the size is what the term would be if the unknown turned
+    /// as much as it varies once in the domain.
+    pub relative: f64,
 }
 
 /// The residuals of every condition, at fresh points where it has some.
 pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Residual> {
     let dimensions = problem.coordinates.len();
+    let solution = Solution::new(problem, engine, theta);
     let conditions = problem.conditions.iter().enumerate();
     conditions
         .map(|(i, condition)| {
             let (sites, points, data) = sites(problem, condition);
-            let squares = squares(engine, theta, i, &points, data, condition.residuals.roots.len());
+            let count = condition.residuals.roots.len();
+            let values = engine.residuals(theta, i, &points, data);
+            let squares: Vec<f64> = squared_norms(&values, count).collect();
             let site = condition.sides() * dimensions;
             let worst = worst(&squares);
+            let each: Vec<f64> = condition
+                .scales
+                .iter()
+                .enumerate()
+                .map(|(k, scale)| scale * rms(values.iter().skip(k).step_by(count).copied()))
+                .collect();
+            let sizes = solution.sizes(problem, engine, condition, &points, data);
             Residual {
                 sites,
                 points: squares.len(),
                 rms: (squares.iter().sum::<f64>() / squares.len() as f64).sqrt(),
                 max: squares[worst].sqrt(),
                 at: points[worst * site..][..dimensions].to_vec(),
+                unscaled: each.iter().map(|rms| rms * rms).sum::<f64>().sqrt(),
+                relative: sizes.map_or(f64::NAN, |sizes| greatest_ratio(&each, &sizes)),
             }
         })
         .collect()
+}
+
+/// The greatest of some residuals over their sizes; a NaN is the greatest there is.
+fn greatest_ratio(residuals: &[f64], sizes: &[f64]) -> f64 {
+    let ratio = |(&residual, &size): (&f64, &f64)| if residual == 0.0 { 0.0 } else { residual / size };
+    residuals.iter().zip(sizes).map(ratio).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
+}
+
+/// The root of the mean square; 0 if there is nothing.
+fn rms(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), x| (sum + x * x, count + 1));
+    (sum / count.max(1) as f64).sqrt()
 }
 
 /// Where `condition` is looked at, and its data there.
@@ -150,6 +191,152 @@ pub(crate) fn squares(
     data: &[Vec<f64>],
     residuals: usize,
 ) -> Vec<f64> {
-    let values = engine.residuals(theta, condition, points, data);
-    values.chunks_exact(residuals).map(|values| values.iter().map(|r| r * r).sum()).collect()
+    squared_norms(&engine.residuals(theta, condition, points, data), residuals).collect()
+}
+
+fn squared_norms(values: &[f64], residuals: usize) -> impl Iterator<Item = f64> {
+    values.chunks_exact(residuals).map(|values| values.iter().map(|r| r * r).sum())
+}
+
+/// A trained network as far as the sizes of terms depend on it.
+struct Solution<'a> {
+    theta: &'a [f64],
+    /// `None` where the equations cannot be read on their own.
+    equations: Option<Equations>,
+    /// Points all over the domain.
+    anywhere: Vec<f64>,
+    /// The mean of every unknown there, and how far it is from that in the mean square.
+    spread: Vec<(f64, f64)>,
+}
+
+impl<'a> Solution<'a> {
+    fn new(problem: &Problem, engine: &mut dyn Engine, theta: &'a [f64]) -> Self {
+        let dimensions = problem.coordinates.len();
+        let inside = problem.conditions.iter().find(|condition| condition.place.is_interior());
+        let drawn = inside.and_then(|condition| {
+            sample::fresh(problem, condition, Purpose::Check, TERMS, problem.training.seed)
+        });
+        // A body that only points are known of has no points elsewhere.
+        let given = || {
+            let points = problem.conditions.iter().filter_map(|condition| match &condition.place {
+                Place::Points { points, .. } => Some(some(points, dimensions)),
+                _ => None,
+            });
+            points.flatten().collect()
+        };
+        let anywhere: Vec<f64> = drawn.unwrap_or_else(given);
+        let values = engine.predict(theta, &anywhere);
+        let count = problem.unknowns.len();
+        let spread = (0..count).map(|unknown| {
+            let own = || values.iter().skip(unknown).step_by(count).copied().filter(|x| x.is_finite());
+            let mean = own().sum::<f64>() / own().count().max(1) as f64;
+            (mean, rms(own().map(|x| x - mean)))
+        });
+        let trained: Vec<f64> = problem.trained_values(theta).collect();
+        let equations = Equations::new(problem, |k| Some(trained[k]));
+        Self { theta, equations, spread: spread.collect(), anywhere }
+    }
+
+    /// The size of every residual of `condition`, which is looked at at `points`; `None` if it cannot be told.
+    fn sizes(
+        &self,
+        problem: &Problem,
+        engine: &mut dyn Engine,
+        condition: &Condition,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Option<Vec<f64>> {
+        let dimensions = problem.coordinates.len();
+        let terms = Terms::new(self.equations.as_ref()?.residuals(problem, condition)?);
+        let site = dimensions * condition.sides();
+        let step = stride(points.len() / site);
+        // Where its own solution is zero, the terms of a condition are so elsewhere too; data are known at their points only.
+        let mut sites = some(points, site);
+        let data: Vec<Vec<f64>> =
+            data.iter().map(|column| column.iter().copied().step_by(step).collect()).collect();
+        if !condition.uses_data() && condition.sides() == 1 && !condition.place.is_interior() {
+            sites.extend(&self.anywhere);
+        }
+        let jets = self.jets(problem, engine, terms.jets(), &sites)?;
+        let count = terms.jets().len();
+        let jet = |of: usize, index: MultiIndex| {
+            terms.jets().iter().position(|known| *known == (of, index)).expect("all jets were asked for")
+        };
+        let mean = |of: usize, index| if index == MultiIndex::VALUE { self.spread[of].0 } else { 0.0 };
+        let turned = |of: usize, index: MultiIndex| {
+            let along = |c: usize| 0.5 * (problem.coordinates[c].upper - problem.coordinates[c].lower);
+            mean(of, index) + self.spread[of].1 / index.coordinates().map(along).product::<f64>()
+        };
+        let residuals = terms.residuals();
+        let (mut sizes, mut floors) = (vec![vec![]; residuals], vec![vec![]; residuals]);
+        for (i, row) in sites.chunks_exact(site).enumerate() {
+            let input = |node: Node, unknown: &dyn Fn(usize, MultiIndex, usize) -> f64| match node {
+                Node::Coordinate { coordinate, side } => row[side * dimensions + coordinate],
+                Node::Data(column) => data[column].get(i).copied().unwrap_or(f64::NAN),
+                Node::Jet { output, index, side } => unknown(output, index, side),
+                _ => f64::NAN,
+            };
+            let known = |node| input(node, &|of, index, _| mean(of, index));
+            let here = |of, index, side| jets[(i * condition.sides() + side) * count + jet(of, index)];
+            for (k, parts) in terms.parts(known, |node| input(node, &here)).into_iter().enumerate() {
+                sizes[k].push([&[parts.known], &parts.added[..]].concat());
+            }
+            let turning = |node| {
+                input(node, &|of, index, side| if side == 0 { turned(of, index) } else { mean(of, index) })
+            };
+            for (k, parts) in terms.parts(known, turning).into_iter().enumerate() {
+                floors[k].push(parts.added);
+            }
+        }
+        let size = |(sizes, floors): (Vec<Vec<f64>>, Vec<Vec<f64>>)| {
+            let size = of_columns(&sizes).fold(0.0, f64::max);
+            let floor = of_columns(&floors).fold(f64::INFINITY, f64::min);
+            if floor.is_finite() { size.max(floor) } else { size }
+        };
+        Some(sizes.into_iter().zip(floors).map(size).collect())
+    }
+
+    /// Derivatives of the unknowns at `rows` of coordinates, row by row.
+    fn jets(
+        &self,
+        problem: &Problem,
+        engine: &mut dyn Engine,
+        jets: &[(usize, MultiIndex)],
+        rows: &[f64],
+    ) -> Option<Vec<f64>> {
+        let mut graph = problem.values.graph.clone();
+        let mut roots = vec![];
+        for &(unknown, index) in jets {
+            let mut node = problem.values.roots[unknown];
+            for coordinate in index.coordinates() {
+                node = graph.derivative(node, coordinate);
+                if graph.nodes().len() > MAX_OPERATIONS {
+                    return None;
+                }
+            }
+            roots.push(node);
+        }
+        let (graph, roots) = graph.extract(&roots);
+        let formula = Formula { graph, roots };
+        if formula.roots.is_empty() {
+            return Some(vec![]);
+        }
+        Some(engine.evaluate(self.theta, &formula.jets(), &formula, 1, rows, &[]))
+    }
+}
+
+/// The root of the mean square of every column, over the rows where it is finite.
+fn of_columns(rows: &[Vec<f64>]) -> impl Iterator<Item = f64> {
+    let columns = rows.first().map_or(0, Vec::len);
+    (0..columns).map(|c| rms(rows.iter().map(move |row| row[c]).filter(|x| x.is_finite())))
+}
+
+/// At most about [`TERMS`] of some sites of `length` numbers each, evenly chosen.
+fn some(points: &[f64], length: usize) -> Vec<f64> {
+    let step = stride(points.len() / length);
+    points.chunks_exact(length).step_by(step).flatten().copied().collect()
+}
+
+fn stride(count: usize) -> usize {
+    count.div_ceil(TERMS).max(1)
 }

@@ -297,7 +297,11 @@ impl Classifiers<'_> {
             stages: vec![],
             seconds,
             step_ms: None,
-            loss: Loss { total: lowest.unwrap_or(f64::NAN), terms: BTreeMap::new() },
+            loss: Loss {
+                total: lowest.unwrap_or(f64::NAN),
+                terms: BTreeMap::new(),
+                unscaled: BTreeMap::new(),
+            },
             final_loss: last.map(|epoch| epoch.loss).filter(|loss| loss.is_finite()),
             unknowns: BTreeMap::new(),
             trainable: BTreeMap::new(),

@@ -11,7 +11,7 @@ use pinn::internals::limits::MAX_THREADS;
 use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
-use pinn::problem::{Coordinate, Problem};
+use pinn::problem::{Condition, Coordinate, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
 use super::progress::Progress;
@@ -239,6 +239,12 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     }
     let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
+    if problem.conditions.iter().any(Condition::is_scaled) {
+        let weighted = problem.conditions.iter().map(|c| c.weight * result.loss.unscaled[&c.name]);
+        let terms = result.loss.unscaled.iter().map(|(name, term)| format!("{name} {term:.2e}"));
+        let terms = terms.collect::<Vec<_>>().join(", ");
+        line("", format!("{:.3e} in the file's own units ({terms})", weighted.sum::<f64>()));
+    }
     for (name, errors) in &result.unknowns {
         let error = match errors.rel_l2 {
             Some(error) => format!("relative L2 error {error:.3e}"),
@@ -274,9 +280,10 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         line(
             "residual",
             format!(
-                "{name} {:.2e} {}, greatest {:.2e} at {}",
-                residual.rms,
+                "{name} {:.2e} of its terms {}: {:.2e}, greatest {:.2e} at {}",
+                residual.relative,
                 residual.sites.words(),
+                residual.rms,
                 residual.max,
                 at.join(", ")
             ),

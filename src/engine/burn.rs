@@ -302,7 +302,7 @@ impl BurnEngine {
         total
     }
 
-    fn evaluate(&self, theta: &[f64], condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
+    fn values(&self, theta: &[f64], condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         let parameters = self.upload(theta, false);
         let row = condition.sides * self.dimensions;
         let per_chunk = (self.chunk / condition.sides).max(1);
@@ -395,11 +395,23 @@ impl Engine for BurnEngine {
     }
 
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
-        self.evaluate(theta, &self.conditions[condition], points, data)
+        self.values(theta, &self.conditions[condition], points, data)
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        self.values(theta, &Condition::new(jets.clone(), formula.clone(), sides), points, data)
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
-        self.evaluate(theta, &self.prediction, points, &[])
+        self.values(theta, &self.prediction, points, &[])
     }
 }
 

@@ -10,7 +10,9 @@ pub mod cpu;
 pub mod device;
 pub mod pointwise;
 
+use crate::jet::JetSet;
 use crate::limits::MAX_WORKSPACE;
+use crate::problem::Formula;
 
 /// Why an engine could not be made.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -85,6 +87,20 @@ pub trait Engine: Send {
 
     /// Residuals of `condition` at given points, `points × residuals`, row by row.
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64>;
+
+    /// The roots of `formula`, which needs the derivatives `jets`, at `points`, row by row: `points × roots` numbers.
+    ///
+    /// Each root looks at `sides` linked points, which lie one after the other; `data` holds the columns that the formula
+    /// reads, a number for each of its points.
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64>;
 
     /// The unknowns at given points, `points × unknowns`, row by row.
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;

@@ -22,6 +22,7 @@ mod table;
 mod tests;
 mod write;
 
+pub(crate) use build::Equations;
 pub use build::Language;
 // What only the command line needs of problems.
 #[doc(hidden)]

@@ -167,7 +167,7 @@ impl Problem {
     }
 }
 
-/// One term of the loss: `weight · Σ over residuals of the mean of residual²` at the points.
+/// One term of the loss: `weight · Σ over residuals of the mean of (residual/scale)²` at the points.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Condition {
     /// The term's name in metrics and charts.
@@ -176,7 +176,9 @@ pub struct Condition {
     pub place: Place,
     /// The residuals as written, for people.
     pub written: Vec<String>,
-    /// The residuals, one root each, over coordinates, data columns and raw network jets.
+    /// What each residual is divided by: its size, in the units of the equation as it is written.
+    pub scales: Vec<f64>,
+    /// The residuals over their scales, one root each, over coordinates, data columns and raw network jets.
     pub residuals: Formula,
     /// Derivatives of the raw outputs that the residuals need, closed downward.
     pub jets: JetSet,
@@ -199,6 +201,11 @@ impl Condition {
     /// Does it hold whatever the network says, so that training has nothing to do with it?
     pub fn is_exact(&self) -> bool {
         self.enforce == Enforce::Exact
+    }
+
+    /// Does any residual have another unit than that of its equation as it is written?
+    pub fn is_scaled(&self) -> bool {
+        self.scales.iter().any(|&scale| scale != 1.0)
     }
 
     /// Linked points that one residual looks at: 2 for periodic conditions, else 1.

@@ -233,6 +233,18 @@ fn conditions_are_checked() {
             "10:13 the condition `physics` has no place → a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }",
         ],
     );
+    check(
+        "weight = 2",
+        "scale = 0",
+        &["17:9 the scale is 0, which is not positive → residuals are divided by their scales"],
+    );
+    check(
+        "weight = 2",
+        "scale = [1, 2]",
+        &[
+            "17:9 2 scales for 1 residual → one number for each residual, in their order, or one for all of them",
+        ],
+    );
     check("\"interior\"", "\"interor\"", &["11:9 `interor` is not a place → did you mean `interior`?"]);
     check(
         "\"interior\"",
@@ -355,6 +367,33 @@ fn conditions_are_checked() {
             "14:11 unknown name `sobl` → did you mean `sobol`?",
         ],
     );
+}
+
+#[test]
+fn scales_divide_residuals_and_are_written_out() {
+    let text = GOOD.replace(
+        "residual = \"u - x\"\nweight = 2",
+        "residual = [\"u - x\", \"u_t\"]\nscale = [\"40*nu\", 8]",
+    );
+    let (plain, scaled) = (good(&text.replace("scale = [\"40*nu\", 8]", "")), good(&text));
+    let condition =
+        |problem: &Problem| problem.conditions.iter().find(|c| c.name == "initial").cloned().unwrap();
+    assert_eq!((condition(&plain).scales, condition(&scaled).scales), (vec![1.0, 1.0], vec![4.0, 8.0]));
+    let values = |problem: &Problem| {
+        let (mut all, Formula { graph, roots }) = (vec![], condition(problem).residuals);
+        graph.eval(&mut all, |node| match node {
+            crate::expr::Node::Jet { index, .. } if index.order() == 0 => 3.0,
+            crate::expr::Node::Jet { .. } => 5.0,
+            _ => 0.25,
+        });
+        roots.iter().map(|root| all[root.index()]).collect::<Vec<_>>()
+    };
+    assert_eq!((values(&plain), values(&scaled)), (vec![2.75, 5.0], vec![2.75 / 4.0, 0.625]));
+    assert!(scaled.describe().contains("  scale      4, 8\n"), "{}", scaled.describe());
+    assert_eq!(good(&scaled.to_toml()).conditions, scaled.conditions);
+    // One number stands for all.
+    let one = good(&text.replace("[\"40*nu\", 8]", "1e6"));
+    assert_eq!(condition(&one).scales, [1e6, 1e6]);
 }
 
 #[test]

@@ -73,6 +73,11 @@ impl Problem {
                     line("  computed", understood);
                 }
             }
+            if condition.is_scaled() {
+                let scales: Vec<_> =
+                    condition.scales.iter().map(|&scale| Digits(scale).to_string()).collect();
+                line("  scale", scales.join(", "));
+            }
             let jets = condition.residuals.graph.jets(&condition.residuals.roots);
             let needed: Vec<_> =
                 jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
@@ -223,6 +228,8 @@ impl Problem {
                 let _ = writeln!(out, "enforce = {}", quoted(&name_of(&c.enforce)));
             }
             let _ = writeln!(out, "weight = {}", number(c.weight));
+            let scales: Vec<_> = c.scales.iter().map(|&scale| number(scale)).collect();
+            let _ = writeln!(out, "scale = [{}]", scales.join(", "));
             if c.place.is_drawn() && !c.is_exact() {
                 let _ = writeln!(out, "points = {}\nsampler = {}", c.points, quoted(&name_of(&c.sampler)));
             }

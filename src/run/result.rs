@@ -137,9 +137,12 @@ pub struct Loss {
     /// Σ λ·mean(residual²).
     #[serde(deserialize_with = "null_is_nan")]
     pub total: f64,
-    /// mean(residual²) of every condition, unweighted.
+    /// mean((residual/scale)²) of every condition, unweighted.
     #[serde(deserialize_with = "nulls_are_nan")]
     pub terms: BTreeMap<String, f64>,
+    /// mean(residual²) of every condition, in the units of the equations as they are written.
+    #[serde(default, deserialize_with = "nulls_are_nan")]
+    pub unscaled: BTreeMap<String, f64>,
 }
 
 /// Errors of one unknown against its reference.
@@ -199,10 +202,17 @@ pub struct ResidualResult {
     pub sites: Sites,
     /// Points of the check.
     pub points: usize,
-    /// Root of the mean of residual².
+    /// Root of the mean of residual² beside the largest of the equation's terms, which is what to judge by; `null` where
+    /// that cannot be told.
+    #[serde(default = "nan", deserialize_with = "null_is_nan")]
+    pub relative: f64,
+    /// Root of the mean of (residual/scale)².
     #[serde(deserialize_with = "null_is_nan")]
     pub rms: f64,
-    /// Greatest residual.
+    /// Root of the mean of residual², in the units of the equations as they are written.
+    #[serde(default = "nan", deserialize_with = "null_is_nan")]
+    pub unscaled: f64,
+    /// Greatest residual over its scale.
     #[serde(deserialize_with = "null_is_nan")]
     pub max: f64,
     /// Where it is: the value of every coordinate.

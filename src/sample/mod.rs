@@ -302,6 +302,7 @@ mod tests {
             name: "physics".into(),
             place,
             written: vec![],
+            scales: vec![],
             residuals: Formula { graph: Graph::default(), roots: vec![] },
             jets: JetSet::closure([]),
             enforce: Enforce::Loss,

@@ -291,7 +291,10 @@ impl Solver {
             End::Diverged(breakdown) => Some(breakdown.to_string()),
             _ => None,
         };
-        let terms = problem.conditions.iter().zip(&evaluation.terms);
+        let by_condition = |terms: &[f64]| -> BTreeMap<String, f64> {
+            let conditions = problem.conditions.iter().zip(terms);
+            conditions.map(|(condition, &term)| (condition.name.clone(), term)).collect()
+        };
         let unknowns = problem.unknowns.iter().zip(&evaluation.scores);
         RunResult {
             schema_version: RESULT_VERSION,
@@ -317,7 +320,8 @@ impl Solver {
             step_ms: recording.step_ms,
             loss: Loss {
                 total: evaluation.loss,
-                terms: terms.map(|(condition, &term)| (condition.name.clone(), term)).collect(),
+                terms: by_condition(&evaluation.terms),
+                unscaled: by_condition(&evaluation.unscaled),
             },
             final_loss: recording.final_loss,
             unknowns: unknowns
@@ -388,9 +392,9 @@ fn combinations(problem: &Problem, evaluation: &Evaluation) -> Vec<CombinationRe
 /// Residuals by condition.
 fn residuals(problem: &Problem, evaluation: &Evaluation) -> BTreeMap<String, ResidualResult> {
     let results = problem.conditions.iter().zip(&evaluation.residuals).map(|(condition, residual)| {
-        let Residual { sites, points, rms, max, at } = residual.clone();
+        let Residual { sites, points, rms, max, at, unscaled, relative } = residual.clone();
         let at = problem.coordinates.iter().map(|c| c.name.clone()).zip(at).collect();
-        (condition.name.clone(), ResidualResult { sites, points, rms, max, at })
+        (condition.name.clone(), ResidualResult { sites, points, relative, rms, unscaled, max, at })
     });
     results.collect()
 }

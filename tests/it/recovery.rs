@@ -3,10 +3,11 @@
 use pinn::internals::breakdown::{Breakdown, Origin, Quantity};
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::engine::{Engine, Jacobian};
+use pinn::internals::jet::JetSet;
 use pinn::internals::run::Checkpoint;
 use pinn::internals::sample;
 use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
-use pinn::problem::Problem;
+use pinn::problem::{Formula, Problem};
 
 use super::train::{start, worth};
 use super::{embedded_problem, every_method, problem};
@@ -155,6 +156,18 @@ impl Engine for Faulty {
 
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         self.inner.residuals(theta, condition, points, data)
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        self.inner.evaluate(theta, jets, formula, sides, points, data)
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {

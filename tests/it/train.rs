@@ -456,3 +456,34 @@ fn balancing_takes_each_condition_through_the_network_once() {
     engine.loss(&theta, &problem.weights(), &mut terms);
     assert_eq!(done, 6 * (engine.rows_done() - done), "three times all conditions, and three steps");
 }
+
+#[test]
+fn residuals_are_held_beside_the_terms_of_their_equations() {
+    let residuals = |scales: &str| {
+        let problem = problem(&format!(
+            "[coordinates]\nx = [0, 2]\n[unknowns]\nT = {{ ansatz = \"300 + 10*x^2 + 1e-12*net[T]\" }}\n\
+             y = {{ ansatz = \"x + 1e-4*x^2 + 1e-12*net[y]\" }}\n\
+             [training]\nstages = [{{ lbfgs = {{ steps = 1 }} }}]\n\
+             [conditions.physics]\nplace = \"interior\"\nresidual = [\"7*(T_x - 20*1.001*x)\", \"y_x - 1\"]\n{scales}\n\
+             [conditions.line]\nplace = \"interior\"\nresidual = \"y_xx\"\n\
+             [conditions.end]\nplace = \"x = 2\"\nresidual = \"T - 340.4\"\n",
+        ));
+        let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+        worth(&problem, &outcome.state).residuals
+    };
+    let plain = residuals("");
+    let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 5e-3;
+    // Of 140·x; y_x − 1 is 2e-4·x of terms of 1, less.
+    assert!(near(plain[0].relative, 1e-3), "{plain:?}");
+    // A line that bends by 1e-4·x²; it varies by 1/√3 in the domain, whose half is 1.
+    assert!(near(plain[1].relative, 2e-4 * 3.0_f64.sqrt()), "{plain:?}");
+    // Not of 340 K but of how far 340.4 is from the mean.
+    assert!(near(plain[2].relative, 0.4 / (340.4 - 300.0 - 40.0 / 3.0)), "{plain:?}");
+    // Scales make other numbers of the residuals, and the same of what counts.
+    let scaled = residuals("scale = [1e-3, 1e6]");
+    assert!(near(scaled[0].rms, 1e3 * 0.14 * (4.0 / 3.0_f64).sqrt()), "{scaled:?}");
+    for (scaled, plain) in scaled.iter().zip(&plain) {
+        assert!((scaled.relative / plain.relative - 1.0).abs() < 1e-9, "{scaled:?} {plain:?}");
+        assert!((scaled.unscaled / plain.rms - 1.0).abs() < 1e-9, "{scaled:?} {plain:?}");
+    }
+}

@@ -83,8 +83,10 @@ fn collapse(formula: &Formula) -> Option<Carried> {
     let mut graph = formula.graph.clone();
     let varies = graph.varies();
     let mut tangled = BTreeSet::new();
+    // A residual's scale divides the whole: two equations of different scales share an operator.
+    let scaled: Vec<(NodeId, Option<f64>)> = formula.roots.iter().map(|&root| scaled(&graph, root)).collect();
     let linear: Vec<_> =
-        formula.roots.iter().map(|&root| linear_parts(&mut graph, &varies, root, &mut tangled)).collect();
+        scaled.iter().map(|&(root, _)| linear_parts(&mut graph, &varies, root, &mut tangled)).collect();
     let mut candidates: BTreeSet<MultiIndex> =
         linear.iter().flat_map(|parts| parts.keys().map(|&(_, index)| index)).collect();
     // The chain rule for a derivative multiplies those below it.
@@ -93,7 +95,8 @@ fn collapse(formula: &Formula) -> Option<Carried> {
     candidates.retain(|&index| kept.channel(index).is_none());
 
     let mut reduced = Graph::default();
-    let mut roots = formula.graph.transplant(&formula.roots, &mut reduced, |graph, node| match node {
+    let whole: Vec<NodeId> = scaled.iter().map(|&(root, _)| root).collect();
+    let mut roots = formula.graph.transplant(&whole, &mut reduced, |graph, node| match node {
         Node::Jet { index, .. } if candidates.contains(&index) => graph.constant(0.0),
         node => graph.insert(node),
     });
@@ -116,10 +119,30 @@ fn collapse(formula: &Formula) -> Option<Carried> {
             *root = reduced.binary(Binary::Add, *root, jet);
         }
     }
+    for (root, (_, scale)) in roots.iter_mut().zip(scaled) {
+        let Some(scale) = scale else { continue };
+        let scale = reduced.constant(scale);
+        *root = reduced.binary(Binary::Div, *root, scale);
+    }
     let places = operators.iter().map(|operator| operator.place);
     let jets = JetSet::closure(kept.indices().iter().copied().chain(places));
     let saves = operators.len() < candidates.len();
     saves.then_some(Carried { formula: Formula { graph: reduced, roots }, jets, operators })
+}
+
+/// What `root` divides by a number, and the number.
+fn scaled(graph: &Graph, root: NodeId) -> (NodeId, Option<f64>) {
+    match graph.node(root) {
+        Node::Binary(Binary::Div, whole, scale) => match graph.node(scale) {
+            Node::Constant(scale) => (whole, Some(scale)),
+            _ => (root, None),
+        },
+        Node::Unary(Unary::Neg, quotient) => match scaled(graph, quotient) {
+            (whole, Some(scale)) => (whole, Some(-scale)),
+            _ => (root, None),
+        },
+        _ => (root, None),
+    }
 }
 
 /// The derivatives of network outputs that `root` holds linearly, with their coefficients.
@@ -196,6 +219,18 @@ mod tests {
         let condition = &problem.conditions[0];
         let carried = Carried::new(&condition.residuals, &condition.jets, condition.sides());
         (carried.jets.channels(), condition.jets.channels())
+    }
+
+    #[test]
+    fn residuals_of_different_scales_share_an_operator() {
+        let (_, text) =
+            embedded().iter().find(|(known, _)| *known == "kovasznay").expect("a built-in problem");
+        let mut document = Document::parse("kovasznay", text).expect("TOML");
+        document.set("conditions.momentum.scale", "[3, 5]").expect("a key");
+        let problem = document.build(Path::new("")).expect("a problem").0;
+        let condition = &problem.conditions[0];
+        let carried = Carried::new(&condition.residuals, &condition.jets, condition.sides());
+        assert_eq!(carried.jets.channels(), 4);
     }
 
     #[test]

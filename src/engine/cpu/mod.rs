@@ -324,52 +324,6 @@ impl<R: Real> CpuEngine<R> {
         }
         total
     }
-
-    /// The roots of `formula`, which needs the derivatives `jets`, at `points`, row by row: `points × roots` numbers.
-    ///
-    /// Each root looks at `sides` linked points, which lie one after the other; `data` holds the columns that the formula
-    /// reads, a number for each of its points.
-    pub fn evaluate(
-        &mut self,
-        theta: &[f64],
-        jets: &JetSet,
-        formula: &Formula,
-        sides: usize,
-        points: &[f64],
-        data: &[Vec<f64>],
-    ) -> Vec<f64> {
-        self.pack(theta);
-        let mut term = self.compile(jets, formula, sides);
-        let roots = formula.roots.len();
-        let per_block = term.block_sites();
-        let site_length = sides * self.coordinates;
-        // A slice of points at a time: memory stays bounded however many there are.
-        let slice = per_block * 64;
-        let sites = points.len() / site_length;
-        let mut values = vec![0.0; sites * roots];
-        for space in &self.spaces {
-            lock(space).reserve(&self.net, &term);
-        }
-        for first in (0..sites).step_by(slice) {
-            let last = (first + slice).min(sites);
-            let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
-            self.bind(&mut term, &points[first * site_length..last * site_length], &data);
-            let out = values[first * roots..last * roots].chunks_mut(per_block * roots).enumerate();
-            self.team.share(out, |thread, (block, out)| {
-                let mut space = lock(&self.spaces[thread]);
-                self.kernels.forward(&self.net, &term, usize::MAX, block, &mut space);
-                for root in 0..roots {
-                    for (i, x) in space.root(&term, root)[..out.len() / roots].iter().enumerate() {
-                        out[i * roots + root] = x.to_f64();
-                    }
-                }
-            });
-        }
-        for space in &self.spaces {
-            lock(space).forget_constants();
-        }
-        values
-    }
 }
 
 impl<R: Real> Engine for CpuEngine<R> {
@@ -425,6 +379,48 @@ impl<R: Real> Engine for CpuEngine<R> {
         let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
         let sides = self.terms[condition].sides;
         self.evaluate(theta, &jets, &formula, sides, points, data)
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        self.pack(theta);
+        let mut term = self.compile(jets, formula, sides);
+        let roots = formula.roots.len();
+        let per_block = term.block_sites();
+        let site_length = sides * self.coordinates;
+        // A slice of points at a time: memory stays bounded however many there are.
+        let slice = per_block * 64;
+        let sites = points.len() / site_length;
+        let mut values = vec![0.0; sites * roots];
+        for space in &self.spaces {
+            lock(space).reserve(&self.net, &term);
+        }
+        for first in (0..sites).step_by(slice) {
+            let last = (first + slice).min(sites);
+            let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
+            self.bind(&mut term, &points[first * site_length..last * site_length], &data);
+            let out = values[first * roots..last * roots].chunks_mut(per_block * roots).enumerate();
+            self.team.share(out, |thread, (block, out)| {
+                let mut space = lock(&self.spaces[thread]);
+                self.kernels.forward(&self.net, &term, usize::MAX, block, &mut space);
+                for root in 0..roots {
+                    for (i, x) in space.root(&term, root)[..out.len() / roots].iter().enumerate() {
+                        out[i * roots + root] = x.to_f64();
+                    }
+                }
+            });
+        }
+        for space in &self.spaces {
+            lock(space).forget_constants();
+        }
+        values
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {

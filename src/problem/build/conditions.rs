@@ -46,7 +46,8 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
     ) -> Option<Condition> {
-        const KEYS: [&str; 7] = ["place", "residual", "enforce", "weight", "points", "sampler", "order"];
+        const KEYS: [&str; 8] =
+            ["place", "residual", "enforce", "weight", "scale", "points", "sampler", "order"];
         self.check_keys(table, "a condition", &KEYS);
         let weight = match table.get("weight") {
             Some(value) => self.number(value, "the weight"),
@@ -106,7 +107,7 @@ impl Builder<'_> {
             // What the file's columns are called is not known, so nothing is said about the residual.
             return None;
         }
-        let (written, residuals) = match place.as_ref().and_then(Place::periodic) {
+        let (written, mut residuals) = match place.as_ref().and_then(Place::periodic) {
             Some(coordinate) => {
                 if let Some((key, _)) = table.get_key_value("residual") {
                     let message = "a periodic condition has no residual of its own";
@@ -129,11 +130,20 @@ impl Builder<'_> {
                 self.residuals(residual, place.as_ref())?
             }
         };
+        let scales = match table.get("scale") {
+            Some(value) => self.scales(value, residuals.roots.len())?,
+            None => vec![1.0; residuals.roots.len()],
+        };
+        for (root, &scale) in residuals.roots.iter_mut().zip(&scales) {
+            let scale = residuals.graph.constant(scale);
+            *root = residuals.graph.binary(Binary::Div, *root, scale);
+        }
         let jets = residuals.graph.jets(&residuals.roots);
         Some(Condition {
             name: name.to_owned(),
             place: place?,
             written,
+            scales,
             jets: JetSet::closure(jets.into_iter().map(|(_, index)| index)),
             residuals,
             enforce,
@@ -163,6 +173,33 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message).hint("remove the line"));
         }
         enforce
+    }
+
+    /// A size for each of `count` residuals, or one for all.
+    fn scales(&mut self, value: &Value<'_>, count: usize) -> Option<Vec<f64>> {
+        let list = match value.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![value; count],
+        };
+        if list.len() != count {
+            let counted = |n: usize, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            let message = format!("{} for {}", counted(list.len(), "scale"), counted(count, "residual"));
+            let hint = "one number for each residual, in their order, or one for all of them";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        let mut scales = vec![];
+        for value in list {
+            let scale = self.number(value, "a scale")?;
+            if scale <= 0.0 {
+                let message = format!("the scale is {}, which is not positive", Digits(scale));
+                let hint = "residuals are divided by their scales";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                return None;
+            }
+            scales.push(scale);
+        }
+        Some(scales)
     }
 
     pub(super) fn residuals(

@@ -6,8 +6,8 @@
 //! alone.
 //! This file knows problems; it does not know where in a file anything was written.
 
-use super::{DEFINITION, RESIDUAL};
-use crate::expr::{Binary, Graph, Meaning, Measured, Node, NodeId, Scope, Symbol, parse};
+use super::equations::Equations;
+use crate::expr::{Measured, Node};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
 use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
@@ -39,7 +39,7 @@ pub(super) struct Disagreement {
 /// or a derivative that the reference does not have.
 pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
     let Some(reference) = &problem.reference else { return vec![] };
-    let Some(truth) = Truth::new(problem) else { return vec![] };
+    let Some(truth) = Equations::new(problem, |k| problem.trainable[k].truth) else { return vec![] };
     let conditions = problem.conditions.iter();
     conditions.filter_map(|condition| disagreement(problem, reference, &truth, condition)).collect()
 }
@@ -47,10 +47,10 @@ pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
 fn disagreement(
     problem: &Problem,
     reference: &Reference,
-    truth: &Truth,
+    truth: &Equations,
     condition: &Condition,
 ) -> Option<Disagreement> {
-    let residuals = truth.residuals(problem, condition)?;
+    let residuals = Residuals::new(truth.residuals(problem, condition)?)?;
     let leaves = residuals.leaves(reference)?;
     let operations =
         residuals.formula.graph.nodes().len() + leaves.iter().map(Leaf::operations).sum::<usize>();
@@ -81,68 +81,6 @@ fn disagreement(
     })
 }
 
-/// Names as the problem's formulas use them, with raw unknowns instead of ansatzes and true values of what is sought.
-struct Truth {
-    scope: Scope,
-    graph: Graph,
-}
-
-impl Truth {
-    fn new(problem: &Problem) -> Option<Self> {
-        let mut graph = Graph::default();
-        let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
-        let mut scope = Scope::new(&mut graph, &names);
-        for (name, value) in &problem.parameters {
-            scope.set(name, Symbol::Value(Meaning::Parameter, graph.constant(*value)));
-        }
-        for (k, trainable) in problem.trainable.iter().enumerate() {
-            let node = match trainable.truth {
-                Some(truth) => graph.constant(truth),
-                None => graph.insert(Node::Coefficient(k)),
-            };
-            scope.set(&trainable.name, Symbol::Value(Meaning::Trainable, node));
-        }
-        for (output, unknown) in problem.unknowns.iter().enumerate() {
-            let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
-            scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
-        }
-        for (name, text) in &problem.written.definitions {
-            let node = scope.lower(&parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
-            scope.set(name, Symbol::Value(Meaning::Definition, node));
-        }
-        Some(Self { scope, graph })
-    }
-
-    /// What `condition` wants to be zero, over the unknowns' own derivatives; `None` if that cannot be computed here.
-    fn residuals(&self, problem: &Problem, condition: &Condition) -> Option<Residuals> {
-        let mut graph = self.graph.clone();
-        if let Place::Periodic { coordinate } = condition.place {
-            let order = condition.residuals.roots.len() / problem.unknowns.len() - 1;
-            let mut roots = vec![];
-            for output in 0..problem.unknowns.len() {
-                let mut index = MultiIndex::VALUE;
-                for _ in 0..=order {
-                    let [low, high] = [0, 1].map(|side| graph.insert(Node::Jet { output, index, side }));
-                    roots.push(graph.binary(Binary::Sub, low, high));
-                    index = index.plus(coordinate);
-                }
-            }
-            return Some(Residuals::new(&graph, &roots));
-        }
-        let mut scope = self.scope.clone();
-        if let Place::Points { columns, .. } = &condition.place {
-            for (column, name) in columns.iter().enumerate() {
-                scope.set(name, Symbol::Value(Meaning::Data, graph.insert(Node::Data(column))));
-            }
-        }
-        let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
-        let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
-        let residuals = Residuals::new(&graph, &roots);
-        let unknown = |node: &Node| matches!(node, Node::Data(_) | Node::Coefficient(_));
-        (!residuals.formula.graph.nodes().iter().any(unknown)).then_some(residuals)
-    }
-}
-
 /// Residuals over the unknowns' own derivatives.
 struct Residuals {
     formula: Formula,
@@ -167,10 +105,11 @@ impl Leaf {
 }
 
 impl Residuals {
-    fn new(graph: &Graph, roots: &[NodeId]) -> Self {
-        let jets = graph.jets(roots).into_iter().collect();
-        let (graph, roots) = graph.extract(roots);
-        Self { formula: Formula { graph, roots }, jets }
+    /// `None` if they need more than the unknowns' derivatives.
+    fn new(formula: Formula) -> Option<Self> {
+        let unknown = |node: &Node| matches!(node, Node::Data(_) | Node::Coefficient(_));
+        let jets = formula.graph.jets(&formula.roots).into_iter().collect();
+        (!formula.graph.nodes().iter().any(unknown)).then_some(Self { formula, jets })
     }
 
     /// Where each of the derivatives comes from; `None` if one of them is not to be had.

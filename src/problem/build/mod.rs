@@ -2,12 +2,14 @@
 
 mod conditions;
 mod consistency;
+mod equations;
 mod language;
 mod posed;
 mod reference;
 mod settings;
 mod values;
 
+pub(crate) use equations::Equations;
 pub use language::Language;
 
 use std::collections::BTreeSet;

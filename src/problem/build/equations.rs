@@ -1,0 +1,82 @@
+//! A problem's conditions as people wrote them: over the unknowns and their derivatives, in the units of the file.
+//!
+//! What engines get has the ansatz put in and is divided by scales; here are the equations themselves, for who asks what a
+//! solution leaves of them, or how large their terms are.
+//! This file knows problems; it does not know where in a file anything was written.
+
+use super::{DEFINITION, RESIDUAL};
+use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
+use crate::jet::MultiIndex;
+use crate::problem::model::{Condition, Formula, Problem};
+use crate::problem::place::Place;
+
+/// Names as the problem's formulas use them, an unknown being a [`Node::Jet`] of its own.
+pub(crate) struct Equations {
+    scope: Scope,
+    graph: Graph,
+}
+
+impl Equations {
+    /// The language of `problem`, with a value for every trainable parameter; where there is none it stays a
+    /// [`Node::Coefficient`].
+    ///
+    /// `None` if a formula cannot be read again, which no problem that was built has.
+    pub(crate) fn new(problem: &Problem, trainable: impl Fn(usize) -> Option<f64>) -> Option<Self> {
+        let mut graph = Graph::default();
+        let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+        let mut scope = Scope::new(&mut graph, &names);
+        for (name, value) in &problem.parameters {
+            scope.set(name, Symbol::Value(Meaning::Parameter, graph.constant(*value)));
+        }
+        for (k, parameter) in problem.trainable.iter().enumerate() {
+            let node = match trainable(k) {
+                Some(value) => graph.constant(value),
+                None => graph.insert(Node::Coefficient(k)),
+            };
+            scope.set(&parameter.name, Symbol::Value(Meaning::Trainable, node));
+        }
+        for (output, unknown) in problem.unknowns.iter().enumerate() {
+            let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
+            scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
+        }
+        for (name, text) in &problem.written.definitions {
+            let node = scope.lower(&parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
+            scope.set(name, Symbol::Value(Meaning::Definition, node));
+        }
+        Some(Self { scope, graph })
+    }
+
+    /// What `condition` wants to be zero: a root for each of its residuals, in their order.
+    ///
+    /// `None` if a formula cannot be read again.
+    pub(crate) fn residuals(&self, problem: &Problem, condition: &Condition) -> Option<Formula> {
+        let mut graph = self.graph.clone();
+        if let Place::Periodic { coordinate } = condition.place {
+            let order = condition.residuals.roots.len() / problem.unknowns.len() - 1;
+            let mut roots = vec![];
+            for output in 0..problem.unknowns.len() {
+                let mut index = MultiIndex::VALUE;
+                for _ in 0..=order {
+                    let [low, high] = [0, 1].map(|side| graph.insert(Node::Jet { output, index, side }));
+                    roots.push(graph.binary(Binary::Sub, low, high));
+                    index = index.plus(coordinate);
+                }
+            }
+            return Some(extracted(&graph, &roots));
+        }
+        let mut scope = self.scope.clone();
+        if let Place::Points { columns, .. } = &condition.place {
+            for (column, name) in columns.iter().enumerate() {
+                scope.set(name, Symbol::Value(Meaning::Data, graph.insert(Node::Data(column))));
+            }
+        }
+        let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
+        let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
+        Some(extracted(&graph, &roots))
+    }
+}
+
+fn extracted(graph: &Graph, roots: &[NodeId]) -> Formula {
+    let (graph, roots) = graph.extract(roots);
+    Formula { graph, roots }
+}
