@@ -71,7 +71,8 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
     let conditions = problem.conditions.iter().enumerate();
     conditions
         .map(|(i, condition)| {
-            let (sites, points, data) = sites(problem, condition);
+            let count = if condition.place.is_interior() { INTERIOR } else { FACE };
+            let (sites, points, data) = sites(problem, condition, count);
             let squares = squares(engine, theta, i, &points, data, condition.residuals.roots.len());
             let site = condition.sides() * dimensions;
             let worst = worst(&squares);
@@ -86,9 +87,12 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
         .collect()
 }
 
-/// Where `condition` is looked at, and its data there.
-fn sites<'a>(problem: &Problem, condition: &'a Condition) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
-    let count = if condition.place.is_interior() { INTERIOR } else { FACE };
+/// Where `condition` is looked at, `count` points if they can be drawn, and its data there.
+pub(crate) fn sites<'a>(
+    problem: &Problem,
+    condition: &'a Condition,
+    count: usize,
+) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
         return (Sites::Fresh, points, &[]);
     }
