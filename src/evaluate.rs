@@ -1,16 +1,18 @@
 //! What a network is worth: its loss, its errors, its residuals where training has not looked, and how well the data
 //! determine its trainable parameters.
 //!
-//! [`evaluate`] is a function of the problem, the engine and θ; all that is said of a network at the end of a run comes
-//! from here.
+//! [`evaluate`] is a function of the problem, the engine and θ, and [`judge`] says what comes of it; all that is said of a
+//! network at the end of a run comes from here.
 //! This file does not know how θ was found, nor what becomes of the numbers.
 
 use crate::adapt;
 use crate::engine::Engine;
+use crate::estimate::{ErrorEstimate, estimate};
 use crate::problem::{Condition, Problem};
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
-use crate::verify::{self, Residual};
+use crate::verdict::{Signs, Verdict, verdict};
+use crate::verify::{self, Residual, Sites};
 
 /// What is known about one network.
 #[derive(Clone, Debug)]
@@ -52,6 +54,47 @@ pub fn evaluate(
     };
     let residuals = verify::residuals(problem, engine, theta);
     Evaluation { terms, unscaled, loss, scores, residuals, uncertainty }
+}
+
+/// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.
+///
+/// Where training diverged, `diverged` says how. The error is estimated on `threads` threads, which change nothing.
+pub fn judge(
+    problem: &Problem,
+    evaluation: &Evaluation,
+    theta: &[f64],
+    threads: usize,
+    diverged: Option<String>,
+) -> Verdict {
+    let conditions = || problem.conditions.iter().map(|condition| condition.name.clone());
+    let worst = |numbers: Vec<f64>| conditions().zip(numbers).max_by(|a, b| a.1.total_cmp(&b.1));
+    let between = evaluation.residuals.iter().zip(&evaluation.terms).map(|(residual, term)| {
+        if residual.sites == Sites::Given || *term == 0.0 { 0.0 } else { residual.rms / term.sqrt() }
+    });
+    let parameters = problem.trainable.iter().map(|trainable| trainable.name.clone());
+    let undetermined = evaluation.uncertainty.iter().flat_map(|uncertainty| {
+        let known = uncertainty.parameters.iter().zip(parameters.clone());
+        known.filter(|(estimate, _)| !estimate.determined).map(|(_, name)| name)
+    });
+    let signs = Signs {
+        diverged,
+        between: worst(between.collect()),
+        undetermined: undetermined.collect(),
+        ..Signs::default()
+    };
+    let Some(ErrorEstimate { unknowns, parameters: found, explained, amplification, relative, .. }) =
+        estimate(problem, theta, threads)
+    else {
+        return verdict(signs);
+    };
+    let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).chain(parameters);
+    verdict(Signs {
+        errors: names.zip(unknowns.into_iter().chain(found)).collect(),
+        explained,
+        amplification,
+        relative: worst(relative),
+        ..signs
+    })
 }
 
 /// The loss with the problem's own weights at the engine's points, and its unweighted terms.

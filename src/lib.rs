@@ -66,6 +66,7 @@ mod adapt;
 mod auto;
 mod breakdown;
 mod engine;
+mod estimate;
 mod evaluate;
 mod expr;
 mod init;
@@ -95,6 +96,7 @@ mod train;
 mod trained;
 mod uncertainty;
 mod validation;
+mod verdict;
 mod verify;
 
 pub use evaluate::Evaluation;
@@ -105,6 +107,7 @@ pub use solve::{Options, SolveError, solve, solve_with};
 pub use train::{Flow, StageReport, StepReport};
 pub use trained::{Quantity, Trained, TrainedError};
 pub use uncertainty::{Combination, Estimate, Uncertainty};
+pub use verdict::{Signs, Verdict, Word};
 pub use verify::{Residual, Sites};
 
 /// What the program, the tests, the benchmarks and the example `classify` need beyond the library's promises.
@@ -126,6 +129,7 @@ pub mod internals {
         auto
         breakdown
         engine
+        estimate
         evaluate
         expr
         init
@@ -149,6 +153,7 @@ pub mod internals {
         train
         trained
         uncertainty
+        verdict
         verify
     }
 

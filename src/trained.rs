@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::{Evaluation, evaluate, judge};
 use crate::expr::{Graph, Node, is_name, listed};
 use crate::jet::JetSet;
 use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
@@ -17,6 +17,7 @@ use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
 use crate::score::Scorer;
 use crate::train::{StageReport, State};
+use crate::verdict::Verdict;
 
 /// Runs of a sweep that are named where one of them is asked for.
 const MOST_NAMED: usize = 5;
@@ -74,6 +75,7 @@ pub struct Trained {
     theta: Vec<f64>,
     adapted: adapt::State,
     engine: CpuEngine<f64>,
+    threads: usize,
     unknowns: Quantity,
     steps: usize,
     stages: Vec<StageReport>,
@@ -189,6 +191,7 @@ impl Trained {
             unknowns: Quantity::new(names, problem.values.clone(), vec![]),
             language: Language::new(&problem),
             engine: CpuEngine::new(&problem, threads.max(1), Isa::best())?,
+            threads,
             adapted,
             steps,
             stages,
@@ -237,6 +240,29 @@ impl Trained {
     pub fn evaluation(&mut self) -> Evaluation {
         let scorer = Scorer::new(&self.problem);
         evaluate(&self.problem, scorer.as_ref(), &mut self.engine, &self.adapted, &self.theta)
+    }
+
+    /// What the answer may be called, and why: solved, doubtful or not solved.
+    ///
+    /// It is judged without the reference, which takes some seconds at most.
+    pub fn verdict(&mut self) -> Verdict {
+        let evaluation = self.evaluation();
+        self.judge(&evaluation)
+    }
+
+    /// The estimated relative error of the answer, the greatest over its unknowns and the parameters that were found;
+    /// `None` where there is no saying.
+    pub fn estimated_error(&mut self) -> Option<f64> {
+        self.verdict().estimated_error
+    }
+
+    /// As [`Trained::verdict`], where `evaluation` is known already.
+    pub fn judge(&self, evaluation: &Evaluation) -> Verdict {
+        let diverged = (self.outcome == Some(RunOutcome::Diverged)).then(|| {
+            let last = self.stages.last().and_then(|stage| stage.breakdowns.last());
+            last.map_or(String::new(), ToString::to_string)
+        });
+        judge(&self.problem, evaluation, &self.theta, self.threads, diverged)
     }
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.

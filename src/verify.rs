@@ -89,7 +89,8 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
     let conditions = problem.conditions.iter().enumerate();
     conditions
         .map(|(i, condition)| {
-            let (sites, points, data) = sites(problem, condition);
+            let most = if condition.place.is_interior() { INTERIOR } else { FACE };
+            let (sites, points, data) = sites(problem, condition, most);
             let count = condition.residuals.roots.len();
             let values = engine.residuals(theta, i, &points, data);
             let squares: Vec<f64> = squared_norms(&values, count).collect();
@@ -127,9 +128,12 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
     (sum / count.max(1) as f64).sqrt()
 }
 
-/// Where `condition` is looked at, and its data there.
-fn sites<'a>(problem: &Problem, condition: &'a Condition) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
-    let count = if condition.place.is_interior() { INTERIOR } else { FACE };
+/// Where `condition` is looked at, `count` points if they can be drawn, and its data there.
+pub(crate) fn sites<'a>(
+    problem: &Problem,
+    condition: &'a Condition,
+    count: usize,
+) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
         return (Sites::Fresh, points, &[]);
     }

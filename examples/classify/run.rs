@@ -291,6 +291,10 @@ impl Classifiers<'_> {
             depth: network.depth,
             width: network.width,
             outcome,
+            verdict: None,
+            verdict_reason: None,
+            advice: vec![],
+            estimated_error: None,
             reason: (outcome == RunOutcome::Diverged)
                 .then(|| format!("the loss is not finite after step {}", last.map_or(0, |epoch| epoch.step))),
             steps: last.map_or(0, |epoch| epoch.step),

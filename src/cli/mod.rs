@@ -38,7 +38,7 @@ use pinn::problem::{Adjustments, Diagnostics, Document, OpenError, Opened, Probl
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Exit codes: 0 done, 1 unexpected error, 2 usage or problem file, \
-    3 tolerance not reached, 4 diverged, 130 interrupted.")]
+    3 not solved or tolerance not reached, 4 diverged, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -95,8 +95,8 @@ pub(crate) enum Exit {
     Unexpected = 1,
     /// Wrong arguments or a mistake in a problem file.
     Usage = 2,
-    /// A tolerance was asked for and not reached.
-    ToleranceNotReached = 3,
+    /// The answer is not the solution, or a tolerance was asked for and not reached.
+    NotSolved = 3,
     /// The loss became infinite or NaN.
     Diverged = 4,
     /// Ctrl-C or a termination signal.

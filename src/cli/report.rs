@@ -17,6 +17,9 @@ pub(crate) struct ReportArgs {
     /// The folder of a run, which may be finished, interrupted or at work, or of a sweep.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Print the verdict on a run and what it rests on as JSON, and draw nothing.
+    #[arg(long)]
+    json: bool,
     /// Threads of the engine; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -35,9 +38,16 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let mut trained = Trained::load_on(folder, threads(args.threads)?)?;
     say_state(&trained);
+    let verdict = trained.verdict();
+    if args.json {
+        let text = serde_json::to_string_pretty(&verdict).expect("plain data");
+        print(&format!("{text}\n"))?;
+        return Ok(Exit::Done);
+    }
     let files = redraw(&mut trained, folder)?;
     let lines = files.iter().map(|name| format!("{}\n", folder.join(name).display()));
     print(&lines.collect::<String>())?;
+    tell!("{}", verdict.line());
     Ok(Exit::Done)
 }
 

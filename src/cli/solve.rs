@@ -11,6 +11,7 @@ use pinn::internals::limits::MAX_THREADS;
 use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
+use pinn::internals::verdict::Word;
 use pinn::problem::{Condition, Coordinate, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
@@ -57,6 +58,9 @@ pub(super) struct ShowArgs {
     /// Draw no pictures.
     #[arg(long)]
     pub(super) no_plots: bool,
+    /// Exit with 0 though the answer is called not solved.
+    #[arg(long)]
+    pub(super) accept: bool,
 }
 
 impl ComputeArgs {
@@ -159,19 +163,26 @@ pub(super) fn finish(
     } else if !show.quiet {
         print(&summary(solver.problem(), &result, &network, path))?;
     }
-    exit(solver.problem(), &result)
+    exit(solver.problem(), &result, show.accept)
 }
 
 /// The exit code, and what to say where training did not end well.
-fn exit(problem: &Problem, result: &RunResult) -> Result<Exit, Failure> {
+fn exit(problem: &Problem, result: &RunResult, accept: bool) -> Result<Exit, Failure> {
     let tolerance = problem.training.tolerance;
     match result.outcome {
+        RunOutcome::Done if result.verdict == Some(Word::NotSolved) && !accept => Err(Failure {
+            exit: Exit::NotSolved,
+            message: format!(
+                "error: not solved: {}; --accept takes the answer as it is",
+                result.verdict_reason.as_deref().unwrap_or_default()
+            ),
+        }),
         RunOutcome::Done => Ok(Exit::Done),
         RunOutcome::Interrupted => Ok(Exit::Interrupted),
         RunOutcome::ToleranceNotReached => {
             let reached = result.error().unwrap_or(result.loss.total);
             Err(Failure {
-                exit: Exit::ToleranceNotReached,
+                exit: Exit::NotSolved,
                 message: format!(
                     "error: the tolerance {tolerance:e} was not reached (got {reached:.2e}); \
                      try more --steps, more --points or a wider network"
@@ -288,6 +299,15 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
                 at.join(", ")
             ),
         );
+    }
+    if let Some(word) = result.verdict {
+        let error = result.estimated_error;
+        let error = error.map_or(String::new(), |error| format!(" (estimated relative error {error:.0e})"));
+        let reason = result.verdict_reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        line("verdict", format!("{}{error}{reason}", word.name()));
+        if !result.advice.is_empty() {
+            line("", format!("try {}", result.advice.join(", or ")));
+        }
     }
     line("files", path.display().to_string());
     for (i, command) in next_commands(problem, result, path).into_iter().enumerate() {

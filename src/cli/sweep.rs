@@ -133,7 +133,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         _ if stop.load(Ordering::Relaxed) => Exit::Interrupted,
         Tally { failed: 1.., .. } => Exit::Unexpected,
         Tally { diverged: 1.., .. } => Exit::Diverged,
-        Tally { missed: 1.., .. } => Exit::ToleranceNotReached,
+        Tally { missed: 1.., .. } => Exit::NotSolved,
         _ => Exit::Done,
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::train::{End, StageReport};
+use crate::verdict::Word;
 use crate::verify::Sites;
 
 /// Version of the layout of `result.json`; it changes when a field changes its meaning or goes.
@@ -45,6 +46,18 @@ pub struct RunResult {
     pub width: usize,
     /// How training ended.
     pub outcome: RunOutcome,
+    /// What the answer may be called, told without a reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Word>,
+    /// What weighs most in that, empty where it is called solved, and what to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict_reason: Option<String>,
+    /// See `verdict_reason`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<String>,
+    /// The estimated relative error, the greatest over unknowns and parameters; `null` where there is no saying.
+    #[serde(default)]
+    pub estimated_error: Option<f64>,
     /// Where and why it diverged, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -17,7 +17,7 @@ use crate::activation;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::{Evaluation, evaluate, judge};
 use crate::init::{self, InitError};
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
@@ -33,6 +33,7 @@ use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
 use crate::train::{self, End, Event, Outcome, State};
 use crate::trained::TrainedError;
+use crate::verdict::Verdict;
 use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
 pub use pictures::redraw;
@@ -255,11 +256,16 @@ impl Solver {
         let recording = recorder.finish(&outcome)?;
         let State { adapted, answer, .. } = &outcome.state;
         let evaluation = evaluate(problem, scorer.as_ref(), engine, adapted, answer);
+        let diverged = match &outcome.end {
+            End::Diverged(breakdown) => Some(breakdown.to_string()),
+            _ => None,
+        };
+        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged);
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
         let written = pictures::write(problem, scorer.as_ref(), engine, answer, stages, folder, plots)?;
-        let mut result = self.result(&outcome, &evaluation, recording);
+        let mut result = self.result(&outcome, &evaluation, verdict, recording);
         let files = [
             "problem.toml",
             "resolved.toml",
@@ -284,13 +290,15 @@ impl Solver {
         }
     }
 
-    fn result(&self, outcome: &Outcome, evaluation: &Evaluation, recording: Recording) -> RunResult {
+    fn result(
+        &self,
+        outcome: &Outcome,
+        evaluation: &Evaluation,
+        verdict: Verdict,
+        recording: Recording,
+    ) -> RunResult {
         let problem = &self.problem;
         let (network, training) = (&problem.network, &problem.training);
-        let reason = match &outcome.end {
-            End::Diverged(breakdown) => Some(breakdown.to_string()),
-            _ => None,
-        };
         let by_condition = |terms: &[f64]| -> BTreeMap<String, f64> {
             let conditions = problem.conditions.iter().zip(terms);
             conditions.map(|(condition, &term)| (condition.name.clone(), term)).collect()
@@ -313,7 +321,11 @@ impl Solver {
             depth: network.depth,
             width: network.width,
             outcome: RunOutcome::from(&outcome.end),
-            reason,
+            verdict: Some(verdict.word),
+            verdict_reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
+            advice: verdict.advice,
+            estimated_error: verdict.estimated_error,
+            reason: verdict.signs.diverged,
             steps: outcome.state.step,
             stages: outcome.state.reports.clone(),
             seconds: recording.seconds,

@@ -497,6 +497,25 @@ fn check_least_squares(problem: &Problem, what: &str) {
     let direction: Vec<f64> = (0..n).map(|i| (1.3 * i as f64).sin()).collect();
     let mut along = vec![0.0; rows];
     engine.jacobian_product(&theta, &weights, &direction, &mut along);
+    // Rows one by one, in buckets of their own.
+    let buckets: Vec<(usize, f64)> = (0..n).map(|p| (n - 1 - p, -2.0)).collect();
+    let mut product = along.iter();
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (points, data) = sample::points(problem, condition, 1, 0);
+        let (rows, residuals) = engine.jacobian_in_buckets(&theta, i, &buckets, n);
+        assert_eq!(residuals, engine.residuals(&theta, i, &points, data), "{what}");
+        let roots = condition.residuals.roots.len();
+        let sites = residuals.len() / roots;
+        for (k, row) in rows.chunks_exact(n).enumerate() {
+            let scale =
+                square_factor(0.5 + i as f64, 1.0 + 0.9 * ((k / roots) as f64 * 1.7).sin(), sites).sqrt();
+            let found: f64 = scale * row.iter().rev().zip(&direction).map(|(x, d)| -0.5 * x * d).sum::<f64>();
+            let expected = product.next().expect("a number for every row");
+            let size: f64 = scale * row.iter().rev().zip(&direction).map(|(x, d)| (x * d).abs()).sum::<f64>();
+            assert!((found - expected).abs() <= 1e-12 * size, "{what}: {found} against {expected}");
+        }
+    }
+
     let most = along.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     for (row, found) in along.iter().enumerate() {
         let exact: f64 = columns.iter().zip(&direction).map(|(column, d)| column[row] * d).sum();

@@ -9,7 +9,7 @@ use pinn::internals::rng::Stream;
 use rand::RngExt;
 use serde_json::Value;
 
-use super::cli::{exit, folder, run, stderr};
+use super::cli::{accepting, exit, folder, run, stderr};
 
 /// Long enough to be caught at it, with everything that has a state: both optimizers, and points that are redrawn.
 const ARGUMENTS: [&str; 9] = [
@@ -55,7 +55,7 @@ pub(crate) fn tensors(run: &Path) -> Vec<u8> {
 
 pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("pinn-solve"));
-    command.current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir(folder).args(accepting(arguments)).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("it starts")
 }
 

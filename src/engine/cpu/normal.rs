@@ -104,6 +104,54 @@ impl<R: Real> CpuEngine<R> {
         }
     }
 
+    /// J·S for one condition at its points, and its residuals: for every site (and, within it, every residual) a row of
+    /// `columns` numbers.
+    ///
+    /// S is as sparse as can be: parameter p goes to the column `buckets[p].0`, times `buckets[p].1`.
+    /// Neither λ nor the number of points enters.
+    ///
+    /// # Panics
+    /// If there is not a bucket for every parameter, or one is beyond the columns.
+    pub fn jacobian_in_buckets(
+        &mut self,
+        theta: &[f64],
+        condition: usize,
+        buckets: &[(usize, f64)],
+        columns: usize,
+    ) -> (Vec<f64>, Vec<f64>) {
+        assert_eq!(buckets.len(), self.net.parameters(), "a bucket for every parameter");
+        self.pack(theta);
+        let term = &self.terms[condition];
+        let (roots, sites) = (term.tape.roots().len(), term.block_sites());
+        for space in &self.spaces {
+            let mut space = lock(space);
+            space.reserve(&self.net, term);
+            space.reserve_rows(&self.net, term);
+        }
+        let mut rows = vec![0.0; term.sites * roots * columns];
+        let mut residuals = vec![0.0; term.sites * roots];
+        let blocks = rows.chunks_mut(sites * roots * columns).zip(residuals.chunks_mut(sites * roots));
+        self.team.share(blocks.enumerate(), |thread, (block, (rows, residuals))| {
+            let mut space = lock(&self.spaces[thread]);
+            self.kernels.forward(&self.net, term, condition, block, &mut space);
+            for root in 0..roots {
+                for (site, x) in space.root(term, root)[..term.filled(block)].iter().enumerate() {
+                    residuals[site * roots + root] = x.to_f64();
+                }
+                space.clear_adjoints(term);
+                space.add_adjoints(term, root, std::iter::repeat_n(1.0, term.filled(block)));
+                self.kernels.jacobian(&self.net, term, block, &mut space);
+                for (site, row) in space.jacobian_rows(&self.net).take(term.filled(block)).enumerate() {
+                    let to = &mut rows[(site * roots + root) * columns..][..columns];
+                    for (x, &(bucket, factor)) in row.iter().zip(buckets) {
+                        to[bucket] += factor * x.to_f64();
+                    }
+                }
+            }
+        });
+        (rows, residuals)
+    }
+
     /// J·v on one block, left in the workspace, root by root; its activations stay there, too.
     fn along(&self, tangent: &Packed<R>, weight: f64, which: usize, block: usize, space: &mut Workspace<R>) {
         let term = &self.terms[which];

@@ -1,0 +1,389 @@
+//! How far an answer is from the solution, without a reference.
+//!
+//! To first order the error e of an answer u obeys L·e = −r, where r are its residuals and L the conditions linearized
+//! at u.
+//! It is looked for among the functions by which the network can change: its tangent space, from a network that has
+//! been widened by neurons that do nothing yet, so that what the network itself cannot say is among them (an enriched
+//! space, as in the hierarchical estimators of Bank and Weiser 1985).
+//! Of these tens of thousands of functions some hundred random sums are taken, which span what matters (Halko,
+//! Martinsson and Tropp 2011).
+//! With Φ their residuals and U their values, both at points that training has not seen, and δ how much of each there
+//! is,
+//!
+//! r = −Φδ + ε, δ ~ N(0, σ²), ε ~ N(0, τ²), e = −Uδ
+//!
+//! is a linear model with two unknown variances, whose likelihood is greatest at some τ²/σ² (the evidence of MacKay
+//! 1992).
+//! It gives the mean of e, a Gauss–Newton step as far as the residuals speak for it, and its spread: what the part of r
+//! that no δ explains may mean, which is large where small residuals matter much.
+//! Every residual of a condition is measured in its own root mean square, so that nothing depends on units.
+//!
+//! This file knows problems and the fused engine.
+//! It does not know how the answer was found, nor what it is compared with.
+
+use faer::{Mat, MatRef, Side};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_distr::StandardNormal;
+
+use crate::engine::Engine as _;
+use crate::engine::cpu::{CpuEngine, Isa};
+use crate::expr::{Binary, Graph, Node, NodeId, Unary};
+use crate::network::Shape;
+use crate::problem::{Condition, Formula, Place, Problem};
+use crate::rng::{self, Stream};
+use crate::sample::{self, Purpose};
+use crate::settings::Enforce;
+use crate::verify;
+
+/// Parameters beyond which rows of a Jacobian are too long for a by-product.
+const MOST: usize = 2_000_000;
+/// Random sums of the tangent space's functions.
+const FUNCTIONS: usize = 512;
+/// Residuals for each of them: enough that what they explain is not by chance.
+const ROWS: usize = 4;
+/// Fewest points of a condition.
+const FEWEST: usize = 64;
+/// Points at which the error is looked at.
+const PROBES: usize = 1 << 10;
+/// By how much the network is widened, relative to its width, and at least.
+const WIDER: f64 = 0.5;
+const LEAST_WIDER: usize = 8;
+/// How far a neuron that is added is from the one that it is a copy of, relative to its weights.
+const APART: f64 = 0.5;
+/// Residuals below this part of what a tangent function changes them by are rounding.
+const ROUNDING: f64 = 1e-13;
+/// Ratios of variances that are tried, as parts of the greatest eigenvalue of ΦᵀΦ, and how many in a decade.
+const LEAST_RATIO: i32 = -15;
+const PER_DECADE: i32 = 4;
+
+/// What is estimated of an answer's error.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ErrorEstimate {
+    /// For every unknown its error relative to its own size, both as roots of mean squares over the domain.
+    pub unknowns: Vec<f64>,
+    /// For every trainable parameter its error relative to its value.
+    pub parameters: Vec<f64>,
+    /// The part of the greatest error of an unknown that a change of the network would remove.
+    pub correction: f64,
+    /// The part of it that is only possible.
+    pub spread: f64,
+    /// How much of the residuals' squares the network could explain.
+    pub explained: f64,
+    /// For every condition its residual relative to the size of its terms; the greatest over its residuals.
+    pub relative: Vec<f64>,
+    /// By how much, at most, an unknown changes where residuals change by as much as they are, over its own size.
+    pub amplification: f64,
+}
+
+/// Estimates the error of the network with parameters `theta`, on `threads` threads, which change nothing.
+///
+/// `None` where a number is not finite, or the network is too large.
+pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
+    if theta.len() > MOST {
+        return None;
+    }
+    let mut rng = rng::stream(problem.training.seed, "estimate");
+    let (problem, theta) = widened(problem, theta, &mut rng);
+    let conditions = problem.conditions.len() - 1;
+    let mut engine = CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best()).ok()?;
+    let functions = FUNCTIONS.min(theta.len());
+    let buckets = buckets(theta.len(), functions, &mut rng);
+    let counts = counts(&problem, functions);
+    let mut relative = vec![];
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let (_, points, data) = match i == conditions {
+            true => probes(&problem),
+            false => verify::sites(&problem, condition, counts[i]),
+        };
+        engine.set_points(i, &points, data);
+        if i < conditions {
+            relative.push(relative_residual(
+                &mut engine,
+                &theta,
+                condition,
+                &points,
+                data,
+                &probes(&problem).1,
+            ));
+        }
+    }
+    let (mut rows, mut residuals) = (vec![], vec![]);
+    for (i, condition) in problem.conditions[..conditions].iter().enumerate() {
+        let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
+        add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
+    }
+    let (values, u) = engine.jacobian_in_buckets(&theta, conditions, &buckets, functions);
+    if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
+        return None;
+    }
+    let model = Model::new(&rows, &residuals, functions)?;
+    let unknowns = problem.unknowns.len();
+    let points = u.len() / unknowns;
+    let mut estimate = ErrorEstimate {
+        unknowns: vec![],
+        parameters: vec![],
+        correction: 0.0,
+        spread: 0.0,
+        explained: model.explained,
+        relative,
+        amplification: 0.0,
+    };
+    let mut greatest = -1.0;
+    for k in 0..unknowns {
+        let own = Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j]);
+        let size = (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() / points as f64).sqrt();
+        let (mean, spread, amplification) = model.error(&own);
+        let (mean, spread) = (mean / size, spread / size);
+        let error = mean.hypot(spread);
+        if error > greatest || error.is_nan() {
+            greatest = error;
+            (estimate.correction, estimate.spread) = (mean, spread);
+        }
+        estimate.amplification = estimate.amplification.max(amplification / size);
+        estimate.unknowns.push(error);
+    }
+    let entries = theta.len() - problem.trainable.len();
+    for (k, trainable) in problem.trainable.iter().enumerate() {
+        let entry = theta[entries + k];
+        let (bucket, factor) = buckets[entries + k];
+        let slope = trainable.slope(entry) * factor / trainable.value(entry);
+        let own = Mat::from_fn(1, functions, |_, j| if j == bucket { slope } else { 0.0 });
+        let (mean, spread, _) = model.error(&own);
+        estimate.parameters.push(mean.hypot(spread));
+    }
+    Some(estimate)
+}
+
+/// The problem with a wider network, whose last condition has the unknowns as its residuals, and the parameters that
+/// give the same answer.
+fn widened(problem: &Problem, theta: &[f64], rng: &mut Stream) -> (Problem, Vec<f64>) {
+    let old = problem.shape();
+    let mut wide = problem.clone();
+    wide.network.width = old.width + LEAST_WIDER.max((WIDER * old.width as f64) as usize);
+    let new = wide.shape();
+    let mut parameters = widen(theta, &old, &new, rng);
+    parameters.extend(&theta[old.parameters()..]);
+    wide.conditions.push(Condition {
+        name: String::new(),
+        place: Place::Interior,
+        written: vec![],
+        jets: problem.values.jets(),
+        residuals: problem.values.clone(),
+        scales: vec![1.0; problem.unknowns.len()],
+        enforce: Enforce::Loss,
+        weight: 1.0,
+        points: PROBES,
+        sampler: problem.conditions[0].sampler,
+    });
+    (wide, parameters)
+}
+
+/// The parameters of a network of shape `old` in one of shape `new`, which is wider.
+///
+/// A neuron that is added sees the neurons that were there as one of them does, but for some noise, and none sees it.
+fn widen(theta: &[f64], old: &Shape, new: &Shape, rng: &mut Stream) -> Vec<f64> {
+    let mut wide = vec![0.0; new.parameters()];
+    for (from, to) in old.layers().iter().zip(new.layers()) {
+        for row in 0..to.outputs {
+            let is_new = row >= from.outputs;
+            let source = if is_new { rng.random_range(0..from.outputs) } else { row };
+            let weights = &theta[from.weights + source * from.inputs..][..from.inputs];
+            let size = (weights.iter().map(|w| w * w).sum::<f64>() / from.inputs as f64).sqrt();
+            let mut noise = || if is_new { APART * rng.sample::<f64, _>(StandardNormal) } else { 0.0 };
+            for (column, weight) in weights.iter().enumerate() {
+                wide[to.weights + row * to.inputs + column] = weight + size * noise();
+            }
+            wide[to.biases + row] = theta[from.biases + source] + size * noise();
+        }
+    }
+    wide
+}
+
+/// To which of `functions` sums every one of `parameters` goes, and with which sign.
+fn buckets(parameters: usize, functions: usize, rng: &mut Stream) -> Vec<(usize, f64)> {
+    let mut order: Vec<usize> = (0..parameters).collect();
+    order.shuffle(rng);
+    order
+        .into_iter()
+        .map(|place| (place % functions, if rng.random::<bool>() { 1.0 } else { -1.0 }))
+        .collect()
+}
+
+/// How many points every condition is looked at: three of four residuals in the interior.
+fn counts(problem: &Problem, functions: usize) -> Vec<usize> {
+    let roots = |interior: bool| -> usize {
+        let own = problem.conditions[..problem.conditions.len() - 1].iter();
+        own.filter(|condition| condition.place.is_interior() == interior)
+            .map(|condition| condition.residuals.roots.len())
+            .sum()
+    };
+    let rows = (ROWS * functions) as f64;
+    let count = |condition: &Condition| {
+        let interior = condition.place.is_interior();
+        let share = if interior { 0.75 } else { 0.25 };
+        FEWEST.max((share * rows / roots(interior) as f64) as usize)
+    };
+    problem.conditions.iter().map(count).collect()
+}
+
+/// Where the answer is looked at: in the domain, or where the equations hold if that is given by points.
+fn probes(problem: &Problem) -> (verify::Sites, Vec<f64>, &'static [Vec<f64>]) {
+    let (probe, own) = problem.conditions.split_last().expect("the last one is ours");
+    let clouds = || own.iter().filter(|condition| !condition.place.is_drawn() && !condition.uses_data());
+    let points = match own.iter().any(|condition| condition.place.is_interior()) || clouds().next().is_none()
+    {
+        true => sample::fresh(problem, probe, Purpose::Check, PROBES, problem.training.seed)
+            .expect("the interior has points"),
+        false => clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1).collect(),
+    };
+    (verify::Sites::Fresh, points, &[])
+}
+
+/// The greatest residual of a condition, relative to the size of its terms; roots of mean squares over the points.
+///
+/// A value that shall vanish on a face is compared with what it is at `probes`, in the domain.
+/// There, a residual of one term has nothing to be compared with.
+fn relative_residual(
+    engine: &mut CpuEngine<f64>,
+    theta: &[f64],
+    condition: &Condition,
+    points: &[f64],
+    data: &[Vec<f64>],
+    probes: &[f64],
+) -> f64 {
+    let Condition { residuals, jets, place, .. } = condition;
+    let relative = residuals.roots.iter().map(|&root| {
+        let mut terms = vec![];
+        addends(&residuals.graph, root, &mut terms);
+        let of = |roots: &[NodeId]| Formula { graph: residuals.graph.clone(), roots: roots.to_vec() };
+        let mut mean_square = |roots: &[NodeId], points: &[f64], data: &[Vec<f64>]| {
+            let values = engine.evaluate(theta, jets, &of(roots), condition.sides(), points, data);
+            values.iter().map(|x| x * x).sum::<f64>() * roots.len() as f64 / values.len() as f64
+        };
+        let residual = mean_square(&[root], points, data);
+        if residual == 0.0 || (terms.len() == 1 && place.is_interior()) {
+            return 0.0;
+        }
+        let size = match terms.len() {
+            1 if condition.sides() == 1 && !condition.uses_data() => mean_square(&terms, probes, &[]),
+            _ => mean_square(&terms, points, data),
+        };
+        (residual / size).sqrt()
+    });
+    relative.fold(0.0, |most, x| if x > most || x.is_nan() { x } else { most })
+}
+
+/// The terms of which `root` is the sum.
+fn addends(graph: &Graph, root: NodeId, terms: &mut Vec<NodeId>) {
+    match graph.node(root) {
+        Node::Binary(Binary::Add | Binary::Sub, a, b) => {
+            addends(graph, a, terms);
+            addends(graph, b, terms);
+        }
+        Node::Unary(Unary::Neg, a) => addends(graph, a, terms),
+        _ => terms.push(root),
+    }
+}
+
+/// Adds a condition's rows and residuals to the others, each of its residuals in its own root mean square.
+fn add_scaled(
+    rows: &[f64],
+    residuals: &[f64],
+    roots: usize,
+    functions: usize,
+    all_rows: &mut Vec<f64>,
+    all_residuals: &mut Vec<f64>,
+) {
+    let sites = residuals.len() / roots;
+    for root in 0..roots {
+        let row = |site: usize| &rows[(site * roots + root) * functions..][..functions];
+        let square = |x: &f64| x * x;
+        let reach = (0..sites).flat_map(row).map(square).sum::<f64>() / sites as f64;
+        // The network has no part in it: it holds exactly, or never.
+        if reach == 0.0 {
+            continue;
+        }
+        let size = residuals.iter().skip(root).step_by(roots).map(square).sum::<f64>() / sites as f64;
+        let scale = size.sqrt().max(ROUNDING * reach.sqrt());
+        for site in 0..sites {
+            all_rows.extend(row(site).iter().map(|x| x / scale));
+            all_residuals.push(residuals[site * roots + root] / scale);
+        }
+    }
+}
+
+/// The linear model, solved.
+struct Model {
+    /// Eigenvectors of ΦᵀΦ, and what it takes to scale them: 1/(λ + μ).
+    vectors: Mat<f64>,
+    inverse: Vec<f64>,
+    /// The mean of δ along them.
+    mean: Vec<f64>,
+    /// τ².
+    noise: f64,
+    /// What part of r² the mean explains.
+    explained: f64,
+}
+
+impl Model {
+    /// `None` where there are no residuals, or eigenvalues cannot be found.
+    fn new(rows: &[f64], residuals: &[f64], functions: usize) -> Option<Self> {
+        let count = residuals.len();
+        if count == 0 {
+            return None;
+        }
+        let phi = MatRef::from_row_major_slice(rows, count, functions);
+        let eigen = (phi.transpose() * phi).self_adjoint_eigen(Side::Lower).ok()?;
+        let vectors = eigen.U().to_owned();
+        let along =
+            vectors.transpose() * (phi.transpose() * MatRef::from_column_major_slice(residuals, count, 1));
+        let along: Vec<f64> = (0..functions).map(|k| along[(k, 0)]).collect();
+        let values: Vec<f64> = (0..functions).map(|k| eigen.S()[k].max(0.0)).collect();
+        let greatest = values.iter().copied().fold(0.0, f64::max);
+        let square: f64 = residuals.iter().map(|r| r * r).sum();
+        let noise = |ratio: f64| {
+            let explained: f64 = along.iter().zip(&values).map(|(b, value)| b * b / (value + ratio)).sum();
+            (square - explained).max(f64::EPSILON * square) / count as f64
+        };
+        // Twice the negative logarithm of the likelihood, at the best τ.
+        let cost = |ratio: f64| {
+            let volume: f64 = values.iter().map(|value| (value / ratio).ln_1p()).sum();
+            count as f64 * noise(ratio).ln() + volume
+        };
+        let ratios = (PER_DECADE * LEAST_RATIO..=0)
+            .map(|step| greatest * 10_f64.powf(f64::from(step) / f64::from(PER_DECADE)));
+        let ratio = ratios.min_by(|a, b| cost(*a).total_cmp(&cost(*b)))?;
+        let inverse: Vec<f64> = values.iter().map(|value| (value + ratio).recip()).collect();
+        let mean: Vec<f64> = along.iter().zip(&inverse).map(|(b, inverse)| b * inverse).collect();
+        let left: f64 = square
+            - along
+                .iter()
+                .zip(&mean)
+                .zip(&values)
+                .map(|((b, d), value)| d * (2.0 * b - value * d))
+                .sum::<f64>();
+        Some(Self { vectors, inverse, mean, noise: noise(ratio), explained: 1.0 - left.max(0.0) / square })
+    }
+
+    /// Of a function with the values `values` (points × functions): the mean of its error and its spread, and how far
+    /// it may go where the residuals change by their own size; roots of means over the points.
+    fn error(&self, values: &Mat<f64>) -> (f64, f64, f64) {
+        let points = values.nrows();
+        let along = values * &self.vectors;
+        let (mut mean, mut spread) = (0.0, 0.0);
+        for i in 0..points {
+            let mut e = 0.0;
+            for (k, (mean, inverse)) in self.mean.iter().zip(&self.inverse).enumerate() {
+                e += along[(i, k)] * mean;
+                spread += along[(i, k)] * along[(i, k)] * inverse;
+            }
+            mean += e * e;
+        }
+        let amplification = (0..self.mean.len())
+            .map(|k| self.inverse[k] * (0..points).map(|i| along[(i, k)] * along[(i, k)]).sum::<f64>())
+            .fold(0.0, f64::max);
+        let root = |x: f64| (x / points as f64).sqrt();
+        (root(mean), root(self.noise * spread), root(amplification))
+    }
+}

@@ -1,0 +1,167 @@
+//! What an answer may be called, by what is known of it without a reference: solved, doubtful or not solved.
+//!
+//! [`verdict`] is a pure function of [`Signs`]: numbers that others have taken.
+//! Its thresholds come from runs whose true errors are known, good and bad ones (docs/results/verdict.md).
+//! It does not know networks, how the numbers were taken, or a reference.
+
+use serde::{Deserialize, Serialize};
+
+/// An estimated error up to which an answer is called solved.
+const SOLVED: f64 = 1e-3;
+/// An estimated error from which on it is called not solved.
+const NOT_SOLVED: f64 = 0.1;
+/// A residual relative to the size of its terms up to which an answer may be called solved.
+const HOLDS: f64 = 0.02;
+/// And from which on it is called not solved.
+const FAILS: f64 = 0.3;
+/// What residuals between the points of training may be, relative to those at them.
+const BETWEEN: f64 = 10.0;
+/// The part of the residuals' squares that the network has to be able to explain for its training to be called unfinished.
+const EXPLAINED: f64 = 0.5;
+
+/// What an answer is called.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Word {
+    /// Its error is small, as far as can be told.
+    #[serde(rename = "solved")]
+    Solved,
+    /// It may be right, or nearly right.
+    #[serde(rename = "doubtful")]
+    Doubtful,
+    /// It is not the solution.
+    #[serde(rename = "not solved")]
+    NotSolved,
+}
+
+impl Word {
+    /// As written in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Solved => "solved",
+            Self::Doubtful => "doubtful",
+            Self::NotSolved => "not solved",
+        }
+    }
+}
+
+/// What is known of an answer.
+#[derive(Clone, PartialEq, Default, Debug, Serialize)]
+pub struct Signs {
+    /// Where training broke down for good, if it did.
+    pub diverged: Option<String>,
+    /// The estimated relative error of every unknown and of every parameter that training found, by name; empty where
+    /// they cannot be estimated.
+    pub errors: Vec<(String, f64)>,
+    /// How much of the residuals' squares a change of the network would explain.
+    pub explained: f64,
+    /// By how much the answer changes, relative to itself, where residuals change by as much as they are.
+    pub amplification: f64,
+    /// The condition with the greatest residual relative to the size of its terms, and that residual.
+    pub relative: Option<(String, f64)>,
+    /// The condition whose residual is greatest between the points of training, relative to that at them, and that ratio.
+    pub between: Option<(String, f64)>,
+    /// Trainable parameters that equations and data do not determine.
+    pub undetermined: Vec<String>,
+}
+
+/// What is said of an answer.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Verdict {
+    /// In a word.
+    pub word: Word,
+    /// The estimated relative error, the greatest over unknowns and parameters; `None` where there is no saying.
+    pub estimated_error: Option<f64>,
+    /// What weighs most; empty where the answer is called solved.
+    pub reason: String,
+    /// What to try, the most promising first.
+    pub advice: Vec<String>,
+    /// What it rests on.
+    pub signs: Signs,
+}
+
+impl Verdict {
+    /// In a line, without the advice.
+    pub fn line(&self) -> String {
+        let error = self
+            .estimated_error
+            .map_or(String::new(), |error| format!(" (estimated relative error {error:.0e})"));
+        let reason = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        format!("{}{error}{reason}", self.word.name())
+    }
+}
+
+/// The verdict on an answer with the signs `signs`.
+pub fn verdict(signs: Signs) -> Verdict {
+    let worst = signs.errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).cloned();
+    let (word, reason, advice) = judge(&signs, worst.as_ref());
+    Verdict {
+        word,
+        estimated_error: worst.map(|(_, error)| error),
+        reason,
+        advice: advice.iter().map(|&advice| advice.to_owned()).collect(),
+        signs,
+    }
+}
+
+/// The word, the reason and the advice, where `worst` has the greatest error.
+fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'static str>) {
+    let say = |word, reason: String, advice: &[&'static str]| (word, reason, advice.to_vec());
+    if let Some(breakdown) = &signs.diverged {
+        return say(Word::NotSolved, format!("training diverged: {breakdown}"), &[]);
+    }
+    let Some((of, error)) = worst else {
+        let reason = "its error cannot be estimated".to_owned();
+        return say(by_residual(signs).max(Word::Doubtful), reason, &["--estimate"]);
+    };
+    let word = by_error(*error).max(by_residual(signs));
+    if let Some(name) = signs.undetermined.first() {
+        let reason = format!("the parameter {name} is not determined by equations and data");
+        return say(
+            word.max(Word::Doubtful),
+            reason,
+            &["more data", "a fixed value for one of the parameters"],
+        );
+    }
+    if word == Word::Solved {
+        return say(word, String::new(), &[]);
+    }
+    if let Some((condition, relative)) = signs.relative.as_ref().filter(|(_, relative)| *relative > HOLDS) {
+        let reason = format!(
+            "`{condition}` misses by {} of the size of its terms at fresh points",
+            percent(*relative)
+        );
+        return say(word, reason, &["more --steps", "a wider network or other features"]);
+    }
+    if let Some((condition, ratio)) = signs.between.as_ref().filter(|(_, ratio)| *ratio > BETWEEN) {
+        let reason =
+            format!("`{condition}` is {ratio:.0} times worse between the points of training than at them");
+        return say(word, reason, &["more --points", "`resample = 500` in [training]"]);
+    }
+    if signs.explained > EXPLAINED {
+        let reason =
+            format!("training is not at its end: the network could still change {} by {error:.0e}", of);
+        return say(word, reason, &["more --steps"]);
+    }
+    let reason = format!("residuals as small as they are may still change {} by {error:.0e}", of);
+    say(word, reason, &["a wider network", "more --points and --steps"])
+}
+
+fn by_error(error: f64) -> Word {
+    match error {
+        small if small <= SOLVED => Word::Solved,
+        middling if middling < NOT_SOLVED => Word::Doubtful,
+        _ => Word::NotSolved,
+    }
+}
+
+fn by_residual(signs: &Signs) -> Word {
+    match signs.relative.as_ref().map_or(0.0, |(_, relative)| *relative) {
+        small if small <= HOLDS => Word::Solved,
+        middling if middling < FAILS => Word::Doubtful,
+        _ => Word::NotSolved,
+    }
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.0} %", 100.0 * part)
+}

@@ -1,0 +1,111 @@
+//! What is said of an answer without a reference, held against what its reference says.
+
+use pinn::internals::verdict::{Signs, Word, verdict};
+use pinn::{Problem, Trained};
+use serde_json::Value;
+
+use super::cli::{HEAT, accepting, exit, folder, run};
+
+/// HEAT with plain defaults, and `changes` to its text.
+fn heat_with(changes: &[(&str, &str)]) -> Problem {
+    let text = HEAT.replace("[training]", "[training]\nauto = false");
+    let text = changes.iter().fold(text, |text, (from, to)| text.replace(from, to));
+    Problem::parse(&text).expect("a problem")
+}
+
+/// HEAT, trained for `steps` steps of L-BFGS after those of Adam.
+fn heat(steps: usize) -> Trained {
+    let mut problem = heat_with(&[]);
+    *problem.training.stages[1].steps_mut() = steps;
+    pinn::solve(&problem).expect("it trains")
+}
+
+#[test]
+fn the_estimate_is_near_the_true_error_however_good_the_answer() {
+    let mut errors = vec![];
+    for steps in [10, 100, 1000] {
+        let mut trained = heat(steps);
+        let truth = trained.evaluation().scores[0].expect("a reference").error();
+        let estimate = trained.estimated_error().expect("an estimate");
+        assert!((0.5..2.0).contains(&(estimate / truth)), "{steps} steps: {estimate:e} against {truth:e}");
+        errors.push(truth);
+    }
+    assert!(errors[0] > 1e-2 && errors[2] < 1e-3, "{errors:?}");
+}
+
+#[test]
+fn the_verdict_knows_no_reference() {
+    let mut problem = heat_with(&[("exp(-pi^2*t)*sin(pi*x)", "7 + x")]);
+    *problem.training.stages[1].steps_mut() = 10;
+    let mut trained = pinn::solve(&problem).expect("it trains");
+    assert!(trained.evaluation().scores[0].expect("a reference").error() > 0.5);
+    assert_eq!(trained.verdict(), heat(10).verdict());
+}
+
+#[test]
+fn a_residual_in_other_units_changes_no_estimate() {
+    let theta = heat(100);
+    let estimate = |problem: &Problem| {
+        pinn::internals::estimate::estimate(problem, theta.theta(), 1).expect("an estimate").unknowns[0]
+    };
+    let plain = estimate(theta.problem());
+    let changes = [("u_t - u_xx", "1e9*(u_t - u_xx)"), ("u - sin(pi*x)", "1e-6*u - 1e-6*sin(pi*x)")];
+    let scaled = estimate(&heat_with(&changes));
+    assert!((scaled / plain - 1.0).abs() < 1e-3, "{scaled:e} against {plain:e}");
+}
+
+#[test]
+fn an_answer_that_is_none_ends_with_3_unless_it_is_accepted() {
+    let folder = folder();
+    let few = ["--problem", "heat.toml", "--steps", "2", "--json", "--no-plots", "--out"];
+    let mut command = assert_cmd::Command::cargo_bin("pinn-solve").expect("the program");
+    let output = command.current_dir(folder.path()).args(few).arg("a").output().expect("it runs");
+    assert_eq!(exit(&output), 3);
+    let result: Value = serde_json::from_slice(&output.stdout).expect("result.json");
+    assert_eq!((&result["verdict"], &result["outcome"]), (&"not solved".into(), &"done".into()));
+    assert!(result["estimated_error"].as_f64().is_some_and(|error| error > 0.1), "{result}");
+    assert!(result["advice"].as_array().is_some_and(|advice| !advice.is_empty()), "{result}");
+    let reason = result["verdict_reason"].as_str().expect("a reason");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(reason) && said.contains("--accept"), "{said}");
+
+    assert_eq!(accepting(&few).last(), Some(&"--accept"));
+    assert_eq!(exit(&run(folder.path(), &[&few[..], &["b"]].concat())), 0);
+    // The same is said of the run afterwards.
+    let output = run(folder.path(), &["report", "a", "--json"]);
+    let again: Value = serde_json::from_slice(&output.stdout).expect("a verdict");
+    assert_eq!((&again["word"], &again["reason"]), (&result["verdict"], &result["verdict_reason"]));
+    assert_eq!(again["estimated_error"], result["estimated_error"]);
+}
+
+#[test]
+fn words_follow_from_the_signs() {
+    let good = || Signs {
+        errors: vec![("u".into(), 1e-6), ("k".into(), 1e-7)],
+        explained: 0.9,
+        relative: Some(("physics".into(), 1e-5)),
+        between: Some(("physics".into(), 1.1)),
+        ..Signs::default()
+    };
+    let check = |signs: Signs, word: Word, expected: &str| {
+        let verdict = verdict(signs);
+        assert_eq!(verdict.word, word, "{verdict:?}");
+        assert!(verdict.reason.contains(expected), "{verdict:?}");
+        assert_eq!(verdict.advice.is_empty(), word == Word::Solved, "{verdict:?}");
+    };
+    let error = |x: f64| vec![("u".to_owned(), x), ("k".to_owned(), 0.0)];
+    check(good(), Word::Solved, "");
+    check(Signs { errors: error(0.02), ..good() }, Word::Doubtful, "not at its end");
+    check(Signs { errors: error(2.0), ..good() }, Word::NotSolved, "not at its end");
+    check(Signs { errors: error(2.0), explained: 0.1, ..good() }, Word::NotSolved, "may still change u by 2");
+    check(Signs { errors: error(f64::NAN), ..good() }, Word::NotSolved, "u");
+    check(Signs { errors: vec![], ..good() }, Word::Doubtful, "cannot be estimated");
+    let relative = |x: f64| Some(("physics".to_owned(), x));
+    check(Signs { relative: relative(0.1), ..good() }, Word::Doubtful, "`physics` misses by 10 %");
+    check(Signs { relative: relative(1.0), ..good() }, Word::NotSolved, "`physics` misses by 100 %");
+    check(Signs { relative: relative(f64::NAN), ..good() }, Word::NotSolved, "physics");
+    check(Signs { between: relative(40.0), errors: error(0.02), ..good() }, Word::Doubtful, "40 times worse");
+    check(Signs { undetermined: vec!["k".into()], ..good() }, Word::Doubtful, "k is not determined");
+    let diverged = verdict(Signs { diverged: Some("at step 3".into()), ..good() });
+    assert_eq!((diverged.word, diverged.reason.as_str()), (Word::NotSolved, "training diverged: at step 3"));
+}
