@@ -14,7 +14,7 @@ use faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::problem::{Cloud, Condition, Place, Problem};
+use crate::problem::{Cloud, Condition, Problem};
 use crate::sample::{self, Purpose};
 
 /// Points of the check in the interior, and on faces; powers of two, as Sobol's sequence likes them.
@@ -92,13 +92,11 @@ fn sites<'a>(problem: &Problem, condition: &'a Condition) -> (Sites, Vec<f64>, &
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
         return (Sites::Fresh, points, &[]);
     }
-    let Place::Points { points, data, .. } = &condition.place else {
-        unreachable!("only points from a file cannot be drawn anew")
-    };
+    let points = condition.place.own_points();
     let between = if condition.uses_data() { None } else { between(problem, points) };
     match between {
         Some(points) => (Sites::Between, points, &[]),
-        None => (Sites::Given, points.clone(), data),
+        None => (Sites::Given, points.to_vec(), condition.place.columns().1),
     }
 }
 
