@@ -83,6 +83,7 @@ pub mod problem;
 mod properties;
 mod report;
 mod rng;
+mod rows;
 mod run;
 mod sample;
 mod score;

@@ -9,5 +9,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    cli::run(cli::Cli::parse()).into()
+    cli::run(cli::Cli::parse_from(cli::arguments())).into()
 }

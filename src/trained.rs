@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
 use crate::expr::{Graph, Node, is_name, listed};
 use crate::jet::JetSet;
-use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Place, Problem};
+use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Problem};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
 use crate::score::Scorer;
@@ -80,7 +80,7 @@ pub struct Trained {
     steps: usize,
     stages: Vec<StageReport>,
     outcome: Option<RunOutcome>,
-    damaged: Option<String>,
+    damaged: Vec<String>,
 }
 
 /// Functions of the coordinates that a trained network has values for.
@@ -172,9 +172,10 @@ impl Trained {
             let path = folder.join("checkpoint.safetensors");
             return Err(RunError::Checkpoint { path, source: CheckpointError::Foreign(reason) }.into());
         }
-        let outcome = read_result(folder)?.map(|result| result.outcome);
+        let result = read_result(folder)?;
+        let outcome = result.content.map(|result| result.outcome);
         let trained = Self::new(problem, checkpoint.state, outcome, threads)?;
-        Ok(Self { damaged: last.damaged, ..trained })
+        Ok(Self { damaged: result.damaged.into_iter().chain(last.damaged).collect(), ..trained })
     }
 
     /// What training has come to in `state`.
@@ -197,7 +198,7 @@ impl Trained {
             stages,
             theta,
             outcome,
-            damaged: None,
+            damaged: vec![],
             problem,
         })
     }
@@ -275,9 +276,10 @@ impl Trained {
         self.outcome
     }
 
-    /// What was wrong with the last checkpoint, where the one before it was taken.
-    pub fn damaged(&self) -> Option<&str> {
-        self.damaged.as_deref()
+    /// Files of the run that were damaged, a sentence for each: the result, without which the run counts as not ended, or
+    /// the last checkpoint, for which the one before it was taken.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     /// All unknowns.
@@ -305,6 +307,13 @@ impl Trained {
         if self.problem.coordinates.iter().any(|coordinate| coordinate.name == name) {
             let message = format!(
                 "a quantity cannot be called `{name}`, which is a coordinate and has a column already"
+            );
+            return Err(TrainedError::Quantity(message));
+        }
+        if name != formula && self.language.knows(name) {
+            let message = format!(
+                "a quantity cannot be called `{name}`, which means something already; call it `my_{name}`, or ask for \
+                 the difference, `{name} - ({formula})`"
             );
             return Err(TrainedError::Quantity(message));
         }
@@ -369,15 +378,12 @@ impl Trained {
 /// The residuals of a condition.
 fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
     let name = &condition.name;
-    let columns = match &condition.place {
-        Place::Periodic { .. } => {
-            return Err(TrainedError::Quantity(format!(
-                "`{name}` compares two faces, so that it has no residual at a point; ask for the unknowns on both of them"
-            )));
-        }
-        Place::Points { columns, .. } => columns.clone(),
-        _ => vec![],
-    };
+    if condition.place.periodic().is_some() {
+        return Err(TrainedError::Quantity(format!(
+            "`{name}` compares two faces, so that it has no residual at a point; ask for the unknowns on both of them"
+        )));
+    }
+    let columns = condition.place.columns().0;
     let names = match condition.residuals.roots.len() {
         1 => vec![name.clone()],
         several => (1..=several).map(|k| format!("{name}_{k}")).collect(),

@@ -6,7 +6,7 @@
 //! This file knows the problem and the engine; it does not know when a network is measured, nor what for.
 
 use crate::engine::Engine;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::sample::{self, Purpose};
 use crate::verify;
 
@@ -38,10 +38,9 @@ impl Validation {
         let mut total = 0.0;
         let trained = problem.conditions.iter().enumerate().filter(|(_, condition)| !condition.is_exact());
         for (i, condition) in trained {
-            let (points, data) = match (&self.points[i], &condition.place) {
-                (Some(points), _) => (points, &[][..]),
-                (None, Place::Points { points, data, .. }) => (points, &data[..]),
-                (None, _) => unreachable!("only the points of a file cannot be drawn"),
+            let (points, data) = match &self.points[i] {
+                Some(points) => (&points[..], &[][..]),
+                None => (condition.place.own_points(), condition.place.columns().1),
             };
             let squares = verify::squares(engine, theta, i, points, data, condition.residuals.roots.len());
             total += condition.weight * squares.iter().sum::<f64>() / squares.len() as f64;

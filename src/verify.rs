@@ -137,13 +137,11 @@ pub(crate) fn sites<'a>(
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
         return (Sites::Fresh, points, &[]);
     }
-    let Place::Points { points, data, .. } = &condition.place else {
-        unreachable!("only points from a file cannot be drawn anew")
-    };
+    let points = condition.place.own_points();
     let between = if condition.uses_data() { None } else { between(problem, points) };
     match between {
         Some(points) => (Sites::Between, points, &[]),
-        None => (Sites::Given, points.clone(), data),
+        None => (Sites::Given, points.to_vec(), condition.place.columns().1),
     }
 }
 

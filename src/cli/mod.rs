@@ -23,13 +23,17 @@ mod signal;
 mod solve;
 mod sweep;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use pinn::internals::auto::{self, Completed, Decision};
-use pinn::problem::{Adjustments, Diagnostics, Document, OpenError, Opened, Problem, open, read_text};
+use pinn::internals::expr::plural;
+use pinn::problem::{
+    Adjustments, Diagnostics, Document, OpenError, Opened, Problem, embedded, open, read_text,
+};
 
 /// Solve partial differential equations with physics-informed neural networks.
 ///
@@ -48,8 +52,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Solve a problem (the same as giving no subcommand).
-    Solve(solve::SolveArgs),
+    /// Solve a problem: `pinn-solve solve FILE`, or `pinn-solve FILE` for short, or flags and no subcommand.
+    Solve(solve::SolveCommand),
     /// Go on with a run that was interrupted.
     Resume(resume::ResumeArgs),
     /// Run every combination of some settings, and compare.
@@ -140,12 +144,22 @@ impl From<OpenError> for Failure {
     }
 }
 
+/// The arguments; a problem where a command is expected is one to solve.
+pub(crate) fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    let is_problem = |word: &str| word.ends_with(".toml") || embedded().iter().any(|(name, _)| *name == word);
+    if arguments.get(1).and_then(|first| first.to_str()).is_some_and(is_problem) {
+        arguments.insert(1, "solve".into());
+    }
+    arguments
+}
+
 /// Runs the command; every failure is rendered here.
 pub(crate) fn run(cli: Cli) -> Exit {
     let result = match cli.command {
         None if std::env::args_os().len() < 2 => print(FIRST_STEPS).map(|()| Exit::Done),
-        None => solve::run(&cli.solve),
-        Some(Command::Solve(args)) => solve::run(&args),
+        None => solve::run(None, &cli.solve),
+        Some(Command::Solve(args)) => solve::run(args.file.as_deref(), &args.solve),
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
@@ -289,6 +303,11 @@ struct Loaded {
 
 fn read_document(path: &Path) -> Result<Document, Failure> {
     Ok(Document::parse(&path.display().to_string(), &read_text(path)?)?)
+}
+
+/// `1 point`, `2 points`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {}", plural(count, noun))
 }
 
 /// Writes to stdout; a reader that has seen enough is no error.

@@ -15,7 +15,7 @@ use pinn::internals::trained::{Quantity, Trained, TrainedError};
 use pinn::problem::Problem;
 
 use super::solve::{stop_flag, threads};
-use super::{Exit, Failure, print};
+use super::{Exit, Failure, counted, print};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -49,9 +49,10 @@ pub(crate) struct PredictArgs {
         allow_hyphen_values = true
     )]
     integral: Vec<String>,
-    /// What to integrate over: `interior`, or where coordinates have fixed values, such as "x = 1".
-    #[arg(long, value_name = "PLACE", default_value = "interior", requires = "integral")]
-    over: String,
+    /// What to integrate over: `interior`, `boundary`, or where coordinates have fixed values, such as "x = 1"
+    /// [default: interior].
+    #[arg(long, value_name = "PLACE")]
+    over: Option<String>,
     /// Write to a file; its ending chooses the format: csv, json, npy, npz, vti, vtu, pvd [default: CSV on stdout].
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -97,6 +98,11 @@ impl From<OutputError> for Failure {
 }
 
 pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
+    if let (Some(over), true) = (&args.over, args.integral.is_empty()) {
+        return Err(Failure::usage(format!(
+            "--over says what to integrate over, and there is no --integral: write --integral FORMULA --over \"{over}\""
+        )));
+    }
     let mut trained = Trained::load_on(&args.run, threads(args.threads)?)?;
     args.to.as_deref().map_or(Ok(()), |to| refuse_own(to, &args.run))?;
     if !args.quiet {
@@ -121,27 +127,29 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
 pub(super) fn say_state(trained: &Trained) {
     let steps = trained.steps();
     match trained.outcome() {
-        None => tell!("note: the run has not ended; this is its network after {steps} steps"),
+        None => tell!("note: the run has not ended; this is its network after {}", counted(steps, "step")),
         Some(RunOutcome::Interrupted) => {
-            tell!("note: the run was interrupted; this is its network after {steps} steps");
+            tell!("note: the run was interrupted; this is its network after {}", counted(steps, "step"));
         }
         Some(RunOutcome::Diverged) => tell!("warning: the run diverged; this is the best network it had"),
         Some(RunOutcome::Done | RunOutcome::ToleranceNotReached) => {}
     }
-    if let Some(damaged) = trained.damaged() {
+    for damaged in trained.damaged() {
         tell!("warning: {damaged}");
     }
 }
 
 fn say(answered: &Answered, to: Option<&Path>) {
-    let Answered { points, outside } = answered;
-    if *outside > 0 {
+    let Answered { points, outside } = *answered;
+    if outside > 0 {
+        let lie = if outside == 1 { "lies" } else { "lie" };
+        let points = counted(points, "point");
         tell!(
-            "warning: {outside} of {points} points lie outside the domain, where the network has learned nothing"
+            "warning: {outside} of {points} {lie} outside the domain, where the network has learned nothing"
         );
     }
     if let Some(path) = to {
-        tell!("{points} points written to {}", path.display());
+        tell!("{} written to {}", counted(points, "point"), path.display());
     }
 }
 
@@ -403,9 +411,16 @@ fn integrate(args: &PredictArgs, trained: &mut Trained) -> Result<Exit, Failure>
             output::by_name(&path.display().to_string(), |format| format.records.is_some())?
         }
     };
-    let integrals = predict::integrals(trained, &quantity, &args.over)?;
-    for (name, _) in integrals.iter().filter(|(_, integral)| !integral.value.is_finite()) {
-        tell!("warning: the integral of `{name}` is not finite: it has no value somewhere in {}", args.over);
+    let over = args.over.as_deref().unwrap_or("interior");
+    let integrals = predict::integrals(trained, &quantity, over)?;
+    // What has no answer was asked wrongly: nothing is written, neither now nor in part.
+    let endless: Vec<_> =
+        integrals.iter().filter(|(_, integral)| !integral.value.is_finite()).map(|(name, _)| name).collect();
+    if !endless.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} cannot be integrated over {over}: somewhere there it is infinite or has no value",
+            listed(&endless)
+        )));
     }
     let record = predict::record(&integrals);
     let write = format.records.expect("the format holds records");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pinn::problem::{self, Document, Place, Problem, embedded_text};
+use pinn::problem::{self, Document, Problem, embedded_text};
 
 use super::{Exit, Failure, print};
 
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ProblemsArgs) -> Result<Exit, Failure> {
 
 /// What holds inside the domain, as the file writes it.
 fn equation(problem: &Problem) -> String {
-    let inside = problem.conditions.iter().filter(|condition| matches!(condition.place, Place::Interior));
+    let inside = problem.conditions.iter().filter(|condition| condition.place.is_interior());
     let equations = inside.flat_map(|condition| &condition.written).map(|residual| format!("{residual} = 0"));
     equations.collect::<Vec<_>>().join(", ")
 }

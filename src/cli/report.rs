@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pinn::internals::solve::redraw;
+use pinn::internals::solve::{Drawn, redraw};
 use pinn::internals::sweep::{Collection, Sweep, Tally};
 use pinn::internals::trained::Trained;
 
@@ -44,7 +44,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         print(&format!("{text}\n"))?;
         return Ok(Exit::Done);
     }
-    let files = redraw(&mut trained, folder)?;
+    let Drawn { files, damaged } = redraw(&mut trained, folder)?;
+    if let Some(damaged) = damaged {
+        tell!("warning: {damaged}");
+    }
     let lines = files.iter().map(|name| format!("{}\n", folder.join(name).display()));
     print(&lines.collect::<String>())?;
     tell!("{}", verdict.line());

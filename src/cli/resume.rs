@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pinn::internals::run::{RunDirectory, RunSettings};
+use pinn::internals::run::{Found, RunDirectory, RunSettings};
 use pinn::internals::solve::Solver;
 
 use super::solve::{ComputeArgs, ShowArgs, finish, stop_flag};
@@ -27,13 +27,13 @@ pub(crate) struct ResumeArgs {
 }
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
-    let mut settings = RunSettings::read(&args.run)?;
+    let Found { content: mut settings, damaged } = RunSettings::read(&args.run)?;
     settings.plots = (settings.plots || args.plots) && !args.show.no_plots;
     settings.quiet = (settings.quiet && !args.no_quiet) || args.show.quiet;
     let show = ShowArgs { quiet: settings.quiet, no_plots: !settings.plots, ..args.show };
     let mut solver = Solver::for_run(&args.run, args.compute.settings(settings)?)?;
     let resumed = RunDirectory::resume(&args.run)?;
-    if let Some(damaged) = resumed.damaged.as_ref().filter(|_| !show.silent()) {
+    for damaged in damaged.iter().chain(&resumed.damaged).filter(|_| !show.silent()) {
         tell!("warning: {damaged}");
     }
     finish(&mut solver, &args.run, &show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))

@@ -16,7 +16,7 @@ use pinn::problem::{Condition, Coordinate, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
 use super::progress::Progress;
-use super::{Exit, Failure, ProblemArgs, print, warn};
+use super::{Exit, Failure, ProblemArgs, counted, print, warn};
 
 #[derive(Args)]
 pub(crate) struct SolveArgs {
@@ -29,6 +29,15 @@ pub(crate) struct SolveArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     show: ShowArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct SolveCommand {
+    /// A built-in problem's name, or the path of a problem file.
+    #[arg(value_name = "NAME|FILE", conflicts_with = "problem")]
+    pub(super) file: Option<String>,
+    #[command(flatten)]
+    pub(super) solve: SolveArgs,
 }
 
 /// Where to compute.
@@ -117,8 +126,8 @@ impl From<RunError> for Failure {
     }
 }
 
-pub(crate) fn run(args: &SolveArgs) -> Result<Exit, Failure> {
-    let loaded = args.problem.load(None)?;
+pub(crate) fn run(file: Option<&str>, args: &SolveArgs) -> Result<Exit, Failure> {
+    let loaded = args.problem.load(file)?;
     let silent = args.show.silent();
     if !silent {
         warn(&loaded.warnings);
@@ -237,26 +246,31 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let _ = writeln!(text, "  {label:9} {content}");
     };
     line("network", network.to_owned());
-    let speed = result.step_ms.map_or(String::new(), |ms| format!(", {ms:.2} ms a step"));
+    let speed = result.step_ms.map_or(String::new(), |ms| format!(", {ms:.2} ms a step in the median"));
     let outcome = result.outcome.name().replace('-', " ");
-    line("training", format!("{outcome} after {} steps in {:.1} s{speed}", result.steps, result.seconds));
+    let steps = counted(result.steps, "step");
+    line("training", format!("{outcome} after {steps} in {:.1} s{speed}", result.seconds));
     for stage in &result.stages {
         if let Some(first) = stage.breakdowns.first() {
-            line("", format!("{} broke down {} times; first, {first}", stage.name, stage.breakdowns.len()));
+            let times = counted(stage.breakdowns.len(), "time");
+            line("", format!("{} broke down {times}; first, {first}", stage.name));
         }
         if let Some(reason) = stage.stopped {
-            line("", format!("{} stopped after {} steps: {reason}", stage.name, stage.steps));
+            line("", format!("{} stopped after {}: {reason}", stage.name, counted(stage.steps, "step")));
         }
     }
-    let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));
+    // In the problem's order; the result's own is that of the alphabet.
+    let conditions: Vec<_> = problem.conditions.iter().map(|condition| &condition.name).collect();
+    let terms = conditions.iter().map(|&name| format!("{name} {:.2e}", result.loss.terms[name]));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
     if problem.conditions.iter().any(Condition::is_scaled) {
         let weighted = problem.conditions.iter().map(|c| c.weight * result.loss.unscaled[&c.name]);
-        let terms = result.loss.unscaled.iter().map(|(name, term)| format!("{name} {term:.2e}"));
+        let terms = conditions.iter().map(|&name| format!("{name} {:.2e}", result.loss.unscaled[name]));
         let terms = terms.collect::<Vec<_>>().join(", ");
         line("", format!("{:.3e} in the file's own units ({terms})", weighted.sum::<f64>()));
     }
-    for (name, errors) in &result.unknowns {
+    let unknowns = problem.unknowns.iter().map(|unknown| &unknown.name);
+    for (name, errors) in unknowns.filter_map(|name| Some((name, result.unknowns.get(name)?))) {
         let error = match errors.rel_l2 {
             Some(error) => format!("relative L2 error {error:.3e}"),
             None => format!(
@@ -269,13 +283,17 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     if result.unknowns.is_empty() {
         line("error", "unknown: the problem has no reference solution; judge by the residuals below".into());
     }
-    for (name, found) in &result.trainable {
+    let trainable = problem.trainable.iter().map(|trainable| &trainable.name);
+    for (name, found) in trainable.filter_map(|name| Some((name, result.trainable.get(name)?))) {
         let truth = found.truth.zip(found.rel_error);
         let truth = truth.map_or(String::new(), |(truth, error)| {
             format!(", truly {}, relative error {error:.2e}", Digits(truth))
         });
         let text = if found.determined == Some(false) {
-            format!("not determined by equations and data; training left it at {:.6e}{truth}", found.value)
+            format!(
+                "not determined by equations and data; training left it at {}{truth}",
+                six_digits(found.value)
+            )
         } else {
             format!("found to be {}{truth}", with_error(found.value, found.standard_error, found.shift))
         };
@@ -285,7 +303,7 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let value = with_error(found.value, found.standard_error, found.shift);
         line("together", format!("{} = {value}", found.formula));
     }
-    for (name, residual) in &result.residuals {
+    for (name, residual) in conditions.iter().map(|&name| (name, &result.residuals[name])) {
         let at: Vec<_> =
             problem.coordinates.iter().map(|c| format!("{} = {:.4}", c.name, residual.at[&c.name])).collect();
         line(
@@ -345,15 +363,58 @@ fn quoted(text: &str) -> String {
 
 /// A value that was found, its standard error, and whether training is not at its end.
 fn with_error(value: f64, standard_error: Option<f64>, shift: Option<f64>) -> String {
-    let error = standard_error.map_or(String::new(), |error| format!(" ± {error:.1e}"));
+    let value = match standard_error {
+        Some(error) if error > 0.0 && error.is_finite() && value.is_finite() => to_its_error(value, error),
+        _ => six_digits(value).to_string(),
+    };
     let unfinished = shift.zip(standard_error).filter(|(shift, error)| shift.abs() > 0.5 * error);
     let unfinished = unfinished.map_or(String::new(), |(shift, _)| {
         format!(" (training is not at its end: one more step would move it by {shift:.1e})")
     });
-    format!("{value:.6e}{error}{unfinished}")
+    format!("{value}{unfinished}")
+}
+
+/// A number and its error, both down to the second digit of the error: `0.0103 ± 0.0012`.
+fn to_its_error(value: f64, error: f64) -> String {
+    let magnitude = |x: f64| x.abs().log10().floor() as i32;
+    let last = magnitude(error) - 1;
+    if (-8..=0).contains(&last) && value.abs() < 1e6 {
+        let decimals = last.unsigned_abs() as usize;
+        return format!("{value:.decimals$} ± {error:.decimals$}");
+    }
+    let digits = (magnitude(value.abs().max(error)) - last).clamp(1, 15) as usize;
+    format!("{value:.digits$e} ± {error:.1e}")
+}
+
+/// A number of which nothing is known but itself.
+fn six_digits(value: f64) -> Digits {
+    Digits(format!("{value:.5e}").parse().unwrap_or(value))
 }
 
 /// UTC as `20261124T015500`.
 pub(super) fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_written_as_far_as_it_is_known() {
+        let check = |value: f64, error: Option<f64>, expected: &str| {
+            assert_eq!(with_error(value, error, None), expected);
+        };
+        check(1.296_580_4, None, "1.29658");
+        check(1.296_580_4, Some(3.14e-4), "1.29658 ± 0.00031");
+        check(0.012_345, Some(0.0), "0.012345");
+        check(-0.5, Some(0.02), "-0.500 ± 0.020");
+        check(1234.5, Some(56.0), "1234 ± 56");
+        check(0.3, Some(500.0), "3.00e-1 ± 5.0e2");
+        check(3.2e-9, Some(1.5e-11), "3.200e-9 ± 1.5e-11");
+        check(2.5e12, Some(3e9), "2.5000e12 ± 3.0e9");
+        check(0.0, Some(0.1), "0.00 ± 0.10");
+        check(6.62e-34, None, "6.62e-34");
+        check(f64::NAN, Some(0.1), "NaN");
+    }
 }

@@ -36,7 +36,11 @@ pub(super) fn notation(text: &str, at: usize, known: &dyn Names) -> Option<Forei
             let general = "write `u_x` for ∂u/∂x, `u_xx` for ∂²u/∂x²".to_owned();
             (
                 message,
-                if along.is_empty() || inner.is_empty() { general } else { derivative_of(inner, along) },
+                if along.is_empty() || inner.is_empty() {
+                    general
+                } else {
+                    derivative_of(inner, along, known)
+                },
             )
         }),
         '∇' => input.nabla(known),
@@ -53,13 +57,13 @@ pub(super) fn notation(text: &str, at: usize, known: &dyn Names) -> Option<Forei
 }
 
 /// `)_x` after a parenthesis that opens at `open`: a derivative of a whole formula.
-pub(super) fn subscripted_group(text: &str, open: usize, close: usize) -> Option<Foreign> {
+pub(super) fn subscripted_group(text: &str, open: usize, close: usize, known: &dyn Names) -> Option<Foreign> {
     let mut input = Input { text, at: close + 1 };
     input.eat("_").then_some(())?;
     let subscript = input.word();
     let inner = text[open + 1..close].trim();
     let message = format!("`({inner})_{subscript}`: only names have derivatives");
-    let error = Error::new(open..input.at, message).hint(by_definition(inner, subscript));
+    let error = Error::new(open..input.at, message).hint(by_definition(inner, subscript, known));
     (!subscript.is_empty()).then_some(Foreign { end: input.at, error, name: None })
 }
 
@@ -90,7 +94,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], known: &dyn Names) -> Option<
             if along.is_empty() {
                 along = known.coordinates().concat();
             }
-            (format!("derivatives are not written `{name}(...)` here"), derivative_of(first, &along))
+            (format!("derivatives are not written `{name}(...)` here"), derivative_of(first, &along, known))
         }
         "laplacian" | "Laplacian" | "laplace" | "lap" | "nabla2" => {
             (format!("there is no `{name}`"), laplacian(first, known))
@@ -181,7 +185,7 @@ fn subscripted(name: &str, along: &str) -> String {
 }
 
 /// How to write a derivative of `inner`, a name or a formula.
-fn derivative_of(inner: &str, along: &str) -> String {
+fn derivative_of(inner: &str, along: &str, known: &dyn Names) -> String {
     let inner = inner.trim();
     match inner.rsplit_once('_') {
         // A derivative once more: `u_x` along x is `u_xx`.
@@ -189,11 +193,14 @@ fn derivative_of(inner: &str, along: &str) -> String {
             format!("write `{inner}{along}`")
         }
         _ if is_name(inner) => format!("write `{}`", subscripted(inner, along)),
-        _ => by_definition(inner, along),
+        _ => by_definition(inner, along, known),
     }
 }
 
-fn by_definition(inner: &str, along: &str) -> String {
+fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
+    if known.is_asked() {
+        return "write the derivative out, by the rules of products and chains".to_owned();
+    }
     format!("name it under [definitions], for example `flux = \"{inner}\"`, and write `flux_{along}`")
 }
 
@@ -216,6 +223,9 @@ fn gradient(inner: &str, known: &dyn Names) -> String {
 }
 
 fn integral(inner: &str, known: &dyn Names) -> String {
+    if known.is_asked() {
+        return format!("ask for it with `--integral \"{inner}\"`, and `--over` for a face");
+    }
     let along = known.coordinates().first().copied().unwrap_or("x");
     format!(
         "make the integral an unknown of its own, say `I`, with the residual `I_{along} - ({inner})` and `I` zero \
@@ -298,6 +308,11 @@ fn value_at(
         .collect();
     let hint = if places.is_empty() {
         format!("write `{name}`: it is the value at the point itself")
+    } else if known.is_asked() {
+        let at = places.join(",").replace(' ', "");
+        format!(
+            "`{name}` is its value at the points asked for: write `{name}`, and fix them with `--at {at}`"
+        )
     } else {
         format!(
             "`{name}` is its value at the condition's place: write `{name}` in a condition with `place = \"{}\"`",
@@ -388,7 +403,7 @@ impl<'a> Input<'a> {
         let (function, along) = found?;
         let message =
             format!("`{}` is not how derivatives are written here", self.text[start..self.at].trim_end());
-        Some((message, derivative_of(function, &along)))
+        Some((message, derivative_of(function, &along, known)))
     }
 
     fn quotient_parts(&mut self, known: &dyn Names) -> Option<(&'a str, String)> {

@@ -18,7 +18,7 @@ pub use ast::{Digits, Expr};
 pub use function::{COMPOSED, Composed, Function, function, function_names};
 pub use graph::{Binary, Graph, Node, NodeId, Unary};
 pub(crate) use names::is_time;
-pub use names::{is_name, listed};
+pub use names::{is_name, listed, plural};
 pub use parse::parse;
 pub use rounding::Measured;
 pub use scope::{Context, Meaning, Scope, Symbol};

@@ -16,6 +16,11 @@ pub(super) trait Names {
     /// The coordinates, in order.
     fn coordinates(&self) -> Vec<&str>;
 
+    /// Is the formula asked of a network that is trained, so that nothing more can be declared?
+    fn is_asked(&self) -> bool {
+        false
+    }
+
     /// The coordinates that are not time.
     fn space(&self) -> Vec<&str> {
         self.coordinates().into_iter().filter(|name| !is_time(name)).collect()
@@ -78,6 +83,11 @@ pub(super) fn number_length(text: &str) -> usize {
 /// Does a coordinate of this name stand for time? Nothing else says which one does.
 pub(crate) fn is_time(name: &str) -> bool {
     matches!(name, "t" | "time" | "tau" | "τ")
+}
+
+/// A noun as it stands after a number: `point` after 1, else `points`.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
 /// Names in backticks, joined for a sentence.

@@ -62,7 +62,7 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
         }
         if c == ')' && rest[1..].starts_with('_') {
             let (from, open) = opened(&tokens);
-            if let Some(found) = open.and_then(|open| foreign::subscripted_group(text, open, at)) {
+            if let Some(found) = open.and_then(|open| foreign::subscripted_group(text, open, at, names)) {
                 errors.push(found.error);
                 tokens.truncate(from);
                 tokens.push((Token::Number(0.0), open.unwrap_or(at)..found.end));
@@ -215,11 +215,16 @@ impl Parser<'_> {
         }
         let first = self.expression(0);
         while let Some((token, span)) = self.peek() {
-            let message = match token {
-                Token::Close => "this `)` closes nothing",
-                _ => "unexpected `,` outside a function's arguments",
-            };
-            self.error(span, message);
+            match token {
+                Token::Comma if self.names.is_asked() => {
+                    let message = "unexpected `,`: a quantity is one formula";
+                    self.report(
+                        Error::new(span, message).hint("ask for several with `--quantity` before each"),
+                    );
+                }
+                Token::Comma => self.error(span, "unexpected `,` outside a function's arguments"),
+                _ => self.error(span, "this `)` closes nothing"),
+            }
             self.next += 1;
             if self.errors.len() >= MAX_FORMULA_MISTAKES {
                 break;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Expr, Kind};
-use super::names::{Names, joined, listed};
+use super::names::{Names, joined, listed, listed_or};
 use super::parse::parse_in;
 use super::{Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
@@ -17,6 +17,8 @@ use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 pub struct Scope {
     coordinates: Vec<String>,
     symbols: BTreeMap<String, Symbol>,
+    /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
+    asked: Option<Vec<(String, Vec<String>)>>,
 }
 
 /// What a name is.
@@ -99,6 +101,10 @@ impl Names for Scope {
     fn coordinates(&self) -> Vec<&str> {
         self.coordinates.iter().map(String::as_str).collect()
     }
+
+    fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
 }
 
 impl Scope {
@@ -118,6 +124,13 @@ impl Scope {
         self.symbols.insert(name.to_owned(), symbol);
     }
 
+    /// Nothing more can be declared: formulas are asked of a trained network.
+    ///
+    /// `residuals` are names of conditions, which are asked for alone and are no part of a formula, with what is zero there.
+    pub fn ask(&mut self, residuals: Vec<(String, Vec<String>)>) {
+        self.asked = Some(residuals);
+    }
+
     /// What `name` is as a whole.
     pub fn get(&self, name: &str) -> Option<Symbol> {
         self.symbols.get(name).copied()
@@ -131,6 +144,11 @@ impl Scope {
     /// The name of a coordinate.
     pub fn coordinate(&self, which: usize) -> &str {
         &self.coordinates[which]
+    }
+
+    /// Are formulas asked of a trained network, so that nothing more can be declared?
+    pub fn is_asked(&self) -> bool {
+        Names::is_asked(self)
     }
 
     /// Is `name` read as a derivative where it is not declared?
@@ -230,11 +248,13 @@ impl Scope {
             if inner > 0 {
                 message += &format!(" (`{base}` itself holds derivatives)");
             }
-            let hint = format!(
-                "make an intermediate quantity an unknown of its own, for example `w` with the residual `w - {base}_{}`",
-                self.coordinates[index.coordinates().next().unwrap_or(0)].repeat(2)
-            );
-            return Err((message, Some(hint)));
+            let hint = (!self.is_asked()).then(|| {
+                format!(
+                    "make an intermediate quantity an unknown of its own, for example `w` with the residual `w - {base}_{}`",
+                    self.coordinates[index.coordinates().next().unwrap_or(0)].repeat(2)
+                )
+            });
+            return Err((message, hint));
         }
         for coordinate in index.coordinates() {
             node = graph.derivative(node, coordinate);
@@ -242,7 +262,11 @@ impl Scope {
             if graph.nodes().len() > MAX_OPERATIONS {
                 let message =
                     format!("with `{name}` the formulas take more than {MAX_OPERATIONS} operations");
-                let hint = format!("simplify `{base}`, or make parts of it unknowns of their own");
+                let hint = if self.is_asked() {
+                    "ask for a derivative of lower order".to_owned()
+                } else {
+                    format!("simplify `{base}`, or make parts of it unknowns of their own")
+                };
                 return Err((message, Some(hint)));
             }
         }
@@ -276,6 +300,12 @@ impl Scope {
 
     /// Message and hint for a name that means nothing.
     fn unknown(&self, name: &str, context: Context) -> (String, Option<String>) {
+        let alone = self.asked.iter().flatten();
+        if let Some((_, residuals)) = alone.clone().find(|(condition, _)| condition == name) {
+            let message = format!("`{name}` is a condition, whose residual is asked for alone");
+            let written: Vec<_> = residuals.iter().map(|residual| format!("({residual})")).collect();
+            return (message, Some(format!("in a formula write it out: {}", listed_or(&written))));
+        }
         // The longest known name before an underscore was probably meant to be differentiated.
         let base = name
             .rmatch_indices('_')
@@ -309,6 +339,7 @@ impl Scope {
             let usable =
                 self.symbols.iter().filter(|(_, symbol)| context.allowed.contains(&symbol.meaning()));
             let mut names: Vec<&str> = usable.map(|(name, _)| name.as_str()).collect();
+            names.extend(alone.map(|(condition, _)| condition.as_str()));
             names.push("pi");
             // One by one: the functions' names live longer than the scope's.
             for function in function_names() {
@@ -318,6 +349,7 @@ impl Scope {
         });
         match (near, derivative) {
             (Some(near), _) => (format!("unknown symbol `{name}`"), Some(format!("did you mean `{near}`?"))),
+            _ if self.is_asked() => (format!("unknown symbol `{name}`"), Some(self.askable(context))),
             (None, Some((base, _))) => (
                 format!("`{name}` is a derivative of `{base}`, which is not an unknown"),
                 Some(format!("declare `{base}` under [unknowns]")),
@@ -327,6 +359,19 @@ impl Scope {
                 Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
             ),
         }
+    }
+
+    /// What can be asked for, for a hint.
+    fn askable(&self, context: Context) -> String {
+        let others = self.symbols.iter().filter(|(_, symbol)| {
+            symbol.meaning() != Meaning::Coordinate && context.allowed.contains(&symbol.meaning())
+        });
+        let names: Vec<_> = self.coordinates.iter().chain(others.map(|(name, _)| name)).collect();
+        let unknowns = self.symbols.iter().filter(|(_, symbol)| symbol.meaning() == Meaning::Unknown);
+        let derivative = unknowns.map(|(name, _)| name).zip(&self.coordinates).next();
+        let derivative =
+            derivative.map_or(String::new(), |(u, x)| format!(", and derivatives such as `{u}_{x}`"));
+        format!("there are {}{derivative}", listed(&names))
     }
 
     /// The columns of the data file, where there is one, for a hint.

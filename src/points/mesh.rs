@@ -7,6 +7,8 @@ use crate::output::{Layout, Mesh};
 /// VTK's numbers for cells that are points, and for those that have faces of their own.
 const VERTEX: u8 = 1;
 const POLYHEDRON: u8 = 42;
+/// The extent of a mesh along a direction in which it is flat, relative to its greatest: single precision's rounding.
+const FLAT: f64 = 1e-6;
 
 /// A mesh that was read.
 pub(super) struct Read {
@@ -48,6 +50,16 @@ pub(super) fn open(read: Read, wanted: &Wanted) -> Result<Opened, String> {
             }
         });
     }
+    if let Some(extra) = (component..3).find(|&i| extends(&mesh.points, i)) {
+        let free = wanted.coordinates.iter().zip(&wanted.fixed).enumerate();
+        let free = free.filter(|&(i, (_, fixed))| wanted.time != Some(i) && fixed.is_none());
+        let names: Vec<&String> = free.map(|(_, (name, _))| name).collect();
+        return Err(format!(
+            "its points extend along {}, for which there is no coordinate: x, y and z of a mesh are {} in this order",
+            ["x", "y", "z"][extra],
+            if names.is_empty() { "no coordinate here".to_owned() } else { listed(&names) }
+        ));
+    }
     let mut data = vec![];
     for name in &wanted.columns {
         let missing = || format!("its points have no array `{name}`, which a residual needs");
@@ -58,6 +70,18 @@ pub(super) fn open(read: Read, wanted: &Wanted) -> Result<Opened, String> {
     }
     let source = Box::new(Columns { columns, data, next: 0, count });
     Ok(Opened { layout: Layout::Mesh(mesh), count: Some(count), source })
+}
+
+/// Do points lie apart along `component`, rounding aside?
+fn extends(points: &[f64], component: usize) -> bool {
+    let extent = |component: usize| {
+        let along = points.iter().skip(component).step_by(3);
+        let (low, high) =
+            along.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+        high - low
+    };
+    let greatest = (0..3).map(extent).fold(0.0, f64::max);
+    extent(component) > FLAT * greatest
 }
 
 /// Do the cells fit the points?

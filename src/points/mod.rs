@@ -255,11 +255,19 @@ pub(crate) mod tests {
         }
     }
 
+    /// Points x, y, t.
+    pub(super) fn plane(t: Option<f64>, columns: &[&str]) -> Wanted {
+        let Wanted { mut coordinates, columns, .. } = wanted(t, columns);
+        coordinates.insert(1, "y".to_owned());
+        Wanted { coordinates, time: Some(2), fixed: vec![None, None, t], columns }
+    }
+
     /// All points of a file with this name and content, or the message.
     pub(super) fn read(name: &str, content: &[u8], wanted: Wanted) -> Result<Chunk, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("written");
+        let dimensions = wanted.coordinates.len();
         let mut points = Points::open(&path, wanted).map_err(|error| error.reason)?;
         let mut all = Chunk::default();
         while let Some(chunk) = points.next_chunk().map_err(|error| error.reason)? {
@@ -268,9 +276,16 @@ pub(crate) mod tests {
             all.data.iter_mut().zip(chunk.data).for_each(|(all, column)| all.extend(column));
         }
         if let Some(count) = points.count() {
-            assert_eq!(count, all.points.len() / 2);
+            assert_eq!(count, all.points.len() / dimensions);
         }
         Ok(all)
+    }
+
+    /// A file is refused in words that hold `wrong`.
+    #[track_caller]
+    pub(super) fn refused(name: &str, content: &[u8], wanted: Wanted, wrong: &str) {
+        let error = read(name, content, wanted).expect_err(wrong);
+        assert!(error.contains(wrong), "{error}");
     }
 
     #[test]

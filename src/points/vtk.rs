@@ -230,7 +230,7 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read as points, wanted};
+    use super::super::tests::{plane, read as points, refused, wanted};
     use super::*;
 
     const TEXT: &str = "# vtk DataFile Version 3.0\na square\nASCII\nDATASET UNSTRUCTURED_GRID\n\
@@ -259,10 +259,16 @@ mod tests {
         let text = read(TEXT.as_bytes()).expect("a mesh").mesh;
         assert_eq!(text, read(&binary()).expect("a mesh").mesh);
         assert_eq!(text.offsets, [3, 6]);
-        let chunk = points("m.vtk", TEXT.as_bytes(), wanted(Some(0.5), &[])).expect("points");
-        assert_eq!(chunk.points, [0.0, 0.5, 1.0, 0.5, 1.0, 0.5, 0.0, 0.5]);
-        let error = points("m.vtk", TEXT.as_bytes(), wanted(None, &[])).expect_err("no time");
-        assert!(error.contains("--at t=0.5"), "{error}");
+        let chunk = points("m.vtk", TEXT.as_bytes(), plane(Some(0.5), &[])).expect("points");
+        assert_eq!(chunk.points, [0.0, 0.0, 0.5, 1.0, 0.0, 0.5, 1.0, 1.0, 0.5, 0.0, 1.0, 0.5]);
+        refused("m.vtk", TEXT.as_bytes(), plane(None, &[]), "--at t=0.5");
+        // A direction that the problem has not is not left out in silence, unless the mesh is flat there.
+        let wrong =
+            "extend along y, for which there is no coordinate: x, y and z of a mesh are `x` in this order";
+        refused("m.vtk", TEXT.as_bytes(), wanted(Some(0.5), &[]), wrong);
+        let flat = TEXT.replace("1 1 0", "1 0 0").replace("0 1e0 0", "0.5 1e-9 0");
+        let chunk = points("m.vtk", flat.as_bytes(), wanted(Some(0.5), &[])).expect("points");
+        assert_eq!(chunk.points, [0.0, 0.5, 1.0, 0.5, 1.0, 0.5, 0.5, 0.5]);
     }
 
     #[test]
@@ -275,10 +281,7 @@ mod tests {
 
     #[test]
     fn hostile_files_are_errors() {
-        let check = |text: &str, wrong: &str| {
-            let error = points("m.vtk", text.as_bytes(), wanted(Some(0.0), &[])).expect_err(wrong);
-            assert!(error.contains(wrong), "{error}");
-        };
+        let check = |text: &str, wrong: &str| refused("m.vtk", text.as_bytes(), plane(Some(0.0), &[]), wrong);
         check("", "no VTK file");
         check(&TEXT.replace("ASCII", "EBCDIC"), "neither ASCII nor BINARY");
         check(&TEXT.replace("UNSTRUCTURED_GRID", "STRUCTURED_POINTS"), "STRUCTURED_POINTS");
@@ -294,7 +297,7 @@ mod tests {
         let bytes = binary();
         for length in 0..bytes.len() {
             // Cut anywhere, a file is refused or is a smaller mesh that holds together.
-            let _ = points("m.vtk", &bytes[..length], wanted(Some(0.0), &[]));
+            let _ = points("m.vtk", &bytes[..length], plane(Some(0.0), &[]));
         }
         assert!(read(&bytes[..120]).is_err());
     }

@@ -354,7 +354,7 @@ fn kind<T: Number>(name: &str) -> Result<Kind<T>, String> {
 pub(crate) mod tests {
     use std::io::Write;
 
-    use super::super::tests::{read as points, wanted};
+    use super::super::tests::{plane, read as points, refused};
     use super::*;
 
     /// The numbers of an array in a file that we wrote.
@@ -468,28 +468,23 @@ pub(crate) mod tests {
         let numbers = [0.25_f32, 1.0, 0.0].iter().flat_map(|x| x.to_be_bytes());
         let bytes: Vec<u8> = 12_u32.to_be_bytes().into_iter().chain(numbers).collect();
         let file = text.replace("BYTES", &STANDARD.encode(bytes));
-        let chunk = points("m.vtu", file.as_bytes(), wanted(Some(1.0), &[])).expect("points");
-        assert_eq!(chunk.points, [0.0, 1.0, 0.5, 1.0, 0.25, 1.0]);
+        let chunk = points("m.vtu", file.as_bytes(), plane(Some(1.0), &[])).expect("points");
+        assert_eq!(chunk.points, [0.0, 0.0, 1.0, 0.5, 2.0, 1.0, 0.25, 1.0, 1.0]);
     }
 
     #[test]
     fn time_is_an_array_or_fixed() {
         let file = square(WIDE, &mut plain, b"");
-        let chunk = points("m.vtu", &file, wanted(None, &[])).expect("points");
-        assert_eq!(chunk.points, [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.0, 3.0]);
-        let error = points("m.vtu", &file, wanted(Some(1.0), &[])).expect_err("twice");
-        assert!(error.contains("--at fixes it as well"), "{error}");
-        let error = points("m.vtu", &file, wanted(None, &["u_obs"])).expect_err("no column");
-        assert!(error.contains("no array `u_obs`"), "{error}");
+        let chunk = points("m.vtu", &file, plane(None, &[])).expect("points");
+        assert_eq!(chunk.points, [0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.0, 1.0, 3.0]);
+        refused("m.vtu", &file, plane(Some(1.0), &[]), "--at fixes it as well");
+        refused("m.vtu", &file, plane(None, &["u_obs"]), "no array `u_obs`");
     }
 
     #[test]
     fn hostile_files_are_refused() {
         let file = String::from_utf8(square(WIDE, &mut plain, b"")).expect("text");
-        let check = |file: &str, wrong: &str| {
-            let error = points("m.vtu", file.as_bytes(), wanted(None, &[])).expect_err(wrong);
-            assert!(error.contains(wrong), "{error}");
-        };
+        let check = |file: &str, wrong: &str| refused("m.vtu", file.as_bytes(), plane(None, &[]), wrong);
         check("", "no XML");
         check("<a/>", "no VTKFile");
         check(&format!("<!DOCTYPE x [<!ENTITY a \"b\">]>{}", &file[21..]), "no XML");
@@ -521,7 +516,7 @@ pub(crate) mod tests {
         let text = String::from_utf8(square(ZLIB, &mut { bomb }, b"")).expect("text");
         check(&text, "bytes long");
         for length in 0..file.len() {
-            assert!(points("m.vtu", &file.as_bytes()[..length], wanted(None, &[])).is_err());
+            assert!(points("m.vtu", &file.as_bytes()[..length], plane(None, &[])).is_err());
         }
     }
 }

@@ -6,7 +6,6 @@
 //! This file knows where points lie; it does not know what is wanted there.
 
 use super::model::Problem;
-use super::place::Place;
 
 /// What a cloud of points covers.
 #[derive(Clone, Debug)]
@@ -19,14 +18,12 @@ pub struct Coverage {
 impl Coverage {
     /// What the conditions of `problem` cover; `None` if that is the whole domain, or if no points say what it is.
     pub fn new(problem: &Problem) -> Option<Self> {
-        if problem.conditions.iter().any(|condition| condition.place == Place::Interior) {
+        if problem.conditions.iter().any(|condition| condition.place.is_interior()) {
             return None;
         }
         let mut rows = vec![];
         for condition in &problem.conditions {
-            if let Place::Points { points, .. } = &condition.place {
-                rows.extend_from_slice(points);
-            }
+            rows.extend_from_slice(condition.place.own_points());
         }
         let cloud = Cloud::new(problem, &rows);
         let count = cloud.len();
@@ -153,6 +150,7 @@ fn arrange(points: &mut [Vec<f64>], depth: usize, dimensions: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Place;
     use crate::rng;
     use crate::sample;
     use crate::settings::Sampler;

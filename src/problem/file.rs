@@ -1,6 +1,7 @@
 //! Problem files as documents: TOML with the place of every value, and overlays on top of it.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -31,18 +32,25 @@ impl Document {
     pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
         let sources = Sources::new(name, text);
         let (_, errors) = DeTable::parse_recoverable(text);
-        let items = errors.iter().map(|error| {
+        // A domain in another notation is one mistake, however many of TOML's rules it breaks.
+        let mut domains = BTreeSet::new();
+        let items = errors.iter().filter_map(|error| {
+            let domain = error.span().and_then(|span| domain_elsewhere(text, span.start));
+            if let Some((span, hint)) = domain {
+                let message = format!("`{}` is not how a domain is written", &text[span.clone()]);
+                return domains.insert(span.start).then(|| Diagnostic::error(span, message).hint(hint));
+            }
             let message = match error.message() {
                 "recursion limit" => "tables are nested too deeply",
                 message => message,
             };
             let mistake = Diagnostic::error(error.span(), message);
-            match error.span().and_then(|span| unquoted(text, span.start)) {
+            Some(match error.span().and_then(|span| unquoted(text, span.start)) {
                 Some(name) if message.contains("unquoted key") => {
                     mistake.hint(format!("letters beyond a to z need quotes in keys: write `\"{name}\" = …`"))
                 }
                 _ => mistake,
-            }
+            })
         });
         Self { sources, problem: None }.checked(items.take(MAX_MISTAKES).collect())
     }
@@ -205,6 +213,30 @@ pub(crate) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
             Diagnostic::error(span, spoken)
         }
     }
+}
+
+/// The value in the line at `at` and how to write it, if it is two ends as other languages join them: `0..1`, `0:1`,
+/// `(0, 1)`, `0 to 1`.
+fn domain_elsewhere(text: &str, at: usize) -> Option<(Range<usize>, String)> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next()?;
+    let (name, value) = line.split_once('=')?;
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let enclosed = value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let separators: &[&str] = if enclosed.is_some() { &[","] } else { &["...", "..=", "..", ":", " to "] };
+    let (low, high) =
+        separators.iter().find_map(|separator| enclosed.unwrap_or(value).split_once(separator))?;
+    let (low, high) = (low.trim(), high.trim());
+    let end = |end: &str| {
+        let plain = |c: char| c.is_alphanumeric() || "+-*/^._() ".contains(c);
+        let quoted = || format!("\"{end}\"");
+        let shown = if end.parse::<f64>().is_ok() { end.to_owned() } else { quoted() };
+        (!end.is_empty() && end.chars().all(plain)).then_some(shown)
+    };
+    let hint = format!("write `{} = [{}, {}]`", name.trim(), end(low)?, end(high)?);
+    let from = start + line.find('=')? + 1;
+    let from = from + text[from..].find(value)?;
+    Some((from..from + value.len(), hint))
 }
 
 /// The name at `at` that is no bare key of TOML, if it would be a good one in quotes.

@@ -178,6 +178,35 @@ fn settings_as_they_are_written_elsewhere() {
 }
 
 #[test]
+fn domains_as_they_are_written_elsewhere() {
+    for (written, expected) in [
+        ("0..1", "`0..1` is not how a domain is written → write `x = [0, 1]`"),
+        ("0 .. 2*pi # once round", "write `x = [0, \"2*pi\"]`"),
+        ("-1...1", "write `x = [-1, 1]`"),
+        ("0:1", "write `x = [0, 1]`"),
+        ("(0, 1)", "`(0, 1)` & write `x = [0, 1]`"),
+        ("0 to L/2", "write `x = [0, \"L/2\"]`"),
+    ] {
+        one(&PROBLEM.replace("x = [0, 1]", &format!("x = {written}")), Path::new("."), written, expected);
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_one_mistake() {
+    let text = PROBLEM.replace("RESIDUAL", "u_t - u_xx");
+    for (key, written) in [
+        ("residual = \"u\"", "residul = \"u\""),
+        ("place = \"boundary\"", "plce = \"boundary\""),
+        ("x = [0, 1]", "x = { domian = [0, 1] }"),
+        ("[coordinates]", "[coordinate]"),
+        ("[unknowns]", "[unknown]"),
+        ("k = 2", "k = { inital = 2 }"),
+    ] {
+        one(&text.replace(key, written), Path::new("."), written, "unknown key & did you mean");
+    }
+}
+
+#[test]
 fn faults_of_tables_are_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let place = "place = { file = \"data.csv\" }\nresidual = \"u - u_obs\"";
@@ -209,7 +238,7 @@ fn faults_of_tables_are_told_once() {
     check(b"x,t,u_obs\n0.1,0.2,\n", "line 2, column `u_obs` is empty");
     check(b"x,t,u_obs\n0.1,0.2,high\n", "line 2, column `u_obs`: `high` is not a number");
     check(b"x,t,u_obs\n0.1,0.2\n", "line 2 has 2 columns");
-    check(b"x,t,u_obs\n0.1,3,1\n", "t = 3 lies outside the domain");
+    check(b"x,t,u_obs\n0.1,1,1\n\n# more\n0.1,3,1\n", "`data.csv`, line 5: t = 3 lies outside the domain");
     check(b"x,t,u_obs,u_obs\n0.1,1,1,1\n", "there are two of them");
     check(b"x,t,u\n0.1,1,1\n", "it is an unknown & rename it");
     check(b"x,t,u_obs\n", "it has no rows");

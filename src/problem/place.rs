@@ -128,6 +128,14 @@ impl Place {
         }
     }
 
+    /// The points of its file, one row of coordinates after the other; none where they are drawn.
+    pub fn own_points(&self) -> &[f64] {
+        match self {
+            Self::Points { points, .. } => points,
+            _ => &[],
+        }
+    }
+
     /// How many points (pairs, if it is periodic) there are, where the place has no extent in `coordinates` coordinates.
     pub fn isolated(&self, coordinates: usize) -> Option<usize> {
         match self {
@@ -143,6 +151,24 @@ impl Place {
             Self::Interior => 2000,
             Self::Points { points, .. } => points.len() / coordinates,
             Self::Faces(_) | Self::Periodic { .. } => self.isolated(coordinates).unwrap_or(200),
+        }
+    }
+
+    /// Does a row of coordinates lie where points are drawn? Paired faces have no single points.
+    pub fn holds(&self, row: &[f64]) -> bool {
+        match self {
+            Self::Interior => true,
+            Self::Faces(faces) => faces.iter().any(|face| face.iter().all(|&(i, x)| row[i] == x)),
+            Self::Periodic { .. } | Self::Points { .. } => false,
+        }
+    }
+
+    /// Moves rows of coordinates to where points are drawn, the faces taking them in turn; of paired ones to the lower.
+    pub fn take(&self, coordinates: &[Coordinate], rows: &mut [f64]) {
+        let lower = |i: usize| vec![vec![(i, coordinates[i].lower)]];
+        let faces = self.periodic().map_or_else(|| self.faces().to_vec(), lower);
+        for (row, face) in rows.chunks_exact_mut(coordinates.len()).zip(faces.iter().cycle()) {
+            face.iter().for_each(|&(i, x)| row[i] = x);
         }
     }
 

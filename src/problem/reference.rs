@@ -76,6 +76,13 @@ impl Solution {
     }
 }
 
+impl Solution {
+    /// Does it take seconds to compute, at however few points?
+    pub(crate) fn is_costly(&self) -> bool {
+        matches!(self, Self::AllenCahn { .. })
+    }
+}
+
 impl Formula {
     /// The roots of a formula over coordinates alone, `points × roots`, row by row.
     ///

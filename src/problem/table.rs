@@ -1,11 +1,11 @@
 //! Tables of numbers from files: CSV with a header, and NumPy's npy.
 
-use core::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::limits::{MAX_TABLE_BYTES, MAX_TABLE_COLUMNS, MAX_TABLE_NUMBERS};
+use crate::rows::{Fault, Rows};
 
 /// A table of finite numbers.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,41 +14,13 @@ pub(crate) struct Numbers {
     pub(crate) header: Option<Vec<String>>,
     /// The columns, all of one length.
     pub(crate) columns: Vec<Vec<f64>>,
+    /// The line of every row in a text file, from 1 up; npy files have none.
+    pub(crate) lines: Vec<u64>,
 }
 
-/// What is wrong with a table, and what to do about it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Fault {
-    /// What is wrong, with the line where there is one; the caller says which file it was.
-    pub(crate) message: String,
-    /// What to do about it.
-    pub(crate) hint: Option<String>,
-    /// Is the file itself not to be had, so that its name may be wrong?
-    pub(crate) missing: bool,
-}
-
-impl Fault {
-    fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-}
-
-impl From<String> for Fault {
-    fn from(message: String) -> Self {
-        Self { message, hint: None, missing: false }
-    }
-}
-
-impl From<&str> for Fault {
-    fn from(message: &str) -> Self {
-        message.to_owned().into()
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
+/// Where a row of a table stands, for people; `lines` are its [`Numbers::lines`].
+pub(crate) fn place(lines: &[u64], row: usize) -> String {
+    lines.get(row).map_or_else(|| format!("row {}", row + 1), |line| format!("line {line}"))
 }
 
 /// Reads a table, npy by its extension and CSV otherwise.
@@ -65,8 +37,8 @@ pub(crate) fn read(path: &Path) -> Result<Numbers, Fault> {
     }
     for (c, column) in numbers.columns.iter().enumerate() {
         if let Some(row) = column.iter().position(|x| !x.is_finite()) {
-            let (row, c) = (row + 1, c + 1);
-            return Err(format!("row {row}, column {c} is not a finite number").into());
+            let (row, c) = (place(&numbers.lines, row), c + 1);
+            return Err(format!("{row}, column {c} is not a finite number").into());
         }
     }
     Ok(numbers)
@@ -104,126 +76,25 @@ fn why(error: io::Error) -> String {
 ///
 /// What is wrong with the text.
 pub(crate) fn csv_table(bytes: &[u8]) -> Result<Numbers, Fault> {
-    if let Some(kind) = binary(bytes) {
-        return Err(Fault::from(format!("it is not a text table but {kind}"))
-            .hint("save it as CSV: the columns' names on the first line, commas between columns"));
-    }
-    let text = core::str::from_utf8(bytes).map_err(|_| "it is not a text file (UTF-8)")?;
-    // A byte order mark, as spreadsheets write it, is no part of the first name.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| error.to_string())?;
-    let header: Vec<String> = header.iter().map(str::to_owned).collect();
-    check_header(&header, text)?;
-    let mut columns = vec![Vec::new(); header.len()];
-    let most = MAX_TABLE_NUMBERS / header.len();
-    let mut record = csv::StringRecord::new();
-    loop {
-        let more = reader.read_record(&mut record).map_err(|error| error.to_string())?;
-        if !more {
-            break;
-        }
-        let line = || line_of(&record, text);
-        if columns[0].len() == most {
-            return Err(format!("it has more than {MAX_TABLE_NUMBERS} numbers").into());
-        }
-        if record.len() != header.len() {
-            let (has, wants) = (record.len(), header.len());
-            if let (1, Some(separator)) = (has, record.get(0).and_then(separator)) {
-                return Err(separated_by(separator, line()));
-            }
-            return Err(format!("line {} has {has} columns, the header has {wants}", line()).into());
-        }
-        for ((field, column), name) in record.iter().zip(&mut columns).zip(&header) {
-            column.push(number(field, name, line)?);
-        }
-    }
-    Ok(Numbers { header: Some(header), columns })
-}
-
-/// The line of a record, from 1 up: the reader counts from where it was, before comments and empty lines.
-fn line_of(record: &csv::StringRecord, text: &str) -> u64 {
-    let Some(position) = record.position() else { return 0 };
-    let rest = usize::try_from(position.byte()).ok().and_then(|byte| text.get(byte..)).unwrap_or("");
-    let skipped = rest.lines().take_while(|line| line.is_empty() || line.starts_with('#')).count();
-    position.line() + skipped as u64
-}
-
-/// A field's number, which is finite.
-fn number(field: &str, name: &str, line: impl Fn() -> u64) -> Result<f64, Fault> {
-    let place = || format!("line {}, column `{}`", line(), name.escape_debug());
-    match field.parse::<f64>() {
-        Ok(x) if x.is_finite() => Ok(x),
-        Ok(_) => Err(format!("{} is not a finite number", place()).into()),
-        Err(_) if field.is_empty() => Err(format!("{} is empty", place()).into()),
-        Err(_) => {
-            let shown: String = field.chars().take(40).collect();
-            Err(format!("{}: `{}` is not a number", place(), shown.escape_debug()).into())
-        }
-    }
-}
-
-/// What a file is that is no text, by its first bytes.
-fn binary(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 6] = [
-        (b"PK\x03\x04", "a spreadsheet or another archive"),
-        (b"\xd0\xcf\x11\xe0", "a spreadsheet"),
-        (b"\x1f\x8b", "compressed"),
-        (b"\x89HDF", "an HDF5 file"),
-        (b"\x93NUMPY", "an npy file, whose name ends in .npy"),
-        (b"PAR1", "a Parquet file"),
-    ];
-    kinds.into_iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| kind)
-}
-
-/// Is the header a row of names?
-fn check_header(header: &[String], text: &str) -> Result<(), Fault> {
-    if header.iter().all(String::is_empty) {
-        return Err("it is empty".into());
-    }
-    if header.len() > MAX_TABLE_COLUMNS {
-        return Err(format!("it has {} columns, more than {MAX_TABLE_COLUMNS}", header.len()).into());
-    }
-    if let ([only], Some(separator)) = (header, header.first().and_then(|name| separator(name)))
-        // A file of one column may have a name that is none; that is said where names are.
-        && only.split(separator).filter(|part| !part.trim().is_empty()).count() > 1
-    {
-        return Err(separated_by(separator, 1));
-    }
-    if header.iter().any(|name| name.parse::<f64>().is_ok()) {
-        let commented = text.lines().map_while(|line| line.trim_start().strip_prefix('#')).last();
-        let named = commented.filter(|names| names.split(',').count() == header.len());
-        return Err(match named {
-            Some(names) => Fault::from("the columns' names are in a comment")
-                .hint(format!("remove the `#` before `{}`", names.trim().escape_debug())),
-            None => Fault::from("its first line holds numbers where the columns' names should be")
-                .hint("write the names on a line before them, for example `x,t,u_obs`"),
-        });
-    }
+    let mut rows = Rows::new(bytes)?;
+    let header = rows.header().to_vec();
     if header[0].is_empty() {
         return Err(Fault::from("its first column has no name (an index?)")
             .hint("remove the column (in pandas, to_csv(..., index=False)), or give it a name"));
     }
-    Ok(())
-}
-
-/// What stands between the columns of a line that has no comma.
-fn separator(line: &str) -> Option<char> {
-    [';', '\t', ' '].into_iter().find(|separator| line.contains(*separator))
-}
-
-fn separated_by(separator: char, line: u64) -> Fault {
-    let name = match separator {
-        '\t' => "tabs",
-        ' ' => "spaces",
-        _ => "`;`",
-    };
-    Fault::from(format!("line {line}: its columns are separated by {name}"))
-        .hint("columns are separated by commas, and numbers have a decimal point")
+    let mut columns = vec![Vec::new(); header.len()];
+    let mut lines = Vec::new();
+    let most = MAX_TABLE_NUMBERS / header.len();
+    while rows.advance()? {
+        if lines.len() == most {
+            return Err(format!("it has more than {MAX_TABLE_NUMBERS} numbers").into());
+        }
+        lines.push(rows.line());
+        for (place, column) in columns.iter_mut().enumerate() {
+            column.push(rows.number(place)?);
+        }
+    }
+    Ok(Numbers { header: Some(header), columns, lines })
 }
 
 /// What stands before the numbers of an npy file: a two-dimensional array of little-endian f4 or f8, row by row.
@@ -315,7 +186,7 @@ fn npy_table(bytes: &[u8]) -> Result<Numbers, String> {
     for (i, x) in header.numbers(&bytes[offset..]).enumerate() {
         table[i % columns].push(x);
     }
-    Ok(Numbers { header: None, columns: table })
+    Ok(Numbers { header: None, columns: table, lines: vec![] })
 }
 
 #[cfg(test)]
@@ -368,16 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn csv_says_what_is_wrong() {
-        let check = |text: &[u8], wrong: &str| {
-            let error = csv_table(text).unwrap_err().message;
-            assert!(error.contains(wrong), "{error}");
-        };
-        check(b"", "empty");
-        check(b"\xff\xfe\x00", "UTF-8");
-        check(b"1,2\n3,4\n", "names");
-        check(b"x,t\n1\n", "line 2 has 1 columns");
-        check(b"x,t\n1,2\n3,four\n", "line 3, column `t`: `four`");
+    fn an_index_without_a_name_is_refused() {
+        let error = csv_table(b",x\n0,0.5\n").unwrap_err().sentence();
+        assert!(error.contains("(an index?); remove the column"), "{error}");
     }
 
     #[test]
@@ -385,6 +249,7 @@ mod tests {
         let numbers = csv_table("\u{feff}# made by hand\nx, t\n 1, 2e-1\n".as_bytes());
         let numbers = numbers.unwrap();
         assert_eq!(numbers.columns, [[1.0], [0.2]]);
+        assert_eq!(numbers.lines, [3]);
         assert_eq!(numbers.header.unwrap(), ["x", "t"]);
     }
 

@@ -96,7 +96,7 @@ error: t = 3 lies outside the domain [0, 2]
 15 | place = \"t = 3\"
    |          ^^^^^
    |
-   = help: its faces are `t = 0` and `t = 2`";
+   = help: its ends are `t = 0` and `t = 2`, and any value between them will do";
     let mistakes = build(&text).unwrap_err();
     assert_eq!(mistakes.render(false), expected);
     assert_eq!(mistakes.to_string(), expected);
@@ -256,7 +256,9 @@ fn conditions_are_checked() {
     check(
         "\"t = 0\"",
         "\"t = 3\"",
-        &["15:10 t = 3 lies outside the domain [0, 2] → its faces are `t = 0` and `t = 2`"],
+        &[
+            "15:10 t = 3 lies outside the domain [0, 2] → its ends are `t = 0` and `t = 2`, and any value between them will do",
+        ],
     );
     check("\"t = 0\"", "\"y = 0\"", &["15:10 `y` is not a coordinate → the coordinates are `x` and `t`"]);
     check("\"t = 0\"", "\"t = 0, t = 1\"", &["15:16 `t` is fixed twice"]);
@@ -288,10 +290,7 @@ fn conditions_are_checked() {
     check(
         "\"t = 0\"",
         "{ files = \"nowhere.csv\" }",
-        &[
-            "15:9 this place has no file → a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }",
-            "15:11 unknown key `files` in a place → did you mean `file`?",
-        ],
+        &["15:11 unknown key `files` in a place → did you mean `file`?"],
     );
     check(
         "residual = \"u - x\"\n",
@@ -713,7 +712,7 @@ fn points_and_references_are_read_from_files() {
     write("data.csv", "t,seen\n0.5,7\n");
     assert!(said(&text).contains("has no column `x` → its header names `t` and `seen`"));
     write("data.csv", "t,seen,x\n0.5,7,1.1\n");
-    assert!(said(&text).contains("row 1: x = 1.1 lies outside the domain [0, 1]"));
+    assert!(said(&text).contains("line 2: x = 1.1 lies outside the domain [0, 1]"));
     write("data.csv", "t,seen,x\n0.5,7,nan\n");
     assert!(said(&text).contains("line 2, column `x` is not a finite number"));
     write("data.csv", "t,seen,x\n0.5,7,0.1\n");

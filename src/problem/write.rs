@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::model::{Condition, Problem, Solution, Trainable};
 use crate::expr::ast::Kind;
-use crate::expr::{Digits, Expr, Node, NodeId};
+use crate::expr::{Digits, Expr, Node, NodeId, plural};
 use crate::settings::{Enforce, Network, Training};
 
 /// A formula longer than this many operations is not written out for people.
@@ -52,9 +52,11 @@ impl Problem {
         line(
             "network",
             format!(
-                "{} hidden layers of {} neurons, {} parameters",
+                "{} hidden {} of {} {}, {} parameters",
                 n.depth,
+                plural(n.depth, "layer"),
                 n.width,
+                plural(n.width, "neuron"),
                 grouped(self.shape().parameters())
             ),
         );
@@ -81,11 +83,8 @@ impl Problem {
             let jets = condition.residuals.graph.jets(&condition.residuals.roots);
             let needed: Vec<_> =
                 jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
-            let channels = match condition.jets.channels() {
-                1 => "1 channel".to_owned(),
-                count => format!("{count} channels"),
-            };
-            line("  needs", format!("{} ({channels})", needed.join(", ")));
+            let count = condition.jets.channels();
+            line("  needs", format!("{} ({count} {})", needed.join(", "), plural(count, "channel")));
         }
         line("", String::new());
         match &self.reference {
@@ -98,7 +97,8 @@ impl Problem {
                         Some(Solution::ColeHopf { .. }) => "the Cole–Hopf solution".to_owned(),
                         Some(Solution::AllenCahn { .. }) => "a spectral solution".to_owned(),
                         Some(Solution::Table { path, values, .. }) => {
-                            format!("{} values from {}", grouped(values.len()), path.display())
+                            let noun = plural(values.len(), "value");
+                            format!("{} {noun} from {}", grouped(values.len()), path.display())
                         }
                     };
                     line(if i == 0 { "reference" } else { "" }, format!("{}: {text}", u.name));
@@ -110,22 +110,26 @@ impl Problem {
         }
         let points = self.reference_points().len() / self.coordinates.len();
         let what = if self.reference.is_some() { "measured" } else { "solution tabulated" };
-        line("", format!("{what} at {} points", grouped(points)));
+        line("", format!("{what} at {} {}", grouped(points), plural(points, "point")));
         out.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 
     fn where_and_how(&self, condition: &Condition) -> String {
         let Condition { points, weight, .. } = condition;
-        let points = grouped(*points);
         let place = condition.place.describe(&self.coordinates);
         if condition.is_exact() {
             return format!("{place}, holds exactly");
         }
+        let noun = if condition.place.periodic().is_some() {
+            format!("{} of points", plural(*points, "pair"))
+        } else {
+            plural(*points, "point")
+        };
+        let points = grouped(*points);
         if !condition.place.is_drawn() {
-            return format!("{points} points of {place}, weight {weight}");
+            return format!("{points} {noun} of {place}, weight {weight}");
         }
-        let pairs = if condition.place.periodic().is_some() { "pairs of points" } else { "points" };
-        format!("{place}, {points} {pairs} ({}), weight {weight}", name_of(&condition.sampler))
+        format!("{place}, {points} {noun} ({}), weight {weight}", name_of(&condition.sampler))
     }
 
     fn understood(&self, condition: &Condition, root: NodeId) -> Option<Expr> {

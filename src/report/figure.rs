@@ -106,6 +106,8 @@ pub enum Stroke {
     Dashed,
     /// A line with a dot at every point, for few points.
     Marked,
+    /// Dots alone.
+    Dots,
 }
 
 /// A vertical line.
@@ -135,6 +137,8 @@ pub struct Map {
     /// Is every number a cell, as wide as the others whatever lies between their coordinates?
     /// Otherwise the field is smooth between its points.
     pub cells: bool,
+    /// Places that are marked with a dot.
+    pub dots: Vec<(f64, f64)>,
     /// The colours.
     pub colors: ColorMap,
     /// The colour bar's axis; numbers beyond its range take the colour of its ends.
@@ -268,7 +272,7 @@ impl<'a> Layout<'a> {
                     canvas.rectangle(from, to, palette(curve.color), BAND_OPACITY)?;
                 }
                 stroke(canvas, &swatch, curve)?;
-                if curve.stroke == Stroke::Marked {
+                if matches!(curve.stroke, Stroke::Marked | Stroke::Dots) {
                     canvas.disc((x + 0.5 * SWATCH, line), DOT, palette(curve.color))?;
                 }
                 let anchor = (x + SWATCH + 5.0, line);
@@ -368,7 +372,8 @@ impl<'a> Prepared<'a> {
         let (x, y, levels) = match panel {
             Panel::Lines(chart) => {
                 check_bands(chart)?;
-                let marked = chart.curves.iter().any(|curve| curve.stroke == Stroke::Marked);
+                let dotted = |curve: &Curve| matches!(curve.stroke, Stroke::Marked | Stroke::Dots);
+                let marked = chart.curves.iter().any(dotted);
                 let points = || chart.curves.iter().flat_map(|curve| &curve.points);
                 let bands = chart.curves.iter().flat_map(|curve| &curve.band);
                 let x = chart.x.span(points().map(|point| point.0), if marked { 0.03 } else { 0.0 });
@@ -514,7 +519,7 @@ impl<'a> Prepared<'a> {
             for visible in frame.clip(&thin(&run)) {
                 stroke(canvas, &visible, curve)?;
             }
-            if curve.stroke == Stroke::Marked {
+            if matches!(curve.stroke, Stroke::Marked | Stroke::Dots) {
                 for &point in run.iter().filter(|&&point| frame.contains(point)) {
                     canvas.disc(point, DOT, color)?;
                 }
@@ -530,6 +535,16 @@ impl<'a> Prepared<'a> {
             if level.is_nan() { MISSING } else { map.colors.at(level) }
         })?;
         outline(canvas, frame)?;
+        for &(x, y) in &map.dots {
+            let Some(at) = self.x.position(x).zip(self.y.position(y)).map(|(x, y)| frame.at(x, y)) else {
+                continue;
+            };
+            if frame.contains(at) {
+                // With a rim, so that it is seen on any colour.
+                canvas.disc(at, DOT, RIM)?;
+                canvas.disc(at, 0.6 * DOT, INK)?;
+            }
+        }
         let left = frame.left + frame.width + BAR.1;
         let bar = Frame { left, width: BAR.0, ..*frame };
         canvas.image((bar.left, bar.top), (bar.width, bar.height), |_, y| map.colors.at(y))?;
@@ -577,6 +592,8 @@ impl<'a> Prepared<'a> {
 const BAND_OPACITY: f64 = 0.22;
 /// Radius of a dot, in points.
 const DOT: f64 = 2.2;
+/// Around dots on a map.
+const RIM: Rgb = (0xff, 0xff, 0xff);
 
 /// Draws one stretch of a curve.
 fn stroke(canvas: &Canvas, points: &[(f64, f64)], curve: &Curve) -> Result<(), ReportError> {
@@ -586,6 +603,7 @@ fn stroke(canvas: &Canvas, points: &[(f64, f64)], curve: &Curve) -> Result<(), R
         Stroke::Wide => canvas.path(points, 2.5, color),
         Stroke::Dashed => canvas.dashes(points, 1.25, color, (4.0, 3.0)),
         Stroke::Marked => canvas.path(points, 1.25, color),
+        Stroke::Dots => Ok(()),
     }
 }
 
@@ -801,6 +819,7 @@ mod tests {
             ys: vec![0.0, 1.0],
             values,
             cells: false,
+            dots: vec![],
             colors: ColorMap::Field,
             levels: Axis::linear(""),
         }
@@ -839,7 +858,8 @@ mod tests {
             vec![(0.0, 1e-300), (1.0, 1e300), (2.0, nan), (3.0, f64::INFINITY), (4.0, 1.0)],
             vec![(2.0, 1.0), (2.0, 1.0)],
         ] {
-            check_drawn(Panel::Lines(chart(vec![curve(points)])));
+            check_drawn(Panel::Lines(chart(vec![curve(points.clone())])));
+            check_drawn(Panel::Lines(chart(vec![Curve { stroke: Stroke::Dots, ..curve(points) }])));
         }
     }
 
@@ -849,6 +869,8 @@ mod tests {
         for values in [vec![0.0; 6], vec![nan; 6], vec![1e300, -1e300, nan, 0.0, 1.0, f64::INFINITY]] {
             check_drawn(Panel::Map(map(values.clone())));
             check_drawn(Panel::Map(Map { levels: Axis::log(""), ..map(values.clone()) }));
+            let dots = vec![(0.5, 0.5), (nan, 0.0), (7.0, 0.0)];
+            check_drawn(Panel::Map(Map { dots, ..map(values.clone()) }));
             check_drawn(Panel::Map(Map { cells: true, ..map(values) }));
         }
     }

@@ -14,7 +14,7 @@ mod scale;
 pub use colors::ColorMap;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
 pub use histogram::histogram;
-pub use run::{Coordinate, Field, LossHistory, loss, slices, solution};
+pub use run::{Coordinate, Field, LossHistory, Samples, loss, slices, solution};
 pub use scale::Scale;
 
 /// Why a figure could not be made.

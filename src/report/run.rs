@@ -3,6 +3,7 @@
 use super::ReportError;
 use super::colors::ColorMap;
 use super::figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
+use crate::expr::is_time;
 
 /// What was logged during training.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -43,6 +44,19 @@ pub struct Field {
     pub predicted: Vec<f64>,
     /// The reference at the same points, if there is one.
     pub reference: Option<Vec<f64>>,
+    /// Where there are data about it.
+    pub samples: Vec<Samples>,
+}
+
+/// Data about an unknown.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Samples {
+    /// What they are called.
+    pub name: String,
+    /// One row of coordinates after the other.
+    pub points: Vec<f64>,
+    /// Its values there, where they are what was measured.
+    pub values: Option<Vec<f64>>,
 }
 
 /// Total loss and terms over steps on a log scale, stages marked; below it, where measured, the relative L2 errors.
@@ -97,9 +111,10 @@ pub fn loss(title: &str, history: &LossHistory) -> Result<Figure, ReportError> {
 
 /// For every unknown one row: predicted, and with a reference also the reference and the absolute error.
 ///
-/// Two coordinates give maps, the first one horizontal.
+/// Two coordinates give maps, the first one horizontal, with dots where there are data.
+/// Scales are equal where both are coordinates in space, of one unit and with sides of comparable lengths.
 /// Of more coordinates the first two are drawn, the others held at the middle of their values.
-/// One coordinate gives curves.
+/// One coordinate gives curves, with the data as dots.
 ///
 /// # Errors
 /// When there is no field or a field does not fit its grid.
@@ -109,7 +124,23 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
         1 => curves_of(field),
         _ => maps_of(field),
     });
-    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: (230.0, 190.0) })
+    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0].coordinates) })
+}
+
+/// Width and height of the plotting area of a field, in points.
+fn proportions(coordinates: &[Coordinate]) -> (f64, f64) {
+    const USUAL: (f64, f64) = (230.0, 190.0);
+    /// Sides that differ by more are better stretched than narrow.
+    const COMPARABLE: f64 = 3.0;
+    let [x, y, ..] = coordinates else { return USUAL };
+    let extent = |c: &Coordinate| c.values[c.values.len() - 1] - c.values[0];
+    let ratio = extent(y) / extent(x);
+    let lengths = !is_time(&x.name) && !is_time(&y.name) && x.unit == y.unit;
+    if !lengths || !(1.0 / COMPARABLE..=COMPARABLE).contains(&ratio) {
+        return USUAL;
+    }
+    let width = (USUAL.0 * USUAL.1 / ratio).sqrt();
+    (width, ratio * width)
 }
 
 /// For every unknown one row: predicted against reference over the first coordinate, at several values of the last.
@@ -117,36 +148,43 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
 /// Coordinates between the first and the last are held at the middle of their values.
 ///
 /// # Errors
-/// When there is no field or a field does not fit its grid.
+/// When there is no field, a field does not fit its grid, or it has one coordinate alone.
 pub fn slices(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
     check(fields)?;
-    let rows = fields.iter().map(|field| {
-        let [first, between @ .., last] = &field.coordinates[..] else {
-            return vec![Panel::Lines(comparison(field, |i| i, String::new()))];
-        };
-        let stride = field.predicted.len() / first.values.len();
-        let (middle, note) = middle(between);
-        let mut charts: Vec<_> = panel_indices(last.values.len())
-            .into_iter()
-            .map(|k| {
-                let title =
-                    format!("{} = {}{note}", last.name, with_unit(&short(last.values[k]), &last.unit));
-                comparison(field, |i| i * stride + middle * last.values.len() + k, title)
-            })
-            .collect();
-        // One range for all, so that heights can be compared.
-        let curves = charts.iter().flat_map(|chart| &chart.curves);
-        let range = finite_range(curves.flat_map(|curve| curve.points.iter().map(|point| point.1)));
-        let room = range.map_or(0.0, |(low, high)| 0.04 * (high - low));
-        for (column, chart) in charts.iter_mut().enumerate() {
-            chart.y.range = range.map(|(low, high)| (low - room, high + room));
-            if column > 0 {
-                chart.y.label.clear();
+    let rows: Result<Vec<_>, _> = fields
+        .iter()
+        .map(|field| {
+            let [first, between @ .., last] = &field.coordinates[..] else {
+                return Err(ReportError::Empty("one coordinate has no slices"));
+            };
+            let stride = field.predicted.len() / first.values.len();
+            let (middle, note) = middle(between);
+            let mut charts: Vec<_> = panel_indices(last.values.len())
+                .into_iter()
+                .map(|k| {
+                    let title =
+                        format!("{} = {}{note}", last.name, with_unit(&short(last.values[k]), &last.unit));
+                    unnamed_if_alone(comparison(
+                        field,
+                        |i| i * stride + middle * last.values.len() + k,
+                        title,
+                    ))
+                })
+                .collect();
+            // One range for all, so that heights can be compared.
+            let curves = charts.iter().flat_map(|chart| &chart.curves);
+            let range = finite_range(curves.flat_map(|curve| curve.points.iter().map(|point| point.1)));
+            let room = range.map_or(0.0, |(low, high)| 0.04 * (high - low));
+            for (column, chart) in charts.iter_mut().enumerate() {
+                chart.y.range = range.map(|(low, high)| (low - room, high + room));
+                if column > 0 {
+                    chart.y.label.clear();
+                }
             }
-        }
-        charts.into_iter().map(Panel::Lines).collect()
-    });
-    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: (190.0, 160.0) })
+            Ok(charts.into_iter().map(Panel::Lines).collect())
+        })
+        .collect();
+    Ok(Figure { title: title.to_owned(), rows: rows?, size: (190.0, 160.0) })
 }
 
 /// Predicted and reference curve over the first coordinate; `index` gives the place of its i-th value in the field.
@@ -159,19 +197,39 @@ fn comparison(field: &Field, index: impl Fn(usize) -> usize, title: String) -> L
         color,
         stroke,
     };
-    let predicted = curve("predicted", &field.predicted, 1, Stroke::Wide);
-    let reference = field.reference.as_ref().map(|values| curve("reference", values, 0, Stroke::Dashed));
+    let mut curves = vec![curve("predicted", &field.predicted, 1, Stroke::Wide)];
+    curves.extend(field.reference.as_ref().map(|values| curve("reference", values, 0, Stroke::Dashed)));
     LineChart {
         title,
         x: Axis::linear(label(&x.name, &x.unit)),
         y: Axis::linear(label(&field.name, &field.unit)),
-        curves: [predicted].into_iter().chain(reference).collect(),
+        curves,
         marks: vec![],
     }
 }
 
+/// A curve that is the only one needs no name in a legend.
+fn unnamed_if_alone(mut chart: LineChart) -> LineChart {
+    if let [only] = &mut chart.curves[..] {
+        only.label.clear();
+    }
+    chart
+}
+
 fn curves_of(field: &Field) -> Vec<Panel> {
-    let chart = comparison(field, |i| i, field.name.clone());
+    let mut chart = comparison(field, |i| i, field.name.clone());
+    let measured = field.samples.iter().enumerate().filter_map(|(i, samples)| {
+        let values = samples.values.as_ref()?;
+        Some(Curve {
+            label: samples.name.clone(),
+            points: samples.points.iter().copied().zip(values.iter().copied()).collect(),
+            band: vec![],
+            color: 2 + i,
+            stroke: Stroke::Dots,
+        })
+    });
+    chart.curves.extend(measured);
+    let chart = unnamed_if_alone(chart);
     let mut panels = vec![Panel::Lines(chart.clone())];
     if let Some(error) = absolute_error(field) {
         let points = field.coordinates[0].values.iter().copied().zip(error).collect();
@@ -194,6 +252,10 @@ fn maps_of(field: &Field) -> Vec<Panel> {
     let predicted = plane(&field.predicted);
     let reference = field.reference.as_ref().map(|reference| plane(reference));
     let name = label(&field.name, &field.unit);
+    // Of more coordinates a plane is shown, beside which the data lie.
+    let samples = field.samples.iter().filter(|_| others.is_empty());
+    let rows = samples.flat_map(|samples| samples.points.chunks_exact(2));
+    let dots: Vec<_> = rows.map(|row| (row[0], row[1])).collect();
     let map = |title: String, values: Vec<f64>, colors, levels| {
         Panel::Map(Map {
             title: format!("{title}{note}"),
@@ -203,6 +265,7 @@ fn maps_of(field: &Field) -> Vec<Panel> {
             ys: y.values.clone(),
             values,
             cells: false,
+            dots: vec![],
             colors,
             levels,
         })
@@ -210,8 +273,13 @@ fn maps_of(field: &Field) -> Vec<Panel> {
     // One scale for both, so that equal colours are equal numbers.
     let range = finite_range(predicted.iter().chain(reference.iter().flatten()).copied());
     let levels = Axis { range, ..Axis::linear("") };
-    let mut panels =
-        vec![map(format!("{name}, predicted"), predicted.clone(), ColorMap::Field, levels.clone())];
+    let data = if dots.is_empty() { "" } else { "; dots: data" };
+    let mut first =
+        map(format!("{name}, predicted{data}"), predicted.clone(), ColorMap::Field, levels.clone());
+    if let Panel::Map(map) = &mut first {
+        map.dots = dots;
+    }
+    let mut panels = vec![first];
     if let Some(reference) = reference {
         let error: Vec<_> = predicted.iter().zip(&reference).map(|(p, r)| (p - r).abs()).collect();
         let error_levels = error_levels(&error);
@@ -333,7 +401,7 @@ mod tests {
             predicted = predicted.iter().flat_map(grow).collect();
         }
         let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
-        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference }
+        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference, samples: vec![] }
     }
 
     #[track_caller]
@@ -365,8 +433,64 @@ mod tests {
         assert_eq!(values.curves[0].points, [(0.0, 0.0), (1.0, 1.0)]);
         assert_eq!(values.curves[1].points, [(0.0, -1.0), (1.0, 0.0)]);
         assert_eq!(error.curves[0].points, [(0.0, 1.0), (1.0, 1.0)]);
-        let figure = slices("", &[field(1)]).expect("a figure");
-        assert_eq!(lines(&figure.rows[0][0]).curves.len(), 2);
+        let error = slices("", &[field(1)]).expect_err("it is the solution itself");
+        assert_eq!(error.to_string(), "there is nothing to draw: one coordinate has no slices");
+    }
+
+    #[test]
+    fn a_curve_alone_has_no_legend_and_data_are_dots() {
+        let labels = |field: Field| {
+            let figure = solution("", &[field]).expect("a figure");
+            let curves = lines(&figure.rows[0][0]).curves.iter();
+            curves.map(|curve| (curve.label.clone(), curve.stroke)).collect::<Vec<_>>()
+        };
+        let alone = Field { reference: None, ..field(1) };
+        assert_eq!(labels(alone.clone()), [(String::new(), Stroke::Wide)]);
+        let named = |name: &str, stroke| (name.to_owned(), stroke);
+        let both = [named("predicted", Stroke::Wide), named("reference", Stroke::Dashed)];
+        assert_eq!(labels(field(1)), both);
+        let measured = |values| vec![Samples { name: "u_obs".into(), points: vec![0.5], values }];
+        let known = Field { samples: measured(Some(vec![0.25])), ..alone.clone() };
+        assert_eq!(labels(known), [named("predicted", Stroke::Wide), named("u_obs", Stroke::Dots)]);
+        assert_eq!(labels(Field { samples: measured(None), ..alone }).len(), 1);
+        let slices = slices("", &[Field { reference: None, ..field(2) }]).expect("a figure");
+        assert!(slices.rows[0].iter().all(|panel| lines(panel).curves[0].label.is_empty()));
+    }
+
+    #[test]
+    fn maps_show_where_the_data_are() {
+        let samples = vec![Samples { name: "u_obs".into(), points: vec![0.5, 2.0, 1.0, 0.0], values: None }];
+        let dots = |dimensions: usize| {
+            let figure =
+                solution("", &[Field { samples: samples.clone(), ..field(dimensions) }]).expect("a figure");
+            let maps = figure.rows[0].iter().map(|panel| match panel {
+                Panel::Map(map) => (map.title.clone(), map.dots.clone()),
+                Panel::Lines(_) => panic!("lines"),
+            });
+            maps.collect::<Vec<_>>()
+        };
+        let maps = dots(2);
+        assert_eq!(maps[0], ("u (K), predicted; dots: data".to_owned(), vec![(0.5, 2.0), (1.0, 0.0)]));
+        assert!(maps[1..].iter().all(|(_, dots)| dots.is_empty()));
+        assert!(dots(3).iter().all(|(_, dots)| dots.is_empty()), "a plane is not where the data are");
+    }
+
+    #[test]
+    fn scales_are_equal_where_both_are_lengths_of_comparable_extent() {
+        let check = |x: Coordinate, y: Coordinate, equal: bool| {
+            let (width, height) = proportions(&[x.clone(), y.clone()]);
+            let extent = |c: &Coordinate| c.values[c.values.len() - 1] - c.values[0];
+            let stretched = (height / extent(&y)) / (width / extent(&x));
+            assert_eq!((stretched - 1.0).abs() < 1e-12, equal, "{width} × {height}");
+            assert!((width * height - 230.0 * 190.0).abs() < 1e-6);
+        };
+        let (unit, twice, long) = ([0.0, 1.0], [-1.0, 1.0], [0.0, 10.0]);
+        check(coordinate("x", &unit), coordinate("y", &unit), true);
+        check(coordinate("x", &twice), coordinate("y", &unit), true);
+        check(coordinate("x", &unit), coordinate("y", &twice), true);
+        check(coordinate("x", &long), coordinate("y", &unit), false);
+        check(coordinate("x", &unit), coordinate("t", &unit), false);
+        check(coordinate("x", &unit), Coordinate { unit: "K".into(), ..coordinate("s", &unit) }, false);
     }
 
     #[test]

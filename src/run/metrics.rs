@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{METRICS, RunError, read_file};
+use super::{Found, METRICS, RunError, read_file};
 
 /// What was noted of one step; what was not finite is NaN.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,16 +38,22 @@ struct Line {
     rms_error: serde_json::Map<String, serde_json::Value>,
 }
 
-/// The steps noted in the folder `path`, in order; a last line that was cut off is left out.
-pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
+/// The steps noted in the folder `path`, in order; lines that do not read are left out, and a last one that was cut off.
+pub fn read_metrics(path: &Path) -> Result<Found<Vec<StepLine>>, RunError> {
     let name = path.join(METRICS);
-    let bytes = read_file(name.clone())?.ok_or_else(|| RunError::NoRun(path.to_owned(), METRICS))?;
-    let mut steps = vec![];
+    let Some(bytes) = read_file(name.clone())? else {
+        let damaged = format!("{} is missing; nothing is known of the steps", name.display());
+        return Ok(Found { content: vec![], damaged: Some(damaged) });
+    };
+    let (mut steps, mut wrong) = (vec![], vec![]);
     for (number, line) in whole_lines(&bytes).enumerate() {
-        let mut line: Line = serde_json::from_slice(line).map_err(|error| RunError::Damaged {
-            path: name.clone(),
-            reason: format!("line {}: {error}", number + 1),
-        })?;
+        let mut line: Line = match serde_json::from_slice(line) {
+            Ok(line) => line,
+            Err(error) => {
+                wrong.push((number + 1, error));
+                continue;
+            }
+        };
         if line.event.is_none() {
             line.rel_l2.retain(|name, _| !line.rms_error.contains_key(name));
             steps.push(StepLine {
@@ -60,16 +66,30 @@ pub fn read_metrics(path: &Path) -> Result<Vec<StepLine>, RunError> {
             });
         }
     }
-    Ok(steps)
+    let damaged = wrong.first().map(|(first, error)| {
+        let (name, count) = (name.display(), wrong.len());
+        let lines = if count == 1 { "the line is".to_owned() } else { format!("{count} such lines are") };
+        format!("{name} is damaged (line {first}: {error}); {lines} left out")
+    });
+    Ok(Found { content: steps, damaged })
 }
 
 /// The length of the part of `text` that is about steps up to `step`; what else is noted there comes after them.
+///
+/// Lines that do not read stay where they are between others.
 pub(super) fn length_until(text: &[u8], step: usize) -> u64 {
-    let earlier = |line: &&[u8]| {
+    let earlier = |line: &[u8]| {
         serde_json::from_slice::<Line>(line)
             .is_ok_and(|line| line.step < step || line.step == step && line.event.is_none())
     };
-    whole_lines(text).take_while(earlier).map(|line| line.len() as u64).sum()
+    let (mut length, mut kept) = (0, 0);
+    for line in whole_lines(text) {
+        length += line.len() as u64;
+        if earlier(line) {
+            kept = length;
+        }
+    }
+    kept
 }
 
 /// Lines with their ends; a last one without an end is left out.
@@ -96,7 +116,8 @@ mod tests {
             r#"{"step":3,"lo"#
         );
         std::fs::write(folder.path().join(METRICS), &text).expect("written");
-        let steps = read_metrics(folder.path()).expect("read");
+        let Found { content: steps, damaged } = read_metrics(folder.path()).expect("read");
+        assert_eq!(damaged, None);
         assert_eq!(steps.len(), 2);
         assert_eq!((steps[0].step, steps[0].loss), (1, 0.5));
         assert_eq!((steps[0].terms[0].0.as_str(), steps[0].terms[0].1), ("b", 1.0));
@@ -105,7 +126,25 @@ mod tests {
         assert_eq!(steps[1].rms_error, [("w".to_owned(), 1e-3)], "w has no relative error");
         assert_eq!(length_until(text.as_bytes(), 0), 0);
         assert_eq!(length_until(text.as_bytes(), 1), first.len() as u64 + 1);
-        let missing = read_metrics(&folder.path().join("nowhere")).expect_err("no run");
-        assert!(missing.to_string().contains("no run"), "{missing}");
+        let missing = read_metrics(&folder.path().join("nowhere")).expect("nothing");
+        assert!(
+            missing.content.is_empty() && missing.damaged.is_some_and(|what| what.contains("is missing"))
+        );
+    }
+
+    #[test]
+    fn lines_that_do_not_read_are_left_out_and_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "{\"step\":1,\"loss\":0.5}\n\0\0\0\n{\"step\"\n{\"step\":2,\"loss\":0.25}\n{\"step\":3}\n";
+        std::fs::write(folder.path().join(METRICS), text).expect("written");
+        let Found { content: steps, damaged } = read_metrics(folder.path()).expect("read");
+        assert_eq!(steps.iter().map(|line| line.step).collect::<Vec<_>>(), [1, 2, 3]);
+        let damaged = damaged.expect("two of them");
+        assert!(
+            damaged.contains("is damaged (line 2: ") && damaged.ends_with("2 such lines are left out"),
+            "{damaged}"
+        );
+        // What was noted before the checkpoint stays, behind damage as before it.
+        assert_eq!(length_until(text.as_bytes(), 2), text.len() as u64 - 11);
     }
 }

@@ -23,6 +23,21 @@ pub use result::{
 };
 pub use settings::RunSettings;
 
+/// A file that a run can do without, as far as it reads.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Found<T> {
+    /// What it says; what it would say if it were empty where it does not read.
+    pub content: T,
+    /// What is wrong with it and what was done about it, in a sentence.
+    pub damaged: Option<String>,
+}
+
+impl<T> Found<T> {
+    fn whole(content: T) -> Self {
+        Self { content, damaged: None }
+    }
+}
+
 /// Why a run directory could not be made or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -36,8 +51,19 @@ pub enum RunError {
     #[error("{0} is no run of pinn-solve: it has no {1}")]
     NoRun(PathBuf, &'static str),
     /// The run has come to its end.
-    #[error("{0} has ended ({1}); there is nothing left to do")]
-    Ended(PathBuf, &'static str),
+    #[error(
+        "{path} has ended ({outcome}) after {steps} steps; to train for longer, run its problem anew with more: \
+         pinn-solve --problem {path}/resolved.toml --steps {}",
+        steps.saturating_mul(2)
+    )]
+    Ended {
+        /// Its folder.
+        path: PathBuf,
+        /// How it has ended.
+        outcome: &'static str,
+        /// Steps that it has taken.
+        steps: usize,
+    },
     /// The state of the run cannot be taken up.
     #[error("{path}: {source}")]
     Checkpoint {
@@ -94,8 +120,9 @@ pub struct Resumed {
     pub directory: RunDirectory,
     /// Where training stood; `None` if nothing was written down yet.
     pub checkpoint: Option<Checkpoint>,
-    /// The last checkpoint was damaged, in these words, and `checkpoint` is the one before it.
-    pub damaged: Option<String>,
+    /// Files that were damaged, a sentence for each: the last checkpoint, for which the one before it was taken, and
+    /// the result.
+    pub damaged: Vec<String>,
 }
 
 impl RunDirectory {
@@ -121,23 +148,29 @@ impl RunDirectory {
     /// Takes up the run in `path` where its last checkpoint stands.
     ///
     /// Lines of `metrics.jsonl` after the checkpoint are dropped, since those steps are taken again.
-    /// A damaged checkpoint gives way to the one before it.
+    /// A damaged checkpoint gives way to the one before it; a damaged result counts as none.
     ///
     /// # Errors
     ///
     /// If there is no run, another process is at it, it has ended, or no checkpoint of it can be taken up.
     pub fn resume(path: &Path) -> Result<Resumed, RunError> {
         let name = path.join(METRICS);
-        let mut file = match File::options().read(true).write(true).open(&name) {
+        // Where the steps were noted can be lost; what is a run without its problem cannot.
+        let create = path.join(RESOLVED).is_file();
+        let mut file = match File::options().read(true).write(true).create(create).truncate(false).open(&name)
+        {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(RunError::NoRun(path.to_owned(), METRICS));
             }
             file => file.map_err(|source| RunError::Io { action: "open", path: name.clone(), source })?,
         };
         lock(&file, path)?;
-        match read_result(path)?.map(|result| result.outcome) {
-            None | Some(RunOutcome::Interrupted) => {}
-            Some(outcome) => return Err(RunError::Ended(path.to_owned(), outcome.name())),
+        let result = read_result(path)?;
+        match result.content {
+            Some(RunResult { outcome, steps, .. }) if outcome != RunOutcome::Interrupted => {
+                return Err(RunError::Ended { path: path.to_owned(), outcome: outcome.name(), steps });
+            }
+            _ => {}
         }
         remove_leftovers(path)?;
         let LastCheckpoint { checkpoint, damaged, is_previous } = read_last_checkpoint(path)?;
@@ -155,7 +188,7 @@ impl RunDirectory {
             .and_then(|()| file.seek(io::SeekFrom::End(0)));
         cut.map_err(|source| RunError::Io { action: "continue", path: name, source })?;
         let directory = Self { path: path.to_owned(), metrics: BufWriter::new(file) };
-        Ok(Resumed { directory, checkpoint, damaged })
+        Ok(Resumed { directory, checkpoint, damaged: result.damaged.into_iter().chain(damaged).collect() })
     }
 
     /// The folder.
@@ -195,7 +228,7 @@ impl RunDirectory {
     /// The steps in `metrics.jsonl`.
     pub fn metrics(&mut self) -> Result<Vec<StepLine>, RunError> {
         self.flush()?;
-        read_metrics(&self.path)
+        Ok(read_metrics(&self.path)?.content)
     }
 
     /// Adds a line to `metrics.jsonl`.
@@ -311,15 +344,19 @@ fn remove_leftovers(path: &Path) -> Result<(), RunError> {
     removed.map_err(|source| RunError::Io { action: "clean up", path: path.to_owned(), source })
 }
 
-/// The result of the run in `path`; `None` if it has none yet.
-pub fn read_result(path: &Path) -> Result<Option<RunResult>, RunError> {
-    let Some(bytes) = read_file(path.join(RESULT))? else {
-        return Ok(None);
+/// The result of the run in `path`; `None` if it has none yet, or if that does not read.
+pub fn read_result(path: &Path) -> Result<Found<Option<RunResult>>, RunError> {
+    let name = path.join(RESULT);
+    let Some(bytes) = read_file(name.clone())? else {
+        return Ok(Found::whole(None));
     };
-    let result = serde_json::from_slice(&bytes);
-    let damaged =
-        |error: serde_json::Error| RunError::Damaged { path: path.join(RESULT), reason: error.to_string() };
-    result.map(Some).map_err(damaged)
+    Ok(match serde_json::from_slice(&bytes) {
+        Ok(result) => Found::whole(Some(result)),
+        Err(error) => {
+            let damaged = format!("{} is damaged ({error}); the run counts as not ended", name.display());
+            Found { content: None, damaged: Some(damaged) }
+        }
+    })
 }
 
 /// The resolved problem file of the run in `path`; `None` if there is none.

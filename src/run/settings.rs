@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunDirectory, RunError, read_file};
+use super::{Found, RunDirectory, RunError, read_file};
 
 /// The file's name.
 pub(super) const SETTINGS: &str = "settings.json";
@@ -32,15 +32,25 @@ impl Default for RunSettings {
 }
 
 impl RunSettings {
-    /// Those of the run in `folder`; the default where it has none.
+    /// Those of the run in `folder`; the default where it has none, or where they do not read.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is none of ours.
-    pub fn read(folder: &Path) -> Result<Self, RunError> {
+    /// If the file cannot be read.
+    pub fn read(folder: &Path) -> Result<Found<Self>, RunError> {
         let path = folder.join(SETTINGS);
-        let Some(bytes) = read_file(path.clone())? else { return Ok(Self::default()) };
-        serde_json::from_slice(&bytes).map_err(|error| RunError::Damaged { path, reason: error.to_string() })
+        let Some(bytes) = read_file(path.clone())? else { return Ok(Found::whole(Self::default())) };
+        Ok(serde_json::from_slice(&bytes).map_or_else(
+            |error| {
+                let content = Self::default();
+                let (path, device) = (path.display(), &content.device);
+                let damaged = format!(
+                    "{path} is damaged ({error}); the device is {device}, unless --device says another"
+                );
+                Found { damaged: Some(damaged), content }
+            },
+            Found::whole,
+        ))
     }
 
     /// Writes them down for the run in `directory`.

@@ -26,11 +26,11 @@ pub fn points<'a>(
     round: usize,
 ) -> (Vec<f64>, &'a [Vec<f64>]) {
     let mut rng = stream("sample", condition, seed, round);
-    let data = condition.place.columns().1;
-    match &condition.place {
-        Place::Points { points, .. } => (points.clone(), data),
-        place => (draw_at(problem, place, condition.sampler, condition.points, &mut rng), data),
+    let place = &condition.place;
+    if !place.is_drawn() {
+        return (place.own_points().to_vec(), place.columns().1);
     }
+    (draw_at(problem, place, condition.sampler, condition.points, &mut rng), &[])
 }
 
 /// What points are for that training has not seen.

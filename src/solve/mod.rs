@@ -18,6 +18,7 @@ use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
+use crate::expr::plural;
 use crate::init::{self, InitError};
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
@@ -36,7 +37,7 @@ use crate::trained::TrainedError;
 use crate::verdict::Verdict;
 use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
-pub use pictures::redraw;
+pub use pictures::{Drawn, redraw};
 use recorder::{Recorder, Recording};
 
 /// Why a run could not be started or finished.
@@ -146,8 +147,9 @@ impl Solver {
             scale => format!("{scale}·{}", network.activation),
         };
         format!(
-            "{} layers of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
+            "{} {} of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
             network.depth,
+            plural(network.depth, "layer"),
             network.width,
             network.init.name(),
             self.theta.len(),
@@ -264,7 +266,7 @@ impl Solver {
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
-        let written = pictures::write(problem, scorer.as_ref(), engine, answer, stages, folder, plots)?;
+        let drawn = pictures::write(problem, scorer.as_ref(), engine, answer, stages, folder, plots)?;
         let mut result = self.result(&outcome, &evaluation, verdict, recording);
         let files = [
             "problem.toml",
@@ -274,7 +276,7 @@ impl Solver {
             "checkpoint.safetensors",
             "result.json",
         ];
-        result.files = files.map(String::from).into_iter().chain(written).collect();
+        result.files = files.map(String::from).into_iter().chain(drawn.files).collect();
         result.files.sort();
         directory.write("result.json", result.to_json().as_bytes())?;
         if result.outcome != RunOutcome::Interrupted {
@@ -285,7 +287,10 @@ impl Solver {
 
     fn device_detail(&self) -> String {
         match self.settings.device.as_str() {
-            "cpu" => format!("{}, {} threads", Isa::best().name(), self.settings.threads),
+            "cpu" => {
+                let threads = self.settings.threads;
+                format!("{}, {threads} {}", Isa::best().name(), plural(threads, "thread"))
+            }
             _ => "Burn".into(),
         }
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::SolveError;
 use crate::engine::Engine;
 use crate::output::{self, Layout, Table};
-use crate::problem::{Coverage, Problem};
-use crate::report::{self, Coordinate, Field, Figure, LossHistory};
-use crate::run::{StepLine, read_metrics, write_whole};
+use crate::problem::{Axis, Coverage, Problem, Solution};
+use crate::report::{self, Coordinate, Field, Figure, LossHistory, Samples};
+use crate::run::{Found, StepLine, read_metrics, write_whole};
 use crate::score::Scorer;
 use crate::train::StageReport;
 use crate::trained::Trained;
@@ -15,6 +15,10 @@ use crate::trained::Trained;
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
 const FINE: usize = 201;
 const COARSE: usize = 41;
+/// Points along each coordinate from which on a grid is as good as these.
+const KNOWN: usize = 64;
+/// Dots of a condition's data.
+const MOST_DOTS: usize = 1000;
 
 /// What `loss.png` shows, from what `metrics.jsonl` says.
 fn history(lines: &[StepLine], stages: &[StageReport]) -> LossHistory {
@@ -49,18 +53,27 @@ fn entry<'a, T>(entries: &'a mut Vec<(String, Vec<T>)>, name: &str) -> &'a mut V
     &mut entries[index].1
 }
 
-/// Draws the pictures of the run in `folder` again, and writes its table, from its network; returns the files' names.
+/// What was drawn.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Drawn {
+    /// The files' names.
+    pub files: Vec<String>,
+    /// What is wrong with `metrics.jsonl`, and what was left out of it.
+    pub damaged: Option<String>,
+}
+
+/// Draws the pictures of the run in `folder` again, and writes its table, from its network.
 ///
 /// # Errors
 ///
-/// If its `metrics.jsonl` does not read, or a file cannot be written.
-pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Vec<String>, SolveError> {
+/// If a file cannot be written.
+pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Drawn, SolveError> {
     let stages = trained.stages().to_vec();
     let (problem, engine, theta) = trained.parts();
     write(problem, Scorer::new(problem).as_ref(), engine, theta, &stages, folder, true)
 }
 
-/// Writes `solution.csv` and, if asked for, the pictures into `folder`; returns the files' names.
+/// Writes `solution.csv` and, if asked for, the pictures into `folder`.
 pub(super) fn write(
     problem: &Problem,
     scorer: Option<&Scorer>,
@@ -69,25 +82,29 @@ pub(super) fn write(
     stages: &[StageReport],
     folder: &Path,
     plots: bool,
-) -> Result<Vec<String>, SolveError> {
-    let mut files = vec!["solution.csv".to_owned()];
+) -> Result<Drawn, SolveError> {
+    let mut drawn = Drawn { files: vec!["solution.csv".to_owned()], damaged: None };
     write_whole(&folder.join("solution.csv"), &table(problem, scorer, engine, theta)?)?;
     if plots {
-        let history = history(&read_metrics(folder)?, stages);
+        let Found { content: steps, damaged } = read_metrics(folder)?;
+        drawn.damaged = damaged;
+        let history = history(&steps, stages);
         let png = output::by_ending("png").picture.expect("PNG holds pictures");
         let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
             write_whole(&folder.join(name), &png(&figure)?)?;
-            files.push(name.to_owned());
+            drawn.files.push(name.to_owned());
             Ok(())
         };
         if !history.steps.is_empty() {
             draw("loss.png", report::loss(&problem.title, &history)?)?;
         }
-        let fields = fields(problem, engine, theta);
+        let fields = fields(problem, scorer, engine, theta);
         draw("solution.png", report::solution(&problem.title, &fields)?)?;
-        draw("slices.png", report::slices(&problem.title, &fields)?)?;
+        if problem.coordinates.len() > 1 {
+            draw("slices.png", report::slices(&problem.title, &fields)?)?;
+        }
     }
-    Ok(files)
+    Ok(drawn)
 }
 
 /// The solution where it is scored: coordinates, every unknown, and its reference and error where there is one.
@@ -133,25 +150,28 @@ fn table(
     Ok(text)
 }
 
-/// Every unknown on a grid over the whole domain, with its reference where that is a formula.
-fn fields(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Field> {
-    let count = if problem.coordinates.len() <= 2 { FINE } else { COARSE };
+/// Every unknown on a grid over the whole domain, with its reference where that is a formula, and with its data.
+fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Field> {
+    let known = scorer.and_then(|scorer| Some((scorer, known_axes(problem, scorer)?)));
+    let axes = known.as_ref().map_or_else(|| axes(problem), |(_, axes)| axes.clone());
     let coordinates: Vec<Coordinate> = problem
         .coordinates
         .iter()
-        .map(|c| {
-            let at = |i: usize| c.lower + (c.upper - c.lower) * i as f64 / (count - 1) as f64;
-            Coordinate { name: c.name.clone(), unit: c.unit.clone(), values: (0..count).map(at).collect() }
-        })
+        .zip(axes)
+        .map(|(c, values)| Coordinate { name: c.name.clone(), unit: c.unit.clone(), values })
         .collect();
     // Beyond three coordinates the others stay in the middle of their domains, as the figures do with the third.
     let shown = coordinates.len().min(3);
+    let count = coordinates[..shown].iter().map(|c| c.values.len()).product();
     let mut points = vec![];
-    for i in 0..count.pow(shown as u32) {
-        for (k, c) in coordinates.iter().enumerate() {
-            let index = if k < shown { i / count.pow((shown - 1 - k) as u32) % count } else { count / 2 };
-            points.push(c.values[index]);
+    for i in 0..count {
+        let mut rest: usize = i;
+        let mut row: Vec<f64> = coordinates.iter().map(|c| c.values[c.values.len() / 2]).collect();
+        for (x, c) in row.iter_mut().zip(&coordinates).take(shown).rev() {
+            *x = c.values[rest % c.values.len()];
+            rest /= c.values.len();
         }
+        points.extend(row);
     }
     let mut predicted = engine.predict(theta, &points);
     let unknowns = problem.unknowns.len();
@@ -162,6 +182,10 @@ fn fields(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Fiel
         rows.filter(|(row, _)| !coverage.covers(row)).for_each(|(_, values)| values.fill(f64::NAN));
     }
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
+    let reference = |i: usize| match &known {
+        Some((scorer, _)) => scorer.references()[i].clone(),
+        None => Some(solutions.get(i)?.as_ref()?.evaluate(&points, dimensions)),
+    };
     problem
         .unknowns
         .iter()
@@ -172,10 +196,129 @@ fn fields(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Fiel
             coordinates: coordinates[..shown].to_vec(),
             predicted: predicted.iter().skip(i).step_by(unknowns).copied().collect(),
             // A table knows its own points only, so it has no picture.
-            reference: solutions
-                .get(i)
-                .and_then(|solution| Some(solution.as_ref()?.evaluate(&points, dimensions)))
-                .filter(|values| values.iter().all(|x| x.is_finite())),
+            reference: reference(i).filter(|values| values.iter().all(|x| x.is_finite())),
+            samples: samples(problem, i),
         })
         .collect()
+}
+
+/// Evenly spaced values of every coordinate over its domain.
+fn axes(problem: &Problem) -> Vec<Vec<f64>> {
+    let points = if problem.coordinates.len() <= 2 { FINE } else { COARSE };
+    problem
+        .coordinates
+        .iter()
+        .map(|c| Axis { from: c.lower, to: c.upper, points }.values().collect())
+        .collect()
+}
+
+/// The axes of the reference's grid, if what is known there takes long to compute again and shows the whole picture.
+fn known_axes(problem: &Problem, scorer: &Scorer) -> Option<Vec<Vec<f64>>> {
+    let reference = problem.reference.as_ref()?;
+    let costly = reference.solutions.iter().flatten().any(Solution::is_costly);
+    let whole = reference
+        .grid
+        .iter()
+        .zip(&problem.coordinates)
+        .all(|(axis, c)| axis.points >= KNOWN && axis.from == c.lower && axis.to == c.upper);
+    let points = reference.grid.iter().map(|axis| axis.points).product::<usize>() * problem.coordinates.len();
+    (costly && whole && scorer.points().len() == points)
+        .then(|| reference.grid.iter().map(|axis| axis.values().collect()).collect())
+}
+
+/// The data about an unknown: where they are, and what they say where a residual is the unknown less a column.
+fn samples(problem: &Problem, output: usize) -> Vec<Samples> {
+    let mut found = vec![];
+    for condition in problem.conditions.iter().filter(|condition| condition.uses_data()) {
+        let roots = condition.residuals.roots.iter().zip(&condition.written);
+        for (&root, written) in roots {
+            let jets = condition.residuals.graph.jets(&[root]);
+            if !jets.iter().any(|(other, _)| *other == output) {
+                continue;
+            }
+            let (columns, data) = condition.place.columns();
+            let column = written.split_once('-').and_then(|(a, b)| {
+                let (a, b, unknown) = (a.trim(), b.trim(), problem.unknowns[output].name.as_str());
+                let other = if a == unknown {
+                    b
+                } else if b == unknown {
+                    a
+                } else {
+                    return None;
+                };
+                columns.iter().position(|column| column == other)
+            });
+            let dimensions = problem.coordinates.len();
+            let points = condition.place.own_points();
+            let stride = (points.len() / dimensions).div_ceil(MOST_DOTS).max(1);
+            found.push(Samples {
+                name: column.map_or_else(|| condition.name.clone(), |column| columns[column].clone()),
+                points: points.chunks_exact(dimensions).step_by(stride).flatten().copied().collect(),
+                values: column.map(|column| data[column].iter().step_by(stride).copied().collect()),
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::{CpuEngine, Isa};
+    use crate::init;
+    use crate::problem::Document;
+
+    #[test]
+    fn a_costly_reference_is_drawn_where_it_is_known() {
+        let text = |grid: usize| {
+            format!(
+                "[coordinates]\nx = [-1, 1]\nt = [0, 0.01]\n[parameters]\nd = 1e-3\nr = 5\n[unknowns]\nu = {{}}\n\
+                 [network]\ndepth = 1\nwidth = 2\n[conditions.physics]\nplace = \"interior\"\n\
+                 residual = \"u_t - d*u_xx - r*(u - u^3)\"\n[conditions.start]\nplace = \"t = 0\"\n\
+                 residual = \"u - x^2*cos(pi*x)\"\n[conditions.around]\nplace = \"periodic x\"\n\
+                 [reference]\nsolution = {{ u = \"allen-cahn\" }}\ngrid = {grid}\n",
+                grid = format!("{{ x = {grid}, t = 70 }}"),
+            )
+        };
+        for (points, known) in [(80, true), (20, false)] {
+            let problem = Problem::parse(&text(points)).expect("a problem");
+            let scorer = Scorer::new(&problem).expect("a reference");
+            let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
+            let theta = init::parameters(&problem).expect("parameters");
+            let [field] = &fields(&problem, Some(&scorer), &mut engine, &theta)[..] else {
+                panic!("one unknown")
+            };
+            let counts: Vec<_> = field.coordinates.iter().map(|c| c.values.len()).collect();
+            assert_eq!(counts, if known { [80, 70] } else { [FINE, FINE] });
+            assert_eq!(field.reference == scorer.references()[0], known);
+            assert_eq!(field.predicted.len(), counts.iter().product::<usize>());
+        }
+    }
+
+    #[test]
+    fn data_are_where_they_were_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows: String = (0..1500).map(|i| format!("{0},{0}\n", f64::from(i) / 1500.0)).collect();
+        std::fs::write(folder.path().join("data.csv"), format!("x,seen\n{rows}")).expect("written");
+        let text = |residual: &str| {
+            format!(
+                "[coordinates]\nx = [0, 1]\n[unknowns]\nv = {{}}\nu = \"1 + x*net\"\n[conditions.physics]\n\
+                 place = \"interior\"\nresidual = [\"u_x + u\", \"v_x\"]\n[conditions.measured]\n\
+                 place = {{ file = \"data.csv\" }}\nresidual = \"{residual}\"\n"
+            )
+        };
+        let found = |residual: &str| {
+            let document = Document::parse("test.toml", &text(residual)).expect("TOML");
+            let (problem, _) = document.build(folder.path()).expect("a problem");
+            [0, 1].map(|output| samples(&problem, output))
+        };
+        let points: Vec<f64> = (0..750).map(|i| f64::from(2 * i) / 1500.0).collect();
+        let expected =
+            |name: &str, values| vec![Samples { name: name.into(), points: points.clone(), values }];
+        for direct in ["u - seen", "seen-u"] {
+            assert_eq!(found(direct), [vec![], expected("seen", Some(points.clone()))]);
+        }
+        // What was measured is another thing, but of this unknown.
+        assert_eq!(found("2*u - seen"), [vec![], expected("measured", None)]);
+    }
 }

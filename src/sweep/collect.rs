@@ -119,11 +119,11 @@ pub(super) fn failure_file(folder: &Path, name: &str) -> PathBuf {
 }
 
 impl Collection {
-    /// Reads what there is of `sweep` in `folder`.
+    /// Reads what there is of `sweep` in `folder`; a run whose result is damaged has not ended.
     ///
     /// # Errors
     ///
-    /// If a file of a run is damaged or cannot be read.
+    /// If a file of a run cannot be read.
     pub fn read(sweep: &Sweep, folder: &Path) -> Result<Self, RunError> {
         let record = |run| Record {
             name: sweep.name(run),
@@ -141,16 +141,16 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// If a file of a run is damaged or cannot be read.
+    /// If a file of a run cannot be read.
     pub fn refresh(&mut self, folder: &Path) -> Result<bool, RunError> {
         let mut changed = false;
         for record in self.records.iter_mut().filter(|record| !record.state.is_final()) {
             let path = run_folder(folder, &record.name);
-            let state = match read_result(&path)? {
+            let state = match read_result(&path)?.content {
                 Some(result) => {
                     let state = RecordState::Ended(result.outcome);
                     if record.result.as_ref() != Some(&result) {
-                        let steps = read_metrics(&path)?;
+                        let steps = read_metrics(&path)?.content;
                         (record.curve, record.errors) = (curve(&steps), errors(&steps));
                         record.result = Some(result);
                         changed = true;

@@ -234,7 +234,7 @@ impl Shared<'_> {
                 return (self.watch)(Event::Elsewhere { name: &name });
             }
             // Another process has finished it in the meantime.
-            Ok(Err(ExperimentError::Run(RunError::Ended(..)))) => Ok(()),
+            Ok(Err(ExperimentError::Run(RunError::Ended { .. }))) => Ok(()),
             Ok(Err(failure)) => write_whole(&failed, format!("{failure}\n").as_bytes()),
             Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
         };
@@ -259,7 +259,7 @@ impl Shared<'_> {
             Err(RunError::Exists(_)) => {
                 started(true);
                 let resumed = RunDirectory::resume(&path)?;
-                if let Some(what) = &resumed.damaged {
+                for what in &resumed.damaged {
                     (self.watch)(Event::Damaged { name, what });
                 }
                 self.plan.experiment.go_on(run, resumed, self.stop)

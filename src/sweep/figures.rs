@@ -231,6 +231,7 @@ fn map(group: &Group, x: &Axis, y: &Axis, measure: &Measure, collection: &Collec
         ys,
         values,
         cells: true,
+        dots: vec![],
         colors: ColorMap::Field,
         levels: measure.axis(),
     })

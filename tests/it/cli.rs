@@ -371,6 +371,61 @@ fn the_last_line_of_a_run_is_the_next_command() {
 }
 
 #[test]
+fn a_problem_is_solved_however_it_is_named() {
+    let folder = folder();
+    let quick = ["--steps", "2", "--no-plots", "--json"];
+    for (i, words) in [&["solve", "heat.toml"][..], &["heat.toml"], &["heat"], &["--problem", "heat.toml"]]
+        .iter()
+        .enumerate()
+    {
+        let out = i.to_string();
+        let output = run(folder.path(), &[*words, &quick, &["--out", &out]].concat());
+        assert_eq!(exit(&output), 0, "{words:?}: {}", stderr(&output));
+        let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(result["problem"], "heat");
+    }
+    let refused = |words: &[&str], expected: &str| {
+        let output = run(folder.path(), words);
+        assert_eq!(exit(&output), 2, "{words:?}");
+        assert!(stderr(&output).contains(expected), "{words:?}: {}", stderr(&output));
+    };
+    refused(&["nowhere.toml"], "cannot read nowhere.toml");
+    refused(&["preditc", "run"], "'predict'");
+    refused(&["heat.toml", "--problem", "heat"], "cannot be used with");
+}
+
+#[test]
+fn the_summary_is_in_the_order_of_the_file_and_counts_as_people_do() {
+    let folder = folder();
+    let text = HEAT
+        .replace("u_t - u_xx", "u_t - k*u_xx")
+        .replace("depth = 2", "depth = 1")
+        .replace("[unknowns]", "[parameters]\nk = { initial = 2, true = 1 }\n[unknowns]");
+    fs::write(folder.path().join("k.toml"), &text).expect("a file");
+    let arguments =
+        ["--problem", "k.toml", "--steps", "1", "--no-plots", "--threads", "1", "--device", "cpu"];
+    let output = run(folder.path(), &arguments);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let summary = String::from_utf8_lossy(&output.stdout).into_owned();
+    for expected in ["1 layer of 8", "1 thread)", "done after 1 step in", "ms a step in the median"] {
+        assert!(summary.contains(expected), "{expected} is missing in:\n{summary}");
+    }
+    let order = ["physics", "initial", "walls", "right"];
+    let places = |text: &str| order.map(|name| text.find(name).expect("named"));
+    let loss = summary.lines().find(|line| line.trim_start().starts_with("loss")).expect("a loss");
+    assert!(places(loss).is_sorted(), "{loss}");
+    let residuals: String =
+        summary.lines().filter(|line| line.trim_start().starts_with("residual")).collect();
+    assert!(places(&residuals).is_sorted(), "{residuals}");
+    let found = summary.lines().find(|line| line.contains("found to be")).expect("k");
+    assert!(found.contains("truly 1") && !found.contains("e0"), "{found}");
+
+    fs::write(folder.path().join("one.toml"), HEAT.replace("points = 10", "points = 1")).expect("a file");
+    let checked = String::from_utf8_lossy(&run(folder.path(), &["check", "one.toml"]).stdout).into_owned();
+    assert!(checked.contains("walls: x = 0, 1 point (") && !checked.contains(" 1 points"), "{checked}");
+}
+
+#[test]
 fn completions_are_made() {
     let output = run(&std::env::temp_dir(), &["completions", "bash"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("pinn-solve"));

@@ -105,6 +105,8 @@ fn a_run_is_watched_stopped_and_left_in_a_folder() -> Result<(), Box<dyn Error>>
     for name in ["resolved.toml", "metrics.jsonl", "result.json", "solution.csv", "solution.png"] {
         assert!(path.join(name).is_file(), "{name}");
     }
+    // In one coordinate slices would be the solution again.
+    assert!(!path.join("slices.png").exists());
     // Nothing is overwritten.
     let again = pinn::solve_with(&problem, Options { folder: Some(path.clone()), ..options() });
     let message = again.err().expect("the folder is taken").to_string();

@@ -183,7 +183,7 @@ fn points_come_from_files_and_from_standard_input() {
     fs::write(&path, "x,t\n0,0\n0,oops\n").expect("written");
     let to = folder.path().join("out.csv");
     let arguments = ["--points", path.to_str().expect("text"), "--to", to.to_str().expect("text")];
-    refused(&arguments, "line 3, column `t`: `oops` is not a finite number");
+    refused(&arguments, "line 3, column `t`: `oops` is not a number");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
@@ -197,6 +197,17 @@ fn mistakes_say_what_to_do() {
     ask("u_xxxxx", "derivatives go up to order 4");
     ask("1/0", "not a finite number");
     ask("x = u", "which is a coordinate");
+    ask("u_t = u_xx", "means something already; call it `my_u_t`, or ask for the difference, `u_t - (u_xx)`");
+    // What is said to do can be done in this command.
+    ask("foo", "there are `x`, `t`, `alpha` and `u`, and derivatives such as `u_x`");
+    ask("v_x", "there are `x`, `t`, `alpha` and `u`");
+    ask("phyzics", "did you mean `physics`?");
+    ask("physics^2", "in a formula write it out: `(u_t - alpha*u_xx)`");
+    ask("u(0.3,0.5)", "write `u`, and fix them with `--at x=0.3,t=0.5`");
+    ask("(u*u_x)_x", "write the derivative out");
+    ask("diff(u*u_x, x)", "write the derivative out");
+    ask("integral(u)", "ask for it with `--integral \"u\"`");
+    ask("u, u_x", "ask for several with `--quantity` before each");
     refused(&[&at[..], &["--quantity", "u", "--quantity", "u"]].concat(), "two quantities are called `u`");
     refused(&[], "say where");
     refused(&["--at", "x=0.3"], "there is no value for `t`");
@@ -219,7 +230,13 @@ fn mistakes_say_what_to_do() {
     refused(&["--at", "x=0.3,t=0.5", "--to", "series.pvd"], "a series goes over");
     refused(&["--points", "nowhere.csv"], "there is no such file");
     refused(&["--points", "points.xlsx"], "`.npy`");
-    refused(&["--integral", "u", "--over", "x = 2"], "lies outside the domain");
+    refused(&["--integral", "u", "--over", "x = 2"], "and any value between them will do");
+    refused(&["--integral", "u", "--over", "domain"], "write `interior`, `boundary`, or fixed coordinates");
+    refused(&["--integral", "u", "--over", "x = 0 or x = 1"], "ask for each and add up");
+    refused(&[&at[..], &["--over", "x = 1"]].concat(), "write --integral FORMULA --over \"x = 1\"");
+    refused(&["--over", "x = 1"], "there is no --integral");
+    let endless = ["--integral", "u", "--integral", "sqrt(x - 2)"];
+    refused(&endless, "`sqrt(x - 2)` cannot be integrated over interior: somewhere there it is infinite");
     refused(&["--integral", "u", "--over", "periodic x"], "`boundary` or a face");
     refused(&["--integral", "u", "--to", "integral.vtu"], "known are .csv");
 }

@@ -143,7 +143,13 @@ fn what_cannot_be_resumed_is_refused_with_a_reason() {
     let output =
         run(folder.path(), &["--problem", "heat.toml", "--steps", "30", "--out", "run", "--no-plots"]);
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
-    check("run", "has ended (done)");
+    check("run", "has ended (done) after 30 steps");
+    // For longer training there is a command.
+    let longer = ["--problem", "run/resolved.toml", "--steps", "60"];
+    check("run", &format!("pinn-solve {}", longer.join(" ")));
+    let output = run(folder.path(), &[&longer[..], &["--no-plots", "--out", "longer"]].concat());
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    assert_eq!(result(&folder.path().join("longer"))["steps"], 60);
 
     let path = folder.path().join("run");
     fs::remove_file(path.join("result.json")).expect("there");
@@ -185,9 +191,56 @@ fn a_run_goes_on_as_quietly_and_with_as_few_pictures_as_it_began() {
     assert_eq!(resume(&["--plots"]), (false, true));
     fs::remove_file(path.join("loss.png")).expect("there");
     assert_eq!(resume(&["--quiet", "--no-plots"]), (true, false));
-    fs::write(path.join("settings.json"), "{").expect("written");
+}
+
+/// What a run can do without is gone on without, in words; the network and its problem are all that it needs.
+#[test]
+fn files_that_can_be_made_again_are_made_again() {
+    let folder = folder();
+    let output = run(folder.path(), &["--problem", "heat.toml", "--out", "run", "--no-plots"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let path = folder.path().join("run");
+    let (whole, steps, network) = (result(&path), metrics(&path), tensors(&path));
+    let ask = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
+        assert_eq!(exit(&output), 0, "{arguments:?}: {}", stderr(&output));
+        stderr(&output)
+    };
+    let at = ["predict", "run", "--at", "x=0.3,t=0.05"];
+    let noted = fs::read_to_string(path.join("metrics.jsonl")).expect("metrics");
+    for damage in ["", "{", "\0\0\0\n", "null\n"] {
+        for name in ["result.json", "settings.json", "metrics.jsonl"] {
+            fs::write(path.join(name), damage).expect("written");
+        }
+        let said = ask(&at);
+        assert!(said.contains("result.json is damaged (") && said.contains("counts as not ended"), "{said}");
+        let said = ask(&["report", "run"]);
+        assert!(said.contains("result.json is damaged ("), "{said}");
+        assert_eq!(said.contains("metrics.jsonl is damaged (line 1: "), damage.ends_with('\n'), "{said}");
+        let said = ask(&["resume", "run"]);
+        for expected in ["result.json is damaged (", "settings.json is damaged (", "the device is cpu"] {
+            assert!(said.contains(expected), "{said}");
+        }
+        assert_eq!((result(&path)["loss"].clone(), tensors(&path)), (whole["loss"].clone(), network.clone()));
+        assert_eq!(ask(&at), "");
+    }
+    // Of the steps, lines that read are kept around those that do not.
+    let (first, rest) = noted.split_at(noted.find('\n').expect("lines") + 1);
+    fs::write(path.join("metrics.jsonl"), format!("{first}{{\"step\":\n{rest}")).expect("written");
     fs::remove_file(path.join("result.json")).expect("there");
-    let output = run(folder.path(), &["resume", "run"]);
-    assert_eq!(exit(&output), 2);
-    assert!(stderr(&output).contains("settings.json is damaged"), "{}", stderr(&output));
+    let said = ask(&["report", "run"]);
+    assert!(
+        said.contains("metrics.jsonl is damaged (line 2: ") && said.contains("the line is left out"),
+        "{said}"
+    );
+    ask(&["resume", "run", "--quiet"]);
+    let kept = fs::read_to_string(path.join("metrics.jsonl")).expect("metrics");
+    assert_eq!(kept.lines().count(), steps.len() + 1);
+    // Or missing.
+    for name in ["result.json", "settings.json", "metrics.jsonl"] {
+        fs::remove_file(path.join(name)).expect("there");
+    }
+    assert!(ask(&["report", "run"]).contains("metrics.jsonl is missing"));
+    ask(&["resume", "run", "--quiet"]);
+    assert_eq!((result(&path)["loss"].clone(), tensors(&path)), (whole["loss"].clone(), network));
 }

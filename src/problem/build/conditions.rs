@@ -4,6 +4,7 @@ use core::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
+use super::values::misspelt;
 use super::{Builder, RESIDUAL, unusable};
 use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, is_time, listed};
 use crate::jet::{JetSet, MAX_ORDER};
@@ -12,7 +13,7 @@ use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::model::{Condition, Formula, Unknown};
 use crate::problem::place::{Coordinate, Face, Place};
-use crate::problem::table::Numbers;
+use crate::problem::table::{Numbers, place};
 use crate::settings::{Enforce, Sampler};
 
 impl Builder<'_> {
@@ -60,8 +61,10 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message));
         }
         let Some(place_value) = table.get("place") else {
-            let message = format!("the condition `{name}` has no place");
-            self.report(Diagnostic::error(span, message).hint(PLACES));
+            if !misspelt(table, "place") {
+                let message = format!("the condition `{name}` has no place");
+                self.report(Diagnostic::error(span, message).hint(PLACES));
+            }
             return None;
         };
         let place = self.place(place_value, coordinates);
@@ -122,6 +125,9 @@ impl Builder<'_> {
             }
             None => {
                 let Some(residual) = residual else {
+                    if misspelt(table, "residual") {
+                        return None;
+                    }
                     let message = format!("the condition `{name}` has no residual");
                     let hint = "write what shall be zero, for example `residual = \"u - 1\"`";
                     self.report(Diagnostic::error(span, message).hint(hint));
@@ -289,8 +295,10 @@ impl Builder<'_> {
             DeValue::Table(table) => {
                 self.check_keys(table, "a place", &["file"]);
                 let Some(file) = table.get("file") else {
-                    let message = "this place has no file";
-                    self.report(Diagnostic::error(value.span(), message).hint(PLACES));
+                    if !misspelt(table, "file") {
+                        let message = "this place has no file";
+                        self.report(Diagnostic::error(value.span(), message).hint(PLACES));
+                    }
                     return None;
                 };
                 self.points_file(file, coordinates)
@@ -319,6 +327,7 @@ impl Builder<'_> {
                     let hint = known.map_or(PLACES.to_owned(), |known| format!("did you mean `{known}`?"));
                     (format!("`{}` is not a place", text.escape_debug()), hint)
                 });
+                let hint = if self.scope.is_asked() { ASKED_PLACES.to_owned() } else { hint };
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
                 None
             }
@@ -424,7 +433,7 @@ impl Builder<'_> {
                     Digits(c.upper)
                 );
                 let hint = format!(
-                    "its faces are `{name} = {}` and `{name} = {}`",
+                    "its ends are `{name} = {}` and `{name} = {}`, and any value between them will do",
                     Digits(c.lower),
                     Digits(c.upper)
                 );
@@ -438,7 +447,7 @@ impl Builder<'_> {
 
     pub(super) fn points_file(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
         let name = self.text(value, "a file's name")?;
-        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
+        let (path, Numbers { header, columns, lines }) = self.numbers(name, value)?;
         let Some(header) = header else {
             let message = "the points of a condition come from a CSV file with a header";
             self.report(Diagnostic::error(value.span(), message));
@@ -453,8 +462,8 @@ impl Builder<'_> {
                     let outside = columns[column].iter().position(|x| *x < c.lower || *x > c.upper);
                     if let Some(row) = outside {
                         let message = format!(
-                            "`{name}`, row {}: {} = {} lies outside the domain [{}, {}]",
-                            row + 1,
+                            "`{name}`, {}: {} = {} lies outside the domain [{}, {}]",
+                            place(&lines, row),
                             c.name,
                             columns[column][row],
                             Digits(c.lower),
@@ -503,6 +512,10 @@ impl Builder<'_> {
 }
 
 const PLACES: &str = "a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }";
+
+/// The same where places are asked of a trained network, which has no conditions to come.
+const ASKED_PLACES: &str = "write `interior`, `boundary`, or fixed coordinates such as `x = 1` or `x = 1, t = 0.5`; \
+    over several faces, ask for each and add up; over a part of one, multiply the formula by `step(...)`";
 
 /// How places are written elsewhere: message and hint.
 fn foreign_place(text: &str, coordinates: &[Coordinate]) -> Option<(String, String)> {

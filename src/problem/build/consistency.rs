@@ -11,7 +11,7 @@ use crate::expr::{Measured, Node};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
 use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
-use crate::problem::place::{Coordinate, Face, Place};
+use crate::problem::place::Coordinate;
 use crate::problem::reference::ROUNDING;
 
 /// Points at which a condition is looked at.
@@ -216,34 +216,22 @@ fn points(
         _ => None,
     });
     if let Some(rows) = table {
-        let faces = match &condition.place {
-            Place::Interior => &[vec![]][..],
-            Place::Faces(faces) => faces,
-            _ => return None,
-        };
-        let is_on = |row: &[f64]| faces.iter().any(|face| face.iter().all(|&(i, x)| row[i] == x));
-        let here = rows.chunks_exact(d).filter(|row| is_on(row));
+        let here = rows.chunks_exact(d).filter(|row| condition.place.holds(row));
         let here: Vec<f64> = here.flatten().copied().collect();
         return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
     }
     let domain: Vec<f64> = (1..=POINTS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
-    // Faces take the points in turn.
-    let on = |faces: &[Face]| {
+    let here = if condition.place.is_drawn() {
         let mut rows = domain.clone();
-        for (row, face) in rows.chunks_exact_mut(d).zip(faces.iter().cycle()) {
-            face.iter().for_each(|&(i, x)| row[i] = x);
-        }
-        rows
-    };
-    let here = match &condition.place {
-        Place::Interior => alone(domain.clone()),
-        Place::Faces(faces) => alone(on(faces)),
-        Place::Periodic { coordinate } => {
-            let c = &problem.coordinates[*coordinate];
-            let [lower, upper] = [c.lower, c.upper].map(|end| on(&[vec![(*coordinate, end)]]));
-            Points { rows: lower, partners: Some(upper) }
-        }
-        Place::Points { points, .. } => alone(some(points, d)),
+        condition.place.take(&problem.coordinates, &mut rows);
+        let partners = condition.place.periodic().map(|i| {
+            let mut partners = rows.clone();
+            partners.iter_mut().skip(i).step_by(d).for_each(|x| *x = problem.coordinates[i].upper);
+            partners
+        });
+        Points { rows, partners }
+    } else {
+        alone(some(condition.place.own_points(), d))
     };
     // The spectral solution is computed step by step up to the latest time asked for.
     let dear = valued.iter().find_map(|solution| match solution {

@@ -43,7 +43,10 @@ impl Language {
         builder.unknowns(&unknowns);
         builder.definitions(&definitions);
         debug_assert!(!builder.has_errors(), "a problem writes what it reads");
-        let Builder { graph, scope, .. } = builder;
+        let Builder { graph, mut scope, .. } = builder;
+        // Others have no residual at a point, or none without data.
+        let alone = problem.conditions.iter().filter(|c| c.place.periodic().is_none() && !c.uses_data());
+        scope.ask(alone.map(|condition| (condition.name.clone(), condition.written.clone())).collect());
         Self { graph, scope, coordinates: problem.coordinates.clone(), features: problem.features.clone() }
     }
 

@@ -11,6 +11,7 @@ mod values;
 
 pub(crate) use equations::Equations;
 pub use language::Language;
+use values::misspelt;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -434,9 +435,11 @@ impl Builder<'_> {
             None => false,
         };
         let Some(initial) = table.get("initial") else {
-            let message = format!("the trainable parameter `{name}` has no initial value");
-            let hint = "a known parameter is a number; one to be found is written { initial = 0.1 }";
-            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            if !misspelt(table, "initial") {
+                let message = format!("the trainable parameter `{name}` has no initial value");
+                let hint = "a known parameter is a number; one to be found is written { initial = 0.1 }";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
             return None;
         };
         let mut number = |value: &Value<'_>, what: &str| {
@@ -476,6 +479,7 @@ impl Builder<'_> {
                     let upper = self.number(&ends[1], "the upper end");
                     lower.zip(upper)
                 }
+                None if value.get_ref().as_table().is_some_and(|table| misspelt(table, "domain")) => None,
                 _ => {
                     let span = domain.map_or(key.span(), Spanned::span);
                     let message = format!("the coordinate `{name}` has no domain");

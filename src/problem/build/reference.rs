@@ -278,7 +278,7 @@ impl Builder<'_> {
         unknowns: &[Unknown],
     ) -> Option<Vec<Option<Solution>>> {
         let name = self.text(value, "a file's name")?;
-        let (path, Numbers { header, columns }) = self.numbers(name, value)?;
+        let (path, Numbers { header, columns, .. }) = self.numbers(name, value)?;
         let names = coordinates.iter().map(|c| c.name.clone()).chain(unknowns.iter().map(|u| u.name.clone()));
         let names: Vec<_> = names.collect();
         let wrong = if let Some(header) = &header {

@@ -24,7 +24,7 @@ impl Builder<'_> {
             },
             None => Vec::new(),
         };
-        if required && entries.is_empty() {
+        if required && entries.is_empty() && !misspelt(table, key) {
             let (message, hint) = match key {
                 "coordinates" => {
                     ("the problem has no coordinates", "write [coordinates] and, for example, `x = [0, 1]`")
@@ -300,6 +300,13 @@ impl Builder<'_> {
             None => whole,
         }
     }
+}
+
+/// Is `key` in the table under another spelling? That is one mistake, and has been reported.
+pub(super) fn misspelt(table: &Table<'_>, key: &str) -> bool {
+    table
+        .keys()
+        .any(|written| written.get_ref().as_ref() != key && closest(written.get_ref(), [key]).is_some())
 }
 
 /// See [`Builder::located`].
