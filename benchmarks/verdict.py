@@ -53,6 +53,8 @@ def finished(folder):
 def measure(run, options):
     """A row of the table; None where there is no reference or no network."""
     result = json.loads((run / "result.json").read_text())
+    if not isinstance(result["unknowns"], dict):
+        return None
     errors = [unknown["rel_l2"] for unknown in result["unknowns"].values()]
     errors += [found["rel_error"] for found in result.get("trainable", {}).values() if found["true"] is not None]
     # A reference of zero has no relative error.

@@ -28,12 +28,11 @@ use rand_distr::StandardNormal;
 
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
-use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::network::Shape;
-use crate::problem::{Condition, Formula, Place, Problem};
+use crate::problem::{Condition, Place, Problem};
 use crate::rng::{self, Stream};
 use crate::sample::{self, Purpose};
-use crate::settings::Enforce;
+use crate::settings::{Enforce, Sampler};
 use crate::verify;
 
 /// Parameters beyond which rows of a Jacobian are too long for a by-product.
@@ -70,8 +69,6 @@ pub struct ErrorEstimate {
     pub spread: f64,
     /// How much of the residuals' squares the network could explain.
     pub explained: f64,
-    /// For every condition its residual relative to the size of its terms; the greatest over its residuals.
-    pub relative: Vec<f64>,
     /// By how much, at most, an unknown changes where residuals change by as much as they are, over its own size.
     pub amplification: f64,
 }
@@ -84,35 +81,24 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         return None;
     }
     let mut rng = rng::stream(problem.training.seed, "estimate");
+    let probes = probes(problem);
     let (problem, theta) = widened(problem, theta, &mut rng);
     let conditions = problem.conditions.len() - 1;
     let mut engine = CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best()).ok()?;
     let functions = FUNCTIONS.min(theta.len());
     let buckets = buckets(theta.len(), functions, &mut rng);
     let counts = counts(&problem, functions);
-    let mut relative = vec![];
-    for (i, condition) in problem.conditions.iter().enumerate() {
-        let (_, points, data) = match i == conditions {
-            true => probes(&problem),
-            false => verify::sites(&problem, condition, counts[i]),
-        };
-        engine.set_points(i, &points, data);
-        if i < conditions {
-            relative.push(relative_residual(
-                &mut engine,
-                &theta,
-                condition,
-                &points,
-                data,
-                &probes(&problem).1,
-            ));
-        }
-    }
     let (mut rows, mut residuals) = (vec![], vec![]);
     for (i, condition) in problem.conditions[..conditions].iter().enumerate() {
+        if !counts_for(condition) {
+            continue;
+        }
+        let (_, points, data) = verify::sites(&problem, condition, counts[i]);
+        engine.set_points(i, &points, data);
         let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
         add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
     }
+    engine.set_points(conditions, &probes, &[]);
     let (values, u) = engine.jacobian_in_buckets(&theta, conditions, &buckets, functions);
     if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
         return None;
@@ -126,7 +112,6 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         correction: 0.0,
         spread: 0.0,
         explained: model.explained,
-        relative,
         amplification: 0.0,
     };
     let mut greatest = -1.0;
@@ -164,18 +149,7 @@ fn widened(problem: &Problem, theta: &[f64], rng: &mut Stream) -> (Problem, Vec<
     let new = wide.shape();
     let mut parameters = widen(theta, &old, &new, rng);
     parameters.extend(&theta[old.parameters()..]);
-    wide.conditions.push(Condition {
-        name: String::new(),
-        place: Place::Interior,
-        written: vec![],
-        jets: problem.values.jets(),
-        residuals: problem.values.clone(),
-        scales: vec![1.0; problem.unknowns.len()],
-        enforce: Enforce::Loss,
-        weight: 1.0,
-        points: PROBES,
-        sampler: problem.conditions[0].sampler,
-    });
+    wide.conditions.push(probe(problem));
     (wide, parameters)
 }
 
@@ -210,11 +184,16 @@ fn buckets(parameters: usize, functions: usize, rng: &mut Stream) -> Vec<(usize,
         .collect()
 }
 
+/// Has the answer a part in whether it holds? A condition of no weight is none.
+fn counts_for(condition: &Condition) -> bool {
+    !condition.is_exact() && condition.weight > 0.0
+}
+
 /// How many points every condition is looked at: three of four residuals in the interior.
 fn counts(problem: &Problem, functions: usize) -> Vec<usize> {
     let roots = |interior: bool| -> usize {
         let own = problem.conditions[..problem.conditions.len() - 1].iter();
-        own.filter(|condition| condition.place.is_interior() == interior)
+        own.filter(|condition| counts_for(condition) && condition.place.is_interior() == interior)
             .map(|condition| condition.residuals.roots.len())
             .sum()
     };
@@ -227,62 +206,33 @@ fn counts(problem: &Problem, functions: usize) -> Vec<usize> {
     problem.conditions.iter().map(count).collect()
 }
 
-/// Where the answer is looked at: in the domain, or where the equations hold if that is given by points.
-fn probes(problem: &Problem) -> (verify::Sites, Vec<f64>, &'static [Vec<f64>]) {
-    let (probe, own) = problem.conditions.split_last().expect("the last one is ours");
-    let clouds = || own.iter().filter(|condition| !condition.place.is_drawn() && !condition.uses_data());
-    let points = match own.iter().any(|condition| condition.place.is_interior()) || clouds().next().is_none()
-    {
-        true => sample::fresh(problem, probe, Purpose::Check, PROBES, problem.training.seed)
-            .expect("the interior has points"),
-        false => clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1).collect(),
+/// Where an answer is looked at: in the domain, or where the equations hold if that is given by points.
+pub(crate) fn probes(problem: &Problem) -> Vec<f64> {
+    let clouds = || {
+        let own = problem.conditions.iter();
+        own.filter(|condition| !condition.place.is_drawn() && !condition.uses_data())
     };
-    (verify::Sites::Fresh, points, &[])
+    let drawn = problem.conditions.iter().any(|condition| condition.place.is_interior());
+    if drawn || clouds().next().is_none() {
+        return sample::fresh(problem, &probe(problem), Purpose::Check, PROBES, problem.training.seed)
+            .expect("the interior has points");
+    }
+    clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1).collect()
 }
 
-/// The greatest residual of a condition, relative to the size of its terms; roots of mean squares over the points.
-///
-/// A value that shall vanish on a face is compared with what it is at `probes`, in the domain.
-/// There, a residual of one term has nothing to be compared with.
-fn relative_residual(
-    engine: &mut CpuEngine<f64>,
-    theta: &[f64],
-    condition: &Condition,
-    points: &[f64],
-    data: &[Vec<f64>],
-    probes: &[f64],
-) -> f64 {
-    let Condition { residuals, jets, place, .. } = condition;
-    let relative = residuals.roots.iter().map(|&root| {
-        let mut terms = vec![];
-        addends(&residuals.graph, root, &mut terms);
-        let of = |roots: &[NodeId]| Formula { graph: residuals.graph.clone(), roots: roots.to_vec() };
-        let mut mean_square = |roots: &[NodeId], points: &[f64], data: &[Vec<f64>]| {
-            let values = engine.evaluate(theta, jets, &of(roots), condition.sides(), points, data);
-            values.iter().map(|x| x * x).sum::<f64>() * roots.len() as f64 / values.len() as f64
-        };
-        let residual = mean_square(&[root], points, data);
-        if residual == 0.0 || (terms.len() == 1 && place.is_interior()) {
-            return 0.0;
-        }
-        let size = match terms.len() {
-            1 if condition.sides() == 1 && !condition.uses_data() => mean_square(&terms, probes, &[]),
-            _ => mean_square(&terms, points, data),
-        };
-        (residual / size).sqrt()
-    });
-    relative.fold(0.0, |most, x| if x > most || x.is_nan() { x } else { most })
-}
-
-/// The terms of which `root` is the sum.
-fn addends(graph: &Graph, root: NodeId, terms: &mut Vec<NodeId>) {
-    match graph.node(root) {
-        Node::Binary(Binary::Add | Binary::Sub, a, b) => {
-            addends(graph, a, terms);
-            addends(graph, b, terms);
-        }
-        Node::Unary(Unary::Neg, a) => addends(graph, a, terms),
-        _ => terms.push(root),
+/// A condition whose residuals are the unknowns.
+fn probe(problem: &Problem) -> Condition {
+    Condition {
+        name: "unknowns".into(),
+        place: Place::Interior,
+        written: vec![],
+        jets: problem.values.jets(),
+        residuals: problem.values.clone(),
+        scales: vec![1.0; problem.unknowns.len()],
+        enforce: Enforce::Loss,
+        weight: 1.0,
+        points: PROBES,
+        sampler: Sampler::Sobol,
     }
 }
 

@@ -58,18 +58,28 @@ pub fn evaluate(
 
 /// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.
 ///
-/// Where training diverged, `diverged` says how. The error is estimated on `threads` threads, which change nothing.
+/// Where training diverged, `diverged` says how; `difference` is how far a second solution is from this one, if there is
+/// one.
+/// The error is estimated on `threads` threads, which change nothing.
 pub fn judge(
     problem: &Problem,
     evaluation: &Evaluation,
     theta: &[f64],
     threads: usize,
     diverged: Option<String>,
+    difference: Option<f64>,
 ) -> Verdict {
-    let conditions = || problem.conditions.iter().map(|condition| condition.name.clone());
-    let worst = |numbers: Vec<f64>| conditions().zip(numbers).max_by(|a, b| a.1.total_cmp(&b.1));
-    let between = evaluation.residuals.iter().zip(&evaluation.terms).map(|(residual, term)| {
-        if residual.sites == Sites::Given || *term == 0.0 { 0.0 } else { residual.rms / term.sqrt() }
+    let names = || problem.conditions.iter().map(|condition| condition.name.clone());
+    let worst = |numbers: Vec<f64>| names().zip(numbers).max_by(|a, b| a.1.total_cmp(&b.1));
+    let residuals = || evaluation.residuals.iter().zip(&evaluation.terms).zip(&problem.conditions);
+    let between = residuals().map(|((residual, term), condition)| {
+        let compares = residual.sites != Sites::Given && !condition.is_exact() && *term > 0.0;
+        if compares { residual.rms / term.sqrt() } else { 0.0 }
+    });
+    // Where it cannot be told what a residual is to be compared with, the error estimate alone has a say.
+    let relative = residuals().map(|((residual, _), _)| match residual.relative {
+        unknown if unknown.is_nan() && residual.rms.is_finite() => 0.0,
+        relative => relative,
     });
     let parameters = problem.trainable.iter().map(|trainable| trainable.name.clone());
     let undetermined = evaluation.uncertainty.iter().flat_map(|uncertainty| {
@@ -78,11 +88,13 @@ pub fn judge(
     });
     let signs = Signs {
         diverged,
+        difference,
         between: worst(between.collect()),
+        relative: worst(relative.collect()),
         undetermined: undetermined.collect(),
         ..Signs::default()
     };
-    let Some(ErrorEstimate { unknowns, parameters: found, explained, amplification, relative, .. }) =
+    let Some(ErrorEstimate { unknowns, parameters: found, explained, amplification, .. }) =
         estimate(problem, theta, threads)
     else {
         return verdict(signs);
@@ -92,7 +104,6 @@ pub fn judge(
         errors: names.zip(unknowns.into_iter().chain(found)).collect(),
         explained,
         amplification,
-        relative: worst(relative),
         ..signs
     })
 }

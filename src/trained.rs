@@ -263,7 +263,7 @@ impl Trained {
             let last = self.stages.last().and_then(|stage| stage.breakdowns.last());
             last.map_or(String::new(), ToString::to_string)
         });
-        judge(&self.problem, evaluation, &self.theta, self.threads, diverged)
+        judge(&self.problem, evaluation, &self.theta, self.threads, diverged, None)
     }
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.

@@ -16,6 +16,8 @@ const HOLDS: f64 = 0.02;
 const FAILS: f64 = 0.3;
 /// What residuals between the points of training may be, relative to those at them.
 const BETWEEN: f64 = 10.0;
+/// What two solutions may differ by.
+const APART: f64 = 1e-2;
 /// The part of the residuals' squares that the network has to be able to explain for its training to be called unfinished.
 const EXPLAINED: f64 = 0.5;
 
@@ -60,6 +62,8 @@ pub struct Signs {
     pub relative: Option<(String, f64)>,
     /// The condition whose residual is greatest between the points of training, relative to that at them, and that ratio.
     pub between: Option<(String, f64)>,
+    /// How far a second solution is from this one, relative to it, if there is one.
+    pub difference: Option<f64>,
     /// Trainable parameters that equations and data do not determine.
     pub undetermined: Vec<String>,
 }
@@ -114,6 +118,15 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
         return say(by_residual(signs).max(Word::Doubtful), reason, &["--estimate"]);
     };
     let word = by_error(*error).max(by_residual(signs));
+    if let Some(difference) = signs.difference.filter(|difference| *difference > APART || difference.is_nan())
+    {
+        let reason = format!("a second solution, by another seed and network, differs by {difference:.0e}");
+        return say(
+            word.max(Word::Doubtful),
+            reason,
+            &["more --steps", "a condition that tells several solutions apart"],
+        );
+    }
     if let Some(name) = signs.undetermined.first() {
         let reason = format!("the parameter {name} is not determined by equations and data");
         return say(
@@ -125,7 +138,9 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     if word == Word::Solved {
         return say(word, String::new(), &[]);
     }
-    if let Some((condition, relative)) = signs.relative.as_ref().filter(|(_, relative)| *relative > HOLDS) {
+    if let Some((condition, relative)) =
+        signs.relative.as_ref().filter(|(_, relative)| *relative > HOLDS || relative.is_nan())
+    {
         let reason = format!(
             "`{condition}` misses by {} of the size of its terms at fresh points",
             percent(*relative)
@@ -139,10 +154,10 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     }
     if signs.explained > EXPLAINED {
         let reason =
-            format!("training is not at its end: the network could still change {} by {error:.0e}", of);
+            format!("training is not at its end: the network could still change {of} by {error:.0e}");
         return say(word, reason, &["more --steps"]);
     }
-    let reason = format!("residuals as small as they are may still change {} by {error:.0e}", of);
+    let reason = format!("residuals as small as they are may still change {of} by {error:.0e}");
     say(word, reason, &["a wider network", "more --points and --steps"])
 }
 

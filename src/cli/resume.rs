@@ -29,6 +29,7 @@ pub(crate) struct ResumeArgs {
 pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let Found { content: mut settings, damaged } = RunSettings::read(&args.run)?;
     settings.plots = (settings.plots || args.plots) && !args.show.no_plots;
+    settings.estimate |= args.show.estimate;
     settings.quiet = (settings.quiet && !args.no_quiet) || args.show.quiet;
     let show = ShowArgs { quiet: settings.quiet, no_plots: !settings.plots, ..args.show };
     let mut solver = Solver::for_run(&args.run, args.compute.settings(settings)?)?;

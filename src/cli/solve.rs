@@ -67,6 +67,9 @@ pub(super) struct ShowArgs {
     /// Draw no pictures.
     #[arg(long)]
     pub(super) no_plots: bool,
+    /// Solve a second time, by another seed and a wider network, and say how far the two solutions are apart.
+    #[arg(long)]
+    pub(super) estimate: bool,
     /// Exit with 0 though the answer is called not solved.
     #[arg(long)]
     pub(super) accept: bool,
@@ -76,9 +79,9 @@ impl ComputeArgs {
     /// As the library takes it; what no flag says is as in `begun`.
     pub(super) fn settings(&self, begun: RunSettings) -> Result<Settings, Failure> {
         let threads = threads(self.threads)?;
-        let RunSettings { device, chunk, plots, quiet } = begun;
+        let RunSettings { device, chunk, plots, quiet, estimate } = begun;
         let device = self.device.clone().unwrap_or(device);
-        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, quiet })
+        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, quiet, estimate })
     }
 }
 
@@ -132,8 +135,8 @@ pub(crate) fn run(file: Option<&str>, args: &SolveArgs) -> Result<Exit, Failure>
     if !silent {
         warn(&loaded.warnings);
     }
-    let ShowArgs { quiet, no_plots, .. } = args.show;
-    let settings = RunSettings { plots: !no_plots, quiet, ..RunSettings::default() };
+    let ShowArgs { quiet, no_plots, estimate, .. } = args.show;
+    let settings = RunSettings { plots: !no_plots, quiet, estimate, ..RunSettings::default() };
     let mut solver = Solver::new(loaded.problem, args.compute.settings(settings)?)?;
     if let Some(warning) = solver.warning().filter(|_| !silent) {
         tell!("warning: {warning}");
@@ -323,6 +326,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         let error = error.map_or(String::new(), |error| format!(" (estimated relative error {error:.0e})"));
         let reason = result.verdict_reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
         line("verdict", format!("{}{error}{reason}", word.name()));
+        if let Some(difference) = result.difference {
+            line("", format!("a second solution differs by {difference:.0e}"));
+        }
         if !result.advice.is_empty() {
             line("", format!("try {}", result.advice.join(", or ")));
         }

@@ -58,6 +58,10 @@ pub struct RunResult {
     /// The estimated relative error, the greatest over unknowns and parameters; `null` where there is no saying.
     #[serde(default)]
     pub estimated_error: Option<f64>,
+    /// How far a second solution is from this one, relative to it, the greatest over unknowns and parameters, if one was
+    /// asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<f64>,
     /// Where and why it diverged, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -23,11 +23,13 @@ pub struct RunSettings {
     pub plots: bool,
     /// Say nothing while it runs?
     pub quiet: bool,
+    /// Solve a second time, to see how far the two solutions are apart?
+    pub estimate: bool,
 }
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "cpu".into(), chunk: None, plots: true, quiet: false }
+        Self { device: "cpu".into(), chunk: None, plots: true, quiet: false, estimate: false }
     }
 }
 

@@ -59,8 +59,14 @@ pub fn solve(problem: &Problem) -> Result<Trained, SolveError> {
 pub fn solve_with(problem: &Problem, options: Options) -> Result<Trained, SolveError> {
     let Options { threads, folder, mut observer } = options;
     let threads = threads.max(1);
-    let settings =
-        Settings { device: "cpu".into(), threads, chunk: None, plots: folder.is_some(), quiet: true };
+    let settings = Settings {
+        device: "cpu".into(),
+        threads,
+        chunk: None,
+        plots: folder.is_some(),
+        quiet: true,
+        estimate: false,
+    };
     let solver = Solver::new(problem.clone(), settings)?;
     let mut watch = |event: &Event| match event {
         Event::Stepped(step) => observer(step),

@@ -8,6 +8,7 @@
 mod library;
 mod pictures;
 mod recorder;
+mod second;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -94,13 +95,15 @@ pub struct Settings {
     ///
     /// Nothing is ever said here; it is written down for a program that goes on with the run.
     pub quiet: bool,
+    /// Solve a second time, by another seed and another network, and say how far the two solutions are apart?
+    pub estimate: bool,
 }
 
 impl Settings {
     /// What is written down, so that the run goes on as it began.
     fn to_write(&self) -> RunSettings {
-        let Self { device, chunk, plots, quiet, .. } = self.clone();
-        RunSettings { device, chunk, plots, quiet }
+        let Self { device, chunk, plots, quiet, estimate, .. } = self.clone();
+        RunSettings { device, chunk, plots, quiet, estimate }
     }
 }
 
@@ -262,7 +265,12 @@ impl Solver {
             End::Diverged(breakdown) => Some(breakdown.to_string()),
             _ => None,
         };
-        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged);
+        let ended = matches!(outcome.end, End::Done | End::ToleranceNotReached);
+        let difference = match self.settings.estimate && ended {
+            true => second::difference(problem, engine, answer, &self.settings, stop)?,
+            false => None,
+        };
+        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged, difference);
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
@@ -330,6 +338,7 @@ impl Solver {
             verdict_reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
             advice: verdict.advice,
             estimated_error: verdict.estimated_error,
+            difference: verdict.signs.difference,
             reason: verdict.signs.diverged,
             steps: outcome.state.step,
             stages: outcome.state.reports.clone(),

@@ -394,7 +394,14 @@ fn the_summary_compares_medians_and_names_what_went_wrong() {
 #[track_caller]
 fn check_outside_band(axes: &str, expected: &[&str]) {
     let sweep = sweep(axes);
-    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false, quiet: true };
+    let settings = Settings {
+        device: "cpu".into(),
+        threads: 1,
+        chunk: None,
+        plots: false,
+        quiet: true,
+        estimate: false,
+    };
     let problems = Problems::new(&sweep, settings).expect("built in");
     for run in 0..sweep.len() {
         assert!(problems.check(run, Path::new(""), None).expect("a valid combination"));

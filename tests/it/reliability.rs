@@ -82,7 +82,14 @@ fn stopped(folder: &Path, out: &Path, changes: &[&str], step: usize) {
         document.set(key, value).expect("a key");
     }
     let (problem, _) = document.build(&folder).expect("a problem");
-    let settings = Settings { device: "cpu".into(), threads: 1, chunk: None, plots: false, quiet: false };
+    let settings = Settings {
+        device: "cpu".into(),
+        threads: 1,
+        chunk: None,
+        plots: false,
+        quiet: false,
+        estimate: false,
+    };
     let directory = RunDirectory::create(out).expect("a new folder");
     let stop = AtomicBool::new(false);
     let mut watch = |event: &Event| {

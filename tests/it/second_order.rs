@@ -80,7 +80,14 @@ fn single_precision_stops_by_itself_and_says_why() {
 #[test]
 fn what_a_method_needs_is_told_before_training() {
     let refused = |problem: &Problem, device: &str| {
-        let settings = Settings { device: device.into(), threads: 1, chunk: None, plots: false, quiet: true };
+        let settings = Settings {
+            device: device.into(),
+            threads: 1,
+            chunk: None,
+            plots: false,
+            quiet: true,
+            estimate: false,
+        };
         Solver::new(problem.clone(), settings).err().map(|error| error.to_string())
     };
     assert_eq!(refused(&decay("{ lm = {} }", ""), "cpu"), None);

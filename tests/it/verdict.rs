@@ -109,3 +109,17 @@ fn words_follow_from_the_signs() {
     let diverged = verdict(Signs { diverged: Some("at step 3".into()), ..good() });
     assert_eq!((diverged.word, diverged.reason.as_str()), (Word::NotSolved, "training diverged: at step 3"));
 }
+
+#[test]
+fn a_second_solution_is_an_error_bar() {
+    let folder = folder();
+    let flags = ["--problem", "heat.toml", "--estimate", "--json", "--no-plots", "--out", "a"];
+    let output = run(folder.path(), &flags);
+    let result: Value = serde_json::from_slice(&output.stdout).expect("result.json");
+    let difference = result["difference"].as_f64().expect("measured");
+    assert!((1e-6..0.5).contains(&difference), "{result}");
+    let plain = run(folder.path(), &["--problem", "heat.toml", "--json", "--no-plots", "--out", "b"]);
+    let plain: Value = serde_json::from_slice(&plain.stdout).expect("result.json");
+    assert_eq!(plain["unknowns"], result["unknowns"]);
+    assert_eq!(plain["difference"], Value::Null);
+}
