@@ -72,6 +72,7 @@ mod init;
 mod integrate;
 mod jet;
 mod limits;
+mod march;
 mod network;
 mod optim;
 mod output;
@@ -131,6 +132,7 @@ pub mod internals {
         integrate
         jet
         limits
+        march
         network
         optim
         output

@@ -129,6 +129,9 @@ pub struct Training {
     pub recover: usize,
     /// A stage ends when the loss at fresh points has not halved in so many steps (0: never).
     pub patience: usize,
+    /// Windows of time that are solved one after the other, each with a network of its own and all stages (1: time is not
+    /// cut).
+    pub windows: usize,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -149,6 +152,7 @@ impl Default for Training {
             tolerance: 0.0,
             recover: 3,
             patience: 0,
+            windows: 1,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

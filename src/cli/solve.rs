@@ -94,7 +94,10 @@ pub(super) fn cores() -> usize {
 impl From<SolveError> for Failure {
     fn from(error: SolveError) -> Self {
         match error {
-            SolveError::Init(_) | SolveError::Engine(_) | SolveError::Method { .. } => Self::usage(error),
+            SolveError::Init(_)
+            | SolveError::Engine(_)
+            | SolveError::Windows(_)
+            | SolveError::Method { .. } => Self::usage(error),
             SolveError::Run(error) => error.into(),
             SolveError::Problem(diagnostics) => diagnostics.into(),
             SolveError::Report(_) | SolveError::Output(_) => Self::unexpected(error),
@@ -150,8 +153,10 @@ pub(super) fn finish(
         tell!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
-    let mut progress = Progress::new(stages.iter().map(Stage::steps).sum(), show.silent());
-    let result = train(solver, &mut |event| progress.observe(event, &stages));
+    let windows = problem.training.windows;
+    let steps = windows * stages.iter().map(Stage::steps).sum::<usize>();
+    let mut progress = Progress::new(steps, show.silent());
+    let result = train(solver, &mut |event| progress.observe(event, &stages, windows));
     progress.finish();
     let result = result?;
     if show.json {
@@ -230,11 +235,13 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     let outcome = result.outcome.name().replace('-', " ");
     line("training", format!("{outcome} after {} steps in {:.1} s{speed}", result.steps, result.seconds));
     for stage in &result.stages {
+        let window = stage.window.map_or(String::new(), |window| format!("window {window}: "));
         if let Some(first) = stage.breakdowns.first() {
-            line("", format!("{} broke down {} times; first, {first}", stage.name, stage.breakdowns.len()));
+            let count = stage.breakdowns.len();
+            line("", format!("{window}{} broke down {count} times; first, {first}", stage.name));
         }
         if let Some(reason) = stage.stopped {
-            line("", format!("{} stopped after {} steps: {reason}", stage.name, stage.steps));
+            line("", format!("{window}{} stopped after {} steps: {reason}", stage.name, stage.steps));
         }
     }
     let terms = result.loss.terms.iter().map(|(name, term)| format!("{name} {term:.2e}"));

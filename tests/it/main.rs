@@ -19,6 +19,7 @@ mod signal;
 mod structure;
 mod sweep;
 mod train;
+mod windows;
 
 use std::path::Path;
 
