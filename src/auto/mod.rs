@@ -6,7 +6,9 @@
 //! decides it itself.
 //! This module knows problems, formulas and settings; it does not know engines, training or terminals.
 
+mod pilot;
 mod recipe;
+mod windows;
 
 use std::path::Path;
 
@@ -44,7 +46,7 @@ pub struct Completed {
 type Decide = fn(&Document, &Problem) -> Vec<Decision>;
 
 /// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 2] = [recipe::network, recipe::training];
+const GROUPS: [Decide; 3] = [windows::windows, recipe::network, recipe::training];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
 ///

@@ -150,6 +150,14 @@ impl Windows {
         Ok(Self { along, all, slices, lower, upper })
     }
 
+    /// Where the solution of an initial-value problem in one coordinate begins, and for every unknown the order of its
+    /// highest derivative; `None` if it is no such problem.
+    pub fn beginning(problem: &Problem) -> Option<(f64, Vec<usize>)> {
+        let posed = posed(problem);
+        let at = begins(problem, &posed, 0).ok().filter(|_| problem.coordinates.len() == 1)?;
+        Some((at, (0..problem.unknowns.len()).map(|output| posed.highest(output, 0)).collect()))
+    }
+
     /// Which window a point with this value of the coordinate belongs to; a joint is the beginning of the one above it.
     pub fn at(&self, value: f64) -> usize {
         let count = self.slices.len();
