@@ -15,7 +15,7 @@ use crate::problem::{Problem, Windows};
 /// The relative error of a step.
 const TOLERANCE: f64 = 1e-5;
 /// Steps after which the pilot gives up.
-const STEPS: usize = 20_000;
+const STEPS: usize = 50_000;
 /// Steps of Newton's method.
 const NEWTON: usize = 20;
 /// Between two turns an unknown changes by more than this part of its range.
@@ -233,4 +233,46 @@ fn newton(mut x: Vec<f64>, mut f: impl FnMut(&[f64]) -> Vec<f64>) -> Option<Vec<
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::problem::Document;
+
+    fn check(domain: &str, unknowns: &str, equations: &str, start: &str, expected: Option<usize>) {
+        let text = format!(
+            "[coordinates]\n{domain}\n[unknowns]\n{unknowns}\n\
+             [conditions.ode]\nplace = \"interior\"\nresidual = [{equations}]\n\
+             [conditions.start]\nplace = \"t = 0\"\nresidual = [{start}]\n"
+        );
+        let (problem, _) = Document::parse("test.toml", &text).and_then(|d| d.build(Path::new(""))).expect(&text);
+        assert_eq!(turns(&problem), expected, "{equations}");
+    }
+
+    #[test]
+    fn turns_are_counted_in_both_directions() {
+        let (y, cosine) = ("y = {}", "\"y - 1\", \"y_t\"");
+        check("t = [0, 25]", y, "\"y_tt + y\"", cosine, Some(7));
+        // The start itself is a turn of neither part.
+        check("t = [-13, 25]", y, "\"y_tt + y\"", cosine, Some(4 + 7));
+        check("t = [0, 25]", y, "\"y_tt + 1e4*y\"", cosine, Some(795));
+        // A decay does not turn, and what has died down is not seen to.
+        check("t = [0, 9]", y, "\"y_t + y\"", "\"y - 3\"", Some(0));
+        check("t = [0, 60]", y, "\"y_tt + y_t + 25*y\"", cosine, Some(12));
+        // The highest derivatives are solved for, a nonlinear system among them, and unknowns without any.
+        check("t = [0, 6.5]", "y = {}\nv = {}", "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"", "\"y - 1\", \"v\"", None);
+        check("t = [0, 25]", "y = {}\nf = {}", "\"2*y_tt - f\", \"f + 2*y\"", cosine, Some(7));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_counted() {
+        let cosine = "\"y - 1\", \"y_t\"";
+        check("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", cosine, None);
+        check("t = [0, 25]", "y = {}", "\"y_tt + y\"", "\"y - 1\"", None);
+        check("t = [0, 2]", "y = {}", "\"y_t - y^2\"", "\"y - 1\"", None);
+        check("t = [0, 25]\nx = [0, 1]", "y = {}", "\"y_tt + y\"", cosine, None);
+    }
 }

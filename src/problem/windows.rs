@@ -5,10 +5,12 @@
 //!
 //! What is continued is the *raw* output N of the network, from which the ansatz A makes the unknown, u = A(x, t, N):
 //!
-//! N(x, t) = Σ_{j<m} (t − t_k)ʲ/j!·∂ⱼN⁻(x, t_k) + ((t − t_k)/h)ᵐ·size·net(x, t)
+//! N(x, t) = Σ_{j<m} wʲ/j!·∂ⱼN⁻(x, t_k) + (w/τ)ᵐ·size·net(x, t), w = (t − t_k)/(1 + ((t − t_k)/τ)⁴)^(1/4)
 //!
-//! with N⁻ the raw output of the window before, t_k the joint, h the window's length and m the order of the equations in
-//! time.
+//! with N⁻ the raw output of the window before, t_k the joint and m the order of the equations in time.
+//! w is the time since the joint as far as its first four derivatives there are concerned, and never goes beyond τ, a part
+//! of the window's length: a tangent that is followed through a whole window leads far away from a solution that turns, and
+//! the network would have to be as large to bring it back.
 //! A does not change from window to window, so u and its m − 1 derivatives in time go on exactly, and all that A fulfils for
 //! every N (boundary values, those that vary in time too, and the initial ones) is fulfilled in every window.
 //! ∂ⱼN⁻(x, t_k) and its derivatives in space enter formulas as columns of data, one for each [`Carried`]; who computes
@@ -24,6 +26,8 @@ use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::rng;
 
+/// The bound τ of the time since the joint, as a part of a window's length.
+const REACH: f64 = 0.33;
 /// Random points of a window at which the ansatz's factor of the network is looked at.
 const LOOKS: usize = 256;
 
@@ -217,7 +221,7 @@ impl Window {
     /// A derivative of a raw output; see the head of the file.
     fn raw(&self, graph: &mut Graph, wanted: Carried, own: usize, carried: &mut Vec<Carried>) -> NodeId {
         let Carried { output, index, side } = wanted;
-        let (order, size) = (self.orders[output], self.sizes[output]);
+        let order = self.orders[output];
         let along = index.get(self.along);
         let mut across = index;
         while let Some(less) = across.minus(self.along) {
@@ -225,24 +229,25 @@ impl Window {
         }
         let with = |order: usize| (0..order).fold(across, |index, _| index.plus(self.along));
         let mut sum = graph.constant(0.0);
-        for k in along..order {
+        for k in 0..order {
+            let power = self.elapsed(graph, side, k, 1.0 / factorial(k), along);
+            if graph.node(power) == Node::Constant(0.0) {
+                continue;
+            }
             let value = Carried { output, index: with(k), side };
             let place = carried.iter().position(|known| *known == value).unwrap_or_else(|| {
                 carried.push(value);
                 carried.len() - 1
             });
             let value = graph.insert(Node::Data(own + place));
-            let power = self.elapsed(graph, side, k - along, 1.0 / factorial(k - along));
             let term = graph.binary(Binary::Mul, power, value);
             sum = graph.binary(Binary::Add, sum, term);
         }
-        // Leibniz's rule for the product of the network with ((t − t_k)/h)ᵐ.
-        let length = self.start.map_or(1.0, |start| self.end - start.at);
-        for taken in 0..=along.min(order) {
+        // Leibniz's rule for the product of the network with its factor.
+        for taken in 0..=along {
             let binomial = factorial(along) / (factorial(taken) * factorial(along - taken));
-            let falling = factorial(order) / factorial(order - taken);
-            let factor = size * binomial * falling / length.powi(order as i32);
-            let power = self.elapsed(graph, side, order - taken, factor);
+            let factor = self.sizes[output] * binomial / self.reach().powi(order as i32);
+            let power = self.elapsed(graph, side, order, factor, taken);
             let jet = graph.insert(Node::Jet { output, index: with(along - taken), side });
             let term = graph.binary(Binary::Mul, power, jet);
             sum = graph.binary(Binary::Add, sum, term);
@@ -250,16 +255,34 @@ impl Window {
         sum
     }
 
-    /// `factor`·(t − t_k)^`power`
-    fn elapsed(&self, graph: &mut Graph, side: usize, power: usize, factor: f64) -> NodeId {
-        let factor = graph.constant(factor);
-        let Some(Start { at, .. }) = self.start.filter(|_| power > 0) else { return factor };
-        let coordinate = graph.insert(Node::Coordinate { coordinate: self.along, side });
-        let at = graph.constant(at);
-        let elapsed = graph.binary(Binary::Sub, coordinate, at);
-        let exponent = graph.constant(power as f64);
-        let power = graph.binary(Binary::Pow, elapsed, exponent);
-        graph.binary(Binary::Mul, factor, power)
+    /// The bound of the elapsed time as formulas have it; 1 where nothing is carried.
+    fn reach(&self) -> f64 {
+        let share = std::env::var("PINN_REACH").ok().and_then(|x| x.parse().ok()).unwrap_or(REACH);
+        self.start.map_or(1.0, |start| share * (self.end - start.at))
+    }
+
+    /// The derivative of order `derivatives` along the time of `factor`·w^`power`, with
+    /// w = (t − t_k)/(1 + ((t − t_k)/τ)⁴)^(1/4), whose derivatives at the joint are those of t, up to order four.
+    fn elapsed(&self, graph: &mut Graph, side: usize, power: usize, factor: f64, derivatives: usize) -> NodeId {
+        let mut node = graph.constant(factor);
+        if let Some(Start { at, .. }) = self.start.filter(|_| power > 0) {
+            let coordinate = graph.insert(Node::Coordinate { coordinate: self.along, side });
+            let number = |graph: &mut Graph, x: f64| graph.constant(x);
+            let (at, reach) = (number(graph, at), number(graph, self.reach()));
+            let elapsed = graph.binary(Binary::Sub, coordinate, at);
+            let share = graph.binary(Binary::Div, elapsed, reach);
+            let [one, four, root, power] = [1.0, 4.0, -0.25, power as f64].map(|x| number(graph, x));
+            let fourth = graph.binary(Binary::Pow, share, four);
+            let sum = graph.binary(Binary::Add, one, fourth);
+            let bound = graph.binary(Binary::Pow, sum, root);
+            let bounded = graph.binary(Binary::Mul, elapsed, bound);
+            let power = graph.binary(Binary::Pow, bounded, power);
+            node = graph.binary(Binary::Mul, node, power);
+        }
+        for _ in 0..derivatives {
+            node = graph.derivative(node, self.along);
+        }
+        node
     }
 
     /// Makes the whole problem that of the window.
