@@ -15,7 +15,7 @@ use faer::Side;
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, MatRef};
 use pinn::internals::engine::cpu::Isa;
-use pinn::internals::engine::{Engine, Jacobian};
+use pinn::internals::engine::{Differentiable, Jacobian};
 
 use support::multiply_add_rate;
 

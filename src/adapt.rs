@@ -4,7 +4,7 @@
 //! Optimizers only hear that their objective has changed; within a step it never does, so that every method can be
 //! used with every one of these.
 
-use crate::engine::Engine;
+use crate::engine::{Differentiable, Engine};
 use crate::problem::Problem;
 use crate::sample;
 use crate::settings::{Balance, Causal};
@@ -93,7 +93,7 @@ pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<V
 /// Does what is due after `step` steps, at parameters `theta`; `points` are every condition's.
 pub fn update(
     problem: &Problem,
-    engine: &mut dyn Engine,
+    engine: &mut dyn Differentiable,
     theta: &[f64],
     step: usize,
     state: &mut State,
@@ -179,7 +179,7 @@ fn redraw(
 // Weights by gradient norms.
 
 /// ‖∇ mean(w·residual²)‖ of every condition; `None` of those that hold exactly.
-fn gradient_norms(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Option<f64>> {
+fn gradient_norms(problem: &Problem, engine: &mut dyn Differentiable, theta: &[f64]) -> Vec<Option<f64>> {
     let mut gradient = vec![0.0; theta.len()];
     let conditions = problem.conditions.iter().enumerate();
     conditions

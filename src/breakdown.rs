@@ -18,6 +18,9 @@ pub struct Breakdown {
     pub step: usize,
     /// The name of its stage.
     pub stage: String,
+    /// In which window, counted from 1; `None` if time is not cut into windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
     /// What was not finite.
     pub quantity: Quantity,
     /// Where it began; `None` if the parameters themselves were not finite, and no place is better than another.
@@ -63,7 +66,11 @@ impl fmt::Display for Quantity {
 
 impl fmt::Display for Breakdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not finite at step {} ({})", self.quantity, self.step, self.stage)?;
+        write!(f, "{} is not finite at step {} ({}", self.quantity, self.step, self.stage)?;
+        if let Some(window) = self.window {
+            write!(f, ", window {window}")?;
+        }
+        f.write_str(")")?;
         let Some(Origin { condition, at, residual }) = &self.place else { return Ok(()) };
         match residual {
             Some(residual) => write!(f, "; the greatest residual of `{condition}`, {residual:.1e}, is at")?,

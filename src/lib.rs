@@ -73,6 +73,7 @@ mod init;
 mod integrate;
 mod jet;
 mod limits;
+mod march;
 mod network;
 mod optim;
 mod output;
@@ -137,6 +138,7 @@ pub mod internals {
         integrate
         jet
         limits
+        march
         network
         optim
         output

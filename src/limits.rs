@@ -35,6 +35,8 @@ pub const MAX_TRIALS: f64 = 1e8;
 pub const MAX_UNKNOWNS: usize = 64;
 /// Conditions of a problem.
 pub const MAX_CONDITIONS: usize = 256;
+/// Windows of time that a problem is cut into.
+pub const WINDOWS: RangeInclusive<usize> = 1..=1000;
 /// Collocation points of one condition.
 pub const POINTS: RangeInclusive<usize> = 1..=100_000_000;
 /// Numbers that an engine keeps for all points of a problem, and candidates for adaptive points: 4 GB.

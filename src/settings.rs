@@ -131,6 +131,9 @@ pub struct Training {
     pub patience: usize,
     /// A stage ends when the loss at fresh points is no more than this (0: never).
     pub goal: f64,
+    /// Windows of time that are solved one after the other, each with a network of its own and all stages (1: time is not
+    /// cut).
+    pub windows: usize,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -152,6 +155,7 @@ impl Default for Training {
             recover: 3,
             patience: 0,
             goal: 0.0,
+            windows: 1,
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),

@@ -5,17 +5,23 @@
 
 use crate::adapt;
 use crate::breakdown::{self, Breakdown, Quantity};
-use crate::engine::Engine;
+use crate::engine::{Differentiable, Engine};
 use crate::evaluate;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
-use crate::problem::Problem;
+use crate::problem::{Problem, Windows};
 use crate::score::{Score, Scorer};
 use crate::settings::{Stage, Training};
 use crate::validation::Validation;
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
+///
+/// Where time is cut into windows, all vectors but `finished` belong to the window at work.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct State {
+    /// The window at work, in the order of training.
+    pub window: usize,
+    /// The answers of the windows before it, one after the other.
+    pub finished: Vec<f64>,
     /// Steps done in all.
     pub step: usize,
     /// The stage at work.
@@ -76,13 +82,44 @@ impl State {
         }
     }
 
+    /// The network to hand out: those of all windows that have begun, one after the other.
+    pub fn solution(&self) -> Vec<f64> {
+        [&self.finished[..], &self.answer].concat()
+    }
+
+    /// The state as the window at work knows it, which knows of no others.
+    pub fn of_window(&self) -> Self {
+        let of_another = |report: &StageReport| report.window.is_some_and(|number| number <= self.window);
+        let (before, own): (Vec<_>, Vec<_>) = self.reports.iter().cloned().partition(of_another);
+        let steps: usize = before.iter().map(|report| report.steps).sum();
+        let reports = own.into_iter().map(|report| {
+            let breakdowns = report.breakdowns.into_iter();
+            let breakdowns =
+                breakdowns.map(|b| Breakdown { step: b.step - steps, window: None, ..b }).collect();
+            StageReport { window: None, breakdowns, ..report }
+        });
+        let reports = reports.collect();
+        Self { window: 0, finished: vec![], step: self.step - steps, reports, ..self.clone() }
+    }
+
     /// Can `problem` be trained on from here?
     ///
     /// # Errors
     ///
     /// What does not fit: the state belongs to another problem, or to another version of the program.
     pub fn check(&self, problem: &Problem) -> Result<(), String> {
-        let parameters = problem.parameters_in_all();
+        let (parameters, windows) = (problem.parameters_in_all(), problem.training.windows);
+        if self.window >= windows {
+            return Err(format!("it is in window {}, the problem has {windows}", self.window + 1));
+        }
+        if self.finished.len() != self.window * parameters {
+            let (has, wants) = (self.finished.len(), self.window * parameters);
+            return Err(format!("its finished windows have {has} numbers instead of {wants}"));
+        }
+        if windows > 1 {
+            let windows = Windows::new(problem)?;
+            return self.of_window().check(&windows.all[self.window].problem);
+        }
         let vectors = [
             ("theta", &self.theta),
             ("best_theta", &self.best_theta),
@@ -113,6 +150,17 @@ impl State {
 /// What the observer is told.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// A window begins, or training goes on in it.
+    WindowStarted {
+        /// Which one, in the order of training.
+        window: usize,
+        /// After this many steps; `None` if it had begun before.
+        step: Option<usize>,
+        /// The coordinate that is cut.
+        along: &'a str,
+        /// Its first and last value in the window.
+        span: (f64, f64),
+    },
     /// A stage begins.
     StageStarted {
         /// Which one.
@@ -183,6 +231,9 @@ pub struct StepReport<'a> {
 pub struct StageReport {
     /// `"adam"`, `"lbfgs"`, …
     pub name: String,
+    /// In which window, counted from 1 in the order of training; `None` if time is not cut into windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
     /// Steps taken.
     pub steps: usize,
     /// Evaluations of the loss, its gradient or the normal equations.
@@ -246,7 +297,7 @@ pub enum Flow {
 pub fn train(
     problem: &Problem,
     scorer: Option<&Scorer>,
-    engine: &mut dyn Engine,
+    engine: &mut dyn Differentiable,
     state: State,
     observer: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
@@ -518,7 +569,7 @@ impl Loop<'_> {
             Quantity::Parameter => None,
             _ => breakdown::origin(self.problem, self.objective.engine, theta, &self.points, &terms),
         };
-        Breakdown { step: self.state.step + 1, stage: stage.name().into(), quantity, place }
+        Breakdown { step: self.state.step + 1, stage: stage.name().into(), window: None, quantity, place }
     }
 
     /// Goes back to the last good parameters and has the method start over with shorter steps.
@@ -551,11 +602,21 @@ impl Loop<'_> {
 
     /// Does the answer reach the tolerance, though no step has been seen to?
     fn reaches_at_last(&mut self) -> bool {
-        let (engine, tolerance) = (&mut *self.objective.engine, self.problem.training.tolerance);
-        match self.scorer {
-            Some(scorer) => reach(&scorer.score(engine, &self.state.answer), tolerance),
-            None => evaluate::loss(self.problem, engine, &self.state.answer).0 <= tolerance,
-        }
+        reaches(self.problem, self.scorer, self.objective.engine, &self.state.answer)
+    }
+}
+
+/// Do the parameters `theta` reach the problem's tolerance, at the points that `engine` has?
+pub(crate) fn reaches(
+    problem: &Problem,
+    scorer: Option<&Scorer>,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+) -> bool {
+    let tolerance = problem.training.tolerance;
+    match scorer {
+        Some(scorer) => reach(&scorer.score(engine, theta), tolerance),
+        None => evaluate::loss(problem, engine, theta).0 <= tolerance,
     }
 }
 
@@ -591,7 +652,7 @@ fn all_finite(x: &[f64]) -> bool {
 
 /// The engine as optimizers see it; it remembers the best point and the terms of a step's evaluations.
 struct EngineObjective<'a> {
-    engine: &'a mut dyn Engine,
+    engine: &'a mut dyn Differentiable,
     /// λ of every condition, as it is now.
     weights: Vec<f64>,
     best_loss: f64,
@@ -606,7 +667,7 @@ struct EngineObjective<'a> {
 const REMEMBERED: usize = 64;
 
 impl<'a> EngineObjective<'a> {
-    fn new(engine: &'a mut dyn Engine, weights: Vec<f64>, state: &State) -> Self {
+    fn new(engine: &'a mut dyn Differentiable, weights: Vec<f64>, state: &State) -> Self {
         Self {
             engine,
             best_loss: state.best_loss,
@@ -646,7 +707,7 @@ impl EngineObjective<'_> {
     fn evaluate(
         &mut self,
         theta: &[f64],
-        evaluate: impl FnOnce(&mut dyn Engine, &[f64], &[f64], &mut [f64]) -> f64,
+        evaluate: impl FnOnce(&mut dyn Differentiable, &[f64], &[f64], &mut [f64]) -> f64,
     ) -> f64 {
         let conditions = self.terms.len() / REMEMBERED;
         let slot = self.evaluations % REMEMBERED;

@@ -10,9 +10,10 @@ use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
-use crate::expr::{Graph, Node, is_name, listed};
+use crate::expr::{Digits, Graph, Node, is_name, listed};
 use crate::jet::JetSet;
-use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Problem};
+use crate::march::March;
+use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
 use crate::score::Scorer;
@@ -53,6 +54,9 @@ pub enum TrainedError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The problem cannot be cut into windows.
+    #[error("training.windows: {0}")]
+    Windows(String),
     /// A quantity that has no value at a point.
     #[error("{0}")]
     Quantity(String),
@@ -74,13 +78,36 @@ pub struct Trained {
     language: Language,
     theta: Vec<f64>,
     adapted: adapt::State,
-    engine: CpuEngine<f64>,
+    engine: Computing,
     threads: usize,
     unknowns: Quantity,
     steps: usize,
     stages: Vec<StageReport>,
     outcome: Option<RunOutcome>,
     damaged: Vec<String>,
+}
+
+/// What computes: one network, or one for each window of time.
+enum Computing {
+    Whole(Box<CpuEngine<f64>>),
+    Windows(Box<March>),
+}
+
+impl Computing {
+    fn new(problem: &Problem, threads: usize) -> Result<Self, TrainedError> {
+        if problem.training.windows == 1 {
+            return Ok(Self::Whole(Box::new(CpuEngine::new(problem, threads, Isa::best())?)));
+        }
+        let windows = Windows::new(problem).map_err(TrainedError::Windows)?;
+        Ok(Self::Windows(Box::new(March::new(problem, windows, threads)?)))
+    }
+
+    fn engine(&mut self) -> &mut dyn Engine {
+        match self {
+            Self::Whole(engine) => &mut **engine,
+            Self::Windows(march) => &mut **march,
+        }
+    }
 }
 
 /// Functions of the coordinates that a trained network has values for.
@@ -184,14 +211,17 @@ impl Trained {
         state: State,
         outcome: Option<RunOutcome>,
         threads: usize,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, TrainedError> {
         // The best network, not the last one, which is still on its way.
-        let State { step: steps, answer: theta, reports: stages, adapted, .. } = state;
+        let theta = state.solution();
+        let State { step: steps, reports: stages, .. } = state;
+        // Points that were adapted in a window are no points of the whole.
+        let adapted = if problem.training.windows == 1 { state.adapted } else { adapt::State::default() };
         let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect();
         Ok(Self {
             unknowns: Quantity::new(names, problem.values.clone(), vec![]),
             language: Language::new(&problem),
-            engine: CpuEngine::new(&problem, threads.max(1), Isa::best())?,
+            engine: Computing::new(&problem, threads.max(1))?,
             threads,
             adapted,
             steps,
@@ -213,7 +243,8 @@ impl Trained {
         &self.language
     }
 
-    /// All weights, biases and trained coefficients, in the layout of [`Shape::layers`](crate::network::Shape::layers).
+    /// All weights, biases and trained coefficients, in the layout of [`Shape::layers`](crate::network::Shape::layers);
+    /// those of windows of time one after the other, in the order of their training.
     pub fn theta(&self) -> &[f64] {
         &self.theta
     }
@@ -240,7 +271,7 @@ impl Trained {
     /// It is computed here, in double precision, which takes about as long as some steps of training.
     pub fn evaluation(&mut self) -> Evaluation {
         let scorer = Scorer::new(&self.problem);
-        evaluate(&self.problem, scorer.as_ref(), &mut self.engine, &self.adapted, &self.theta)
+        evaluate(&self.problem, scorer.as_ref(), self.engine.engine(), &self.adapted, &self.theta)
     }
 
     /// What the answer may be called, and why: solved, doubtful or not solved.
@@ -268,7 +299,7 @@ impl Trained {
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.
     pub(crate) fn parts(&mut self) -> (&Problem, &mut dyn Engine, &[f64]) {
-        (&self.problem, &mut self.engine, &self.theta)
+        (&self.problem, self.engine.engine(), &self.theta)
     }
 
     /// How training has ended; `None` if it has not, or was killed.
@@ -371,7 +402,25 @@ impl Trained {
         if count == 0 {
             return Ok(vec![]);
         }
-        Ok(self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
+        match &mut self.engine {
+            Computing::Whole(engine) => {
+                Ok(engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
+            }
+            Computing::Windows(march) => {
+                let Windows { along, all, .. } = march.windows();
+                let reach = march.reach(&self.theta);
+                let beyond = |row: &&[f64]| march.windows().at(row[*along]) >= reach;
+                if let Some(row) = points.chunks_exact(dimensions).find(beyond) {
+                    let name = &self.problem.coordinates[*along].name;
+                    return Err(TrainedError::Quantity(format!(
+                        "{name} = {} lies in a window that training has not come to: it is in window {reach} of {}",
+                        Digits(row[*along]),
+                        all.len()
+                    )));
+                }
+                Ok(march.ask(&self.theta, &quantity.formula, 1, points, data))
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use pinn::internals::engine::Engine;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::engine::{Differentiable, Engine};
 use pinn::internals::optim::{self, Objective, Optimizer};
 use pinn::internals::simd::Real;
 use pinn::internals::{init, sample};
@@ -49,7 +49,7 @@ pub(crate) struct Training {
 }
 
 struct Loss {
-    engine: Box<dyn Engine>,
+    engine: Box<dyn Differentiable>,
     weights: Vec<f64>,
     terms: Vec<f64>,
     value: f64,

@@ -8,7 +8,9 @@
 
 mod exact;
 mod frequency;
+mod pilot;
 mod recipe;
+mod windows;
 
 use std::path::Path;
 
@@ -46,8 +48,12 @@ pub struct Completed {
 type Decide = fn(&Document, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 3] =
-    [exact::decide, |d, p| Ok(recipe::network(d, p)), |d, p| Ok(recipe::training(d, p))];
+const GROUPS: [Decide; 4] = [
+    |d, p| Ok(windows::windows(d, p)),
+    exact::decide,
+    |d, p| Ok(recipe::network(d, p)),
+    |d, p| Ok(recipe::training(d, p)),
+];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
 ///

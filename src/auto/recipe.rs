@@ -130,6 +130,8 @@ fn steps(problem: &Problem) -> usize {
         Effort::Normal => 45.0,
         Effort::Thorough => 600.0,
     };
+    // Every window goes through all stages.
+    let seconds = seconds / problem.training.windows as f64;
     let steps = (seconds / seconds_a_step(problem)) as usize;
     // Round numbers read better, and say that they are no more than an estimate.
     let round = 10_usize.pow(steps.max(1).ilog10().saturating_sub(1));

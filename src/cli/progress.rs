@@ -15,6 +15,8 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     quiet: bool,
     error: Option<f64>,
+    /// For the prefix, where time is cut into windows.
+    window: Option<usize>,
 }
 
 impl Progress {
@@ -26,13 +28,17 @@ impl Progress {
         let template = "{prefix:6} {bar:30} {pos}/{len}  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, quiet, error: None }
+        Self { bar, quiet, error: None, window: None }
     }
 
-    /// Shows what training does; `stages` are those of the problem.
-    pub(crate) fn observe(&mut self, event: &Event, stages: &[Stage]) {
+    /// Shows what training does; `stages` are those of the problem, gone through in each of its `windows`.
+    pub(crate) fn observe(&mut self, event: &Event, stages: &[Stage], windows: usize) {
         match event {
-            Event::StageStarted { stage } => self.bar.set_prefix(stages[*stage].name()),
+            Event::WindowStarted { window, .. } => self.window = Some(window + 1),
+            Event::StageStarted { stage } => {
+                let window = self.window.map_or(String::new(), |window| format!("{window}/{windows} "));
+                self.bar.set_prefix(format!("{window}{}", stages[*stage].name()));
+            }
             Event::Stepped(report) => self.step(report),
             // Steps that will not be taken, because the stage ended early.
             Event::StageEnded { stage, report } => {

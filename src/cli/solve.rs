@@ -110,7 +110,10 @@ pub(super) fn cores() -> usize {
 impl From<SolveError> for Failure {
     fn from(error: SolveError) -> Self {
         match error {
-            SolveError::Init(_) | SolveError::Engine(_) | SolveError::Method { .. } => Self::usage(error),
+            SolveError::Init(_)
+            | SolveError::Engine(_)
+            | SolveError::Windows(_)
+            | SolveError::Method { .. } => Self::usage(error),
             SolveError::Run(error) => error.into(),
             SolveError::Problem(diagnostics) => diagnostics.into(),
             SolveError::Report(_) | SolveError::Output(_) => Self::unexpected(error),
@@ -166,8 +169,10 @@ pub(super) fn finish(
         tell!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
-    let mut progress = Progress::new(stages.iter().map(Stage::steps).sum(), show.silent());
-    let result = train(solver, &mut |event| progress.observe(event, &stages));
+    let windows = problem.training.windows;
+    let steps = windows * stages.iter().map(Stage::steps).sum::<usize>();
+    let mut progress = Progress::new(steps, show.silent());
+    let result = train(solver, &mut |event| progress.observe(event, &stages, windows));
     progress.finish();
     let result = result?;
     if show.json {
@@ -254,12 +259,14 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     let steps = counted(result.steps, "step");
     line("training", format!("{outcome} after {steps} in {:.1} s{speed}", result.seconds));
     for stage in &result.stages {
+        let window = stage.window.map_or(String::new(), |window| format!("window {window}: "));
         if let Some(first) = stage.breakdowns.first() {
             let times = counted(stage.breakdowns.len(), "time");
-            line("", format!("{} broke down {times}; first, {first}", stage.name));
+            line("", format!("{window}{} broke down {times}; first, {first}", stage.name));
         }
         if let Some(reason) = stage.stopped {
-            line("", format!("{} stopped after {}: {reason}", stage.name, counted(stage.steps, "step")));
+            let steps = counted(stage.steps, "step");
+            line("", format!("{window}{} stopped after {steps}: {reason}", stage.name));
         }
     }
     // In the problem's order; the result's own is that of the alphabet.

@@ -9,7 +9,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::pointwise::{Evaluator, feature_jets};
-use super::{Engine, EngineError, square_factor};
+use super::{Differentiable, Engine, EngineError, square_factor};
 use crate::activation::Activation;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::{ChainRule, JetSet, MAX_ORDER};
@@ -377,23 +377,6 @@ impl Engine for BurnEngine {
         self.run(theta, weights, terms, None, None)
     }
 
-    fn loss_and_gradient(
-        &mut self,
-        theta: &[f64],
-        weights: &[f64],
-        terms: &mut [f64],
-        gradient: &mut [f64],
-    ) -> f64 {
-        self.run(theta, weights, terms, Some(gradient), None)
-    }
-
-    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
-        let count = self.conditions.len();
-        let (mut weights, mut terms) = (vec![0.0; count], vec![0.0; count]);
-        weights[condition] = 1.0;
-        self.run(theta, &weights, &mut terms, Some(gradient), Some(condition))
-    }
-
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         self.values(theta, &self.conditions[condition], points, data)
     }
@@ -412,6 +395,25 @@ impl Engine for BurnEngine {
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
         self.values(theta, &self.prediction, points, &[])
+    }
+}
+
+impl Differentiable for BurnEngine {
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        self.run(theta, weights, terms, Some(gradient), None)
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        let count = self.conditions.len();
+        let (mut weights, mut terms) = (vec![0.0; count], vec![0.0; count]);
+        weights[condition] = 1.0;
+        self.run(theta, &weights, &mut terms, Some(gradient), Some(condition))
     }
 }
 

@@ -3,7 +3,7 @@
 //! A device is a line of [`DEVICES`].
 
 use super::cpu::{CpuEngine, Isa};
-use super::{Engine, EngineError};
+use super::{Differentiable, EngineError};
 use crate::expr::closest;
 use crate::problem::Problem;
 use crate::settings::Precision;
@@ -32,7 +32,7 @@ pub struct Device {
     count: fn() -> usize,
 }
 
-type Make = fn(&Request, usize) -> Result<Box<dyn Engine>, EngineError>;
+type Make = fn(&Request, usize) -> Result<Box<dyn Differentiable>, EngineError>;
 
 /// All devices, the default first.
 pub const DEVICES: &[Device] = &[
@@ -78,7 +78,7 @@ impl Device {
 }
 
 /// The engine on the device that `name` names, such as `cpu` or `libtorch-cuda:1`.
-pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Engine>, EngineError> {
+pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Differentiable>, EngineError> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => (kind, index.parse().ok()),
         None => (name, Some(0)),
@@ -101,7 +101,7 @@ pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Engine>, EngineEr
     }
 }
 
-fn cpu(request: &Request, _: usize) -> Result<Box<dyn Engine>, EngineError> {
+fn cpu(request: &Request, _: usize) -> Result<Box<dyn Differentiable>, EngineError> {
     let Request { problem, threads, .. } = *request;
     let isa = Isa::best();
     Ok(match problem.training.precision {
@@ -115,7 +115,7 @@ fn on_burn(
     request: &Request,
     device: burn::tensor::Device,
     chunk: usize,
-) -> Result<Box<dyn Engine>, EngineError> {
+) -> Result<Box<dyn Differentiable>, EngineError> {
     let chunk = request.chunk.unwrap_or(chunk);
     Ok(Box::new(super::burn::BurnEngine::new(request.problem, device, chunk)?))
 }

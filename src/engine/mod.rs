@@ -1,7 +1,7 @@
 //! The one seam to compute.
 //!
-//! An [`Engine`] holds a problem's points and, for any flat parameter vector θ, returns the loss terms,
-//! the gradient, residuals and predictions.
+//! An [`Engine`] holds a problem's points and, for any flat parameter vector θ, returns the loss terms, residuals and
+//! predictions; a [`Differentiable`] one has the gradient, too.
 //! It knows networks through their shape and equations through their formulas; it knows no optimizer.
 
 #[cfg(feature = "burn")]
@@ -39,7 +39,7 @@ pub enum EngineError {
     Precision(String, String),
 }
 
-/// Computes losses, gradients, residuals and predictions of one problem with one network.
+/// Computes losses, residuals and predictions of one problem with one network.
 ///
 /// Points are rows of coordinates, `points × coordinates`, row by row, always f64;
 /// precision inside is the engine's own affair.
@@ -64,18 +64,6 @@ pub trait Engine: Send {
     ///
     /// A condition with λ = 0 adds nothing, not even where its residual is not finite.
     fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64;
-
-    /// The total loss as [`Engine::loss`] gives it, and its gradient.
-    fn loss_and_gradient(
-        &mut self,
-        theta: &[f64],
-        weights: &[f64],
-        terms: &mut [f64],
-        gradient: &mut [f64],
-    ) -> f64;
-
-    /// `mean(w·residual²)` of one condition and its gradient; nothing else is computed.
-    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64;
 
     /// The least-squares side, which not every engine has.
     ///
@@ -104,6 +92,21 @@ pub trait Engine: Send {
 
     /// The unknowns at given points, `points × unknowns`, row by row.
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64>;
+}
+
+/// An engine whose problem can be trained: it knows the gradient of the loss.
+pub trait Differentiable: Engine {
+    /// The total loss as [`Engine::loss`] gives it, and its gradient.
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64;
+
+    /// `mean(w·residual²)` of one condition and its gradient; nothing else is computed.
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64;
 }
 
 /// What multiplies a squared residual in the total loss: λ·w/n, for one of n points of weight w.

@@ -20,6 +20,7 @@ mod size;
 mod table;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod write;
 
 pub(crate) use build::Equations;
@@ -39,4 +40,5 @@ pub use open::read_text;
 pub use open::{OpenError, Opened, embedded_text, open};
 pub use place::{Coordinate, Face, Place};
 pub(crate) use table::NpyHeader;
+pub use windows::{Carried, Start, Window, Windows};
 pub(crate) use write::{key, quoted};

@@ -196,6 +196,37 @@ impl Place {
         }
     }
 
+    /// The part of the place where a coordinate lies between `lower` and `upper`, if there is one; `coordinates` says how
+    /// many numbers a point has.
+    pub fn within(&self, coordinate: usize, lower: f64, upper: f64, coordinates: usize) -> Option<Self> {
+        let span = lower..=upper;
+        match self {
+            Self::Interior | Self::Periodic { .. } => Some(self.clone()),
+            Self::Faces(faces) => {
+                let inside = |face: &&Face| face.iter().all(|(i, x)| *i != coordinate || span.contains(x));
+                let faces: Vec<_> = faces.iter().filter(inside).cloned().collect();
+                (!faces.is_empty()).then_some(Self::Faces(faces))
+            }
+            Self::Points { path, points, columns, data } => {
+                let rows = points.chunks_exact(coordinates);
+                let inside: Vec<bool> = rows.clone().map(|row| span.contains(&row[coordinate])).collect();
+                let kept = |column: &[f64]| {
+                    let values = column.iter().zip(&inside).filter(|(_, inside)| **inside);
+                    values.map(|(value, _)| *value).collect()
+                };
+                let points: Vec<f64> = rows
+                    .zip(&inside)
+                    .filter(|(_, inside)| **inside)
+                    .flat_map(|(row, _)| row)
+                    .copied()
+                    .collect();
+                let data = data.iter().map(|column| kept(column)).collect();
+                let (path, columns) = (path.clone(), columns.clone());
+                (!points.is_empty()).then_some(Self::Points { path, points, columns, data })
+            }
+        }
+    }
+
     /// For people: `interior`, `x = 0`, `x = 0 and x = 1`, `periodic x`, or a file's path.
     pub fn describe(&self, coordinates: &[Coordinate]) -> String {
         match self {

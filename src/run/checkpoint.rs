@@ -13,7 +13,7 @@ use crate::optim;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
-pub const CHECKPOINT_VERSION: u32 = 4;
+pub const CHECKPOINT_VERSION: u32 = 5;
 
 /// The key of our numbers in the metadata.
 const KEY: &str = "pinn-solve";
@@ -52,6 +52,7 @@ struct Numbers {
     program: String,
     problem: u64,
     seconds: Bits,
+    window: usize,
     step: usize,
     stage: usize,
     stage_step: usize,
@@ -88,6 +89,7 @@ impl Checkpoint {
             program: env!("CARGO_PKG_VERSION").into(),
             problem: self.problem,
             seconds: self.seconds.into(),
+            window: state.window,
             step: state.step,
             stage: state.stage,
             stage_step: state.stage_step,
@@ -107,6 +109,7 @@ impl Checkpoint {
             reports: state.reports.clone(),
         };
         let mut tensors = vec![
+            ("finished".to_owned(), &state.finished),
             ("theta".to_owned(), &state.theta),
             ("best_theta".to_owned(), &state.best_theta),
             ("good_theta".to_owned(), &state.good_theta),
@@ -175,6 +178,8 @@ impl Checkpoint {
             problem: numbers.problem,
             seconds: f64::from_bits(numbers.seconds.0),
             state: State {
+                window: numbers.window,
+                finished: vector("finished")?,
                 step: numbers.step,
                 stage: numbers.stage,
                 stage_step: numbers.stage_step,
@@ -215,6 +220,8 @@ mod tests {
         optimizer.scalars.insert("loss".into(), f64::from_bits(0x3ff0_0000_0000_0001));
         optimizer.vectors.insert("first".into(), vec![1.0 / 3.0, -0.0]);
         let state = State {
+            window: 2,
+            finished: vec![0.1, -3.0],
             step: 7,
             stage: 1,
             stage_step: 3,
@@ -248,6 +255,7 @@ mod tests {
                     breakdowns: vec![Breakdown {
                         step: 3,
                         stage: "adam".into(),
+                        window: Some(3),
                         quantity: Quantity::Loss,
                         place: Some(Origin {
                             condition: "physics".into(),

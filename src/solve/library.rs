@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Settings, SolveError, Solver};
+use super::{Settings, SolveError, Solver, train_with};
 use crate::problem::Problem;
 use crate::run::{RunDirectory, RunOutcome};
 use crate::score::Scorer;
-use crate::train::{self, End, Event, Flow, Outcome, State, StepReport};
+use crate::train::{End, Event, Flow, Outcome, State, StepReport};
 use crate::trained::Trained;
 
 /// How [`solve_with`] trains; nothing here changes a number.
@@ -82,8 +82,9 @@ fn solve_in_memory(solver: Solver, watch: &mut dyn FnMut(&Event) -> Flow) -> Res
     let Solver { problem, settings, theta, mut engine } = solver;
     let scorer = Scorer::new(&problem);
     let start = State::new(theta);
-    let Outcome { end, state } =
-        train::train(&problem, scorer.as_ref(), &mut *engine, start, &mut |event| watch(&event));
+    let trained =
+        train_with(&mut engine, &problem, scorer.as_ref(), &settings, start, &mut |event| watch(&event))?;
+    let Outcome { end, state } = trained.outcome;
     if let End::Diverged(breakdown) = end {
         return Err(SolveError::Diverged(breakdown.to_string()));
     }

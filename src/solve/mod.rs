@@ -15,15 +15,17 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::activation;
+use crate::adapt;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Differentiable, Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
 use crate::expr::plural;
 use crate::init::{self, InitError};
+use crate::march::{self, March};
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
-use crate::problem::{Diagnostics, Document, Problem};
+use crate::problem::{Diagnostics, Document, Problem, Windows};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
@@ -33,7 +35,7 @@ use crate::run::{
 };
 use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
-use crate::train::{self, End, Event, Outcome, State};
+use crate::train::{self, End, Event, Flow, Outcome, State};
 use crate::trained::TrainedError;
 use crate::verdict::Verdict;
 use crate::verify::Residual;
@@ -58,6 +60,9 @@ pub enum SolveError {
         /// What is missing, and what to do.
         why: String,
     },
+    /// The problem cannot be cut into windows.
+    #[error("training.windows: {0}")]
+    Windows(String),
     /// The run directory.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -100,6 +105,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The engine of a problem, or of one of its windows.
+    fn engine(&self, problem: &Problem) -> Result<Box<dyn Differentiable>, EngineError> {
+        let Self { threads, chunk, .. } = *self;
+        device::engine(&self.device, &Request { problem, threads, chunk })
+    }
+
     /// What is written down, so that the run goes on as it began.
     fn to_write(&self) -> RunSettings {
         let Self { device, chunk, plots, quiet, estimate, .. } = self.clone();
@@ -111,8 +122,17 @@ impl Settings {
 pub struct Solver {
     problem: Problem,
     settings: Settings,
+    /// Initial parameters: of the first window, if there are several.
     theta: Vec<f64>,
-    engine: Box<dyn Engine>,
+    engine: Computing,
+}
+
+/// What computes.
+enum Computing {
+    /// One network for the whole problem.
+    Whole(Box<dyn Differentiable>),
+    /// A network for each window of time, whose engines are made as they are come to.
+    Windows(Box<Windows>),
 }
 
 impl Solver {
@@ -122,10 +142,18 @@ impl Solver {
     ///
     /// If the initialization or the device is not to be had, or a stage's method is not for them.
     pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
-        let theta = init::parameters(&problem)?;
-        let Settings { threads, chunk, .. } = settings;
-        let mut engine = device::engine(&settings.device, &Request { problem: &problem, threads, chunk })?;
-        check_methods(&problem, &settings.device, &mut *engine)?;
+        let windows = match problem.training.windows {
+            1 => None,
+            _ => Some(Windows::new(&problem).map_err(SolveError::Windows)?),
+        };
+        let first = windows.as_ref().map_or(&problem, |windows| &windows.all[0].problem);
+        let theta = init::parameters(first)?;
+        let mut engine = settings.engine(first)?;
+        check_methods(first, &settings.device, &mut *engine)?;
+        let engine = match windows {
+            Some(windows) => Computing::Windows(Box::new(windows)),
+            None => Computing::Whole(engine),
+        };
         Ok(Self { theta, engine, problem, settings })
     }
 
@@ -149,8 +177,12 @@ impl Solver {
             scale if network.activation.contains('+') => format!("{scale}·({})", network.activation),
             scale => format!("{scale}·{}", network.activation),
         };
+        let windows = match self.problem.training.windows {
+            1 => String::new(),
+            windows => format!("{windows} windows, each with "),
+        };
         format!(
-            "{} {} of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
+            "{windows}{} {} of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
             network.depth,
             plural(network.depth, "layer"),
             network.width,
@@ -251,31 +283,43 @@ impl Solver {
         let Checkpoint { problem: digest, seconds, state } = start;
         self.settings.to_write().write(directory)?;
         let mut recorder = Recorder::new(&self.problem, directory, digest, seconds, stop);
-        let (problem, engine) = (&self.problem, &mut *self.engine);
         // What is measured on the way, at the end and in the table is measured against the same values.
-        let scorer = Scorer::new(problem);
-        let outcome = train::train(problem, scorer.as_ref(), engine, state, &mut |event| {
-            watch(&event);
-            recorder.observe(event)
-        });
+        let scorer = Scorer::new(&self.problem);
+        let JustTrained { outcome, mut engine, adapted, part } = train_with(
+            &mut self.engine,
+            &self.problem,
+            scorer.as_ref(),
+            &self.settings,
+            state,
+            &mut |event| {
+                watch(&event);
+                recorder.observe(event)
+            },
+        )?;
         let recording = recorder.finish(&outcome)?;
-        let State { adapted, answer, .. } = &outcome.state;
-        let evaluation = evaluate(problem, scorer.as_ref(), engine, adapted, answer);
+        // Of a march that was interrupted only a part can be measured.
+        let part = part.as_ref().map(|part| (part, Scorer::new(part)));
+        let (problem, scorer) = match &part {
+            Some((part, scorer)) => (*part, scorer.as_ref()),
+            None => (&self.problem, scorer.as_ref()),
+        };
+        let (engine, answer) = (engine.get(), outcome.state.solution());
+        let evaluation = evaluate(problem, scorer, engine, &adapted, &answer);
         let diverged = match &outcome.end {
             End::Diverged(breakdown) => Some(breakdown.to_string()),
             _ => None,
         };
         let ended = matches!(outcome.end, End::Done | End::ToleranceNotReached);
         let difference = match self.settings.estimate && ended {
-            true => second::difference(problem, engine, answer, &self.settings, stop)?,
+            true => second::difference(problem, engine, &answer, &self.settings, stop)?,
             false => None,
         };
-        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged, difference);
+        let verdict = judge(problem, &evaluation, &answer, self.settings.threads, diverged, difference);
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
-        let drawn = pictures::write(problem, scorer.as_ref(), engine, answer, stages, folder, plots)?;
-        let mut result = self.result(&outcome, &evaluation, verdict, recording);
+        let drawn = pictures::write(problem, scorer, engine, &answer, stages, folder, plots)?;
+        let mut result = self.result(problem, &outcome, &evaluation, verdict, recording);
         let files = [
             "problem.toml",
             "resolved.toml",
@@ -303,14 +347,15 @@ impl Solver {
         }
     }
 
+    /// `problem` is what was evaluated, the whole or a part of it.
     fn result(
         &self,
+        problem: &Problem,
         outcome: &Outcome,
         evaluation: &Evaluation,
         verdict: Verdict,
         recording: Recording,
     ) -> RunResult {
-        let problem = &self.problem;
         let (network, training) = (&problem.network, &problem.training);
         let by_condition = |terms: &[f64]| -> BTreeMap<String, f64> {
             let conditions = problem.conditions.iter().zip(terms);
@@ -327,7 +372,7 @@ impl Solver {
             precision: precision(problem).into(),
             seed: training.seed,
             threads: self.settings.threads,
-            parameters: outcome.state.answer.len(),
+            parameters: outcome.state.solution().len(),
             activation: network.activation.clone(),
             scale: network.scale,
             init: network.init.name().into(),
@@ -365,6 +410,66 @@ impl Solver {
             files: vec![],
         }
     }
+}
+
+/// A problem just trained, and what computes its solution.
+struct JustTrained<'a> {
+    outcome: Outcome,
+    engine: Answering<'a>,
+    /// The points and weights that the solution is evaluated with.
+    adapted: adapt::State,
+    /// What the solution covers, if that is not all.
+    part: Option<Problem>,
+}
+
+/// The engine of a solution.
+enum Answering<'a> {
+    Whole(&'a mut dyn Differentiable),
+    Windows(Box<March>),
+}
+
+impl Answering<'_> {
+    fn get(&mut self) -> &mut dyn Engine {
+        match self {
+            Self::Whole(engine) => &mut **engine,
+            Self::Windows(march) => &mut **march,
+        }
+    }
+}
+
+/// Trains with one network or with one for each window.
+fn train_with<'a>(
+    engine: &'a mut Computing,
+    problem: &Problem,
+    scorer: Option<&Scorer>,
+    settings: &Settings,
+    state: State,
+    observer: &mut dyn FnMut(Event) -> Flow,
+) -> Result<JustTrained<'a>, EngineError> {
+    let windows = match engine {
+        Computing::Whole(engine) => {
+            let outcome = train::train(problem, scorer, &mut **engine, state, observer);
+            let adapted = outcome.state.adapted.clone();
+            return Ok(JustTrained { outcome, engine: Answering::Whole(&mut **engine), adapted, part: None });
+        }
+        Computing::Windows(windows) => windows,
+    };
+    let mut march = March::new(problem, (**windows).clone(), settings.threads)?;
+    let mut make = march::Maker {
+        engine: &mut |problem| settings.engine(problem),
+        parameters: &|problem| {
+            init::parameters(problem).expect("the first window's were drawn by the same rule")
+        },
+    };
+    let outcome = march::train(problem, &mut march, &mut make, state, observer)?;
+    let reached = outcome.state.window + 1;
+    let part = (reached < windows.all.len()).then(|| windows.reached(problem, reached));
+    if let Some(part) = &part {
+        march = March::new(part, (**windows).clone(), settings.threads)?;
+    }
+    // Points that were adapted are those of one window.
+    let adapted = adapt::State::default();
+    Ok(JustTrained { outcome, engine: Answering::Windows(Box::new(march)), adapted, part })
 }
 
 /// Is the network drawn by the proposed rule, and does a stage of Adam take a rate outside [`init::LEARNING_RATES`]?

@@ -16,6 +16,8 @@ pub(super) struct Recorder<'a> {
     digest: u64,
     /// Steps between two lines of `metrics.jsonl`.
     every: usize,
+    /// The window at work, counted from 1; `None` if time is not cut into windows.
+    window: Option<usize>,
     stop: &'a AtomicBool,
     /// Seconds of training before this process took over.
     before: f64,
@@ -50,12 +52,14 @@ impl<'a> Recorder<'a> {
         before: f64,
         stop: &'a AtomicBool,
     ) -> Self {
-        let steps: usize = problem.training.stages.iter().map(Stage::steps).sum();
+        let stages: usize = problem.training.stages.iter().map(Stage::steps).sum();
+        let steps = problem.training.windows * stages;
         Self {
             problem,
             directory,
             digest,
             every: (steps / LINES).max(1),
+            window: None,
             stop,
             before,
             start: Instant::now(),
@@ -68,6 +72,15 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn observe(&mut self, event: Event) -> Flow {
         let written = match event {
+            Event::WindowStarted { window, step, along, span: (from, to) } => {
+                self.window = Some(window + 1);
+                match step {
+                    Some(step) => self.directory.log(&serde_json::json!({
+                        "event": "window", "step": step, "window": window + 1, "along": along, "from": from, "to": to,
+                    })),
+                    None => Ok(()),
+                }
+            }
             Event::StageStarted { .. } => {
                 self.last = Instant::now();
                 Ok(())
@@ -122,6 +135,9 @@ impl<'a> Recorder<'a> {
             "gradient_norm": report.gradient_norm,
             "evaluations": report.evaluations,
         });
+        if let Some(window) = self.window {
+            line["window"] = window.into();
+        }
         if let Some(scores) = report.scores {
             let named = self.problem.unknowns.iter().map(|unknown| unknown.name.clone()).zip(scores);
             let named: Vec<_> = named.filter_map(|(name, score)| Some((name, score.as_ref()?))).collect();

@@ -1,6 +1,6 @@
 //! The portable engine against the fused one, on every Burn device of this build that this machine has.
 
-use pinn::internals::engine::Engine;
+use pinn::internals::engine::Differentiable;
 use pinn::internals::engine::device::{self, DEVICES, Request};
 use pinn::internals::evaluate::evaluate;
 use pinn::internals::train::{Flow, Outcome, State, train};
@@ -17,7 +17,7 @@ fn devices() -> Vec<&'static str> {
     names
 }
 
-fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Engine> {
+fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Differentiable> {
     let request = Request { problem, threads: 1, chunk };
     device::engine(name, &request).unwrap_or_else(|error| panic!("{error}"))
 }

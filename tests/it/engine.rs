@@ -3,7 +3,7 @@
 
 use pinn::internals::activation::Activation;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
-use pinn::internals::engine::{Engine, Jacobian, square_factor};
+use pinn::internals::engine::{Differentiable, Engine, Jacobian, square_factor};
 use pinn::internals::expr::{Binary, Graph, Node, NodeId, Unary};
 use pinn::internals::init;
 use pinn::internals::jet::MultiIndex;
@@ -628,7 +628,7 @@ fn work_is_what_the_equation_needs() {
 fn a_step_allocates_nothing() {
     use pinn::internals::optim::{self, Objective};
     use pinn::settings::{Adam, Stage};
-    struct Loss<'a>(&'a mut dyn Engine, Vec<f64>, Vec<f64>);
+    struct Loss<'a>(&'a mut dyn Differentiable, Vec<f64>, Vec<f64>);
     impl Objective for Loss<'_> {
         fn value(&mut self, theta: &[f64]) -> f64 {
             self.0.loss(theta, &self.1, &mut self.2)

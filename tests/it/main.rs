@@ -20,6 +20,7 @@ mod structure;
 mod sweep;
 mod train;
 mod verdict;
+mod windows;
 
 use std::path::Path;
 

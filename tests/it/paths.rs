@@ -1,7 +1,7 @@
 //! The engine on every instruction set of this machine: AVX-512, AVX2 and portable code sum in different orders and
 //! fuse differently, and agree to the tolerances that docs/reliability.md states.
 
-use pinn::internals::engine::Engine;
+use pinn::internals::engine::Differentiable;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::simd::Real;
 use pinn::problem::Problem;

@@ -2,7 +2,7 @@
 
 use pinn::internals::breakdown::{Breakdown, Origin, Quantity};
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
-use pinn::internals::engine::{Engine, Jacobian};
+use pinn::internals::engine::{Differentiable, Engine, Jacobian};
 use pinn::internals::jet::JetSet;
 use pinn::internals::run::Checkpoint;
 use pinn::internals::sample;
@@ -17,7 +17,11 @@ fn engine(problem: &Problem, threads: usize) -> CpuEngine<f64> {
 }
 
 /// Trains, and notes every breakdown with whether training recovered from it.
-fn run(problem: &Problem, engine: &mut dyn Engine, state: State) -> (Outcome, Vec<(Breakdown, bool)>) {
+fn run(
+    problem: &Problem,
+    engine: &mut dyn Differentiable,
+    state: State,
+) -> (Outcome, Vec<(Breakdown, bool)>) {
     let mut events = vec![];
     let outcome = train(problem, None, engine, state, &mut |event| {
         if let Event::BrokenDown { breakdown, recovered, .. } = event {
@@ -47,7 +51,13 @@ fn a_loss_that_is_not_finite_is_located_and_left_behind() {
     let first = points.iter().copied().find(|x| *x < 0.5).expect("half of them are");
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     let place = Origin { condition: "physics".into(), at: [("x".into(), first)].into(), residual: None };
-    let found = Breakdown { step: 2, stage: "adam".into(), quantity: Quantity::Loss, place: Some(place) };
+    let found = Breakdown {
+        step: 2,
+        stage: "adam".into(),
+        window: None,
+        quantity: Quantity::Loss,
+        place: Some(place),
+    };
     assert_eq!(events[0], (found.clone(), true));
     let text = format!(
         "the loss is not finite at step 2 (adam); the residual of `physics` is not finite, first at x = {first:.6}"
@@ -134,22 +144,6 @@ impl Engine for Faulty {
         self.inner.loss(theta, weights, terms)
     }
 
-    fn loss_and_gradient(
-        &mut self,
-        theta: &[f64],
-        weights: &[f64],
-        terms: &mut [f64],
-        gradient: &mut [f64],
-    ) -> f64 {
-        let loss = self.inner.loss_and_gradient(theta, weights, terms, gradient);
-        self.spoil(theta, gradient);
-        loss
-    }
-
-    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
-        self.inner.condition_gradient(theta, condition, gradient)
-    }
-
     fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
         Some(self)
     }
@@ -172,6 +166,24 @@ impl Engine for Faulty {
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
         self.inner.predict(theta, points)
+    }
+}
+
+impl Differentiable for Faulty {
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        let loss = self.inner.loss_and_gradient(theta, weights, terms, gradient);
+        self.spoil(theta, gradient);
+        loss
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        self.inner.condition_gradient(theta, condition, gradient)
     }
 }
 

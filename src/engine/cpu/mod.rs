@@ -30,7 +30,7 @@ use self::normal::Normal;
 use self::tape::Tape;
 use self::team::Team;
 use super::pointwise::Evaluator;
-use super::{Engine, EngineError, Jacobian};
+use super::{Differentiable, Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::JetSet;
 use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
@@ -124,7 +124,12 @@ impl<R: Real> CpuEngine<R> {
             kernels,
         };
         for (which, condition) in problem.conditions.iter().enumerate() {
-            let term = engine.compile(&engine.jets[which], &engine.residuals[which], condition.sides());
+            let term = engine.compile(
+                &engine.features,
+                &engine.jets[which],
+                &engine.residuals[which],
+                condition.sides(),
+            );
             engine.terms.push(term);
         }
         let rows = engine.terms.iter().map(Term::rows).max().unwrap_or(0);
@@ -137,7 +142,7 @@ impl<R: Real> CpuEngine<R> {
     }
 
     /// A term without points.
-    fn compile(&self, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
+    fn compile(&self, features: &Formula, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
         let mut carried = Carried::new(formula, jets, sides);
         let (plan, scales) = Plan::new(&mut carried, jets);
         let channels = plan.channels();
@@ -151,7 +156,7 @@ impl<R: Real> CpuEngine<R> {
         let points = (rows / channels / unit).max(1) * unit;
         Term {
             tape: Tape::new(&carried.formula, &carried.jets),
-            features: carried.features(&self.features, jets),
+            features: carried.features(features, jets),
             scale_formula: Formula { graph: carried.formula.graph, roots: scales },
             plan,
             sides,
@@ -324,65 +329,12 @@ impl<R: Real> CpuEngine<R> {
         }
         total
     }
-}
 
-impl<R: Real> Engine for CpuEngine<R> {
-    fn parameters(&self) -> usize {
-        self.net.parameters()
-    }
-
-    fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
-        let mut term = self.terms.swap_remove(condition);
-        self.bind(&mut term, points, data);
-        self.terms.push(term);
-        let last = self.terms.len() - 1;
-        self.terms.swap(condition, last);
-        self.groups.clear();
-    }
-
-    fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
-        let term = &mut self.terms[condition];
-        assert!(weights.is_empty() || weights.len() == term.sites, "a weight for each point");
-        term.point_weights.clear();
-        term.point_weights.extend_from_slice(weights);
-    }
-
-    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
-        self.run(theta, weights, terms, false, None)
-    }
-
-    fn loss_and_gradient(
+    /// As [`Engine::evaluate`], with other features, which are as many.
+    #[expect(clippy::too_many_arguments, reason = "a formula with all that it reads")]
+    pub fn evaluate_with(
         &mut self,
-        theta: &[f64],
-        weights: &[f64],
-        terms: &mut [f64],
-        gradient: &mut [f64],
-    ) -> f64 {
-        let loss = self.run(theta, weights, terms, true, None);
-        self.write_gradient(gradient);
-        loss
-    }
-
-    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
-        let (mut weights, mut terms) = (vec![0.0; self.terms.len()], vec![0.0; self.terms.len()]);
-        weights[condition] = 1.0;
-        let loss = self.run(theta, &weights, &mut terms, true, Some(condition));
-        self.write_gradient(gradient);
-        loss
-    }
-
-    fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
-        Some(self)
-    }
-
-    fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
-        let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
-        let sides = self.terms[condition].sides;
-        self.evaluate(theta, &jets, &formula, sides, points, data)
-    }
-
-    fn evaluate(
-        &mut self,
+        features: &Formula,
         theta: &[f64],
         jets: &JetSet,
         formula: &Formula,
@@ -391,7 +343,7 @@ impl<R: Real> Engine for CpuEngine<R> {
         data: &[Vec<f64>],
     ) -> Vec<f64> {
         self.pack(theta);
-        let mut term = self.compile(jets, formula, sides);
+        let mut term = self.compile(features, jets, formula, sides);
         let roots = formula.roots.len();
         let per_block = term.block_sites();
         let site_length = sides * self.coordinates;
@@ -422,10 +374,81 @@ impl<R: Real> Engine for CpuEngine<R> {
         }
         values
     }
+}
+
+impl<R: Real> Engine for CpuEngine<R> {
+    fn parameters(&self) -> usize {
+        self.net.parameters()
+    }
+
+    fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
+        let mut term = self.terms.swap_remove(condition);
+        self.bind(&mut term, points, data);
+        self.terms.push(term);
+        let last = self.terms.len() - 1;
+        self.terms.swap(condition, last);
+        self.groups.clear();
+    }
+
+    fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
+        let term = &mut self.terms[condition];
+        assert!(weights.is_empty() || weights.len() == term.sites, "a weight for each point");
+        term.point_weights.clear();
+        term.point_weights.extend_from_slice(weights);
+    }
+
+    fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
+        self.run(theta, weights, terms, false, None)
+    }
+
+    fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
+        Some(self)
+    }
+
+    fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
+        let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
+        let sides = self.terms[condition].sides;
+        self.evaluate(theta, &jets, &formula, sides, points, data)
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        jets: &JetSet,
+        formula: &Formula,
+        sides: usize,
+        points: &[f64],
+        data: &[Vec<f64>],
+    ) -> Vec<f64> {
+        let features = self.features.clone();
+        self.evaluate_with(&features, theta, jets, formula, sides, points, data)
+    }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
         let (jets, formula) = self.prediction.clone();
         self.evaluate(theta, &jets, &formula, 1, points, &[])
+    }
+}
+
+impl<R: Real> Differentiable for CpuEngine<R> {
+    fn loss_and_gradient(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        let loss = self.run(theta, weights, terms, true, None);
+        self.write_gradient(gradient);
+        loss
+    }
+
+    fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
+        let (mut weights, mut terms) = (vec![0.0; self.terms.len()], vec![0.0; self.terms.len()]);
+        weights[condition] = 1.0;
+        let loss = self.run(theta, &weights, &mut terms, true, Some(condition));
+        self.write_gradient(gradient);
+        loss
     }
 }
 

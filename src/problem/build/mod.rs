@@ -4,7 +4,7 @@ mod conditions;
 mod consistency;
 mod equations;
 mod language;
-mod posed;
+pub(super) mod posed;
 mod reference;
 mod settings;
 mod values;
@@ -28,6 +28,7 @@ use crate::problem::file::{Document, Table, Value, article};
 use crate::problem::model::{Condition, Formula, Problem, Trainable, Unknown, Written};
 use crate::problem::place::Coordinate;
 use crate::problem::size::check_points;
+use crate::problem::windows::Windows;
 use crate::settings::Training;
 
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
@@ -223,7 +224,8 @@ impl Builder<'_> {
             written: Written { definitions, features: written_features, solutions },
         };
         self.check_reference(&problem, table);
-        Some(problem)
+        self.check_windows(&problem, table);
+        (!self.has_errors()).then_some(problem)
     }
 
     /// Warns of a reference that the problem's own conditions contradict.
@@ -236,6 +238,18 @@ impl Builder<'_> {
             );
             let hint = "one of them is not what is meant; errors against such a reference say little";
             self.report(Diagnostic::warning(solution.span(), message).hint(hint));
+        }
+    }
+
+    /// Can the problem be marched in windows, if it is to be?
+    fn check_windows(&mut self, problem: &Problem, table: &Table<'_>) {
+        if problem.training.windows == 1 {
+            return;
+        }
+        let training = table.get("training").and_then(|value| value.get_ref().as_table());
+        let span = training.and_then(|table| table.get("windows")).map(Spanned::span);
+        if let Err(message) = Windows::new(problem) {
+            self.report(Diagnostic::error(span, message).hint("remove `windows`"));
         }
     }
 

@@ -31,13 +31,13 @@ pub(super) struct Doubt {
 }
 
 /// A problem as far as it is looked at here.
-pub(super) struct Posed<'a> {
-    pub(super) coordinates: &'a [Coordinate],
-    pub(super) unknowns: &'a [Unknown],
+pub(in crate::problem) struct Posed<'a> {
+    pub(in crate::problem) coordinates: &'a [Coordinate],
+    pub(in crate::problem) unknowns: &'a [Unknown],
     /// The unknowns over raw network outputs.
-    pub(super) values: &'a Formula,
-    pub(super) features: &'a Formula,
-    pub(super) conditions: &'a [Condition],
+    pub(in crate::problem) values: &'a Formula,
+    pub(in crate::problem) features: &'a Formula,
+    pub(in crate::problem) conditions: &'a [Condition],
 }
 
 /// Every doubt about the conditions.
@@ -144,7 +144,7 @@ impl Posed<'_> {
     /// It is the greatest sum of orders over all ways to give every unknown an equation of its own (Jacobi's bound for
     /// the order of a system).
     /// An end where the highest derivative drops out, as at the axis of a cylinder, needs one less.
-    fn needed(&self, c: usize) -> Option<usize> {
+    pub(in crate::problem) fn needed(&self, c: usize) -> Option<usize> {
         let whole = self.coordinates.len() == 1 || is_time(&self.coordinates[c].name);
         let interior = self.conditions.iter().filter(|condition| condition.place.is_interior());
         let equations: Vec<_> = interior
@@ -229,7 +229,7 @@ impl Posed<'_> {
     /// How many independent values are fixed where a coordinate has a value.
     ///
     /// What can be fixed are the unknowns and their derivatives along the coordinate: those along a face follow.
-    fn found_at(&self, c: usize, value: f64) -> usize {
+    pub(in crate::problem) fn found_at(&self, c: usize, value: f64) -> usize {
         let fixed = self.built_in(c, value);
         let mut residuals = Vec::new();
         for condition in self.conditions {
@@ -245,7 +245,7 @@ impl Posed<'_> {
     }
 
     /// The unknowns' values and derivatives that the ansatz or the features fix where a coordinate has a value.
-    fn built_in(&self, c: usize, value: f64) -> Vec<(usize, usize)> {
+    pub(in crate::problem) fn built_in(&self, c: usize, value: f64) -> Vec<(usize, usize)> {
         let mut random = rng::stream(0, "posed");
         let even = self.features_are_even(c, value);
         let mut graph = self.values.graph.clone();
@@ -277,7 +277,7 @@ impl Posed<'_> {
     }
 
     /// The highest derivative of an unknown along a coordinate in any equation.
-    fn highest(&self, output: usize, c: usize) -> usize {
+    pub(in crate::problem) fn highest(&self, output: usize, c: usize) -> usize {
         let jets = self.conditions.iter().flat_map(|c| c.residuals.graph.jets(&c.residuals.roots));
         let own = jets.filter(|(o, _)| *o == output).map(|(_, index)| index.get(c));
         own.max().unwrap_or(0).min(MAX_ORDER)
@@ -298,7 +298,7 @@ impl Posed<'_> {
     }
 
     /// Does the answer repeat along a coordinate by its features and its ansatz?
-    fn is_periodic(&self, c: usize) -> bool {
+    pub(in crate::problem) fn is_periodic(&self, c: usize) -> bool {
         let mut random = rng::stream(0, "posed");
         let mut values = Vec::new();
         (0..LOOKS).all(|_| {

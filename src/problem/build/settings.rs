@@ -10,7 +10,7 @@ use toml::de::{DeValue, ValueDeserializer};
 use super::{Builder, FEATURE};
 use crate::activation::Activation;
 use crate::expr::{self, Digits, Node, Symbol};
-use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH};
+use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH, WINDOWS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
 use crate::problem::model::Formula;
@@ -150,6 +150,11 @@ impl Builder<'_> {
         if !(training.goal >= 0.0 && training.goal.is_finite()) {
             let span = table.get("goal").map(Spanned::span);
             self.report(Diagnostic::error(span, "`goal` must be a positive number, or 0 for none"));
+        }
+        if !WINDOWS.contains(&training.windows) {
+            let span = table.get("windows").map(Spanned::span);
+            let message = format!("`windows` is {}, not from 1 to {}", training.windows, WINDOWS.end());
+            self.report(Diagnostic::error(span, message));
         }
         self.adaptation(&training, table, coordinates);
         let stages = table.get("stages");

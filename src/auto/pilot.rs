@@ -1,0 +1,288 @@
+//! How much happens in an initial-value problem of ordinary differential equations: a rough solution of it.
+//!
+//! One network holds some oscillations and no more, and how many there are cannot be read off an equation; a rough
+//! integration tells, in less time than a step of training takes.
+//! It serves decisions and nothing else: no number of it enters a solution.
+//! This file knows formulas over raw outputs and conditions at a point; it does not know what is decided.
+
+use faer::Mat;
+use faer::linalg::solvers::Solve;
+
+use crate::expr::{Graph, Node, NodeId};
+use crate::jet::MultiIndex;
+use crate::problem::{Problem, Windows};
+
+/// The relative error of a step.
+const TOLERANCE: f64 = 1e-5;
+/// Steps after which the pilot gives up.
+const STEPS: usize = 50_000;
+/// Steps of Newton's method.
+const NEWTON: usize = 20;
+/// Between two turns an unknown changes by more than this part of its range.
+const SEEN: f64 = 0.02;
+
+/// How often the unknown that turns most often turns around; `None` where the pilot does not know its way: partial
+/// differential equations, an ansatz, data, equations that an explicit method cannot follow.
+pub(super) fn turns(problem: &Problem) -> Option<usize> {
+    if problem.coordinates.len() != 1 || !problem.trainable.is_empty() {
+        return None;
+    }
+    let raw = |output| Node::Jet { output, index: MultiIndex::VALUE, side: 0 };
+    let plain = |output: usize| problem.values.graph.node(problem.values.roots[output]) == raw(output);
+    if !(0..problem.unknowns.len()).all(plain) {
+        return None;
+    }
+    let (begin, orders) = Windows::beginning(problem)?;
+    let mut system = System::new(problem, orders)?;
+    let start = system.start(problem, begin)?;
+    let (lower, upper) = (problem.coordinates[0].lower, problem.coordinates[0].upper);
+    let mut most = vec![0; problem.unknowns.len()];
+    for end in [lower, upper] {
+        if end != begin {
+            let course = system.follow(begin, end, &start)?;
+            most.iter_mut().zip(course).for_each(|(most, turns)| *most += turns);
+        }
+    }
+    most.into_iter().max()
+}
+
+/// Equations for the highest derivative of every unknown.
+struct System<'a> {
+    equations: Vec<(&'a Graph, NodeId)>,
+    /// Of every unknown.
+    orders: Vec<usize>,
+    /// The last solution for the highest derivatives, from which the next one is sought.
+    highest: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+impl<'a> System<'a> {
+    fn new(problem: &'a Problem, orders: Vec<usize>) -> Option<Self> {
+        let interior = problem.conditions.iter().filter(|condition| condition.place.is_interior());
+        let equations = interior.flat_map(|condition| {
+            condition.residuals.roots.iter().map(|root| (&condition.residuals.graph, *root))
+        });
+        let equations: Vec<_> = equations.collect();
+        (equations.len() == orders.len()).then(|| Self {
+            highest: vec![0.0; orders.len()],
+            equations,
+            orders,
+            scratch: vec![],
+        })
+    }
+
+    /// An equation's value; the state holds every unknown and its derivatives below the highest.
+    fn value(&mut self, (graph, root): (&Graph, NodeId), t: f64, state: &[f64], highest: &[f64]) -> f64 {
+        let orders = &self.orders;
+        graph.eval(&mut self.scratch, |node| match node {
+            Node::Coordinate { .. } => t,
+            Node::Jet { output, index, .. } if index.order() < orders[output] => {
+                state[orders[..output].iter().sum::<usize>() + index.order()]
+            }
+            Node::Jet { output, index, .. } if index.order() == orders[output] => highest[output],
+            _ => f64::NAN,
+        });
+        self.scratch[root.index()]
+    }
+
+    /// The state where the solution begins, from the conditions there.
+    fn start(&mut self, problem: &Problem, begin: f64) -> Option<Vec<f64>> {
+        let there = problem
+            .conditions
+            .iter()
+            .filter(|condition| condition.place.faces().iter().any(|face| face.contains(&(0, begin))));
+        let given: Vec<_> = there
+            .flat_map(|condition| {
+                condition.residuals.roots.iter().map(|root| (&condition.residuals.graph, *root))
+            })
+            .collect();
+        let length: usize = self.orders.iter().sum();
+        if given.len() != length {
+            return None;
+        }
+        let nothing = vec![f64::NAN; self.orders.len()];
+        newton(vec![0.0; length], |state| {
+            given.iter().map(|&equation| self.value(equation, begin, state, &nothing)).collect()
+        })
+    }
+
+    /// The state's derivative.
+    fn slope(&mut self, t: f64, state: &[f64]) -> Option<Vec<f64>> {
+        let equations = self.equations.clone();
+        self.highest = newton(self.highest.clone(), |highest| {
+            equations.iter().map(|&equation| self.value(equation, t, state, highest)).collect()
+        })?;
+        let mut slope = vec![];
+        for (output, &order) in self.orders.iter().enumerate() {
+            if order > 0 {
+                let first = slope.len();
+                slope.extend_from_slice(&state[first + 1..first + order]);
+                slope.push(self.highest[output]);
+            }
+        }
+        Some(slope)
+    }
+
+    /// How often every unknown turns around between `from` and `to`.
+    fn follow(&mut self, from: f64, to: f64, start: &[f64]) -> Option<Vec<usize>> {
+        let (mut t, mut state) = (from, start.to_vec());
+        let mut step = (to - from) * 1e-3;
+        let mut courses: Vec<Course> = self.orders.iter().map(|_| Course::default()).collect();
+        for _ in 0..STEPS {
+            step = if (to - from).signum() * (t + step - to) > 0.0 { to - t } else { step };
+            let (next, error) = self.step(t, &state, step)?;
+            if error <= 1.0 {
+                (t, state) = (t + step, next);
+                let mut first = 0;
+                for (&order, course) in self.orders.iter().zip(&mut courses) {
+                    if order > 0 {
+                        course.visit(state[first]);
+                    }
+                    first += order;
+                }
+                if t == to {
+                    return Some(courses.iter().map(Course::turns).collect());
+                }
+            }
+            step *= (0.9 * error.max(1e-8).powf(-0.2)).clamp(0.2, 5.0);
+        }
+        None
+    }
+
+    /// One step by Fehlberg's pair of orders 4 and 5 (1969): the state after it, and its error over what is allowed.
+    fn step(&mut self, t: f64, state: &[f64], step: f64) -> Option<(Vec<f64>, f64)> {
+        const NODES: [f64; 6] = [0.0, 0.25, 0.375, 12.0 / 13.0, 1.0, 0.5];
+        const STAGES: [[f64; 5]; 6] = [
+            [0.0; 5],
+            [0.25, 0.0, 0.0, 0.0, 0.0],
+            [3.0 / 32.0, 9.0 / 32.0, 0.0, 0.0, 0.0],
+            [1932.0 / 2197.0, -7200.0 / 2197.0, 7296.0 / 2197.0, 0.0, 0.0],
+            [439.0 / 216.0, -8.0, 3680.0 / 513.0, -845.0 / 4104.0, 0.0],
+            [-8.0 / 27.0, 2.0, -3544.0 / 2565.0, 1859.0 / 4104.0, -0.275],
+        ];
+        const FIFTH: [f64; 6] = [16.0 / 135.0, 0.0, 6656.0 / 12825.0, 28561.0 / 56430.0, -0.18, 2.0 / 55.0];
+        const FOURTH: [f64; 6] = [25.0 / 216.0, 0.0, 1408.0 / 2565.0, 2197.0 / 4104.0, -0.2, 0.0];
+        let mut slopes: Vec<Vec<f64>> = vec![];
+        let moved = |slopes: &[Vec<f64>], weights: &[f64]| -> Vec<f64> {
+            let along =
+                |i: usize| slopes.iter().zip(weights).map(|(slope, weight)| weight * slope[i]).sum::<f64>();
+            state.iter().enumerate().map(|(i, x)| x + step * along(i)).collect()
+        };
+        for (node, weights) in NODES.iter().zip(&STAGES) {
+            let at = moved(&slopes, weights);
+            slopes.push(self.slope(t + node * step, &at)?);
+        }
+        let (next, other) = (moved(&slopes, &FIFTH), moved(&slopes, &FOURTH));
+        let scale = state.iter().chain(&next).fold(0.0_f64, |most, x| most.max(x.abs()));
+        let allowed = |i: usize| TOLERANCE * (0.5 * (state[i].abs() + next[i].abs()) + 1e-3 * scale) + 1e-300;
+        let errors = (0..next.len()).map(|i| (next[i] - other[i]).abs() / allowed(i));
+        let error =
+            errors.fold(0.0, |most: f64, error| if error > most || error.is_nan() { error } else { most });
+        error.is_finite().then_some((next, error))
+    }
+}
+
+/// The way of one unknown: where it turned.
+#[derive(Default)]
+struct Course {
+    /// The first value, every turning point, the last value.
+    corners: Vec<f64>,
+}
+
+impl Course {
+    fn visit(&mut self, value: f64) {
+        match self.corners[..] {
+            [.., before, last] if (value - last) * (last - before) >= 0.0 => {
+                *self.corners.last_mut().expect("two of them") = value;
+            }
+            _ => self.corners.push(value),
+        }
+    }
+
+    fn turns(&self) -> usize {
+        let least = self.corners.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.corners.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let ways = self.corners.windows(2).filter(|pair| (pair[1] - pair[0]).abs() > SEEN * (most - least));
+        ways.count().saturating_sub(1)
+    }
+}
+
+/// A zero of `f` near `x`, with as many components as `x` has.
+fn newton(mut x: Vec<f64>, mut f: impl FnMut(&[f64]) -> Vec<f64>) -> Option<Vec<f64>> {
+    if x.is_empty() {
+        return Some(x);
+    }
+    for _ in 0..NEWTON {
+        let value = f(&x);
+        let mut matrix = Mat::zeros(x.len(), x.len());
+        for j in 0..x.len() {
+            let mut moved = x.clone();
+            moved[j] += 1e-6 * x[j].abs().max(1.0);
+            let (there, change) = (f(&moved), moved[j] - x[j]);
+            (0..x.len()).for_each(|i| matrix[(i, j)] = (there[i] - value[i]) / change);
+        }
+        let right = Mat::from_fn(x.len(), 1, |i, _| value[i]);
+        let way = matrix.partial_piv_lu().solve(&right);
+        let mut small = true;
+        for (i, x) in x.iter_mut().enumerate() {
+            *x -= way[(i, 0)];
+            small &= way[(i, 0)].abs() <= 1e-7 * x.abs().max(1e-3);
+        }
+        if !x.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        if small {
+            return Some(x);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::problem::Document;
+
+    fn check(domain: &str, unknowns: &str, equations: &str, start: &str, expected: Option<usize>) {
+        let text = format!(
+            "[coordinates]\n{domain}\n[unknowns]\n{unknowns}\n\
+             [conditions.ode]\nplace = \"interior\"\nresidual = [{equations}]\n\
+             [conditions.start]\nplace = \"t = 0\"\nresidual = [{start}]\n"
+        );
+        let (problem, _) =
+            Document::parse("test.toml", &text).and_then(|d| d.build(Path::new(""))).expect(&text);
+        assert_eq!(turns(&problem), expected, "{equations}");
+    }
+
+    #[test]
+    fn turns_are_counted_in_both_directions() {
+        let (y, cosine) = ("y = {}", "\"y - 1\", \"y_t\"");
+        check("t = [0, 25]", y, "\"y_tt + y\"", cosine, Some(7));
+        // The start itself is a turn of neither part.
+        check("t = [-13, 25]", y, "\"y_tt + y\"", cosine, Some(4 + 7));
+        check("t = [0, 25]", y, "\"y_tt + 1e4*y\"", cosine, Some(795));
+        // A decay does not turn, and what has died down is not seen to.
+        check("t = [0, 9]", y, "\"y_t + y\"", "\"y - 3\"", Some(0));
+        check("t = [0, 60]", y, "\"y_tt + y_t + 25*y\"", cosine, Some(12));
+        // The highest derivatives are solved for, a nonlinear system among them, and unknowns without any.
+        check(
+            "t = [0, 6.5]",
+            "y = {}\nv = {}",
+            "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"",
+            "\"y - 1\", \"v\"",
+            None,
+        );
+        check("t = [0, 25]", "y = {}\nf = {}", "\"2*y_tt - f\", \"f + 2*y\"", cosine, Some(7));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_counted() {
+        let cosine = "\"y - 1\", \"y_t\"";
+        check("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", cosine, None);
+        check("t = [0, 25]", "y = {}", "\"y_tt + y\"", "\"y - 1\"", None);
+        check("t = [0, 2]", "y = {}", "\"y_t - y^2\"", "\"y - 1\"", None);
+        check("t = [0, 25]\nx = [0, 1]", "y = {}", "\"y_tt + y\"", cosine, None);
+    }
+}
