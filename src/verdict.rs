@@ -100,9 +100,13 @@ impl Verdict {
 pub fn verdict(signs: Signs) -> Verdict {
     let worst = signs.errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).cloned();
     let (word, reason, advice) = judge(&signs, worst.as_ref());
+    // Of an answer that misses its equations a small error means nothing.
+    let believed =
+        |error: f64| error >= NOT_SOLVED || error.is_nan() || by_residual(&signs) < Word::NotSolved;
+    let estimated_error = worst.map(|(_, error)| error).filter(|&error| believed(error));
     Verdict {
         word,
-        estimated_error: worst.map(|(_, error)| error),
+        estimated_error,
         reason,
         advice: advice.iter().map(|&advice| advice.to_owned()).collect(),
         signs,

@@ -114,6 +114,8 @@ fn words_follow_from_the_signs() {
     check(Signs { relative: relative(f64::NAN), ..good() }, Word::NotSolved, "physics");
     check(Signs { between: relative(40.0), errors: error(0.02), ..good() }, Word::Doubtful, "40 times worse");
     check(Signs { undetermined: vec!["k".into()], ..good() }, Word::Doubtful, "k is not determined");
+    assert_eq!(verdict(Signs { relative: relative(1.0), ..good() }).estimated_error, None);
+    assert_eq!(verdict(good()).estimated_error, Some(1e-6));
     let diverged = verdict(Signs { diverged: Some("at step 3".into()), ..good() });
     assert_eq!((diverged.word, diverged.reason.as_str()), (Word::NotSolved, "training diverged: at step 3"));
 }
