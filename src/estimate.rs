@@ -14,8 +14,10 @@
 //!
 //! is a linear model with two unknown variances, whose likelihood is greatest at some τ²/σ² (the evidence of MacKay
 //! 1992).
-//! It gives the mean of e, a Gauss–Newton step as far as the residuals speak for it, and its spread: what the part of r
-//! that no δ explains may mean, which is large where small residuals matter much.
+//! It gives the mean of e, a Gauss–Newton step as far as the residuals speak for it, and its spread, which is large where
+//! small residuals matter much.
+//! What no δ explains of r is not noise, however: it belongs to an error that is not among these functions.
+//! Measured, the estimate is short of it by about the root of the part of r² that is explained, and is divided by it.
 //! Every residual of a condition is measured in its own root mean square, so that nothing depends on units.
 //!
 //! This file knows problems and the fused engine.
@@ -52,6 +54,8 @@ const LEAST_WIDER: usize = 8;
 const APART: f64 = 0.5;
 /// Residuals below this part of what a tangent function changes them by are rounding.
 const ROUNDING: f64 = 1e-13;
+/// The least part of the residuals' squares that is told from none.
+const LEAST_EXPLAINED: f64 = 1e-6;
 /// Ratios of variances that are tried, as parts of the greatest eigenvalue of ΦᵀΦ, and how many in a decade.
 const LEAST_RATIO: i32 = -15;
 const PER_DECADE: i32 = 4;
@@ -114,12 +118,13 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         explained: model.explained,
         amplification: 0.0,
     };
+    let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
     let mut greatest = -1.0;
     for k in 0..unknowns {
         let own = Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j]);
         let size = (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() / points as f64).sqrt();
         let (mean, spread, amplification) = model.error(&own);
-        let (mean, spread) = (mean / size, spread / size);
+        let (mean, spread) = (mean / size / seen, spread / size / seen);
         let error = mean.hypot(spread);
         if error > greatest || error.is_nan() {
             greatest = error;
@@ -135,7 +140,7 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         let slope = trainable.slope(entry) * factor / trainable.value(entry);
         let own = Mat::from_fn(1, functions, |_, j| if j == bucket { slope } else { 0.0 });
         let (mean, spread, _) = model.error(&own);
-        estimate.parameters.push(mean.hypot(spread));
+        estimate.parameters.push(mean.hypot(spread) / seen);
     }
     Some(estimate)
 }

@@ -14,6 +14,8 @@ const NOT_SOLVED: f64 = 0.1;
 const HOLDS: f64 = 0.02;
 /// And from which on it is called not solved.
 const FAILS: f64 = 0.3;
+/// How much a residual beside the size of its terms may matter at most where the estimate does not say.
+const MATTER: f64 = 1e3;
 /// What residuals between the points of training may be, relative to those at them.
 const BETWEEN: f64 = 10.0;
 /// What two solutions may differ by.
@@ -98,9 +100,13 @@ impl Verdict {
 pub fn verdict(signs: Signs) -> Verdict {
     let worst = signs.errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).cloned();
     let (word, reason, advice) = judge(&signs, worst.as_ref());
+    // Of an answer that misses its equations a small error means nothing.
+    let believed =
+        |error: f64| error >= NOT_SOLVED || error.is_nan() || by_residual(&signs) < Word::NotSolved;
+    let estimated_error = worst.map(|(_, error)| error).filter(|&error| believed(error));
     Verdict {
         word,
-        estimated_error: worst.map(|(_, error)| error),
+        estimated_error,
         reason,
         advice: advice.iter().map(|&advice| advice.to_owned()).collect(),
         signs,
@@ -117,7 +123,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
         let reason = "its error cannot be estimated".to_owned();
         return say(by_residual(signs).max(Word::Doubtful), reason, &["--estimate"]);
     };
-    let word = by_error(*error).max(by_residual(signs));
+    let word = by_error(cautious(*error, signs)).max(by_residual(signs));
     if let Some(difference) = signs.difference.filter(|difference| *difference > APART || difference.is_nan())
     {
         let reason = format!("a second solution, by another seed and network, differs by {difference:.0e}");
@@ -159,6 +165,14 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     }
     let reason = format!("residuals as small as they are may still change {of} by {error:.0e}");
     say(word, reason, &["a wider network", "more --points and --steps"])
+}
+
+/// What the error may be: where hardly anything of the residuals is explained, more than what is estimated, but not
+/// without measure larger than they are beside the terms of their equations.
+fn cautious(error: f64, signs: &Signs) -> f64 {
+    let relative = signs.relative.as_ref().map_or(f64::INFINITY, |(_, relative)| *relative);
+    let possible = (error / signs.explained.max(f64::EPSILON).sqrt()).min(MATTER * relative);
+    if possible > error { possible } else { error }
 }
 
 fn by_error(error: f64) -> Word {

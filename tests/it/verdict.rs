@@ -98,6 +98,14 @@ fn words_follow_from_the_signs() {
     check(Signs { errors: error(0.02), ..good() }, Word::Doubtful, "not at its end");
     check(Signs { errors: error(2.0), ..good() }, Word::NotSolved, "not at its end");
     check(Signs { errors: error(2.0), explained: 0.1, ..good() }, Word::NotSolved, "may still change u by 2");
+    // What is not explained may be more than what is.
+    let unexplained = || Signs { errors: error(5e-4), explained: 1e-6, ..good() };
+    check(
+        Signs { relative: Some(("physics".into(), 0.01)), ..unexplained() },
+        Word::NotSolved,
+        "may still change u",
+    );
+    check(Signs { relative: Some(("physics".into(), 1e-7)), ..unexplained() }, Word::Solved, "");
     check(Signs { errors: error(f64::NAN), ..good() }, Word::NotSolved, "u");
     check(Signs { errors: vec![], ..good() }, Word::Doubtful, "cannot be estimated");
     let relative = |x: f64| Some(("physics".to_owned(), x));
@@ -106,6 +114,8 @@ fn words_follow_from_the_signs() {
     check(Signs { relative: relative(f64::NAN), ..good() }, Word::NotSolved, "physics");
     check(Signs { between: relative(40.0), errors: error(0.02), ..good() }, Word::Doubtful, "40 times worse");
     check(Signs { undetermined: vec!["k".into()], ..good() }, Word::Doubtful, "k is not determined");
+    assert_eq!(verdict(Signs { relative: relative(1.0), ..good() }).estimated_error, None);
+    assert_eq!(verdict(good()).estimated_error, Some(1e-6));
     let diverged = verdict(Signs { diverged: Some("at step 3".into()), ..good() });
     assert_eq!((diverged.word, diverged.reason.as_str()), (Word::NotSolved, "training diverged: at step 3"));
 }
