@@ -324,7 +324,8 @@ impl Reduced {
         let here = self.combinations(found);
         let combinations = here.iter().enumerate().map(|(i, (sum, powers))| {
             let there = elsewhere.as_ref().filter(|there| there.len() == here.len()).map(|there| &there[i]);
-            let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= SAME * a.abs().max(1.0));
+            let same =
+                |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= SAME * a.abs().max(1.0));
             let product = match there {
                 Some((sum_there, powers_there)) => !same(sum, sum_there) && same(powers, powers_there),
                 None => !sum.iter().all(|x| simple(*x)) && powers.iter().all(|x| simple(*x)),
@@ -351,8 +352,12 @@ impl Reduced {
         let functions = echelon(self.determined.iter().map(|(direction, _)| direction.clone()).collect());
         let several = functions.into_iter().filter(|row| row.iter().filter(|x| **x != 0.0).count() > 1);
         let both = several.map(|row| {
-            let by_value: Vec<f64> =
-                row.iter().zip(&self.units).zip(&found.slopes).map(|((x, unit), slope)| x / (unit * slope)).collect();
+            let by_value: Vec<f64> = row
+                .iter()
+                .zip(&self.units)
+                .zip(&found.slopes)
+                .map(|((x, unit), slope)| x / (unit * slope))
+                .collect();
             let powers = over_first(by_value.iter().zip(&found.values).map(|(x, value)| x * value));
             (over_first(by_value.into_iter()), powers)
         });

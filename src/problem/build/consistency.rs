@@ -52,7 +52,8 @@ pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
         let residuals = Residuals::new(truth.rest_of_ansatz(problem, output)?)?;
         ends(problem).into_iter().filter(|face| is_fixed(problem, output, face)).find_map(|face| {
             let place = Place::face(face);
-            let with = format!("the ansatz of `{}` at {}", unknown.name, place.describe(&problem.coordinates));
+            let with =
+                format!("the ansatz of `{}` at {}", unknown.name, place.describe(&problem.coordinates));
             disagreement(problem, reference, &residuals, &place, with)
         })
     });

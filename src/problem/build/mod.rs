@@ -94,9 +94,8 @@ impl Document {
             let mut keys = tables.flat_map(|table| table.keys());
             keys.find(|key| key.get_ref().as_ref() == name).map(Spanned::span)
         };
-        let warning = |about: &str, message: String, hint: String| {
-            Diagnostic::warning(key(about), message).hint(hint)
-        };
+        let warning =
+            |about: &str, message: String, hint: String| Diagnostic::warning(key(about), message).hint(hint);
         self.mistakes(match problem.posedness() {
             Posedness::NoDoubt => vec![],
             Posedness::UnderDetermined(gaps) => {
@@ -264,7 +263,8 @@ impl Builder<'_> {
                 if let Some(jump::Jump { level, function }) =
                     jump::lost_jump(&mut self.graph, node, along, coordinates, &entries)
                 {
-                    let key = ["definitions", "unknowns"].map(|kind| self.entries(table, kind, false)).concat();
+                    let key =
+                        ["definitions", "unknowns"].map(|kind| self.entries(table, kind, false)).concat();
                     let span =
                         key.iter().find(|(key, _)| key.get_ref().as_ref() == base).map(|(key, _)| key.span());
                     let jumping = if function == Unary::Step { "step" } else { "sign" };

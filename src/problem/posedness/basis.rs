@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn derivatives_are_those_of_the_polynomials() {
-        let coordinate = |name: &str| Coordinate { name: name.into(), lower: 1.0, upper: 5.0, unit: String::new() };
+        let coordinate =
+            |name: &str| Coordinate { name: name.into(), lower: 1.0, upper: 5.0, unit: String::new() };
         let coordinates = [coordinate("x"), coordinate("y")];
         let basis = Basis::new(&coordinates, 6);
         assert_eq!(basis.len(), Basis::count(2, 6));
@@ -182,7 +183,10 @@ mod tests {
             assert_eq!(unit, 0.5);
             for ((low, high), found) in low.iter().zip(&high).zip(found) {
                 let expected = (high - low) / (2.0 * h);
-                assert!((unit * found - expected).abs() < 1e-6 * found.abs().max(1.0), "{k}: {found} {expected}");
+                assert!(
+                    (unit * found - expected).abs() < 1e-6 * found.abs().max(1.0),
+                    "{k}: {found} {expected}"
+                );
             }
         }
     }

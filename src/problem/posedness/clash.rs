@@ -53,14 +53,17 @@ pub(super) fn on_a_face(problem: &Problem) -> Option<Clash> {
 fn contradiction(problem: &Problem, face: &Face) -> Option<Vec<usize>> {
     let here = problem.conditions.iter().enumerate();
     let here = here.filter(|(_, condition)| condition.place.faces().contains(face));
-    let equations: Vec<Equation> = here.flat_map(|(i, condition)| equations(problem, face, i, condition)).collect();
+    let equations: Vec<Equation> =
+        here.flat_map(|(i, condition)| equations(problem, face, i, condition)).collect();
     let basis = Basis::new(&problem.coordinates, 3);
     let rows = basis.at(&crate::problem::place::Place::face(face.clone()), 4, 0).rows;
     let inside = basis.domain(1, 0);
     let d = problem.coordinates.len();
     let scales: Vec<f64> = equations
         .iter()
-        .map(|equation| inside.chunks_exact(d).map(|row| equation.at(row).0).map(greatest).fold(0.0, f64::max))
+        .map(|equation| {
+            inside.chunks_exact(d).map(|row| equation.at(row).0).map(greatest).fold(0.0, f64::max)
+        })
         .collect();
     let contradicts = |kept: &[usize]| {
         let points = rows.chunks_exact(d).filter(|row| no_solution(&equations, &scales, kept, row));
@@ -92,7 +95,8 @@ fn equations(problem: &Problem, face: &Face, condition: usize, of: &Condition) -
         let kinks = |node: &Node| {
             matches!(
                 node,
-                Node::Unary(Unary::Abs | Unary::Sign | Unary::Step, _) | Node::Binary(Binary::Min | Binary::Max, ..)
+                Node::Unary(Unary::Abs | Unary::Sign | Unary::Step, _)
+                    | Node::Binary(Binary::Min | Binary::Max, ..)
             )
         };
         let smooth = !graph.nodes().iter().zip(needed).any(|(node, needed)| needed && kinks(node));
@@ -159,7 +163,10 @@ fn no_solution(equations: &[Equation], scales: &[f64], kept: &[usize], row: &[f6
         rows.push((entries, value.value / scale, (value.size + value.rounding) / scale));
     }
     let size = rows.iter().map(|(.., size)| *size).fold(0.0, f64::max);
-    if rows.iter().any(|(entries, value, size)| entries.is_empty() && value.abs() > LEFT * size && *size > 0.0) {
+    if rows
+        .iter()
+        .any(|(entries, value, size)| entries.is_empty() && value.abs() > LEFT * size && *size > 0.0)
+    {
         return true;
     }
     rows.retain(|(entries, ..)| !entries.is_empty());

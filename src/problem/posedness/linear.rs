@@ -69,7 +69,10 @@ impl Linear {
         let (lean, copies) = graph.extract(&all);
         let changes = |root: NodeId| {
             let needed = lean.reachable(&[root]);
-            lean.nodes().iter().zip(needed).any(|(node, needed)| needed && matches!(node, Node::Coordinate { .. }))
+            lean.nodes()
+                .iter()
+                .zip(needed)
+                .any(|(node, needed)| needed && matches!(node, Node::Coordinate { .. }))
         };
         let mut slopes = vec![vec![]; roots.len()];
         let mut affine = vec![true; roots.len()];
@@ -146,7 +149,11 @@ mod tests {
             linear.slopes(&scratch, residual).for_each(|(input, slope)| slopes[input] += slope);
             (linear.value(&scratch, residual), slopes)
         };
-        assert!(linear.inputs.contains(&Input::Coefficient(0)) && linear.inputs.len() == 4, "{:?}", linear.inputs);
+        assert!(
+            linear.inputs.contains(&Input::Coefficient(0)) && linear.inputs.len() == 4,
+            "{:?}",
+            linear.inputs
+        );
         let base = [0.3, -1.2, 0.8, 1.1];
         for residual in [0, 1] {
             for i in 0..4 {

@@ -11,6 +11,8 @@ mod count;
 mod linear;
 mod rank;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use crate::expr::{Digits, listed};
 use crate::problem::model::Problem;
@@ -231,7 +233,8 @@ impl Problem {
     /// A gap that counting has not seen.
     fn gap(&self, open: Open) -> Gap {
         let quoted = |names: Vec<&str>| listed(&names.into_iter().map(str::to_owned).collect::<Vec<_>>());
-        let parameters: Vec<&str> = open.parameters.iter().map(|&k| self.trainable[k].name.as_str()).collect();
+        let parameters: Vec<&str> =
+            open.parameters.iter().map(|&k| self.trainable[k].name.as_str()).collect();
         let Some(first) = open.unknowns.first() else {
             return Gap {
                 about: parameters.first().copied().unwrap_or_default().to_owned(),

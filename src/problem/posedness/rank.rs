@@ -218,7 +218,9 @@ impl<'a> Discretized<'a> {
                 }
             })?;
             let count = self.count(&points[i]) as f64;
-            sizes.push(squares.into_iter().map(|row| row.iter().map(|s| (s / count).sqrt()).collect()).collect());
+            sizes.push(
+                squares.into_iter().map(|row| row.iter().map(|s| (s / count).sqrt()).collect()).collect(),
+            );
         }
         let mut scales = Scales {
             rows: sizes.iter().map(|rows| vec![1.0; rows.len()]).collect(),
@@ -356,7 +358,8 @@ impl<'a> Discretized<'a> {
             // The direction has size 1: a part of it that has hardly any is there by rounding.
             let change = |i: usize| dot(functions, &sizes.entries[i * columns..i * columns + outputs * n]);
             let of_functions = (0..values).map(|i| change(i).powi(2)).sum::<f64>().sqrt();
-            let of_entries = entries.iter().zip(&worth).map(|(x, worth)| (x / worth).powi(2)).sum::<f64>().sqrt();
+            let of_entries =
+                entries.iter().zip(&worth).map(|(x, worth)| (x / worth).powi(2)).sum::<f64>().sqrt();
             if of_functions < PART * of_entries {
                 functions.fill(0.0);
             }

@@ -97,7 +97,7 @@ fn waves(coordinate: &Coordinate, points: &[f64], values: &[f64]) -> Option<Fami
     let lambda = product(&second, values) / square;
     let off = second.iter().zip(values).map(|(a, b)| (a - lambda * b).powi(2)).sum::<f64>();
     // A derivative has lost digits that the fit afterwards does not need.
-    if !(off <= 1e-6 * lambda * lambda * square) || lambda == 0.0 {
+    if off > 1e-6 * lambda * lambda * square || lambda == 0.0 || !lambda.is_finite() {
         return None;
     }
     let name = &coordinate.name;
@@ -107,13 +107,15 @@ fn waves(coordinate: &Coordinate, points: &[f64], values: &[f64]) -> Option<Fami
         "1" => name.clone(),
         digits => format!("{digits}*{name}"),
     };
-    let functions: [(String, fn(f64) -> f64); 2] = if lambda < 0.0 {
-        [(format!("cos({argument})"), f64::cos), (format!("sin({argument})"), f64::sin)]
-    } else {
-        [(format!("exp({argument})"), f64::exp), (format!("exp(-{argument})"), |x| (-x).exp())]
+    let sampled = |name: &str, f: fn(f64) -> f64| {
+        (format!("{name}{argument})"), points.iter().map(|x| f(rate * x)).collect())
     };
-    let sampled = |(name, f): (String, fn(f64) -> f64)| (name, points.iter().map(|x| f(rate * x)).collect());
-    Some(functions.map(sampled).into())
+    let both = if lambda < 0.0 {
+        [sampled("cos(", f64::cos), sampled("sin(", f64::sin)]
+    } else {
+        [sampled("exp(", f64::exp), sampled("exp(-", |x| (-x).exp())]
+    };
+    Some(both.into())
 }
 
 /// The second derivative at Gauss's nodes of the polynomial through values there.
@@ -157,7 +159,10 @@ mod tests {
             let values: Vec<Vec<f64>> =
                 functions.iter().map(|f| points.iter().map(|&x| f(x)).collect()).collect();
             let found = formulas(core::slice::from_ref(&coordinate), &points, &values);
-            assert_eq!(found.as_ref().map(|f| f.iter().map(String::as_str).collect::<Vec<_>>()).as_deref(), expected);
+            assert_eq!(
+                found.as_ref().map(|f| f.iter().map(String::as_str).collect::<Vec<_>>()).as_deref(),
+                expected
+            );
         };
         check(&[|_| -3.0], Some(&["1"]));
         check(&[|_| 0.0, |_| 2.0], Some(&["", "1"]));
