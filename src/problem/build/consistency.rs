@@ -79,7 +79,7 @@ fn is_fixed(problem: &Problem, output: usize, face: &Face) -> bool {
     let Formula { graph, roots } = &problem.values;
     let mut values = vec![];
     (1..=POINTS).all(|k| {
-        let mut row = row(problem, k);
+        let mut row = Coordinate::spread(&problem.coordinates, k);
         face.iter().for_each(|&(i, x)| row[i] = x);
         let [a, b] = SAID.map(|said| {
             graph.eval(&mut values, |node| match node {

@@ -93,23 +93,24 @@ impl<'a> Basis<'a> {
     }
 
     fn points(&self, face: &[(usize, f64)], times: usize, set: usize) -> Vec<f64> {
-        const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
         let free = self.coordinates.len() - face.len();
         let count = if free == 0 { 1 } else { times * Self::count(free, self.degree) + 7 * set };
         let row = |k: usize| {
-            let along = |(i, (c, base)): (usize, (&Coordinate, usize))| {
-                if let Some((_, x)) = face.iter().find(|(fixed, _)| *fixed == i) {
-                    return *x;
+            let mut row = Coordinate::spread(self.coordinates, k + 1 + 1000 * set);
+            for (i, (x, c)) in row.iter_mut().zip(self.coordinates).enumerate() {
+                if let Some((_, fixed)) = face.iter().find(|(fixed, _)| *fixed == i) {
+                    *x = *fixed;
+                    continue;
                 }
                 // A single free coordinate has Gauss's nodes, several have Halton's points.
                 let u = match free {
                     1 => (k as f64 + 0.5) / count as f64,
-                    _ => halton(k + 1 + 1000 * set, base),
+                    _ => (*x - c.lower) / (c.upper - c.lower),
                 };
                 let z = -(core::f64::consts::PI * u).cos();
-                0.5 * (c.lower + c.upper) + 0.5 * (c.upper - c.lower) * z
-            };
-            self.coordinates.iter().zip(PRIMES).enumerate().map(along).collect::<Vec<_>>()
+                *x = 0.5 * (c.lower + c.upper) + 0.5 * (c.upper - c.lower) * z;
+            }
+            row
         };
         (0..count).flat_map(row).collect()
     }
@@ -147,17 +148,6 @@ pub(super) struct Points {
     pub(super) rows: Vec<f64>,
     pub(super) partners: Option<Vec<f64>>,
     pub(super) given: Vec<usize>,
-}
-
-/// The k-th number of van der Corput's sequence.
-fn halton(mut k: usize, base: usize) -> f64 {
-    let (mut place, mut u) = (1.0, 0.0);
-    while k > 0 {
-        place /= base as f64;
-        u += place * (k % base) as f64;
-        k /= base;
-    }
-    u
 }
 
 #[cfg(test)]
