@@ -8,7 +8,7 @@
 use crate::adapt;
 use crate::engine::Engine;
 use crate::estimate::{ErrorEstimate, estimate};
-use crate::problem::{Condition, Problem};
+use crate::problem::{Condition, Posedness, Problem};
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
 use crate::verdict::{Signs, Verdict, verdict};
@@ -86,9 +86,16 @@ pub fn judge(
         let known = uncertainty.parameters.iter().zip(parameters.clone());
         known.filter(|(estimate, _)| !estimate.determined).map(|(_, name)| name)
     });
+    let (open, contradiction) = match problem.posedness() {
+        Posedness::NoDoubt => (None, None),
+        Posedness::UnderDetermined(gaps) => (gaps.into_iter().next().map(|gap| gap.message), None),
+        Posedness::Contradictory(contradiction) => (None, Some(contradiction.message)),
+    };
     let signs = Signs {
         diverged,
         difference,
+        open,
+        contradiction,
         between: worst(between.collect()),
         relative: worst(relative.collect()),
         undetermined: undetermined.collect(),

@@ -38,6 +38,8 @@ const MOST_DAMPING: f64 = 1e-6;
 const LOST: f64 = 1e-12;
 /// A part of a direction of length 1, or a relative difference, that is there by rounding alone.
 const NO_PART: f64 = 1e-4;
+/// By how much the same factors may differ from one place to another.
+const SAME: f64 = 1e-3;
 
 /// What is known about the trainable parameters at the end of training.
 #[derive(Clone, PartialEq, Debug)]
@@ -130,11 +132,35 @@ pub fn uncertainty(
         Some(spread * faer::Scale(noise * weights[d] / points))
     });
     let spreads: Option<Vec<Mat<f64>>> = if data.is_empty() { None } else { spreads.collect() };
-    Some(reduced.tell(
-        &problem.trainable,
-        &theta[theta.len() - problem.trainable.len()..],
-        spreads.as_deref(),
-    ))
+    let network = theta.len() - problem.trainable.len();
+    let found = Found::new(&problem.trainable, &theta[network..]);
+    // Whether a sum or a product of parameters is known shows where they have other values.
+    let elsewhere = (!reduced.undetermined.is_empty()).then(|| {
+        let mut moved = theta.to_vec();
+        for (k, entry) in moved[network..].iter_mut().enumerate() {
+            *entry += (0.1 + 0.07 * k as f64) * entry.abs().max(0.1);
+        }
+        let whole = normal_equations(engine, &moved, weights)?;
+        let reduced = Reduced::new(&whole, problem.trainable.len())?;
+        Some((reduced, Found::new(&problem.trainable, &moved[network..])))
+    });
+    Some(reduced.tell(&found, elsewhere.flatten().as_ref(), spreads.as_deref()))
+}
+
+/// Values of the trainable parameters, and their slopes by their entries of θ.
+struct Found {
+    values: Vec<f64>,
+    slopes: Vec<f64>,
+}
+
+impl Found {
+    fn new(trainable: &[Trainable], entries: &[f64]) -> Self {
+        let with_entries = || trainable.iter().zip(entries);
+        Self {
+            values: with_entries().map(|(trainable, &entry)| trainable.value(entry)).collect(),
+            slopes: with_entries().map(|(trainable, &entry)| trainable.slope(entry)).collect(),
+        }
+    }
 }
 
 /// JᵀJ, Jᵀr and the loss's terms.
@@ -190,10 +216,20 @@ impl Reduced {
             let back: f64 = (0..m).map(|i| scale[i] * h[(i, m + l)] * follow[(i, k)]).sum();
             scaled(k, l, h[(m + k, m + l)] - 0.5 * (followed + back))
         });
-        let eigen = information.self_adjoint_eigen(Side::Lower).ok()?;
-        let (mut determined, mut undetermined) = (vec![], vec![]);
-        for e in 0..p {
-            let direction: Vec<f64> = (0..p).map(|k| eigen.U()[(k, e)]).collect();
+        // A direction that changes no residual while the network stands still changes none at all. That is asked first,
+        // of H_cc alone: taking the network out may leave more rounding in its place than counts as lost.
+        let alone = Mat::from_fn(p, p, |k, l| scaled(k, l, h[(m + k, m + l)]));
+        let alone = alone.self_adjoint_eigen(Side::Lower).ok()?;
+        let (seen, unseen): (Vec<usize>, Vec<usize>) = (0..p).partition(|&e| alone.S()[e] > LOST);
+        let column = |e: usize| (0..p).map(|k| alone.U()[(k, e)]).collect();
+        let mut undetermined: Vec<Vec<f64>> = unseen.into_iter().map(column).collect();
+        let basis = Mat::from_fn(p, seen.len(), |k, e| alone.U()[(k, seen[e])]);
+        let among_seen = basis.transpose() * &information * &basis;
+        let eigen = among_seen.self_adjoint_eigen(Side::Lower).ok()?;
+        let mut determined = vec![];
+        for e in 0..seen.len() {
+            let part = |k: usize| (0..seen.len()).map(|s| basis[(k, s)] * eigen.U()[(s, e)]).sum();
+            let direction: Vec<f64> = (0..p).map(part).collect();
             let value = eigen.S()[e];
             let by_damping: f64 = (0..p)
                 .flat_map(|k| (0..p).map(move |l| (k, l)))
@@ -267,11 +303,15 @@ impl Reduced {
         Estimate { determined: true, standard_error: error.filter(|e| e.is_finite()), shift: Some(shift) }
     }
 
-    /// What is known of `trainable`, whose entries of θ are `entries`.
-    fn tell(&self, trainable: &[Trainable], entries: &[f64], spreads: Option<&[Mat<f64>]>) -> Uncertainty {
-        let p = trainable.len();
-        let slopes: Vec<f64> = trainable.iter().zip(entries).map(|(t, &entry)| t.slope(entry)).collect();
-        let values: Vec<f64> = trainable.iter().zip(entries).map(|(t, &entry)| t.value(entry)).collect();
+    /// What is known where the parameters are `found`, of which the combinations are also known `elsewhere`.
+    fn tell(
+        &self,
+        found: &Found,
+        elsewhere: Option<&(Self, Found)>,
+        spreads: Option<&[Mat<f64>]>,
+    ) -> Uncertainty {
+        let Found { values, slopes } = found;
+        let p = values.len();
         let parameters = (0..p).map(|k| {
             if self.undetermined.iter().any(|direction| direction[k].abs() > NO_PART) {
                 return Estimate { determined: false, standard_error: None, shift: None };
@@ -280,24 +320,48 @@ impl Reduced {
             self.estimate(&slope, spreads)
         });
         let parameters: Vec<Estimate> = parameters.collect();
-        // The functions that no undetermined direction changes.
-        let functions = echelon(self.determined.iter().map(|(direction, _)| direction.clone()).collect());
-        let combinations =
-            functions.into_iter().filter(|row| row.iter().filter(|x| **x != 0.0).count() > 1).map(|row| {
-                let sum = over_first((0..p).map(|k| row[k] / (self.units[k] * slopes[k])));
-                let powers = over_first((0..p).map(|k| row[k] / (self.units[k] * slopes[k]) * values[k]));
-                let product = !sum.iter().all(|x| simple(*x)) && powers.iter().all(|x| simple(*x));
-                let factors = if product { powers } else { sum };
-                let value = if product {
-                    values.iter().zip(&factors).map(|(v, power)| v.powf(*power)).product()
-                } else {
-                    values.iter().zip(&factors).map(|(v, factor)| v * factor).sum::<f64>()
-                };
-                let by_value = |k: usize| if product { value * factors[k] / values[k] } else { factors[k] };
-                let slope: Vec<f64> = (0..p).map(|k| by_value(k) * slopes[k]).collect();
-                Combination { estimate: self.estimate(&slope, spreads), factors, product, value }
-            });
+        let elsewhere = elsewhere.map(|(reduced, found)| reduced.combinations(found));
+        let here = self.combinations(found);
+        let combinations = here.iter().enumerate().map(|(i, (sum, powers))| {
+            let there = elsewhere.as_ref().filter(|there| there.len() == here.len()).map(|there| &there[i]);
+            let same =
+                |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= SAME * a.abs().max(1.0));
+            let product = match there {
+                Some((sum_there, powers_there)) => !same(sum, sum_there) && same(powers, powers_there),
+                None => !sum.iter().all(|x| simple(*x)) && powers.iter().all(|x| simple(*x)),
+            };
+            // Powers of negative numbers are whole ones, if they are powers.
+            let real = values.iter().zip(powers).all(|(v, power)| v.powf(*power).is_finite());
+            let product = product && real;
+            let factors = if product { powers } else { sum }.clone();
+            let value = if product {
+                values.iter().zip(&factors).map(|(v, power)| v.powf(*power)).product()
+            } else {
+                values.iter().zip(&factors).map(|(v, factor)| v * factor).sum::<f64>()
+            };
+            let by_value = |k: usize| if product { value * factors[k] / values[k] } else { factors[k] };
+            let slope: Vec<f64> = (0..p).map(|k| by_value(k) * slopes[k]).collect();
+            Combination { estimate: self.estimate(&slope, spreads), factors, product, value }
+        });
         Uncertainty { combinations: combinations.collect(), parameters }
+    }
+
+    /// The functions of several parameters that no undetermined direction changes, as factors of a sum and as powers of a
+    /// product.
+    fn combinations(&self, found: &Found) -> Vec<(Vec<f64>, Vec<f64>)> {
+        let functions = echelon(self.determined.iter().map(|(direction, _)| direction.clone()).collect());
+        let several = functions.into_iter().filter(|row| row.iter().filter(|x| **x != 0.0).count() > 1);
+        let both = several.map(|row| {
+            let by_value: Vec<f64> = row
+                .iter()
+                .zip(&self.units)
+                .zip(&found.slopes)
+                .map(|((x, unit), slope)| x / (unit * slope))
+                .collect();
+            let powers = over_first(by_value.iter().zip(&found.values).map(|(x, value)| x * value));
+            (over_first(by_value.into_iter()), powers)
+        });
+        both.collect()
     }
 }
 

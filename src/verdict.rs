@@ -68,6 +68,10 @@ pub struct Signs {
     pub difference: Option<f64>,
     /// Trainable parameters that equations and data do not determine.
     pub undetermined: Vec<String>,
+    /// What the conditions leave open, if anything: other answers fulfil them as well.
+    pub open: Option<String>,
+    /// Which conditions contradict one another, if any do: no answer fulfils them.
+    pub contradiction: Option<String>,
 }
 
 /// What is said of an answer.
@@ -118,6 +122,13 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     let say = |word, reason: String, advice: &[&'static str]| (word, reason, advice.to_vec());
     if let Some(breakdown) = &signs.diverged {
         return say(Word::NotSolved, format!("training diverged: {breakdown}"), &[]);
+    }
+    if let Some(contradiction) = &signs.contradiction {
+        return say(Word::NotSolved, contradiction.clone(), &["other conditions"]);
+    }
+    if let Some(open) = &signs.open {
+        let word = worst.map_or(Word::Doubtful, |(_, error)| by_error(*error)).max(by_residual(signs));
+        return say(word.max(Word::Doubtful), open.clone(), &["a further condition"]);
     }
     let Some((of, error)) = worst else {
         let reason = "its error cannot be estimated".to_owned();

@@ -263,7 +263,10 @@ impl ProblemArgs {
         for (name, value) in self.flags() {
             document.change(name, &value)?;
         }
-        let Completed { mut problem, decisions, advice: warnings } = auto::complete(&document, &folder)?;
+        let Completed { mut problem, decisions, advice: mut warnings } = auto::complete(&document, &folder)?;
+        // Whether there is one answer is asked of the file as it is written, before anything is decided for it.
+        let (written, _) = document.build(&folder)?;
+        warnings.append(document.doubts(&written));
         let Self { points, lr, steps, .. } = *self;
         Adjustments { points, lr, steps }
             .apply(&mut problem)

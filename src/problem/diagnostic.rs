@@ -139,6 +139,11 @@ impl Diagnostics {
         Self { sources: Sources::new(name, ""), items: vec![Diagnostic::error(None, message)] }
     }
 
+    /// Adds what was found in the same texts.
+    pub fn append(&mut self, other: Self) {
+        self.items.extend(other.items);
+    }
+
     /// Is there nothing to report?
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -63,7 +63,11 @@ mod tests {
     #[test]
     fn every_problem_builds_without_a_warning() {
         for (name, text) in embedded() {
-            assert_eq!(problem(&document(name, text)).name, *name);
+            let document = document(name, text);
+            let problem = problem(&document);
+            assert_eq!(problem.name, *name);
+            let doubts = document.doubts(&problem);
+            assert!(doubts.is_empty(), "{doubts}");
         }
     }
 

@@ -278,7 +278,8 @@ fn warned(coordinates: &str, rest: &str, conditions: &[(&str, &str)]) -> Vec<Str
         text += &format!("[conditions.c{i}]\nplace = {quoted}\n{residual}");
     }
     let document = Document::parse("test.toml", &text).unwrap();
-    let (_, warnings) = document.build(Path::new(".")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let (problem, mut warnings) = document.build(Path::new(".")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    warnings.append(document.doubts(&problem));
     warnings
         .iter()
         .map(|item| format!("{} → {}", item.message, item.hint.as_deref().unwrap_or_default()))
@@ -327,11 +328,11 @@ fn too_few_conditions_are_counted() {
         &[("interior", "\"u_xx + u\""), ("x = 0", "\"u\"")],
         &["there is 1 & nothing is given at `x = 1`"],
     );
-    check(X, U, &[poisson, ("x = 0", "\"u\""), ("x = 0", "\"u - 1\"")], &["there is 1 & `x = 1`"]);
+    check(X, U, &[poisson, ("x = 0", "\"u\""), ("x = 0", "\"u - x\"")], &["there is 1 & `x = 1`"]);
     check(
         X,
         U,
-        &[poisson, ("boundary", "\"u_x\"")],
+        &[("interior", "\"u_xx + 1 - 2*x\""), ("boundary", "\"u_x\"")],
         &["only derivatives of `u` are given & place = \"x = 0\""],
     );
     check(X, U, &[("interior", "\"u_x - 1\"")], &["only derivatives of `u`", "1 condition along `x`"]);
@@ -362,7 +363,13 @@ fn too_few_conditions_are_counted() {
     check(XT, U, &[("interior", "\"u_t - x^2*u_xx\""), start, ("x = 1", "\"u\"")], &[]);
     // Nothing to be counted: more equations, fewer, or parameters to be found.
     check(X, U, &[("interior", "[\"u_xx + 1\", \"u_x + x - 0.5\"]"), ("x = 0", "\"u\"")], &[]);
-    check(X, "[parameters]\nk = { initial = 1 }\n[unknowns]\nu = {}", &[("interior", "\"u_xx + k*u\"")], &[]);
+    let sought = "[parameters]\nk = { initial = 1 }\n[unknowns]\nu = {}";
+    check(
+        X,
+        sought,
+        &[("interior", "\"u_xx + k*u\""), ("boundary", "\"u - x\""), ("x = 0", "\"u_x - 2\"")],
+        &[],
+    );
 }
 
 #[test]
@@ -392,6 +399,21 @@ fn lost_jumps_are_told() {
     warns("(2 + sign(x - y))*u_x", "flux_x + u_yy", "x - y is zero & `tanh((x - y)/0.01)`");
     warns("abs(x - 0.3)*u_x", "flux_xx + u_yy", "`flux_xx` leaves out a jump & kink");
     warns("u_x*min(x, 0.5)", "flux_xx + u_yy", "`flux_xx`");
+    // Where the jump is may be sought.
+    let sought = |residual: &str, unknowns: &str| {
+        let rest = format!(
+            "[parameters]\nx0 = {{ initial = 0.5 }}\n[unknowns]\n{unknowns}\n[definitions]\nk = \"1 + 9*step(x - x0)\"\nflux = \"k*u_x\""
+        );
+        warned(XY, &rest, &[("interior", &format!("\"{residual}\"")), ("boundary", "\"u\"")])
+    };
+    let said_of =
+        |said: Vec<String>, part: &str| assert!(said.iter().any(|said| said.contains(part)), "{said:?}");
+    said_of(sought("flux_x + u_yy", "u = {}"), "where the argument of `step` is zero");
+    // An ansatz jumps, or its slope does.
+    said_of(sought("u_x + k", "u = \"step(x - 0.5)*net\""), "`u_x` leaves out a jump");
+    said_of(sought("u_xx + k", "u = \"abs(x - 0.5)*net\""), "`u_xx` leaves out a jump");
+    let smooth = sought("u_xx + k", "u = \"abs(x - 0.5)^3*net\"");
+    assert!(!smooth.iter().any(|said| said.contains("leaves out")), "{smooth:?}");
     // No jump, none that is differentiated, none in the domain.
     silent("(1 + 9*step(x - 0.5))*u_x", "flux + u_yy + u_xx");
     silent("(1 + 9*step(y - 0.5))*u_x", "flux_x + u_yy");

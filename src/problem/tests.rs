@@ -1085,6 +1085,22 @@ fn true_values_stand_for_parameters_in_the_check_of_a_reference() {
 }
 
 #[test]
+fn a_reference_is_held_against_what_an_ansatz_fixes() {
+    let said = |ansatz: &str, solution: &str| {
+        let text = format!(
+            "[coordinates]\nx = [0, 1]\nt = [0, 1]\n[unknowns]\nu = \"{ansatz}\"\n[conditions.physics]\n\
+             place = \"interior\"\nresidual = \"u_xxt\"\n[reference]\nsolution = {{ u = \"{solution}\" }}\n"
+        );
+        build(&text).map_or_else(|wrong| wrong.to_string(), |(_, warnings)| warnings.to_string())
+    };
+    assert!(said("x + t*net", "x^2 + t").contains("does not fulfil the ansatz of `u` at t = 0"));
+    assert!(said("x*(1 - x)*net", "cos(x) - 1").contains("the ansatz of `u` at x = 1"));
+    assert!(!said("x + t*net", "x + t*cos(x)").contains("ansatz"));
+    // What the network can make up for is no contradiction.
+    assert!(!said("x + (1 + t)*net", "x^2 + t").contains("ansatz"));
+}
+
+#[test]
 fn values_of_tables_and_named_solutions_are_held_against_conditions_on_values() {
     let folder = tempfile::tempdir().unwrap();
     let text = GOOD.replace("{ u = \"x/(1 + t)\" }", "{ file = \"ref.csv\" }");

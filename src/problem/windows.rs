@@ -20,8 +20,8 @@
 
 use rand::RngExt;
 
-use super::build::posed::Posed;
 use super::model::{Condition, Formula, Problem, Reference, Solution};
+use super::posedness::Posed;
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::rng;

@@ -232,6 +232,9 @@ fn what_data_cannot_tell_is_not_determined_and_what_they_can_is_told() {
         ("a = { initial = 1 }\nb = { initial = 0.3 }", "(a + b)", "a + b"),
         ("a = { initial = 0.7 }\nb = { initial = -20 }", "(a - 0.5*b)", "a - 0.5*b"),
         ("a = { initial = 0.7, positive = true }\nb = { initial = 3, positive = true }", "(a*b^2)", "a*b^2"),
+        // Equal all the way, so that at the place where they are found a sum would do as well.
+        ("a = { initial = -1 }\nb = { initial = -1 }", "(a*b)", "a*b"),
+        ("a = { initial = 30 }\nb = { initial = 0.01 }", "(a*b)", "a*b"),
     ] {
         let (problem, _, outcome) = inverse_decay(parameters, rate, TO_THE_END);
         let uncertainty = outcome.uncertainty.expect("there are data");

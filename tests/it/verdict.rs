@@ -108,6 +108,14 @@ fn words_follow_from_the_signs() {
     check(Signs { relative: Some(("physics".into(), 1e-7)), ..unexplained() }, Word::Solved, "");
     check(Signs { errors: error(f64::NAN), ..good() }, Word::NotSolved, "u");
     check(Signs { errors: vec![], ..good() }, Word::Doubtful, "cannot be estimated");
+    // Small residuals say nothing where other answers leave as little, or where there is no answer.
+    check(Signs { open: Some("any constant".into()), ..good() }, Word::Doubtful, "any constant");
+    check(
+        Signs { open: Some("any constant".into()), errors: error(2.0), ..good() },
+        Word::NotSolved,
+        "any constant",
+    );
+    check(Signs { contradiction: Some("`a` and `b`".into()), ..good() }, Word::NotSolved, "`a` and `b`");
     let relative = |x: f64| Some(("physics".to_owned(), x));
     check(Signs { relative: relative(0.1), ..good() }, Word::Doubtful, "`physics` misses by 10 %");
     check(Signs { relative: relative(1.0), ..good() }, Word::NotSolved, "`physics` misses by 100 %");

@@ -2,6 +2,7 @@
 //!
 //! The solution and its derivatives are put in for the unknowns, and what the conditions leave of them at some points is
 //! held against the size of their terms.
+//! So is what an ansatz fixes at the ends of the domain, whatever the network says.
 //! A closed form is differentiated symbolically; a table and the named solutions are looked at in conditions on values
 //! alone.
 //! This file knows problems; it does not know where in a file anything was written.
@@ -10,8 +11,8 @@ use super::equations::Equations;
 use crate::expr::{Measured, Node};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
-use crate::problem::model::{Condition, Formula, Problem, Reference, Solution};
-use crate::problem::place::Coordinate;
+use crate::problem::model::{Formula, Problem, Reference, Solution};
+use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::reference::ROUNDING;
 
 /// Points at which a condition is looked at.
@@ -22,48 +23,97 @@ const LEFT: f64 = 1e-4;
 const DIFFERENTIATED: f64 = 100.0;
 /// Points, as a part of all, at which a right solution may leave more: kinks and singular places.
 const ODD: f64 = 0.1;
+/// What rounding may leave of the network where an ansatz takes it out, relative to the value.
+const UNMOVED: f64 = 1e-12;
 
-/// What a condition leaves of the reference solution.
+/// What a condition or an ansatz leaves of the reference solution.
 pub(super) struct Disagreement {
-    /// The condition's name.
-    pub(super) condition: String,
+    /// What it does not fulfil, in words.
+    pub(super) with: String,
     /// Root of the mean square of what is left, over the points.
     pub(super) left: f64,
     /// Root of the mean square of the sum of its terms' magnitudes, over points of condition and domain.
     pub(super) terms: f64,
 }
 
-/// The conditions of `problem` that its reference does not fulfil.
+/// The conditions of `problem` that its reference does not fulfil, and the ansatzes that it is not of the form of.
 ///
 /// Conditions are passed over that use data, a parameter whose true value is not known, an unknown without a reference,
 /// or a derivative that the reference does not have.
 pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
     let Some(reference) = &problem.reference else { return vec![] };
     let Some(truth) = Equations::new(problem, |k| problem.trainable[k].truth) else { return vec![] };
-    let conditions = problem.conditions.iter();
-    conditions.filter_map(|condition| disagreement(problem, reference, &truth, condition)).collect()
+    let conditions = problem.conditions.iter().filter_map(|condition| {
+        let residuals = Residuals::new(truth.residuals(problem, condition)?)?;
+        let with = format!("the condition `{}`", condition.name);
+        disagreement(problem, reference, &residuals, &condition.place, with)
+    });
+    let ansatzes = problem.unknowns.iter().enumerate().filter_map(|(output, unknown)| {
+        let residuals = Residuals::new(truth.rest_of_ansatz(problem, output)?)?;
+        ends(problem).into_iter().filter(|face| is_fixed(problem, output, face)).find_map(|face| {
+            let place = Place::face(face);
+            let with =
+                format!("the ansatz of `{}` at {}", unknown.name, place.describe(&problem.coordinates));
+            disagreement(problem, reference, &residuals, &place, with)
+        })
+    });
+    conditions.chain(ansatzes).collect()
+}
+
+/// Faces across a single coordinate: the ends of the domain, and those on which there are conditions.
+fn ends(problem: &Problem) -> Vec<Face> {
+    let ends = problem.coordinates.iter().enumerate();
+    let mut faces: Vec<Face> = ends.flat_map(|(i, c)| [vec![(i, c.lower)], vec![(i, c.upper)]]).collect();
+    for face in problem.conditions.iter().flat_map(|condition| condition.place.faces()) {
+        if face.len() == 1 && !faces.contains(face) {
+            faces.push(face.clone());
+        }
+    }
+    faces
+}
+
+/// Is an unknown the same on a face whatever the network says?
+fn is_fixed(problem: &Problem, output: usize, face: &Face) -> bool {
+    /// What the network says, at two visits of the same point.
+    const SAID: [f64; 2] = [1.7, -0.6];
+    let Formula { graph, roots } = &problem.values;
+    let mut values = vec![];
+    (1..=POINTS).all(|k| {
+        let mut row = Coordinate::spread(&problem.coordinates, k);
+        face.iter().for_each(|&(i, x)| row[i] = x);
+        let [a, b] = SAID.map(|said| {
+            graph.eval(&mut values, |node| match node {
+                Node::Coordinate { coordinate, .. } => row[coordinate],
+                Node::Jet { .. } => said,
+                Node::Coefficient(k) => problem.trainable[k].entry(problem.trainable[k].initial),
+                _ => f64::NAN,
+            });
+            values[roots[output].index()]
+        });
+        a.is_finite() && (a - b).abs() <= UNMOVED * a.abs().max(b.abs())
+    })
 }
 
 fn disagreement(
     problem: &Problem,
     reference: &Reference,
-    truth: &Equations,
-    condition: &Condition,
+    residuals: &Residuals,
+    place: &Place,
+    with: String,
 ) -> Option<Disagreement> {
-    let residuals = Residuals::new(truth.residuals(problem, condition)?)?;
     let leaves = residuals.leaves(reference)?;
     let operations =
         residuals.formula.graph.nodes().len() + leaves.iter().map(Leaf::operations).sum::<usize>();
     if (operations * 2 * POINTS) as f64 > MAX_TRIALS {
         return None;
     }
-    let (here, anywhere) = points(problem, reference, &leaves, condition)?;
+    let (here, anywhere) = points(problem, reference, &leaves, place)?;
     let relative_error = relative_error(reference, &leaves, &anywhere, problem.coordinates.len());
     let here = residuals.measure(problem, reference, &leaves, &here);
     let anywhere = residuals.measure(problem, reference, &leaves, &anywhere);
     let mean =
         |values: Vec<f64>| (values.iter().map(|x| x * x).sum::<f64>() / values.len().max(1) as f64).sqrt();
-    (0..residuals.formula.roots.len()).find_map(|root| {
+    let (left, terms) = (0..residuals.formula.roots.len()).find_map(|root| {
         let finite = |rows: &[Vec<Measured>]| -> Vec<Measured> {
             let of_root = rows.iter().map(|row| row[root]);
             of_root.filter(|m| m.value.is_finite() && m.size.is_finite() && m.rounding.is_finite()).collect()
@@ -73,12 +123,9 @@ fn disagreement(
         let allowed = (DIFFERENTIATED * relative_error).max(LEFT) * terms;
         let beyond = here.iter().filter(|m| m.value.abs() > allowed + ROUNDING * m.rounding).count();
         let left = mean(here.iter().map(|m| m.value).collect());
-        (beyond as f64 > ODD * here.len() as f64).then(|| Disagreement {
-            condition: condition.name.clone(),
-            left,
-            terms,
-        })
-    })
+        (beyond as f64 > ODD * here.len() as f64).then_some((left, terms))
+    })?;
+    Some(Disagreement { with, left, terms })
 }
 
 /// Residuals over the unknowns' own derivatives.
@@ -197,12 +244,12 @@ struct Points {
     partners: Option<Vec<f64>>,
 }
 
-/// Points of `condition`, and points of the whole domain; `None` where the reference has no values there, or only dear ones.
+/// Points of `place`, and points of the whole domain; `None` where the reference has no values there, or only dear ones.
 fn points(
     problem: &Problem,
     reference: &Reference,
     leaves: &[Leaf],
-    condition: &Condition,
+    place: &Place,
 ) -> Option<(Points, Points)> {
     let d = problem.coordinates.len();
     let valued = leaves.iter().filter_map(|leaf| match leaf {
@@ -216,22 +263,22 @@ fn points(
         _ => None,
     });
     if let Some(rows) = table {
-        let here = rows.chunks_exact(d).filter(|row| condition.place.holds(row));
+        let here = rows.chunks_exact(d).filter(|row| place.holds(row));
         let here: Vec<f64> = here.flatten().copied().collect();
         return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
     }
     let domain: Vec<f64> = (1..=POINTS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
-    let here = if condition.place.is_drawn() {
+    let here = if place.is_drawn() {
         let mut rows = domain.clone();
-        condition.place.take(&problem.coordinates, &mut rows);
-        let partners = condition.place.periodic().map(|i| {
+        place.take(&problem.coordinates, &mut rows);
+        let partners = place.periodic().map(|i| {
             let mut partners = rows.clone();
             partners.iter_mut().skip(i).step_by(d).for_each(|x| *x = problem.coordinates[i].upper);
             partners
         });
         Points { rows, partners }
     } else {
-        alone(some(condition.place.own_points(), d))
+        alone(some(place.own_points(), d))
     };
     // The spectral solution is computed step by step up to the latest time asked for.
     let dear = valued.iter().find_map(|solution| match solution {

@@ -4,7 +4,7 @@
 //! solution leaves of them, or how large their terms are.
 //! This file knows problems; it does not know where in a file anything was written.
 
-use super::{DEFINITION, RESIDUAL};
+use super::{ANSATZ, DEFINITION, RESIDUAL};
 use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::problem::model::{Condition, Formula, Problem};
@@ -73,6 +73,17 @@ impl Equations {
         let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
         let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
         Some(extracted(&graph, &roots))
+    }
+
+    /// An unknown less its ansatz without the network; `None` if it has no ansatz.
+    pub(super) fn rest_of_ansatz(&self, problem: &Problem, output: usize) -> Option<Formula> {
+        let written = problem.unknowns[output].ansatz.as_ref()?;
+        let (mut graph, mut scope) = (self.graph.clone(), self.scope.clone());
+        scope.set("net", Symbol::Value(Meaning::Output, graph.constant(0.0)));
+        let ansatz = scope.lower(&parse(written).ok()?, &mut graph, ANSATZ, &mut vec![])?;
+        let unknown = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
+        let rest = graph.binary(Binary::Sub, unknown, ansatz);
+        Some(extracted(&graph, &[rest]))
     }
 }
 

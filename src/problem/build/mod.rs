@@ -3,8 +3,8 @@
 mod conditions;
 mod consistency;
 mod equations;
+mod jump;
 mod language;
-pub(super) mod posed;
 mod reference;
 mod settings;
 mod values;
@@ -27,6 +27,7 @@ use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Table, Value, article};
 use crate::problem::model::{Condition, Formula, Problem, Trainable, Unknown, Written};
 use crate::problem::place::Coordinate;
+use crate::problem::posedness::{Contradiction, Posedness};
 use crate::problem::size::check_points;
 use crate::problem::windows::Windows;
 use crate::settings::Training;
@@ -84,6 +85,29 @@ impl Document {
                 Err(self.mistakes(items))
             }
         }
+    }
+
+    /// Warnings of conditions by which `problem`, built of this document, is not determined, or that contradict one another.
+    pub fn doubts(&self, problem: &Problem) -> Diagnostics {
+        let table = self.merged(|_, _| true);
+        let key = |name: &str| {
+            let kinds = ["conditions", "coordinates", "unknowns", "parameters"].into_iter();
+            let tables = kinds.filter_map(|kind| table.get(kind)?.get_ref().as_table());
+            let mut keys = tables.flat_map(|table| table.keys());
+            keys.find(|key| key.get_ref().as_ref() == name).map(Spanned::span)
+        };
+        let warning =
+            |about: &str, message: String, hint: String| Diagnostic::warning(key(about), message).hint(hint);
+        self.mistakes(match problem.posedness() {
+            Posedness::NoDoubt => vec![],
+            Posedness::UnderDetermined(gaps) => {
+                gaps.into_iter().map(|gap| warning(&gap.about, gap.message, gap.hint)).collect()
+            }
+            Posedness::Contradictory(Contradiction { conditions, message, hint }) => {
+                let last = conditions.last().map_or("", |&i| problem.conditions[i].name.as_str());
+                vec![warning(last, message, hint)]
+            }
+        })
     }
 }
 
@@ -195,18 +219,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let posed = posed::Posed {
-            coordinates: &coordinates,
-            unknowns: &unknowns,
-            values: &values,
-            features: &features,
-            conditions: &conditions,
-        };
-        // What is sought may take a condition's place.
-        if trainable.is_empty() {
-            self.doubt(table, posed::doubts(&posed));
-        }
-        self.lost_jumps(table, &coordinates);
+        self.lost_jumps(table, &coordinates, &trainable);
         let problem = Problem {
             name,
             title,
@@ -232,10 +245,9 @@ impl Builder<'_> {
     fn check_reference(&mut self, problem: &Problem, table: &Table<'_>) {
         let reference = table.get("reference").and_then(|value| value.get_ref().as_table());
         let Some(solution) = reference.and_then(|table| table.get("solution")) else { return };
-        for consistency::Disagreement { condition, left, terms } in consistency::disagreements(problem) {
-            let message = format!(
-                "the reference does not fulfil the condition `{condition}`: {left:.1e} is left of terms of {terms:.1e}"
-            );
+        for consistency::Disagreement { with, left, terms } in consistency::disagreements(problem) {
+            let message =
+                format!("the reference does not fulfil {with}: {left:.1e} is left of terms of {terms:.1e}");
             let hint = "one of them is not what is meant; errors against such a reference say little";
             self.report(Diagnostic::warning(solution.span(), message).hint(hint));
         }
@@ -253,37 +265,37 @@ impl Builder<'_> {
         }
     }
 
-    /// Warns of conditions that may be missing.
-    fn doubt(&mut self, table: &Table<'_>, doubts: Vec<posed::Doubt>) {
-        for posed::Doubt { about, message, hint } in doubts {
-            let entries = ["coordinates", "unknowns"].map(|kind| self.entries(table, kind, false)).concat();
-            let span =
-                entries.iter().find(|(key, _)| key.get_ref().as_ref() == about).map(|(key, _)| key.span());
-            self.report(Diagnostic::warning(span, message).hint(hint));
-        }
-    }
-
-    /// Warns of derivatives of definitions that jump: the derivative of a jump is taken as zero.
-    fn lost_jumps(&mut self, table: &Table<'_>, coordinates: &[Coordinate]) {
+    /// Warns of derivatives of definitions and ansatzes that jump: the derivative of a jump is taken as zero.
+    fn lost_jumps(&mut self, table: &Table<'_>, coordinates: &[Coordinate], trainable: &[Trainable]) {
+        let entries: Vec<f64> = trainable.iter().map(|t| t.entry(t.initial)).collect();
         for used in self.used.clone() {
             let Some((base, index)) = self.scope.derivative(&used) else { continue };
-            let Some(Symbol::Value(Meaning::Definition, mut node)) = self.scope.get(&base) else { continue };
+            let Some(Symbol::Value(Meaning::Definition | Meaning::Unknown, mut node)) = self.scope.get(&base)
+            else {
+                continue;
+            };
             for along in index.coordinates() {
-                if let Some(posed::Jump { level, function }) =
-                    posed::lost_jump(&mut self.graph, node, along, coordinates)
+                if let Some(jump::Jump { level, function }) =
+                    jump::lost_jump(&mut self.graph, node, along, coordinates, &entries)
                 {
-                    let key = self.entries(table, "definitions", false);
+                    let key =
+                        ["definitions", "unknowns"].map(|kind| self.entries(table, kind, false)).concat();
                     let span =
                         key.iter().find(|(key, _)| key.get_ref().as_ref() == base).map(|(key, _)| key.span());
+                    let jumping = if function == Unary::Step { "step" } else { "sign" };
+                    let (place, level) = match level {
+                        Some(level) => (level.to_string(), level.to_string()),
+                        None => (format!("the argument of `{jumping}`"), "a".to_owned()),
+                    };
                     let message = format!(
-                        "`{used}` leaves out a jump: `{base}` jumps or has a kink where {level} is zero, and the derivative \
+                        "`{used}` leaves out a jump: `{base}` jumps or has a kink where {place} is zero, and the derivative \
                          of a jump is taken as zero"
                     );
                     let Coordinate { lower, upper, .. } = &coordinates[along];
                     let width = Digits(format!("{:.0e}", 0.01 * (upper - lower)).parse().unwrap_or(0.01));
-                    let (jumping, smooth) = match function {
-                        Unary::Step => ("step", format!("(1 + tanh(({level})/{width}))/2")),
-                        _ => ("sign", format!("tanh(({level})/{width})")),
+                    let smooth = match function {
+                        Unary::Step => format!("(1 + tanh(({level})/{width}))/2"),
+                        _ => format!("tanh(({level})/{width})"),
                     };
                     let hint = format!(
                         "write a smooth transition, such as `{smooth}` for `{jumping}({level})`, whose width points can \

@@ -1,16 +1,15 @@
-//! Doubts about whether a problem has the conditions that its equations need, and keeps the jumps that it writes.
-//!
-//! Conditions are counted: along each coordinate, the highest orders of the equations against what is fixed on faces, by
-//! the ansatz and by the features.
+//! Conditions that are too few: along each coordinate, the highest orders of the equations against what is fixed on faces,
+//! by the ansatz and by the features.
 //! Only clear gaps are told; whoever measures data or looks for parameters is left alone, and so are first derivatives in
 //! space, whose conditions depend on where the solution travels.
 //! This knows formulas over raw network outputs; it does not know the text they came from.
 
 use rand::RngExt;
 
-use crate::expr::{Digits, Expr, Graph, Node, NodeId, Unary, is_time, listed};
+use super::Gap;
+use crate::expr::{Digits, Graph, Node, NodeId, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
-use crate::problem::model::{Condition, Formula, Unknown};
+use crate::problem::model::{Condition, Formula, Problem, Unknown};
 use crate::problem::place::Coordinate;
 use crate::rng::{self, Stream};
 
@@ -20,15 +19,6 @@ const MAX_MATCHED: usize = 12;
 const LOOKS: usize = 5;
 /// A change smaller than this, relative to the values, is rounding.
 const ROUNDING: f64 = 1e-9;
-
-/// What may be missing.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Doubt {
-    /// The coordinate or the unknown that it is about.
-    pub(super) about: String,
-    pub(super) message: String,
-    pub(super) hint: String,
-}
 
 /// A problem as far as it is looked at here.
 pub(in crate::problem) struct Posed<'a> {
@@ -40,20 +30,26 @@ pub(in crate::problem) struct Posed<'a> {
     pub(in crate::problem) conditions: &'a [Condition],
 }
 
-/// Every doubt about the conditions.
-pub(super) fn doubts(posed: &Posed<'_>) -> Vec<Doubt> {
-    let mut doubts = posed.constants();
+/// Every clear gap.
+pub(super) fn gaps(problem: &Problem) -> Vec<Gap> {
+    // What is sought may take a condition's place.
+    if !problem.trainable.is_empty() {
+        return vec![];
+    }
+    let Problem { coordinates, unknowns, values, features, conditions, .. } = problem;
+    let posed = Posed { coordinates, unknowns, values, features, conditions };
+    let mut gaps = posed.constants();
     // Data stand for conditions in ways that counting does not see.
     if posed.conditions.iter().all(|condition| condition.place.is_drawn()) {
-        doubts.extend(posed.gaps());
+        gaps.extend(posed.gaps());
     }
-    doubts
+    gaps
 }
 
 impl Posed<'_> {
     /// Unknowns to which any constant may be added.
-    fn constants(&self) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
+    fn constants(&self) -> Vec<Gap> {
+        let mut gaps = Vec::new();
         for (output, unknown) in self.unknowns.iter().enumerate() {
             let raw = Node::Jet { output, index: MultiIndex::VALUE, side: 0 };
             if self.values.graph.node(self.values.roots[output]) != raw {
@@ -68,21 +64,22 @@ impl Posed<'_> {
             let name = &unknown.name;
             let corner: Vec<_> =
                 self.coordinates.iter().map(|c| format!("{} = {}", c.name, Digits(c.lower))).collect();
-            doubts.push(Doubt {
+            gaps.push(Gap {
                 about: name.clone(),
                 message: format!("only derivatives of `{name}` are given: any constant may be added to it"),
                 hint: format!(
                     "fix it somewhere, for example with the residual `{name}` at `place = \"{}\"`",
                     corner.join(", ")
                 ),
+                open: None,
             });
         }
-        doubts
+        gaps
     }
 
     /// Coordinates along which there are fewer conditions than the equations' order.
-    fn gaps(&self) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
+    fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = Vec::new();
         let mut anything = false;
         for c in 0..self.coordinates.len() {
             let Some(needed) = self.needed(c).filter(|&needed| needed > 0) else { continue };
@@ -92,20 +89,20 @@ impl Posed<'_> {
             if periodic || found.count >= needed {
                 continue;
             }
-            doubts.push(self.gap(c, needed, &found));
+            gaps.push(self.gap(c, needed, &found));
         }
         let conditions = self.conditions.iter().any(|c| !c.place.faces().is_empty() || c.sides() > 1);
-        if doubts.len() > 1 && !anything && !conditions {
+        if gaps.len() > 1 && !anything && !conditions {
             let message =
                 "there is no initial or boundary condition: the equations alone have many solutions";
             let hint = "give conditions on faces, such as `place = \"x = 0\"`, or `place = \"boundary\"`";
-            let about = doubts[0].about.clone();
-            return vec![Doubt { about, message: message.to_owned(), hint: hint.to_owned() }];
+            let about = gaps[0].about.clone();
+            return vec![Gap { about, message: message.to_owned(), hint: hint.to_owned(), open: None }];
         }
-        doubts
+        gaps
     }
 
-    fn gap(&self, c: usize, needed: usize, found: &Found) -> Doubt {
+    fn gap(&self, c: usize, needed: usize, found: &Found) -> Gap {
         let Coordinate { name, lower, upper, .. } = &self.coordinates[c];
         let (lower, upper) = (Digits(*lower), Digits(*upper));
         let plural = if needed == 1 { "condition" } else { "conditions" };
@@ -136,7 +133,7 @@ impl Posed<'_> {
                 format!("nothing is given at {}", listed(&silent))
             }
         };
-        Doubt { about: name.clone(), message, hint }
+        Gap { about: name.clone(), message, hint, open: None }
     }
 
     /// How many conditions the equations need along a coordinate, as far as that can be told.
@@ -384,94 +381,4 @@ fn matched(residuals: &[Vec<(usize, usize)>]) -> usize {
     }
     let mut owner = std::collections::BTreeMap::new();
     (0..residuals.len()).filter(|&i| assign(i, residuals, &mut owner, &mut Default::default())).count()
-}
-
-/// A jump that a derivative leaves out.
-pub(super) struct Jump {
-    /// What is zero where the jump is.
-    pub(super) level: Expr,
-    /// The function of it that jumps, `step` or `sign`.
-    pub(super) function: Unary,
-}
-
-/// Cells along a line in which a level's zero is looked for, and lines.
-const CELLS: usize = 64;
-const LINES: usize = 16;
-/// A level of more operations than this is not looked at.
-const MAX_LEVEL: usize = 1000;
-
-/// The first jump of `root` along `coordinate` inside the domain that its symbolic derivative, where jumps have none,
-/// leaves out.
-pub(super) fn lost_jump(
-    graph: &mut Graph,
-    root: NodeId,
-    coordinate: usize,
-    coordinates: &[Coordinate],
-) -> Option<Jump> {
-    let needed = graph.reachable(&[root]);
-    let levels: Vec<_> = (0..needed.len())
-        .filter(|&i| needed[i])
-        .filter_map(|i| match graph.nodes()[i] {
-            Node::Unary(f @ (Unary::Step | Unary::Sign), level) => Some((f, level)),
-            _ => None,
-        })
-        .collect();
-    let (whole, whole_root) = graph.extract(&[root]);
-    let mut random = rng::stream(0, "jump");
-    for (f, level) in levels {
-        let (lean, lean_root) = graph.extract(&[level]);
-        let fixed = |node: &Node| !matches!(node, Node::Jet { .. } | Node::Data(_) | Node::Coefficient(_));
-        if lean.nodes().len() > MAX_LEVEL || !lean.nodes().iter().all(fixed) {
-            continue;
-        }
-        let mut values = Vec::new();
-        let mut at = |look: &Look, graph: &Graph, root: NodeId| {
-            graph.eval(&mut values, |node| look.input(node));
-            values[root.index()]
-        };
-        for _ in 0..LINES {
-            let point = coordinates.iter().map(|c| c.lower + (c.upper - c.lower) * random.random::<f64>());
-            let mut look = Look { point: point.collect(), seed: random.random::<f64>() };
-            let Coordinate { lower, upper, .. } = coordinates[coordinate];
-            let mut value = |look: &mut Look, x: f64, graph: &Graph, root: NodeId| {
-                look.point[coordinate] = x;
-                at(look, graph, root)
-            };
-            // Off the middle of cells, so that a jump in the middle of the domain is between two of them.
-            let place = |i: usize| lower + (upper - lower) * (i as f64 + 0.37) / CELLS as f64;
-            let crossing = (0..CELLS - 1).find(|&i| {
-                let (a, b) = (
-                    value(&mut look, place(i), &lean, lean_root[0]),
-                    value(&mut look, place(i + 1), &lean, lean_root[0]),
-                );
-                a * b < 0.0
-            });
-            let Some(crossing) = crossing else { continue };
-            let (mut low, mut high) = (place(crossing), place(crossing + 1));
-            let below = value(&mut look, low, &lean, lean_root[0]).signum();
-            for _ in 0..100 {
-                let middle = 0.5 * (low + high);
-                if value(&mut look, middle, &lean, lean_root[0]).signum() == below {
-                    low = middle;
-                } else {
-                    high = middle;
-                }
-            }
-            // On both sides, at distances that tell a jump from a slope.
-            let nearby = 1e-7 * (upper - lower);
-            let sides = [low - nearby, high + nearby].map(|x| value(&mut look, x, &whole, whole_root[0]));
-            // Against the size along the whole line: near a kink both sides may be next to nothing.
-            let along = (0..CELLS).map(|i| value(&mut look, place(i), &whole, whole_root[0]).abs());
-            let scale = along.filter(|x| x.is_finite()).fold(sides[0].abs().max(sides[1].abs()), f64::max);
-            if sides.iter().all(|x| x.is_finite()) && (sides[1] - sides[0]).abs() > 1e-4 * scale {
-                let name = |node| match node {
-                    Node::Coordinate { coordinate, .. } => coordinates[coordinate].name.clone(),
-                    _ => String::new(),
-                };
-                let level = graph.to_expr(level, 50, &name)?;
-                return Some(Jump { level, function: f });
-            }
-        }
-    }
-    None
 }
