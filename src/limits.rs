@@ -71,7 +71,7 @@ pub const MAX_TABLE_BYTES: u64 = 1 << 28;
 pub const MAX_TABLE_NUMBERS: usize = 20_000_000;
 /// Columns of a table.
 pub const MAX_TABLE_COLUMNS: usize = 1000;
-/// Bytes of a line of a table that is read as it comes.
+/// Bytes of a line of a table.
 pub const MAX_LINE: usize = 1 << 20;
 /// Bytes of a mesh's file.
 pub const MAX_MESH_BYTES: u64 = 1 << 30;

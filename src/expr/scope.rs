@@ -361,17 +361,26 @@ impl Scope {
         }
     }
 
-    /// What can be asked for, for a hint.
+    /// What can be asked for where `context` stands, for a hint.
     fn askable(&self, context: Context) -> String {
-        let others = self.symbols.iter().filter(|(_, symbol)| {
-            symbol.meaning() != Meaning::Coordinate && context.allowed.contains(&symbol.meaning())
-        });
-        let names: Vec<_> = self.coordinates.iter().chain(others.map(|(name, _)| name)).collect();
-        let unknowns = self.symbols.iter().filter(|(_, symbol)| symbol.meaning() == Meaning::Unknown);
+        let allowed = |meaning| context.allowed.contains(&meaning);
+        let coordinates = self.coordinates.iter().filter(|_| allowed(Meaning::Coordinate));
+        let others = self
+            .symbols
+            .iter()
+            .filter(|(_, symbol)| symbol.meaning() != Meaning::Coordinate && allowed(symbol.meaning()));
+        let names: Vec<_> = coordinates.chain(others.map(|(name, _)| name)).collect();
+        if names.is_empty() {
+            return "write a number".to_owned();
+        }
+        let unknowns = self
+            .symbols
+            .iter()
+            .filter(|(_, symbol)| symbol.meaning() == Meaning::Unknown && allowed(Meaning::Unknown));
         let derivative = unknowns.map(|(name, _)| name).zip(&self.coordinates).next();
         let derivative =
             derivative.map_or(String::new(), |(u, x)| format!(", and derivatives such as `{u}_{x}`"));
-        format!("there are {}{derivative}", listed(&names))
+        format!("the names are {}{derivative}", listed(&names))
     }
 
     /// The columns of the data file, where there is one, for a hint.

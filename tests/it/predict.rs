@@ -199,8 +199,8 @@ fn mistakes_say_what_to_do() {
     ask("x = u", "which is a coordinate");
     ask("u_t = u_xx", "means something already; call it `my_u_t`, or ask for the difference, `u_t - (u_xx)`");
     // What is said to do can be done in this command.
-    ask("foo", "there are `x`, `t`, `alpha` and `u`, and derivatives such as `u_x`");
-    ask("v_x", "there are `x`, `t`, `alpha` and `u`");
+    ask("foo", "the names are `x`, `t`, `alpha` and `u`, and derivatives such as `u_x`");
+    ask("v_x", "the names are `x`, `t`, `alpha` and `u`");
     ask("phyzics", "did you mean `physics`?");
     ask("physics^2", "in a formula write it out: `(u_t - alpha*u_xx)`");
     ask("u(0.3,0.5)", "write `u`, and fix them with `--at x=0.3,t=0.5`");
@@ -215,6 +215,7 @@ fn mistakes_say_what_to_do() {
     refused(&["--at", "x=0.3,t"], "write NAME=VALUE");
     refused(&["--at", "x=0.3,t=1,x=2"], "two values");
     refused(&["--at", "x=0.3,t=tt"], "unknown symbol `tt`");
+    refused(&["--at", "x=0.3,t=tt"], "the names are `alpha`\n");
     refused(&["--grid", "x=10"], "there is no value for `t`");
     refused(&["--grid", "x=10,t=3", "--at", "t=0.5"], "in --grid and in --at");
     refused(&["--grid", "x=10,t=0:1"], "write how many values");
