@@ -10,6 +10,7 @@ mod exact;
 mod frequency;
 mod pilot;
 mod recipe;
+mod units;
 mod windows;
 
 use std::path::Path;
@@ -48,10 +49,11 @@ pub struct Completed {
 type Decide = fn(&Document, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 4] = [
+const GROUPS: [Decide; 5] = [
     |d, p| Ok(windows::windows(d, p)),
     exact::decide,
     |d, p| Ok(recipe::network(d, p)),
+    |d, p| Ok(units::scales(d, p)),
     |d, p| Ok(recipe::training(d, p)),
 ];
 

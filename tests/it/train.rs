@@ -464,8 +464,8 @@ fn balancing_takes_each_condition_through_the_network_once() {
 fn residuals_are_held_beside_the_terms_of_their_equations() {
     let residuals = |scales: &str| {
         let problem = problem(&format!(
-            "[coordinates]\nx = [0, 2]\n[unknowns]\nT = {{ ansatz = \"300 + 10*x^2 + 1e-12*net[T]\" }}\n\
-             y = {{ ansatz = \"x + 1e-4*x^2 + 1e-12*net[y]\" }}\n\
+            "[coordinates]\nx = [0, 2]\n[unknowns]\nT = {{ ansatz = \"300 + 10*x^2 + 1e-12*net\" }}\n\
+             y = {{ ansatz = \"x + 1e-4*x^2 + 1e-12*net\" }}\n\
              [training]\nstages = [{{ lbfgs = {{ steps = 1 }} }}]\n\
              [conditions.physics]\nplace = \"interior\"\nresidual = [\"7*(T_x - 20*1.001*x)\", \"y_x - 1\"]\n{scales}\n\
              [conditions.line]\nplace = \"interior\"\nresidual = \"y_xx\"\n\

@@ -17,6 +17,7 @@ use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
+use super::units::{Size, sizes};
 use crate::expr::{Binary, Digits, Graph, Node, is_time};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Diagnostic, Diagnostics, Document, Problem, key, quoted};
@@ -30,13 +31,6 @@ const MAX_WRITTEN: usize = 2500;
 const MAX_TRIED: usize = 16;
 /// Waves along a coordinate in which the solution repeats, up to this number of periods in the domain.
 const WAVES: usize = 2;
-
-/// Where an unknown lies and how much it varies: it is trained as `offset + size·net`.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Size {
-    pub(super) offset: f64,
-    pub(super) size: f64,
-}
 
 /// How a condition is made to hold, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,8 +84,7 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
 ///
 /// Where a condition is to hold exactly that cannot.
 pub(super) fn decide(document: &Document, problem: &Problem) -> Result<Vec<Decision>, Diagnostics> {
-    let sizes = vec![Size { offset: 0.0, size: 1.0 }; problem.unknowns.len()];
-    let exact = exact(problem, &sizes, !document.states(&["network", "features"]));
+    let exact = exact(problem, &sizes(problem), !document.states(&["network", "features"]));
     let mut mistakes = Vec::new();
     for (condition, way) in problem.conditions.iter().zip(&exact.ways) {
         if let (true, Some(Way { enforce: Enforce::Loss, why })) = (condition.is_exact(), way) {
