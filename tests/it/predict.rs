@@ -168,7 +168,7 @@ fn points_come_from_files_and_from_standard_input() {
     fs::write(&path, "label,t,x\na,0.5,0.25\nb,2,0.5\n").expect("written");
     let output = run(heat(), &["predict", "run", "--points", path.to_str().expect("text")]);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.starts_with("warning: 1 of 2 points lie outside the domain"), "{errors}");
+    assert!(errors.starts_with("warning: 1 of 2 points lies outside the domain"), "{errors}");
     let rows = rows(&String::from_utf8(output.stdout).expect("text"));
     assert_eq!((rows[0][0], rows[0][1], rows[1][1]), (0.25, 0.5, 2.0));
     assert!((rows[0][2] - u(0.25, 0.5)).abs() < 1e-6);
