@@ -826,6 +826,16 @@ mod tests {
     }
 
     #[test]
+    fn unknowns_that_drive_one_another_keep_within_bounds() {
+        // The convection of Lorenz grows out of every start, and linear terms alone would have no end.
+        let text = "[coordinates]\nt = [0, 3]\n[unknowns]\nx = {}\ny = {}\nz = {}\n[conditions.ode]\n\
+                    place = \"interior\"\nresidual = [\"x_t - 10*(y - x)\", \"y_t - x*(28 - z) + y\", \"z_t - x*y + 8*z/3\"]\n\
+                    [conditions.start]\nplace = \"t = 0\"\nresidual = [\"x\", \"y - 1\", \"z\"]\n";
+        let found = sizes(&problem(text));
+        assert!(found.iter().all(|s| (1e-3..=1e3).contains(&s.size) && s.offset.abs() <= 1e3), "{found:?}");
+    }
+
+    #[test]
     fn other_units_of_a_file_are_other_units_of_the_decisions() {
         // A plate in which u[m] follows a load, walls and a start; x in units of a, u of b, the equations of c.
         let decided = |[a, b, c]: [f64; 3]| {
