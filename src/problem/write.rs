@@ -67,6 +67,9 @@ impl Problem {
             line("condition", format!("{}: {}", condition.name, self.where_and_how(condition)));
             for (written, &root) in condition.written.iter().zip(&condition.residuals.roots) {
                 line("  residual", written.clone());
+                if condition.is_exact() {
+                    continue;
+                }
                 let understood = match self.understood(condition, root) {
                     Some(expr) => expr.to_string(),
                     None => format!("more than {MAX_SHOWN} operations"),
@@ -79,6 +82,9 @@ impl Problem {
                 let scales: Vec<_> =
                     condition.scales.iter().map(|&scale| Digits(scale).to_string()).collect();
                 line("  scale", scales.join(", "));
+            }
+            if condition.is_exact() {
+                continue;
             }
             let jets = condition.residuals.graph.jets(&condition.residuals.roots);
             let needed: Vec<_> =

@@ -18,7 +18,7 @@ use self::known::{Known, Statement, highest, statements};
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
 use super::units::{Size, sizes};
-use crate::expr::{Binary, Digits, Graph, Node, is_time};
+use crate::expr::{Binary, Digits, Graph, Node};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Diagnostic, Diagnostics, Document, Problem, key, quoted};
 use crate::settings::Enforce;
@@ -27,8 +27,6 @@ use crate::settings::Enforce;
 const AGREE: f64 = 1e-9;
 /// Operations of an ansatz when it is written out, at the most.
 const MAX_WRITTEN: usize = 2500;
-/// Data that contradict each other, of which every choice is tried; of more, the first ones stay.
-const MAX_TRIED: usize = 16;
 /// Waves along a coordinate in which the solution repeats, up to this number of periods in the domain.
 const WAVES: usize = 2;
 
@@ -256,36 +254,46 @@ fn incomplete(problem: &Problem, said: &mut [Statement]) {
     }
 }
 
-/// Where faces meet, their data must agree; of those that do not, as few as possible are left to the loss.
+/// Where faces meet, their data must agree; those that do not are left to the loss, unless the file wants one exactly.
+///
+/// Leaving only one of them, and having the other exactly, was worse wherever it was tried: the solution has a jump at
+/// the edge, which a loss can smooth and an ansatz cannot.
 fn contradictions_at_edges(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
     for output in 0..problem.unknowns.len() {
         let data = distinct(said, output);
-        let mut pairs = Vec::new();
+        let mut dropped: Vec<(Known, String)> = Vec::new();
         for (i, a) in data.iter().enumerate() {
-            for (j, b) in data.iter().enumerate().skip(i + 1) {
-                if a.coordinate != b.coordinate && !agree(graph, space, a, b) {
-                    pairs.push((i, j));
+            for b in &data[i + 1..] {
+                if a.coordinate == b.coordinate || agree(graph, space, a, b) {
+                    continue;
+                }
+                for (known, other) in [(a, b), (b, a)] {
+                    if !wanted(problem, said, known) || wanted(problem, said, other) {
+                        let place = &problem.coordinates[other.coordinate].name;
+                        let why = format!(
+                            "it contradicts what is given at {place} = {} where they meet",
+                            Digits(other.at)
+                        );
+                        dropped.push((known.clone(), why));
+                    }
                 }
             }
         }
-        for dropped in cover(problem, &data, &pairs, said) {
-            let partner = pairs.iter().find_map(|&(i, j)| match dropped {
-                d if d == i => Some(j),
-                d if d == j => Some(i),
-                _ => None,
-            });
-            let partner = &data[partner.expect("only what contradicts something is dropped")];
-            let place = |known: &Known| {
-                format!("{} = {}", problem.coordinates[known.coordinate].name, Digits(known.at))
-            };
-            let why = format!("it contradicts what is given at {} where they meet", place(partner));
-            for statement in said.iter_mut() {
-                if statement.known.as_ref().is_ok_and(|known| known.is_same_as(&data[dropped])) {
-                    statement.known = Err(why.clone());
-                }
+        for statement in said.iter_mut() {
+            let Ok(known) = &statement.known else { continue };
+            if let Some((_, why)) = dropped.iter().find(|(dropped, _)| known.is_same_as(dropped)) {
+                statement.known = Err(why.clone());
             }
         }
     }
+}
+
+/// Does the file want to have this exactly?
+fn wanted(problem: &Problem, said: &[Statement], known: &Known) -> bool {
+    said.iter().any(|statement| {
+        let same = statement.known.as_ref().is_ok_and(|other| other.is_same_as(known));
+        same && problem.conditions[statement.condition].is_exact()
+    })
 }
 
 /// Do two data agree where their faces meet?
@@ -308,44 +316,6 @@ fn agree(graph: &mut Graph, space: &Space<'_>, a: &Known, b: &Known) -> bool {
     };
     let (left, right) = (at_edge(a, b), at_edge(b, a));
     left.iter().zip(right).all(|(left, right)| (left - right).abs() <= AGREE * size)
-}
-
-/// Which data to leave to the loss, so that no pair is left: the fewest, of equally many rather initial values than
-/// boundary values, which matter for longer, and rather what is stated later.
-fn cover(problem: &Problem, data: &[Known], pairs: &[(usize, usize)], said: &[Statement]) -> Vec<usize> {
-    let mut involved: Vec<usize> = pairs.iter().flat_map(|&(i, j)| [i, j]).collect();
-    involved.sort_unstable();
-    involved.dedup();
-    let demanded = |i: usize| {
-        said.iter().any(|statement| {
-            problem.conditions[statement.condition].is_exact()
-                && statement.known.as_ref().is_ok_and(|known| known.is_same_as(&data[i]))
-        })
-    };
-    let cost = |i: usize| {
-        let initial = is_time(&problem.coordinates[data[i].coordinate].name);
-        let least = if initial { 0.75 } else { 1.0 };
-        least - 1e-6 * i as f64 + if demanded(i) { 1e6 } else { 0.0 }
-    };
-    if involved.len() > MAX_TRIED {
-        let mut dropped = Vec::new();
-        for &(i, j) in pairs {
-            if !dropped.contains(&i) && !dropped.contains(&j) {
-                dropped.push(if cost(i) < cost(j) { i } else { j });
-            }
-        }
-        return dropped;
-    }
-    let chosen = |set: usize| (0..involved.len()).filter(move |k| set & (1 << k) != 0);
-    let covers = |set: usize| {
-        let has = |i: usize| involved.binary_search(&i).is_ok_and(|k| set & (1 << k) != 0);
-        pairs.iter().all(|&(i, j)| has(i) || has(j))
-    };
-    let costs = |set: usize| chosen(set).map(|k| cost(involved[k])).sum::<f64>();
-    let best = (0..1_usize << involved.len())
-        .filter(|&set| covers(set))
-        .min_by(|&a, &b| costs(a).total_cmp(&costs(b)));
-    chosen(best.unwrap_or(0)).map(|k| involved[k]).collect()
 }
 
 // Coordinates along which the solution repeats.
@@ -374,41 +344,33 @@ impl Repeats {
         Self { directions: directions.collect(), free }
     }
 
-    /// Leaves to the loss what is given and does not repeat, or the repetition where the file wants the other exactly.
+    /// Leaves a repetition to the loss where what is given does not repeat, or the other way round where the file wants it.
+    ///
+    /// The start exact and the repetition in the loss was ahead of the opposite wherever both were tried.
     fn settle(&mut self, problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
         for (along, condition, can) in &mut self.directions {
             if can.is_err() {
                 continue;
             }
+            let condition = &problem.conditions[*condition];
             if let Some(unknown) = problem.unknowns.iter().find(|unknown| unknown.ansatz.is_some())
-                && !holds::values_repeat(problem, &problem.conditions[*condition])
+                && !holds::values_repeat(problem, condition)
             {
                 *can = Err(format!("the ansatz of `{}` does not repeat", unknown.name));
                 continue;
             }
-            let across =
-                |known: &Known| known.coordinate == *along || !repeats(problem, space, graph, known, *along);
-            let against: Vec<bool> = {
-                let mut across = across;
-                said.iter().map(|statement| statement.known.as_ref().is_ok_and(&mut across)).collect()
-            };
-            let wanted = said
-                .iter()
-                .zip(&against)
-                .find(|(statement, against)| **against && problem.conditions[statement.condition].is_exact());
-            let demanded = problem.conditions[*condition].is_exact();
-            if let (Some((statement, _)), false) = (wanted, demanded) {
-                let name = &problem.conditions[statement.condition].name;
-                *can = Err(format!("`{name}`, which is to hold exactly, does not repeat"));
-                continue;
-            }
-            for (statement, against) in said.iter_mut().zip(against) {
-                if against {
-                    let name = &problem.conditions[*condition].name;
-                    statement.known = Err(format!(
-                        "it does not repeat along `{}`, as `{name}` asks",
-                        problem.coordinates[*along].name
-                    ));
+            for i in 0..said.len() {
+                let Ok(known) = said[i].known.clone() else { continue };
+                if known.coordinate != *along && repeats(problem, space, graph, &known, *along) {
+                    continue;
+                }
+                let other = &problem.conditions[said[i].condition];
+                if condition.is_exact() && !other.is_exact() {
+                    let place = &problem.coordinates[*along].name;
+                    said[i].known =
+                        Err(format!("it does not repeat along `{place}`, as `{}` asks", condition.name));
+                } else {
+                    *can = Err(format!("what `{}` gives does not repeat", other.name));
                 }
             }
         }
