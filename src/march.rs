@@ -21,7 +21,7 @@ use crate::train::{self, End, Event, Flow, Outcome, StageReport, State, StepRepo
 pub struct March {
     windows: Windows,
     cpu: CpuEngine<f64>,
-    values: Formula,
+    prediction: Formula,
     residuals: Vec<(Formula, usize)>,
     points: Vec<Points>,
     dimensions: usize,
@@ -56,7 +56,7 @@ impl March {
         let conditions = problem.conditions.iter();
         Ok(Self {
             cpu: CpuEngine::new(problem, threads, Isa::best())?,
-            values: problem.values.clone(),
+            prediction: problem.values.clone(),
             residuals: conditions.map(|c| (c.residuals.clone(), c.sides())).collect(),
             points: vec![Points::default(); problem.conditions.len()],
             dimensions: problem.coordinates.len(),
@@ -74,8 +74,8 @@ impl March {
         theta.len() / self.cpu.parameters()
     }
 
-    /// As [`CpuEngine::evaluate`]; linked points lie in one window.
-    pub fn ask(
+    /// The roots of `formula` at `points`; linked points lie in one window.
+    fn values(
         &mut self,
         theta: &[f64],
         formula: &Formula,
@@ -191,7 +191,7 @@ impl Engine for March {
 
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         let (formula, sides) = self.residuals[condition].clone();
-        self.ask(theta, &formula, sides, points, data)
+        self.values(theta, &formula, sides, points, data)
     }
 
     fn evaluate(
@@ -203,12 +203,12 @@ impl Engine for March {
         points: &[f64],
         data: &[Vec<f64>],
     ) -> Vec<f64> {
-        self.ask(theta, formula, sides, points, data)
+        self.values(theta, formula, sides, points, data)
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
-        let values = self.values.clone();
-        self.ask(theta, &values, 1, points, &[])
+        let prediction = self.prediction.clone();
+        self.values(theta, &prediction, 1, points, &[])
     }
 }
 
@@ -261,18 +261,19 @@ impl Engine for Carrying<'_> {
     fn evaluate(
         &mut self,
         theta: &[f64],
-        jets: &JetSet,
+        _: &JetSet,
         formula: &Formula,
         sides: usize,
         points: &[f64],
         data: &[Vec<f64>],
     ) -> Vec<f64> {
-        self.engine.evaluate(theta, jets, formula, sides, points, data)
+        let (formula, carried) = self.march.windows.all[self.window].formula(formula, data.len());
+        let query = Query { formula: &formula, carried: &carried, sides, points, data };
+        self.march.evaluate_in(self.window, &[self.finished, theta].concat(), &query)
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
-        let values = self.march.values.clone();
-        let (formula, carried) = self.march.windows.all[self.window].formula(&values, 0);
+        let (formula, carried) = self.march.windows.all[self.window].formula(&self.march.prediction, 0);
         let query = Query { formula: &formula, carried: &carried, sides: 1, points, data: &[] };
         self.march.evaluate_in(self.window, &[self.finished, theta].concat(), &query)
     }
@@ -294,16 +295,13 @@ impl Differentiable for Carrying<'_> {
     }
 }
 
-/// What trains one window.
-pub struct Maker<'a> {
-    /// The engine of a window's problem.
-    pub engine: &'a mut dyn FnMut(&Problem) -> Result<Box<dyn Differentiable>, EngineError>,
-    /// Its initial parameters.
-    pub parameters: &'a dyn Fn(&Problem) -> Vec<f64>,
-}
+/// Makes the engine of a window's problem.
+pub type Make<'a> = &'a mut dyn FnMut(&Problem) -> Result<Box<dyn Differentiable>, EngineError>;
 
 /// Trains `problem` window by window, from `state` on; as [`train::train`] otherwise.
 ///
+/// `state` of a run that begins has the initial parameters of the first window; the others begin with what those before
+/// them have come to.
 /// All stages are gone through in every window, and errors on the way are those of the window at work.
 /// A window that reaches the tolerance ends there; at the end the tolerance is held against the whole solution.
 ///
@@ -313,7 +311,7 @@ pub struct Maker<'a> {
 pub fn train(
     problem: &Problem,
     march: &mut March,
-    make: &mut Maker,
+    make: Make,
     state: State,
     observer: &mut dyn FnMut(Event) -> Flow,
 ) -> Result<Outcome, EngineError> {
@@ -334,7 +332,7 @@ pub fn train(
             // The tolerance is one of errors, of which none is known here.
             part.training.tolerance = 0.0;
         }
-        let engine = (make.engine)(&part)?;
+        let engine = make(&part)?;
         let mut engine =
             Carrying { engine, march: &mut *march, window: finished.window, finished: &finished.theta };
         let widen = Widen { conditions: &window.conditions, all: problem.conditions.len() };
@@ -349,12 +347,7 @@ pub fn train(
                 let state = finished.join(&outcome.state);
                 finished =
                     Finished { theta: state.solution(), reports: state.reports, window: finished.window + 1 };
-                let next = &march.windows.all[finished.window].problem;
-                own = if std::env::var("PINN_WARM").is_ok() {
-                    State::new(outcome.state.answer.clone())
-                } else {
-                    State::new((make.parameters)(next))
-                };
+                own = State::new(begin(march, &finished));
                 observer(Event::Checkpoint(&finished.join(&own)));
                 continue;
             }
@@ -369,6 +362,14 @@ pub fn train(
         }
         return Ok(Outcome { end, state });
     }
+}
+
+/// The parameters with which the window after the finished ones begins: those of the window that it goes on from, which are
+/// nearer to what it needs than random ones.
+fn begin(march: &March, finished: &Finished) -> Vec<f64> {
+    let length = march.cpu.parameters();
+    let before = march.windows.all[finished.window].start.map_or(0, |start| start.window);
+    finished.theta[before * length..][..length].to_vec()
 }
 
 /// The windows that are done.

@@ -78,36 +78,15 @@ pub struct Trained {
     language: Language,
     theta: Vec<f64>,
     adapted: adapt::State,
-    engine: Computing,
+    engine: Box<dyn Engine>,
+    /// Where time is cut into windows, these.
+    windows: Option<Windows>,
     threads: usize,
     unknowns: Quantity,
     steps: usize,
     stages: Vec<StageReport>,
     outcome: Option<RunOutcome>,
     damaged: Vec<String>,
-}
-
-/// What computes: one network, or one for each window of time.
-enum Computing {
-    Whole(Box<CpuEngine<f64>>),
-    Windows(Box<March>),
-}
-
-impl Computing {
-    fn new(problem: &Problem, threads: usize) -> Result<Self, TrainedError> {
-        if problem.training.windows == 1 {
-            return Ok(Self::Whole(Box::new(CpuEngine::new(problem, threads, Isa::best())?)));
-        }
-        let windows = Windows::new(problem).map_err(TrainedError::Windows)?;
-        Ok(Self::Windows(Box::new(March::new(problem, windows, threads)?)))
-    }
-
-    fn engine(&mut self) -> &mut dyn Engine {
-        match self {
-            Self::Whole(engine) => &mut **engine,
-            Self::Windows(march) => &mut **march,
-        }
-    }
 }
 
 /// Functions of the coordinates that a trained network has values for.
@@ -214,14 +193,23 @@ impl Trained {
     ) -> Result<Self, TrainedError> {
         // The best network, not the last one, which is still on its way.
         let theta = state.solution();
-        let State { step: steps, reports: stages, .. } = state;
-        // Points that were adapted in a window are no points of the whole.
-        let adapted = if problem.training.windows == 1 { state.adapted } else { adapt::State::default() };
+        let State { step: steps, reports: stages, mut adapted, .. } = state;
+        let mut windows = None;
+        let engine: Box<dyn Engine> = if problem.training.windows == 1 {
+            Box::new(CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best())?)
+        } else {
+            let all = Windows::new(&problem).map_err(TrainedError::Windows)?;
+            windows = Some(all.clone());
+            // Points that were adapted in a window are no points of the whole.
+            adapted = adapt::State::default();
+            Box::new(March::new(&problem, all, threads.max(1))?)
+        };
         let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect();
         Ok(Self {
             unknowns: Quantity::new(names, problem.values.clone(), vec![]),
             language: Language::new(&problem),
-            engine: Computing::new(&problem, threads.max(1))?,
+            engine,
+            windows,
             threads,
             adapted,
             steps,
@@ -271,7 +259,7 @@ impl Trained {
     /// It is computed here, in double precision, which takes about as long as some steps of training.
     pub fn evaluation(&mut self) -> Evaluation {
         let scorer = Scorer::new(&self.problem);
-        evaluate(&self.problem, scorer.as_ref(), self.engine.engine(), &self.adapted, &self.theta)
+        evaluate(&self.problem, scorer.as_ref(), &mut *self.engine, &self.adapted, &self.theta)
     }
 
     /// What the answer may be called, and why: solved, doubtful or not solved.
@@ -299,7 +287,7 @@ impl Trained {
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.
     pub(crate) fn parts(&mut self) -> (&Problem, &mut dyn Engine, &[f64]) {
-        (&self.problem, self.engine.engine(), &self.theta)
+        (&self.problem, &mut *self.engine, &self.theta)
     }
 
     /// How training has ended; `None` if it has not, or was killed.
@@ -352,6 +340,22 @@ impl Trained {
         Ok(Quantity::new(vec![name.to_owned()], formula, vec![]))
     }
 
+    /// Has training come to the windows that `points` lie in?
+    fn check_reach(&self, points: &[f64]) -> Result<(), TrainedError> {
+        let Some(windows) = &self.windows else { return Ok(()) };
+        let reach = self.theta.len() / self.problem.parameters_in_all();
+        let beyond = |row: &&[f64]| windows.at(row[windows.along]) >= reach;
+        let Some(row) = points.chunks_exact(self.problem.coordinates.len()).find(beyond) else {
+            return Ok(());
+        };
+        Err(TrainedError::Quantity(format!(
+            "{} = {} lies in a window that training has not come to: it is in window {reach} of {}",
+            self.problem.coordinates[windows.along].name,
+            Digits(row[windows.along]),
+            windows.all.len()
+        )))
+    }
+
     /// The unknowns at `points` (rows of coordinates), `points × unknowns`, row by row.
     ///
     /// # Errors
@@ -402,25 +406,8 @@ impl Trained {
         if count == 0 {
             return Ok(vec![]);
         }
-        match &mut self.engine {
-            Computing::Whole(engine) => {
-                Ok(engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
-            }
-            Computing::Windows(march) => {
-                let Windows { along, all, .. } = march.windows();
-                let reach = march.reach(&self.theta);
-                let beyond = |row: &&[f64]| march.windows().at(row[*along]) >= reach;
-                if let Some(row) = points.chunks_exact(dimensions).find(beyond) {
-                    let name = &self.problem.coordinates[*along].name;
-                    return Err(TrainedError::Quantity(format!(
-                        "{name} = {} lies in a window that training has not come to: it is in window {reach} of {}",
-                        Digits(row[*along]),
-                        all.len()
-                    )));
-                }
-                Ok(march.ask(&self.theta, &quantity.formula, 1, points, data))
-            }
-        }
+        self.check_reach(points)?;
+        Ok(self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
     }
 }
 

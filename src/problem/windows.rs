@@ -27,7 +27,10 @@ use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::rng;
 
 /// The bound τ of the time since the joint, as a part of a window's length.
-const REACH: f64 = 0.33;
+///
+/// Of y'' + y = 0 over six windows of 1.6 periods each, 700 steps a window, the error is 6e-6 at 1/2, 9e-7 at 1/3, 9e-6 at 1/5,
+/// and without a bound the second window is lost.
+const REACH: f64 = 1.0 / 3.0;
 /// Random points of a window at which the ansatz's factor of the network is looked at.
 const LOOKS: usize = 256;
 
@@ -42,8 +45,8 @@ pub struct Windows {
     pub all: Vec<Window>,
     /// For every slice of the domain, from its lower end upwards, the window that it is.
     slices: Vec<usize>,
-    lower: f64,
-    upper: f64,
+    /// Where two slices meet, from the lowest place upwards.
+    joints: Vec<f64>,
 }
 
 /// One window: its problem, and what of the window before enters it.
@@ -151,7 +154,7 @@ impl Windows {
             window.check(problem)?;
             all.push(window);
         }
-        Ok(Self { along, all, slices, lower, upper })
+        Ok(Self { along, all, slices, joints: (1..count).map(edge).collect() })
     }
 
     /// Where the solution of an initial-value problem in one coordinate begins, and for every unknown the order of its
@@ -164,9 +167,7 @@ impl Windows {
 
     /// Which window a point with this value of the coordinate belongs to; a joint is the beginning of the one above it.
     pub fn at(&self, value: f64) -> usize {
-        let count = self.slices.len();
-        let share = (value - self.lower) / (self.upper - self.lower);
-        self.slices[((share * count as f64) as usize).min(count - 1)]
+        self.slices[self.joints.partition_point(|&joint| joint <= value)]
     }
 
     /// The part of `problem` that its first `count` windows cover, in the order of training.
@@ -273,11 +274,10 @@ impl Window {
         let mut node = graph.constant(factor);
         if let Some(Start { at, .. }) = self.start.filter(|_| power > 0) {
             let coordinate = graph.insert(Node::Coordinate { coordinate: self.along, side });
-            let number = |graph: &mut Graph, x: f64| graph.constant(x);
-            let (at, reach) = (number(graph, at), number(graph, self.reach()));
+            let (at, reach) = (graph.constant(at), graph.constant(self.reach()));
             let elapsed = graph.binary(Binary::Sub, coordinate, at);
             let share = graph.binary(Binary::Div, elapsed, reach);
-            let [one, four, root, power] = [1.0, 4.0, -0.25, power as f64].map(|x| number(graph, x));
+            let [one, four, root, power] = [1.0, 4.0, -0.25, power as f64].map(|x| graph.constant(x));
             let fourth = graph.binary(Binary::Pow, share, four);
             let sum = graph.binary(Binary::Add, one, fourth);
             let bound = graph.binary(Binary::Pow, sum, root);
@@ -433,8 +433,9 @@ fn begins(problem: &Problem, posed: &Posed, c: usize) -> Result<f64, String> {
     let found = posed.found_at(c, at);
     match posed.needed(c) {
         Some(needed) if found < needed => Err(format!(
-            "at `{name} = {}` {found} values are given, and the equations' order along `{name}` is {needed}",
-            Digits(at)
+            "of the {needed} values that the equations need at `{name} = {}` {found} {} given",
+            Digits(at),
+            if found == 1 { "is" } else { "are" }
         )),
         _ => Ok(at),
     }

@@ -303,8 +303,8 @@ impl Solver {
             Some((part, scorer)) => (*part, scorer.as_ref()),
             None => (&self.problem, scorer.as_ref()),
         };
-        let (engine, answer) = (engine.get(), outcome.state.solution());
-        let evaluation = evaluate(problem, scorer, engine, &adapted, &answer);
+        let (engine, answer) = (engine.get(), &outcome.state.solution());
+        let evaluation = evaluate(problem, scorer, engine, &adapted, answer);
         let diverged = match &outcome.end {
             End::Diverged(breakdown) => Some(breakdown.to_string()),
             _ => None,
@@ -318,7 +318,7 @@ impl Solver {
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
-        let drawn = pictures::write(problem, scorer, engine, &answer, stages, folder, plots)?;
+        let drawn = pictures::write(problem, scorer, engine, answer, stages, folder, plots)?;
         let mut result = self.result(problem, &outcome, &evaluation, verdict, recording);
         let files = [
             "problem.toml",
@@ -455,13 +455,8 @@ fn train_with<'a>(
         Computing::Windows(windows) => windows,
     };
     let mut march = March::new(problem, (**windows).clone(), settings.threads)?;
-    let mut make = march::Maker {
-        engine: &mut |problem| settings.engine(problem),
-        parameters: &|problem| {
-            init::parameters(problem).expect("the first window's were drawn by the same rule")
-        },
-    };
-    let outcome = march::train(problem, &mut march, &mut make, state, observer)?;
+    let make = &mut |problem: &Problem| settings.engine(problem);
+    let outcome = march::train(problem, &mut march, make, state, observer)?;
     let reached = outcome.state.window + 1;
     let part = (reached < windows.all.len()).then(|| windows.reached(problem, reached));
     if let Some(part) = &part {

@@ -7,13 +7,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::Engine;
-use crate::engine::device::{self, Request};
 use crate::estimate;
-use crate::init;
 use crate::problem::Problem;
-use crate::train::{self, End, Flow, State};
+use crate::train::{End, Event, Flow, State};
 
-use super::{Settings, SolveError};
+use super::{Settings, SolveError, Solver, train_with};
 
 /// How much wider the second network is, as a part of the first one's width, and at least.
 const WIDER: f64 = 0.25;
@@ -38,26 +36,23 @@ pub(super) fn difference(
     // No reference has a say in either.
     second.reference = None;
     second.training.tolerance = 0.0;
-    let start = State::new(init::parameters(&second)?);
-    let Settings { threads, chunk, .. } = *settings;
-    let mut other = device::engine(&settings.device, &Request { problem: &second, threads, chunk })?;
-    let outcome =
-        train::train(&second, None, &mut *other, start, &mut |_| match stop.load(Ordering::Relaxed) {
-            true => Flow::Stop,
-            false => Flow::Continue,
-        });
-    if outcome.end != End::Done {
+    let Solver { problem: second, theta: start, engine: mut other, .. } =
+        Solver::new(second, settings.clone())?;
+    let flow = &mut |_: Event| if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue };
+    let mut trained = train_with(&mut other, &second, None, settings, State::new(start), flow)?;
+    if trained.outcome.end != End::Done {
         return Ok(None);
     }
+    let answer = trained.outcome.state.solution();
     let points = estimate::probes(problem);
-    let (first, other) = (engine.predict(theta, &points), other.predict(&outcome.state.answer, &points));
+    let (first, other) = (engine.predict(theta, &points), trained.engine.get().predict(&answer, &points));
     let unknowns = problem.unknowns.len();
     let relative = |k: usize| {
         let pairs = || first.iter().zip(&other).skip(k).step_by(unknowns);
         let difference: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
         (difference / pairs().map(|(a, _)| a * a).sum::<f64>()).sqrt()
     };
-    let found = problem.trained_values(theta).zip(second.trained_values(&outcome.state.answer));
+    let found = problem.trained_values(theta).zip(second.trained_values(&answer));
     let found = found.map(|(a, b)| ((a - b) / a).abs());
     Ok((0..unknowns).map(relative).chain(found).max_by(f64::total_cmp))
 }

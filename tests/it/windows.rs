@@ -24,6 +24,7 @@ depth = 2
 width = 16
 init = "xavier"
 [training]
+auto = false
 windows = 4
 stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 400 } }]
 [conditions.ode]
@@ -50,6 +51,7 @@ v = {}
 depth = 2
 width = 8
 [training]
+auto = false
 windows = 3
 stages = [{ adam = { steps = 20 } }]
 [conditions.physics]
@@ -285,7 +287,7 @@ fn what_cannot_be_marched_is_refused_with_a_reason() {
     };
     let both = "residual = \"y - 1\"\n[conditions.end]\nplace = \"t = 25.13\"\nresidual = \"y\"";
     check("residual = [\"y - 1\", \"y_t\"]", both, "there are conditions at `t = 0` and `t = 25.13`");
-    check("residual = [\"y - 1\", \"y_t\"]", "residual = \"y - 1\"", "1 values are given");
+    check("residual = [\"y - 1\", \"y_t\"]", "residual = \"y - 1\"", "of the 2 values that the equations need at `t = 0` 1 is given");
     check("windows = 4", "windows = 0", "`windows` is 0, not from 1 to 1000");
     let sought = "[parameters]\nk = { initial = 1 }\n[unknowns]";
     let text = OSCILLATOR.replace("[unknowns]", sought).replace("y_tt + y", "y_tt + k*y");
