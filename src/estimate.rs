@@ -79,9 +79,9 @@ pub struct ErrorEstimate {
 
 /// Estimates the error of the network with parameters `theta`, on `threads` threads, which change nothing.
 ///
-/// `None` where a number is not finite, or the network is too large.
+/// `None` where a number is not finite, the network is too large, or there is more than one, as of windows in time.
 pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
-    if theta.len() > MOST {
+    if theta.len() > MOST || theta.len() != problem.parameters_in_all() {
         return None;
     }
     let mut rng = rng::stream(problem.training.seed, "estimate");
