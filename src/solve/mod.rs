@@ -310,7 +310,9 @@ impl Solver {
             _ => None,
         };
         let ended = matches!(outcome.end, End::Done | End::ToleranceNotReached);
-        let difference = match self.settings.estimate && ended {
+        // A march is not repeated with one network for all times.
+        let repeats = self.settings.estimate && ended && problem.training.windows == 1;
+        let difference = match repeats {
             true => second::difference(problem, engine, &answer, &self.settings, stop)?,
             false => None,
         };

@@ -129,6 +129,15 @@ fn words_follow_from_the_signs() {
 }
 
 #[test]
+fn of_windows_in_time_no_error_is_estimated() {
+    let mut problem = heat_with(&[("auto = false", "auto = false\nwindows = 2")]);
+    *problem.training.stages[1].steps_mut() = 10;
+    let verdict = pinn::solve(&problem).expect("it trains").verdict();
+    assert_eq!(verdict.estimated_error, None);
+    assert!(verdict.word > Word::Solved, "{verdict:?}");
+}
+
+#[test]
 fn a_second_solution_is_an_error_bar() {
     let folder = folder();
     let flags = ["--problem", "heat.toml", "--estimate", "--json", "--no-plots", "--out", "a"];
