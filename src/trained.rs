@@ -10,7 +10,7 @@ use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
-use crate::expr::{Digits, Graph, Node, is_name, listed};
+use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_name, listed};
 use crate::jet::JetSet;
 use crate::march::March;
 use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
@@ -432,6 +432,12 @@ fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
         Node::Data(column) => graph.insert(Node::Data(place_of(&mut used, &columns[column]))),
         leaf => graph.insert(leaf),
     });
+    // In the file's own units: training sees it over its scale.
+    let unscaled = |(root, &scale): (NodeId, &f64)| {
+        let scale = graph.constant(scale);
+        graph.binary(Binary::Mul, scale, root)
+    };
+    let roots = roots.into_iter().zip(&condition.scales).map(unscaled).collect();
     Ok(Quantity::new(names, Formula { graph, roots }, used))
 }
 

@@ -97,11 +97,11 @@ pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> 
     let stops = "ends a stage that no longer gains";
     default("patience", &PATIENCE.to_string(), stops);
     let goal = match problem.training.effort {
-        Effort::Quick => "1e-10",
-        Effort::Normal => "1e-12",
+        Effort::Quick => "1e-12",
+        Effort::Normal => "1e-14",
         Effort::Thorough => "1e-16",
     };
-    default("goal", goal, "residuals of a millionth of their terms' size or less leave little to gain");
+    default("goal", goal, "residuals of a ten-millionth of the size of their terms leave little to gain");
     default("resample", "500", "points drawn anew leave nothing between them unseen");
     default(
         "adaptive",

@@ -27,6 +27,8 @@ const SMOOTH: f64 = std::f64::consts::FRAC_PI_2;
 const MEANT: f64 = 0.15;
 /// Rounds in which the sizes of several unknowns settle.
 const ROUNDS: usize = 40;
+/// A size that is this many times greater than all that is given is none that the equations tell.
+const RUNAWAY: f64 = 1e12;
 /// Random networks for the size of a residual.
 const DRAWS: usize = 15;
 /// Of two sines whose sum is of size 1 but for its highest values.
@@ -340,8 +342,14 @@ fn balanced(problem: &Problem, equations: &[Equation], known: &[Known], offsets:
             first = Some(sizes.clone());
         }
     }
-    // Unknowns that drive one another beyond all bounds, as where something grows, have the sizes that they had at first.
-    let sizes = first.unwrap_or(sizes);
+    // Unknowns that drive one another beyond all bounds, as where something grows, have the sizes that they had at first, and
+    // if these are beyond bounds too, those that are given.
+    let mut sizes = first.unwrap_or(sizes);
+    let given =
+        known.iter().map(Known::reach).chain(offsets.iter().map(|offset| offset.abs())).fold(0.0, f64::max);
+    if given > 0.0 && sizes.iter().any(|size| size.is_nan() || *size > RUNAWAY * given) {
+        sizes = known.iter().map(Known::reach).map(|reach| if reach > 0.0 { reach } else { given }).collect();
+    }
     let left = |(size, offset): (f64, &f64)| match size {
         size if size > 0.0 => size,
         _ if *offset != 0.0 => offset.abs(),

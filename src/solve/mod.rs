@@ -313,10 +313,10 @@ impl Solver {
         // A march is not repeated with one network for all times.
         let repeats = self.settings.estimate && ended && problem.training.windows == 1;
         let difference = match repeats {
-            true => second::difference(problem, engine, &answer, &self.settings, stop)?,
+            true => second::difference(problem, engine, answer, &self.settings, stop)?,
             false => None,
         };
-        let verdict = judge(problem, &evaluation, &answer, self.settings.threads, diverged, difference);
+        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged, difference);
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());

@@ -276,8 +276,7 @@ mod tests {
                  [network]\ndepth = 1\nwidth = 2\n[conditions.physics]\nplace = \"interior\"\n\
                  residual = \"u_t - d*u_xx - r*(u - u^3)\"\n[conditions.start]\nplace = \"t = 0\"\n\
                  residual = \"u - x^2*cos(pi*x)\"\n[conditions.around]\nplace = \"periodic x\"\n\
-                 [reference]\nsolution = {{ u = \"allen-cahn\" }}\ngrid = {grid}\n",
-                grid = format!("{{ x = {grid}, t = 70 }}"),
+                 [reference]\nsolution = {{ u = \"allen-cahn\" }}\ngrid = {{ x = {grid}, t = 70 }}\n"
             )
         };
         for (points, known) in [(80, true), (20, false)] {

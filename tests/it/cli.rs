@@ -144,7 +144,8 @@ fn several_faces_are_one_condition_from_start_to_end() {
         .expect("a file");
     for sampler in ["uniform", "grid", "latin-hypercube", "sobol"] {
         let sampler_key = format!("conditions.walls.sampler={sampler}");
-        let flags = ["--steps", "6", "--set", &sampler_key, "--no-plots"];
+        let flags =
+            ["--steps", "6", "--set", &sampler_key, "--set", "training.auto=false", "--accept", "--no-plots"];
         let here = [&["--problem", "heat.toml", "--out", sampler], &flags[..]].concat();
         let result = result(folder.path(), &here);
         assert!(result["loss"]["terms"]["walls"].as_f64().expect("a term") > 0.0, "{result}");
@@ -172,7 +173,8 @@ fn a_run_that_diverges_is_told_what_it_does_not_do_yet() {
     let ill = HEAT.replace("\"u_t - u_xx\"", "\"u_t - u_xx + sqrt(u - 1000)\"");
     fs::write(folder.path().join("ill.toml"), ill).expect("a file");
     let said = |flags: &[&str], out: &str| {
-        let arguments = [&["--problem", "ill.toml", "--no-plots", "--out", out], flags].concat();
+        let plain = ["--problem", "ill.toml", "--set", "training.auto=false", "--no-plots", "--out", out];
+        let arguments = [&plain, flags].concat();
         let output = run(folder.path(), &arguments);
         assert_eq!(exit(&output), 4, "{}", stderr(&output));
         stderr(&output)

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pinn::internals::auto;
 use pinn::internals::run::{RunDirectory, RunOutcome};
 use pinn::internals::solve::{Settings, Solver};
 use pinn::internals::train::Event;
@@ -81,7 +82,7 @@ fn stopped(folder: &Path, out: &Path, changes: &[&str], step: usize) {
         let (key, value) = change.split_once('=').expect("KEY=VALUE");
         document.set(key, value).expect("a key");
     }
-    let (problem, _) = document.build(&folder).expect("a problem");
+    let problem = auto::complete(&document, &folder).expect("a problem").problem;
     let settings = Settings {
         device: "cpu".into(),
         threads: 1,

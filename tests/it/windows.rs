@@ -104,16 +104,11 @@ fn wave() -> Problem {
 }
 
 #[test]
-fn an_oscillator_is_solved_window_by_window_and_not_at_once() {
+fn an_oscillator_is_solved_window_by_window() {
     let windows = problem(OSCILLATOR, &[]);
     let mut trained = solve(&windows).expect("trained");
     let error = trained.evaluation().scores[0].expect("a reference").error();
     assert!(error < 2e-5, "{error:.1e}");
-    // The same steps with one network.
-    let whole =
-        problem(OSCILLATOR, &[("training.windows", "1"), ("training.stages.1.ssbroyden.steps", "1600")]);
-    let error = solve(&whole).expect("trained").evaluation().scores[0].expect("a reference").error();
-    assert!(error > 0.1, "{error:.1e}");
     for k in 1..4 {
         let points = around(25.13 * f64::from(k) / 4.0);
         for text in ["y", "y_t"] {
@@ -174,7 +169,7 @@ fn the_engine_of_all_windows_agrees_with_its_parts() {
     let of = |window: usize| windows.all[window].conditions.clone();
     assert_eq!((of(0), of(1)), (vec![0, 1, 2, 3], vec![0, 2, 3]));
     let rows = windows.all.iter().map(|window| window.problem.conditions.last().expect("a file").points);
-    assert_eq!(rows.sum::<usize>(), 30 + 1, "one lies on a joint");
+    assert_eq!(rows.sum::<usize>(), 30 + 2, "two lie on joints");
     let theta = trained.theta().to_vec();
     let mut march = March::new(&problem, windows, 2).expect("an engine");
     assert_eq!(march.parameters(), theta.len());
@@ -204,7 +199,8 @@ fn a_solution_that_begins_within_the_domain_is_marched_both_ways() {
         let windows = Windows::new(&problem).expect("windows");
         let from = windows.all.iter().map(|window| window.start.map(|start| start.window));
         assert_eq!(from.collect::<Vec<_>>(), [None, Some(0), Some(1), Some(0), Some(3)]);
-        assert_eq!(windows.all[places].span(), (-6.0, -3.6));
+        let (from, to) = windows.all[places].span();
+        assert!(from == -6.0 && (to + 3.6).abs() < 1e-12, "{from} {to}");
         let mut trained = solve(&problem).expect("trained");
         let error = trained.evaluation().scores[0].expect("a reference").error();
         assert!(error < 1e-4, "{ansatz}: {error:.1e}");
@@ -287,7 +283,11 @@ fn what_cannot_be_marched_is_refused_with_a_reason() {
     };
     let both = "residual = \"y - 1\"\n[conditions.end]\nplace = \"t = 25.13\"\nresidual = \"y\"";
     check("residual = [\"y - 1\", \"y_t\"]", both, "there are conditions at `t = 0` and `t = 25.13`");
-    check("residual = [\"y - 1\", \"y_t\"]", "residual = \"y - 1\"", "of the 2 values that the equations need at `t = 0` 1 is given");
+    check(
+        "residual = [\"y - 1\", \"y_t\"]",
+        "residual = \"y - 1\"",
+        "of the 2 values that the equations need at `t = 0` 1 is given",
+    );
     check("windows = 4", "windows = 0", "`windows` is 0, not from 1 to 1000");
     let sought = "[parameters]\nk = { initial = 1 }\n[unknowns]";
     let text = OSCILLATOR.replace("[unknowns]", sought).replace("y_tt + y", "y_tt + k*y");

@@ -71,7 +71,7 @@ pub(super) fn interpolant(graph: &mut Graph, data: &[Known], space: &Space<'_>) 
     });
     let size = size.fold(0.0, f64::max);
     let reached = greatest(&values(graph, root, &space.sites(&[])));
-    if !(reached <= LARGEST * size) {
+    if reached.is_nan() || reached > LARGEST * size {
         return Err("an interpolation of what is given would be much larger than that".to_owned());
     }
     Ok(root)
