@@ -33,10 +33,11 @@ def main():
         row = measure(run, options)
         if row:
             rows.append(row)
-            print(*(show(row[key]) for key in ["run", "true", "estimated", "verdict", "reason"]), sep=" | ", flush=True)
+            print(*(show(row[key]) for key in ["problem", "true", "estimated", "verdict", "reason"]), sep=" | ", flush=True)
+    rows.sort(key=lambda row: (row["problem"], row["true"]))
     os.makedirs(options.out, exist_ok=True)
     with open(os.path.join(options.out, "verdict.csv"), "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys() if rows else ["run"])
+        writer = csv.DictWriter(file, rows[0].keys() if rows else ["problem"])
         writer.writeheader()
         writer.writerows(rows)
     count(rows)
@@ -70,7 +71,7 @@ def measure(run, options):
     signs = verdict["signs"]
     relative, between = signs["relative"] or ["", None], signs["between"] or ["", None]
     return {
-        "run": run.name,
+        "problem": result["problem"],
         "true": max(errors),
         "estimated": verdict["estimated_error"],
         "verdict": verdict["word"],
@@ -92,8 +93,8 @@ def count(rows):
     """The two promises, and how far the estimate is from the truth."""
     wrong = [row for row in rows if row["true"] > 1e-2]
     right = [row for row in rows if row["true"] < 1e-4]
-    bold = [row["run"] for row in wrong if row["verdict"] == "solved"]
-    timid = [row["run"] for row in right if row["verdict"] == "not solved"]
+    bold = [row["problem"] for row in wrong if row["verdict"] == "solved"]
+    timid = [row["problem"] for row in right if row["verdict"] == "not solved"]
     print(f"\n{len(rows)} runs; above 1e-2: {len(wrong)}, called solved: {len(bold)} {bold}")
     print(f"below 1e-4: {len(right)}, called not solved: {len(timid)} {timid}")
     for word in WORDS:
