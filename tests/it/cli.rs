@@ -144,8 +144,7 @@ fn several_faces_are_one_condition_from_start_to_end() {
         .expect("a file");
     for sampler in ["uniform", "grid", "latin-hypercube", "sobol"] {
         let sampler_key = format!("conditions.walls.sampler={sampler}");
-        let flags =
-            ["--steps", "6", "--set", &sampler_key, "--set", "training.auto=false", "--accept", "--no-plots"];
+        let flags = ["--steps", "6", "--set", &sampler_key, "--set", "training.auto=false", "--no-plots"];
         let here = [&["--problem", "heat.toml", "--out", sampler], &flags[..]].concat();
         let result = result(folder.path(), &here);
         assert!(result["loss"]["terms"]["walls"].as_f64().expect("a term") > 0.0, "{result}");
