@@ -133,6 +133,10 @@ fn unscaled(
     let conditions = problem.conditions.iter().enumerate();
     let term = |(i, condition): (usize, &Condition)| {
         let scales = &condition.scales;
+        if condition.is_exact() {
+            // Training has no points of it.
+            return 0.0;
+        }
         if scales.iter().all(|scale| *scale == scales[0]) {
             return terms[i] * scales[0] * scales[0];
         }

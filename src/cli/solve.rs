@@ -270,7 +270,8 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         }
     }
     // In the problem's order; the result's own is that of the alphabet.
-    let conditions: Vec<_> = problem.conditions.iter().map(|condition| &condition.name).collect();
+    let trained = problem.conditions.iter().filter(|condition| !condition.is_exact());
+    let conditions: Vec<_> = trained.map(|condition| &condition.name).collect();
     let terms = conditions.iter().map(|&name| format!("{name} {:.2e}", result.loss.terms[name]));
     line("loss", format!("{:.3e} ({})", result.loss.total, terms.collect::<Vec<_>>().join(", ")));
     if problem.conditions.iter().any(Condition::is_scaled) {

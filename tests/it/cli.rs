@@ -186,6 +186,23 @@ fn a_run_that_diverges_is_told_what_it_does_not_do_yet() {
 }
 
 #[test]
+fn conditions_that_hold_exactly_have_no_part_in_the_loss() {
+    let folder = folder();
+    let beam = "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {}\n[conditions.beam]\nplace = \"interior\"\nresidual = \"u_xxxx + 1\"\n\
+                [conditions.ends]\nplace = [\"x = 0\", \"x = 1\"]\nresidual = [\"u\", \"u_x\"]\n";
+    fs::write(folder.path().join("beam.toml"), beam).expect("a file");
+    let output = run(folder.path(), &["--problem", "beam.toml", "--steps", "5", "--no-plots", "--out", "a"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let said = String::from_utf8(output.stdout).expect("text");
+    let loss = said.lines().find(|line| line.trim_start().starts_with("loss")).expect("a loss");
+    assert!(!said.contains("NaN") && loss.contains("beam") && !loss.contains("ends"), "{said}");
+    let text = fs::read_to_string(folder.path().join("a/result.json")).expect("there");
+    let result: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(result["loss"]["unscaled"]["ends"], 0.0);
+    assert!(result["residuals"]["ends"]["max"].as_f64().expect("a number") < 1e-14, "{result}");
+}
+
+#[test]
 fn another_seed_gives_another_network() {
     let folder = folder();
     let quick = ["--problem", "heat.toml", "--steps", "3", "--no-plots"];
@@ -406,9 +423,10 @@ fn the_summary_is_in_the_order_of_the_file_and_counts_as_people_do() {
         .replace("depth = 2", "depth = 1")
         .replace("[unknowns]", "[parameters]\nk = { initial = 2, true = 1 }\n[unknowns]");
     fs::write(folder.path().join("k.toml"), &text).expect("a file");
+    let plain = ["--set", "training.auto=false"];
     let arguments =
         ["--problem", "k.toml", "--steps", "1", "--no-plots", "--threads", "1", "--device", "cpu"];
-    let output = run(folder.path(), &arguments);
+    let output = run(folder.path(), &[&arguments[..], &plain].concat());
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
     let summary = String::from_utf8_lossy(&output.stdout).into_owned();
     for expected in ["1 layer of 8", "1 thread)", "done after 1 step in", "ms a step in the median"] {
