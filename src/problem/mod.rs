@@ -24,8 +24,8 @@ mod tests;
 mod windows;
 mod write;
 
-pub(crate) use build::Equations;
 pub use build::Language;
+pub(crate) use build::{Equations, RESIDUAL};
 // What only the command line needs of problems.
 #[doc(hidden)]
 pub use change::{Adjustments, SHORT_KEYS, full_key};

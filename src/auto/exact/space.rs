@@ -7,9 +7,9 @@
 use core::f64::consts::PI;
 
 use crate::expr::ast::Kind;
-use crate::expr::{Binary, Context, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
+use crate::expr::{Binary, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Coordinate, Problem};
+use crate::problem::{Condition, Coordinate, Problem, RESIDUAL};
 
 /// Points at which formulas are looked at, besides corners and what is next to edges.
 const LOOKS: usize = 200;
@@ -17,19 +17,6 @@ const LOOKS: usize = 200;
 const CORNERS: usize = 64;
 /// How near to edges formulas are looked at, in units of the domain's sides.
 const NEAR: [f64; 3] = [1e-9, 1e-6, 1e-3];
-
-/// What a residual may use, as far as it is looked at here.
-const RESIDUAL: Context = Context {
-    place: "a residual",
-    allowed: &[
-        Meaning::Coordinate,
-        Meaning::Parameter,
-        Meaning::Trainable,
-        Meaning::Definition,
-        Meaning::Unknown,
-        Meaning::Data,
-    ],
-};
 
 /// The inputs of formulas.
 pub(super) struct Space<'a> {

@@ -48,7 +48,8 @@ const DEFINITION: Context = Context {
         Meaning::Unknown,
     ],
 };
-const RESIDUAL: Context = Context {
+/// What a residual may use.
+pub(crate) const RESIDUAL: Context = Context {
     place: "a residual",
     allowed: &[
         Meaning::Coordinate,
