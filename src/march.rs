@@ -9,6 +9,7 @@ use crate::adapt;
 use crate::breakdown::Breakdown;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Differentiable, Engine, EngineError, Jacobian};
+use crate::init;
 use crate::jet::JetSet;
 use crate::problem::{Carried, Formula, Problem, Start, Windows};
 use crate::score::Scorer;
@@ -300,8 +301,8 @@ pub type Make<'a> = &'a mut dyn FnMut(&Problem) -> Result<Box<dyn Differentiable
 
 /// Trains `problem` window by window, from `state` on; as [`train::train`] otherwise.
 ///
-/// `state` of a run that begins has the initial parameters of the first window; the others begin with what those before
-/// them have come to.
+/// `state` of a run that begins has the initial parameters of the first window; the others draw theirs.
+/// To begin with those of the window before brought a network that was hard to train after some sixty windows.
 /// All stages are gone through in every window, and errors on the way are those of the window at work.
 /// A window that reaches the tolerance ends there; at the end the tolerance is held against the whole solution.
 ///
@@ -347,7 +348,8 @@ pub fn train(
                 let state = finished.join(&outcome.state);
                 finished =
                     Finished { theta: state.solution(), reports: state.reports, window: finished.window + 1 };
-                own = State::new(begin(march, &finished));
+                let next = &march.windows.all[finished.window].problem;
+                own = State::new(init::parameters(next).expect("the rule that drew the first window's"));
                 observer(Event::Checkpoint(&finished.join(&own)));
                 continue;
             }
@@ -362,14 +364,6 @@ pub fn train(
         }
         return Ok(Outcome { end, state });
     }
-}
-
-/// The parameters with which the window after the finished ones begins: those of the window that it goes on from, which are
-/// nearer to what it needs than random ones.
-fn begin(march: &March, finished: &Finished) -> Vec<f64> {
-    let length = march.cpu.parameters();
-    let before = march.windows.all[finished.window].start.map_or(0, |start| start.window);
-    finished.theta[before * length..][..length].to_vec()
 }
 
 /// The windows that are done.

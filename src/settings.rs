@@ -131,9 +131,8 @@ pub struct Training {
     pub patience: usize,
     /// A stage ends when the loss at fresh points is no more than this (0: never).
     pub goal: f64,
-    /// Windows of time that are solved one after the other, each with a network of its own and all stages (1: time is not
-    /// cut).
-    pub windows: usize,
+    /// Windows of time that are solved one after the other, each with a network of its own and all stages.
+    pub windows: Cut,
     /// Optimizers, one after the other.
     pub stages: Vec<Stage>,
 }
@@ -155,11 +154,31 @@ impl Default for Training {
             recover: 3,
             patience: 0,
             goal: 0.0,
-            windows: 1,
+            windows: Cut::Equal(1),
             stages: vec![
                 Stage::Adam(Adam { steps: 2000, ..Adam::default() }),
                 Stage::Lbfgs(Lbfgs { steps: 2000, ..Lbfgs::default() }),
             ],
+        }
+    }
+}
+
+/// How time is cut into windows.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number of windows, or a list of the times at which they meet")]
+pub enum Cut {
+    /// Into so many of equal length; 1 leaves it whole.
+    Equal(usize),
+    /// At these times, in rising order.
+    At(Vec<f64>),
+}
+
+impl Cut {
+    /// How many windows there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Equal(count) => *count,
+            Self::At(joints) => joints.len() + 1,
         }
     }
 }

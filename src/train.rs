@@ -108,7 +108,7 @@ impl State {
     ///
     /// What does not fit: the state belongs to another problem, or to another version of the program.
     pub fn check(&self, problem: &Problem) -> Result<(), String> {
-        let (parameters, windows) = (problem.parameters_in_all(), problem.training.windows);
+        let (parameters, windows) = (problem.parameters_in_all(), problem.training.windows.count());
         if self.window >= windows {
             return Err(format!("it is in window {}, the problem has {windows}", self.window + 1));
         }

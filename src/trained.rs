@@ -195,7 +195,7 @@ impl Trained {
         let theta = state.solution();
         let State { step: steps, reports: stages, mut adapted, .. } = state;
         let mut windows = None;
-        let engine: Box<dyn Engine> = if problem.training.windows == 1 {
+        let engine: Box<dyn Engine> = if problem.training.windows.count() == 1 {
             Box::new(CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best())?)
         } else {
             let all = Windows::new(&problem).map_err(TrainedError::Windows)?;

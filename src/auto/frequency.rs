@@ -11,7 +11,7 @@ use crate::problem::{Condition, Problem};
 /// Samples along a coordinate, enough for some fifty periods.
 const SAMPLES: usize = 1001;
 /// Where the other coordinates stand, as fractions of their domains; no fraction is a simple one, where waves have zeros.
-const LINES: [f64; 3] = [0.2871, 0.4567, 0.7193];
+pub(super) const LINES: [f64; 3] = [0.2871, 0.4567, 0.7193];
 /// A wave is as steep, relative to itself, as it is curved, relative to its steepness; a bump or a front is not.
 const WAVE: f64 = 1.5;
 
@@ -80,7 +80,7 @@ fn stiffness(problem: &Problem, condition: &Condition, along: usize) -> f64 {
 }
 
 /// A point of the condition's place: every coordinate at the fraction `line` of its domain, one of them elsewhere.
-fn place(problem: &Problem, condition: &Condition, line: f64, moved: Option<(usize, f64)>) -> Vec<f64> {
+pub(super) fn place(problem: &Problem, condition: &Condition, line: f64, moved: Option<(usize, f64)>) -> Vec<f64> {
     let mut point: Vec<f64> =
         problem.coordinates.iter().map(|c| c.lower + line * (c.upper - c.lower)).collect();
     if let Some((i, fraction)) = moved {
@@ -92,7 +92,7 @@ fn place(problem: &Problem, condition: &Condition, line: f64, moved: Option<(usi
 }
 
 /// The condition's residuals at `point`, where the raw outputs' derivatives are as `jet` says.
-fn residuals(condition: &Condition, point: &[f64], jet: impl Fn(usize, MultiIndex) -> f64) -> Vec<f64> {
+pub(super) fn residuals(condition: &Condition, point: &[f64], jet: impl Fn(usize, MultiIndex) -> f64) -> Vec<f64> {
     let mut values = vec![];
     condition.residuals.graph.eval(&mut values, |node| match node {
         Node::Coordinate { coordinate, .. } => point[coordinate],

@@ -45,16 +45,17 @@ pub struct Completed {
     pub advice: Diagnostics,
 }
 
-/// A group of decisions: a function of the document as it was read, and of the problem as decided so far.
-type Decide = fn(&Document, &Problem) -> Result<Vec<Decision>, Diagnostics>;
+/// A group of decisions: a function of the document as it was read, of the problem that it states, and of the problem as
+/// decided so far.
+type Decide = fn(&Document, &Problem, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
 const GROUPS: [Decide; 5] = [
-    |d, p| Ok(windows::windows(d, p)),
-    exact::decide,
-    |d, p| Ok(recipe::network(d, p)),
-    |d, p| Ok(units::scales(d, p)),
-    |d, p| Ok(recipe::training(d, p)),
+    |d, _, p| Ok(windows::windows(d, p)),
+    |d, _, p| exact::decide(d, p),
+    |d, plain, p| Ok(recipe::network(d, plain, p)),
+    |d, _, p| Ok(units::scales(d, p)),
+    |d, _, p| Ok(recipe::training(d, p)),
 ];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
@@ -65,12 +66,13 @@ const GROUPS: [Decide; 5] = [
 ///
 /// Every mistake that was found.
 pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnostics> {
-    let (mut problem, advice) = document.build(folder)?;
+    let (plain, advice) = document.build(folder)?;
+    let mut problem = plain.clone();
     let mut decisions = Vec::new();
     if problem.training.auto {
         let mut filled = document.clone();
         for decide in GROUPS {
-            let decided = decide(document, &problem)?;
+            let decided = decide(document, &plain, &problem)?;
             if decided.is_empty() {
                 continue;
             }

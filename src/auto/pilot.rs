@@ -12,18 +12,27 @@ use crate::expr::{Graph, Node, NodeId};
 use crate::jet::MultiIndex;
 use crate::problem::{Problem, Windows};
 
-/// The relative error of a step.
-const TOLERANCE: f64 = 1e-5;
+/// The relative errors of a step between which the number of steps is compared; contents are in steps of the first.
+const COARSE: f64 = 1e-5;
+const FINE: f64 = 1e-7;
 /// Steps after which the pilot gives up.
 const STEPS: usize = 50_000;
 /// Steps of Newton's method.
 const NEWTON: usize = 20;
-/// Between two turns an unknown changes by more than this part of its range.
-const SEEN: f64 = 0.02;
+/// A rough solution, as far as decisions need it.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Course {
+    /// Of every unknown the least and the greatest value.
+    pub(super) ranges: Vec<(f64, f64)>,
+    /// How much happens, in steps of an accurate method of order five.
+    pub(super) content: f64,
+    /// Where its steps end, in rising order: close together where much happens.
+    times: Vec<f64>,
+}
 
-/// How often the unknown that turns most often turns around; `None` where the pilot does not know its way: partial
-/// differential equations, an ansatz, data, equations that an explicit method cannot follow.
-pub(super) fn turns(problem: &Problem) -> Option<usize> {
+/// The course of an initial-value problem; `None` where the pilot does not know its way: partial differential equations, an
+/// ansatz, data, parameters to be found, equations that an explicit method cannot follow.
+pub(super) fn course(problem: &Problem) -> Option<Course> {
     if problem.coordinates.len() != 1 || !problem.trainable.is_empty() {
         return None;
     }
@@ -36,14 +45,32 @@ pub(super) fn turns(problem: &Problem) -> Option<usize> {
     let mut system = System::new(problem, orders)?;
     let start = system.start(problem, begin)?;
     let (lower, upper) = (problem.coordinates[0].lower, problem.coordinates[0].upper);
-    let mut most = vec![0; problem.unknowns.len()];
-    for end in [lower, upper] {
-        if end != begin {
-            let course = system.follow(begin, end, &start)?;
-            most.iter_mut().zip(course).for_each(|(most, turns)| *most += turns);
-        }
+    let mut course =
+        Course { ranges: vec![(f64::INFINITY, f64::NEG_INFINITY); problem.unknowns.len()], content: 0.0, times: vec![] };
+    for end in [lower, upper].into_iter().filter(|&end| end != begin) {
+        let rough = system.follow(begin, end, &start, COARSE, &mut |_, _| {})?;
+        let fine = system.follow(begin, end, &start, FINE, &mut |t, values| {
+            course.times.push(t);
+            for (range, value) in course.ranges.iter_mut().zip(values) {
+                *range = (range.0.min(*value), range.1.max(*value));
+            }
+        })?;
+        // Where a step is short for the sake of stability, more accuracy does not make it shorter.
+        let more = (COARSE / FINE).powf(0.2) - 1.0;
+        course.content += (fine as f64 - rough as f64).max(0.0) / more;
     }
-    most.into_iter().max()
+    course.times.sort_by(f64::total_cmp);
+    Some(course)
+}
+
+impl Course {
+    /// The times that divide it into `count` pieces in which equally much happens, to four digits of the whole.
+    pub(super) fn joints(&self, count: usize) -> Vec<f64> {
+        let span = self.times[self.times.len() - 1] - self.times[0];
+        let digits = 10_f64.powf((span * 1e-4).log10().floor().abs());
+        let round = |t: f64| if span < 1e4 { (t * digits).round() / digits } else { (t / digits).round() * digits };
+        (1..count).map(|k| round(self.times[k * (self.times.len() - 1) / count])).collect()
+    }
 }
 
 /// Equations for the highest derivative of every unknown.
@@ -123,25 +150,29 @@ impl<'a> System<'a> {
         Some(slope)
     }
 
-    /// How often every unknown turns around between `from` and `to`.
-    fn follow(&mut self, from: f64, to: f64, start: &[f64]) -> Option<Vec<usize>> {
+    /// Integrates from `from` to `to` and tells `visit` of every step's end and the unknowns there; how many steps it took.
+    fn follow(
+        &mut self,
+        from: f64,
+        to: f64,
+        start: &[f64],
+        tolerance: f64,
+        visit: &mut dyn FnMut(f64, &[f64]),
+    ) -> Option<usize> {
         let (mut t, mut state) = (from, start.to_vec());
         let mut step = (to - from) * 1e-3;
-        let mut courses: Vec<Course> = self.orders.iter().map(|_| Course::default()).collect();
+        let mut values = self.values(&state);
+        visit(t, &values);
+        let mut taken = 0;
         for _ in 0..STEPS {
             step = if (to - from).signum() * (t + step - to) > 0.0 { to - t } else { step };
-            let (next, error) = self.step(t, &state, step)?;
+            let (next, error) = self.step(t, &state, step, tolerance)?;
             if error <= 1.0 {
-                (t, state) = (t + step, next);
-                let mut first = 0;
-                for (&order, course) in self.orders.iter().zip(&mut courses) {
-                    if order > 0 {
-                        course.visit(state[first]);
-                    }
-                    first += order;
-                }
+                (t, state, taken) = (t + step, next, taken + 1);
+                values = self.values(&state);
+                visit(t, &values);
                 if t == to {
-                    return Some(courses.iter().map(Course::turns).collect());
+                    return Some(taken);
                 }
             }
             step *= (0.9 * error.max(1e-8).powf(-0.2)).clamp(0.2, 5.0);
@@ -149,8 +180,19 @@ impl<'a> System<'a> {
         None
     }
 
+    /// The unknowns in a state; those without a derivative are what the equations were solved for.
+    fn values(&self, state: &[f64]) -> Vec<f64> {
+        let mut first = 0;
+        let value = |(output, &order): (usize, &usize)| {
+            let value = if order > 0 { state[first] } else { self.highest[output] };
+            first += order;
+            value
+        };
+        self.orders.iter().enumerate().map(value).collect()
+    }
+
     /// One step by Fehlberg's pair of orders 4 and 5 (1969): the state after it, and its error over what is allowed.
-    fn step(&mut self, t: f64, state: &[f64], step: f64) -> Option<(Vec<f64>, f64)> {
+    fn step(&mut self, t: f64, state: &[f64], step: f64, tolerance: f64) -> Option<(Vec<f64>, f64)> {
         const NODES: [f64; 6] = [0.0, 0.25, 0.375, 12.0 / 13.0, 1.0, 0.5];
         const STAGES: [[f64; 5]; 6] = [
             [0.0; 5],
@@ -174,36 +216,11 @@ impl<'a> System<'a> {
         }
         let (next, other) = (moved(&slopes, &FIFTH), moved(&slopes, &FOURTH));
         let scale = state.iter().chain(&next).fold(0.0_f64, |most, x| most.max(x.abs()));
-        let allowed = |i: usize| TOLERANCE * (0.5 * (state[i].abs() + next[i].abs()) + 1e-3 * scale) + 1e-300;
+        let allowed = |i: usize| tolerance * (0.5 * (state[i].abs() + next[i].abs()) + 1e-3 * scale) + 1e-300;
         let errors = (0..next.len()).map(|i| (next[i] - other[i]).abs() / allowed(i));
         let error =
             errors.fold(0.0, |most: f64, error| if error > most || error.is_nan() { error } else { most });
         error.is_finite().then_some((next, error))
-    }
-}
-
-/// The way of one unknown: where it turned.
-#[derive(Default)]
-struct Course {
-    /// The first value, every turning point, the last value.
-    corners: Vec<f64>,
-}
-
-impl Course {
-    fn visit(&mut self, value: f64) {
-        match self.corners[..] {
-            [.., before, last] if (value - last) * (last - before) >= 0.0 => {
-                *self.corners.last_mut().expect("two of them") = value;
-            }
-            _ => self.corners.push(value),
-        }
-    }
-
-    fn turns(&self) -> usize {
-        let least = self.corners.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = self.corners.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let ways = self.corners.windows(2).filter(|pair| (pair[1] - pair[0]).abs() > SEEN * (most - least));
-        ways.count().saturating_sub(1)
     }
 }
 
@@ -245,7 +262,7 @@ mod tests {
     use super::*;
     use crate::problem::Document;
 
-    fn check(domain: &str, unknowns: &str, equations: &str, start: &str, expected: Option<usize>) {
+    fn course_of(domain: &str, unknowns: &str, equations: &str, start: &str) -> Option<Course> {
         let text = format!(
             "[coordinates]\n{domain}\n[unknowns]\n{unknowns}\n\
              [conditions.ode]\nplace = \"interior\"\nresidual = [{equations}]\n\
@@ -253,36 +270,48 @@ mod tests {
         );
         let (problem, _) =
             Document::parse("test.toml", &text).and_then(|d| d.build(Path::new(""))).expect(&text);
-        assert_eq!(turns(&problem), expected, "{equations}");
+        course(&problem)
+    }
+
+    /// Ranges to a thousandth, and the content to a tenth.
+    fn check(domain: &str, unknowns: &str, equations: &str, start: &str, ranges: &[(f64, f64)], content: f64) {
+        let found = course_of(domain, unknowns, equations, start).expect(equations);
+        let near = |a: f64, b: f64, part: f64| (a - b).abs() <= part * b.abs().max(1.0);
+        let fits = found.ranges.iter().zip(ranges).all(|(a, b)| near(a.0, b.0, 1e-3) && near(a.1, b.1, 1e-3));
+        assert!(fits && near(found.content, content, 0.1), "{equations}: {found:?}");
+    }
+
+    const Y: &str = "y = {}";
+    const COSINE: &str = "\"y - 1\", \"y_t\"";
+
+    #[test]
+    fn ranges_and_contents_are_those_of_the_solution() {
+        check("t = [0, 25]", Y, "\"y_tt + y\"", COSINE, &[(-1.0, 1.0)], 25.0);
+        // In both directions, and as much in other units.
+        check("t = [-13, 25]", Y, "\"y_tt + y\"", COSINE, &[(-1.0, 1.0)], 38.0);
+        check("t = [0, 0.25]", Y, "\"y_tt + 1e4*y\"", COSINE, &[(-1.0, 1.0)], 25.0);
+        // What grows out of almost nothing.
+        check("t = [0, 30]", Y, "\"y_t - y*(1 - y)\"", "\"y - 1e-6\"", &[(1e-6, 1.0)], 20.0);
+        // The highest derivatives are solved for, unknowns without any among them.
+        let pair = "y = {}\nf = {}";
+        check("t = [0, 25]", pair, "\"2*y_tt - f\", \"f + 2*y\"", COSINE, &[(-1.0, 1.0), (-2.0, 2.0)], 25.0);
     }
 
     #[test]
-    fn turns_are_counted_in_both_directions() {
-        let (y, cosine) = ("y = {}", "\"y - 1\", \"y_t\"");
-        check("t = [0, 25]", y, "\"y_tt + y\"", cosine, Some(7));
-        // The start itself is a turn of neither part.
-        check("t = [-13, 25]", y, "\"y_tt + y\"", cosine, Some(4 + 7));
-        check("t = [0, 25]", y, "\"y_tt + 1e4*y\"", cosine, Some(795));
-        // A decay does not turn, and what has died down is not seen to.
-        check("t = [0, 9]", y, "\"y_t + y\"", "\"y - 3\"", Some(0));
-        check("t = [0, 60]", y, "\"y_tt + y_t + 25*y\"", cosine, Some(12));
-        // The highest derivatives are solved for, a nonlinear system among them, and unknowns without any.
-        check(
-            "t = [0, 6.5]",
-            "y = {}\nv = {}",
-            "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"",
-            "\"y - 1\", \"v\"",
-            None,
-        );
-        check("t = [0, 25]", "y = {}\nf = {}", "\"2*y_tt - f\", \"f + 2*y\"", cosine, Some(7));
+    fn pieces_hold_equally_much() {
+        let course = course_of("t = [0, 30]", Y, "\"y_tt + (1 + 99*step(t - 20))*y\"", COSINE).expect("a course");
+        let joints = course.joints(4);
+        // 20 before the step, 100 after it.
+        assert!(joints[0] > 19.0 && joints[0] < 22.0 && joints.windows(2).all(|pair| pair[0] < pair[1]), "{joints:?}");
     }
 
     #[test]
-    fn what_is_not_understood_is_not_counted() {
-        let cosine = "\"y - 1\", \"y_t\"";
-        check("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", cosine, None);
-        check("t = [0, 25]", "y = {}", "\"y_tt + y\"", "\"y - 1\"", None);
-        check("t = [0, 2]", "y = {}", "\"y_t - y^2\"", "\"y - 1\"", None);
-        check("t = [0, 25]\nx = [0, 1]", "y = {}", "\"y_tt + y\"", cosine, None);
+    fn what_is_not_understood_has_no_course() {
+        let none = |domain, unknowns, equations, start| assert_eq!(course_of(domain, unknowns, equations, start), None);
+        none("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", COSINE);
+        none("t = [0, 25]", Y, "\"y_tt + y\"", "\"y - 1\"");
+        none("t = [0, 2]", Y, "\"y_t - y^2\"", "\"y - 1\"");
+        none("t = [0, 25]\nx = [0, 1]", Y, "\"y_tt + y\"", COSINE);
+        none("t = [0, 6.5]", "y = {}\nv = {}", "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"", "\"y - 1\", \"v\"");
     }
 }

@@ -3,9 +3,10 @@
 //! It knows the problem's equations and what an evaluation of them costs; it does not know how any of this is carried out.
 //! What each default was measured against is in docs/results/autopilot.md.
 
+use super::windows::longest_window;
 use super::{Decision, frequency};
 use crate::expr::Digits;
-use crate::problem::{Document, Problem};
+use crate::problem::{Document, Problem, key};
 use crate::settings::Effort;
 
 /// Hidden layers, and neurons in each, where the file states neither.
@@ -14,11 +15,18 @@ const WIDTH: usize = 24;
 /// Layers below which Xavier's rule is the better start, whatever the width.
 const DEEP: usize = 10;
 
+/// The same of the network of a window of a single coordinate, in which little happens, and points in it.
+const WINDOW_DEPTH: usize = 2;
+const WINDOW_WIDTH: usize = 16;
+const WINDOW_POINTS: usize = 200;
+
 /// The size of the network and its initialization, where they are not stated.
-pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
+pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -> Vec<Decision> {
     let mut decisions = vec![];
     let mut depth = problem.network.depth;
-    for (key, value, set) in [("depth", DEPTH, Some(&mut depth)), ("width", WIDTH, None)] {
+    let windows = problem.training.windows.count() > 1 && problem.coordinates.len() == 1;
+    let size = if windows { [WINDOW_DEPTH, WINDOW_WIDTH] } else { [DEPTH, WIDTH] };
+    for (key, value, set) in [("depth", size[0], Some(&mut depth)), ("width", size[1], None)] {
         if !document.states(&["network", key]) {
             decisions.push(Decision::new(
                 format!("network.{key}"),
@@ -30,8 +38,14 @@ pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
             }
         }
     }
+    for condition in problem.conditions.iter().filter(|c| windows && c.place.is_interior()) {
+        if !document.states(&["conditions", &condition.name, "points"]) {
+            let name = format!("conditions.{}.points", key(&condition.name));
+            decisions.push(Decision::new(name, WINDOW_POINTS, "in every window, of one coordinate"));
+        }
+    }
     if !document.states(&["network", "features"]) {
-        decisions.extend(features(problem));
+        decisions.extend(features(problem, &frequency::frequencies(plain)));
     }
     if !document.states(&["network", "init"]) {
         decisions.push(if depth < DEEP {
@@ -49,17 +63,20 @@ pub(super) fn network(document: &Document, problem: &Problem) -> Vec<Decision> {
 ///
 /// They need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
 /// at five periods, and 0.02 % against 0.3 %, at ten.
-fn features(problem: &Problem) -> Option<Decision> {
+fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
     let given = &problem.written.features;
     let mut features = given.clone();
-    for (coordinate, wave) in problem.coordinates.iter().zip(frequency::frequencies(problem)) {
+    let window = longest_window(problem);
+    for (i, (coordinate, &wave)) in problem.coordinates.iter().zip(waves).enumerate() {
+        // A network sees no more than its window.
+        let part = window.filter(|(cut, _)| *cut == i).map_or(1.0, |(_, part)| part);
         // A coordinate along which the answer is periodic has waves of its own.
         let mapped = coordinate.centred();
-        if wave < FAST || !given.contains(&mapped) {
+        if wave * part < FAST || !given.contains(&mapped) {
             continue;
         }
         // Two digits say what there is to say.
-        let wave = format!("{wave:.1e}").parse::<f64>().unwrap_or(wave).min(FASTEST);
+        let wave = format!("{wave:.1e}").parse::<f64>().unwrap_or(wave).min(FASTEST / part);
         features.extend(["sin", "cos"].map(|f| format!("{f}({}*({mapped}))", Digits(wave))));
     }
     if features.len() == given.len() {
@@ -131,7 +148,7 @@ fn steps(problem: &Problem) -> usize {
         Effort::Thorough => 600.0,
     };
     // Every window goes through all stages.
-    let seconds = seconds / problem.training.windows as f64;
+    let seconds = seconds / problem.training.windows.count() as f64;
     let steps = (seconds / seconds_a_step(problem)) as usize;
     // Round numbers read better, and say that they are no more than an estimate.
     let round = 10_usize.pow(steps.max(1).ilog10().saturating_sub(1));

@@ -10,6 +10,7 @@
 use rand::RngExt;
 
 use crate::auto::Decision;
+use crate::auto::pilot::{self, Course};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
@@ -54,6 +55,10 @@ pub(crate) struct Size {
 /// An unknown whose ansatz is written has the mean and the spread of that.
 pub(crate) fn sizes(problem: &Problem) -> Vec<Size> {
     let count = problem.unknowns.len();
+    if let Some(Course { ranges, .. }) = pilot::course(problem) {
+        let values = ranges.into_iter().map(|(lowest, highest)| Known::Values { lowest, highest });
+        return values.map(|known| rounded(known.offset(), known.reach())).collect();
+    }
     let Some(equations) = equations(problem) else { return vec![Size { offset: 0.0, size: 1.0 }; count] };
     let known: Vec<Known> = (0..count).map(|unknown| known(problem, &equations, unknown)).collect();
     let offsets: Vec<f64> = known.iter().map(Known::offset).collect();

@@ -1,26 +1,96 @@
 //! Whether one network is enough for an evolution, or time is cut into windows.
 //!
-//! It knows how much happens, from a pilot; it does not know how windows are carried out.
+//! It knows how much happens, from a pilot, and what kind an equation is of; it does not know how windows are carried out.
 
+use super::frequency::{LINES, place, residuals};
 use super::{Decision, pilot};
+use crate::expr::Digits;
+use crate::jet::MultiIndex;
+use crate::limits::WINDOWS;
 use crate::problem::{Document, Problem, Windows};
+use crate::rng;
+use crate::settings::Cut;
+use rand::RngExt;
 
-/// Turns of an unknown that one network of the usual size takes: y'' + 400y = 0 on [0, 1], six turns, is solved to 1e-9.
-const MOST: usize = 8;
-/// Turns in each window where there are more: an oscillator cut so that each has three is solved to 1e-6 in 700 steps a window.
-const EACH: usize = 4;
+/// Steps of the pilot in each window, and in a single one.
+///
+/// With twice as many, in networks of the usual size, the equations of Lorenz ended at another solution.
+const EACH: f64 = 15.0;
+/// Windows of a nonlinear evolution that smooths.
+const SMOOTHED: usize = 5;
 
 /// Windows, where the file says nothing of them and of stages.
 pub(super) fn windows(document: &Document, problem: &Problem) -> Vec<Decision> {
     if document.states(&["training", "windows"]) || document.states(&["training", "stages"]) {
         return vec![];
     }
-    let Some(turns) = pilot::turns(problem).filter(|&turns| turns > MOST) else { return vec![] };
-    let mut cut = problem.clone();
-    cut.training.windows = turns.div_ceil(EACH);
-    if Windows::new(&cut).is_err() {
+    let decided = if problem.coordinates.len() == 1 { by_content(problem) } else { by_kind(problem) };
+    let Some((cut, text, why)) = decided else { return vec![] };
+    let mut problem = problem.clone();
+    problem.training.windows = cut;
+    if Windows::new(&problem).is_err() {
         return vec![];
     }
-    let why = format!("the solution turns about {turns} times, more than one network follows");
-    vec![Decision::new("training.windows", cut.training.windows, why)]
+    vec![Decision::new("training.windows", text, why)]
+}
+
+/// So many that in each happens what a small network follows.
+fn by_content(problem: &Problem) -> Option<(Cut, String, &'static str)> {
+    let course = pilot::course(problem).filter(|course| course.content > EACH)?;
+    let joints = course.joints(((course.content / EACH).ceil() as usize).min(*WINDOWS.end()));
+    let text: Vec<String> = joints.iter().map(|&joint| Digits(joint).to_string()).collect();
+    let why = "equally much happens in each, as much as a small network follows";
+    Some((Cut::At(joints), format!("[{}]", text.join(", ")), why))
+}
+
+/// Some for a nonlinear evolution of first order in time with second derivatives in space.
+///
+/// Over long times it has other solutions of small residuals, which a later start does not reach.
+/// Waves, and what steepens, lost by windows: what is carried over of them is not smooth.
+fn by_kind(problem: &Problem) -> Option<(Cut, String, &'static str)> {
+    let cut = Cut::Equal(SMOOTHED);
+    let mut trial = problem.clone();
+    trial.training.windows = cut.clone();
+    let along = Windows::new(&trial).ok()?.along;
+    let interior = || problem.conditions.iter().filter(|condition| condition.place.is_interior());
+    let jets: Vec<MultiIndex> = interior()
+        .flat_map(|condition| condition.residuals.graph.jets(&condition.residuals.roots))
+        .map(|(_, index)| index)
+        .collect();
+    let first_order = jets.iter().map(|index| index.get(along)).max() == Some(1);
+    let smooths = jets.iter().any(|index| index.get(along) == 0 && index.order() >= 2);
+    let decided = first_order && smooths && is_nonlinear(problem);
+    decided.then(|| (cut, SMOOTHED.to_string(), "a nonlinear evolution has other solutions of small residuals"))
+}
+
+/// Are the equations nonlinear in the unknowns?
+fn is_nonlinear(problem: &Problem) -> bool {
+    let mut random = rng::stream(0, "windows/linear");
+    let interior = problem.conditions.iter().filter(|condition| condition.place.is_interior());
+    interior.flat_map(|condition| LINES.map(|line| (condition, line))).any(|(condition, line)| {
+        let point = place(problem, condition, line, None);
+        let jets: Vec<(usize, MultiIndex)> =
+            condition.residuals.graph.jets(&condition.residuals.roots).into_iter().collect();
+        let mut draw = || jets.iter().map(|_| 2.0 * random.random::<f64>() - 1.0).collect::<Vec<f64>>();
+        let (a, b) = (draw(), draw());
+        let at = |values: &dyn Fn(usize) -> f64| {
+            residuals(condition, &point, |output, index| {
+                jets.iter().position(|jet| *jet == (output, index)).map_or(0.0, values)
+            })
+        };
+        let (none, of_a, of_b, of_both) = (at(&|_| 0.0), at(&|j| a[j]), at(&|j| b[j]), at(&|j| a[j] + b[j]));
+        (0..none.len()).any(|root| {
+            let size = of_a[root].abs() + of_b[root].abs() + none[root].abs();
+            (of_both[root] - of_a[root] - of_b[root] + none[root]).abs() > 1e-9 * size
+        })
+    })
+}
+
+/// Where time is cut: which coordinate that is, and the longest window as a part of its domain.
+pub(super) fn longest_window(problem: &Problem) -> Option<(usize, f64)> {
+    let windows = Windows::new(problem).ok().filter(|windows| windows.all.len() > 1)?;
+    let span = |(from, to): (f64, f64)| to - from;
+    let longest = windows.all.iter().map(|window| span(window.span())).fold(0.0, f64::max);
+    let along = &problem.coordinates[windows.along];
+    Some((windows.along, longest / (along.upper - along.lower)))
 }

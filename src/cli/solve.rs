@@ -169,7 +169,7 @@ pub(super) fn finish(
         tell!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
-    let windows = problem.training.windows;
+    let windows = problem.training.windows.count();
     let steps = windows * stages.iter().map(Stage::steps).sum::<usize>();
     let mut progress = Progress::new(steps, show.silent());
     let result = train(solver, &mut |event| progress.observe(event, &stages, windows));

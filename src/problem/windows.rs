@@ -25,6 +25,7 @@ use super::posedness::Posed;
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::rng;
+use crate::settings::Cut;
 
 /// The bound τ of the time since the joint, as a part of a window's length.
 ///
@@ -105,12 +106,9 @@ impl Windows {
         }
         let posed = posed(problem);
         let (along, begin) = beginning(problem, &posed)?;
-        let count = problem.training.windows;
-        let (lower, upper) = (problem.coordinates[along].lower, problem.coordinates[along].upper);
-        let edge = |slice: usize| match slice {
-            slice if slice == count => upper,
-            slice => lower + (upper - lower) * (slice as f64 / count as f64),
-        };
+        let count = problem.training.windows.count();
+        let edges = edges(problem, along)?;
+        let (edge, upper) = (|slice: usize| edges[slice], edges[count]);
         let first = (0..count).rev().find(|&slice| edge(slice) <= begin).unwrap_or(0);
         let order: Vec<usize> = (first..count).chain((0..first).rev()).collect();
         let mut slices = vec![0; count];
@@ -154,7 +152,7 @@ impl Windows {
             window.check(problem)?;
             all.push(window);
         }
-        Ok(Self { along, all, slices, joints: (1..count).map(edge).collect() })
+        Ok(Self { along, all, slices, joints: edges[1..count].to_vec() })
     }
 
     /// Where the solution of an initial-value problem in one coordinate begins, and for every unknown the order of its
@@ -183,6 +181,27 @@ impl Windows {
         let mut part = problem.clone();
         restrict(&mut part, self.along, span);
         part
+    }
+}
+
+/// Where slices begin, from the lower end of the coordinate that is cut, and where the last one ends.
+fn edges(problem: &Problem, along: usize) -> Result<Vec<f64>, String> {
+    let (lower, upper) = (problem.coordinates[along].lower, problem.coordinates[along].upper);
+    let edges: Vec<f64> = match &problem.training.windows {
+        &Cut::Equal(count) => {
+            let inner = (0..count).map(|slice| lower + (upper - lower) * (slice as f64 / count as f64));
+            inner.chain([upper]).collect()
+        }
+        Cut::At(joints) => [&[lower], &joints[..], &[upper]].concat(),
+    };
+    match edges.windows(2).find(|pair| !(pair[0] < pair[1])) {
+        Some(pair) => Err(format!(
+            "windows meet at times within `{}`'s domain, in rising order; after {} comes {}",
+            problem.coordinates[along].name,
+            Digits(pair[0]),
+            Digits(pair[1])
+        )),
+        None => Ok(edges),
     }
 }
 
@@ -319,7 +338,7 @@ impl Window {
         self.problem.values = self.formula(&whole.values, 0).0;
         self.problem.features = self.features(&whole.features, whole);
         let training = &mut self.problem.training;
-        training.windows = 1;
+        training.windows = Cut::Equal(1);
         if slice > 0 {
             training.seed = rng::hash(&format!("{}/window/{slice}", training.seed));
         }

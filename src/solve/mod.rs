@@ -142,7 +142,7 @@ impl Solver {
     ///
     /// If the initialization or the device is not to be had, or a stage's method is not for them.
     pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
-        let windows = match problem.training.windows {
+        let windows = match problem.training.windows.count() {
             1 => None,
             _ => Some(Windows::new(&problem).map_err(SolveError::Windows)?),
         };
@@ -177,7 +177,7 @@ impl Solver {
             scale if network.activation.contains('+') => format!("{scale}·({})", network.activation),
             scale => format!("{scale}·{}", network.activation),
         };
-        let windows = match self.problem.training.windows {
+        let windows = match self.problem.training.windows.count() {
             1 => String::new(),
             windows => format!("{windows} windows, each with "),
         };
@@ -311,7 +311,7 @@ impl Solver {
         };
         let ended = matches!(outcome.end, End::Done | End::ToleranceNotReached);
         // A march is not repeated with one network for all times.
-        let repeats = self.settings.estimate && ended && problem.training.windows == 1;
+        let repeats = self.settings.estimate && ended && problem.training.windows.count() == 1;
         let difference = match repeats {
             true => second::difference(problem, engine, answer, &self.settings, stop)?,
             false => None,

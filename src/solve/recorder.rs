@@ -53,7 +53,7 @@ impl<'a> Recorder<'a> {
         stop: &'a AtomicBool,
     ) -> Self {
         let stages: usize = problem.training.stages.iter().map(Stage::steps).sum();
-        let steps = problem.training.windows * stages;
+        let steps = problem.training.windows.count() * stages;
         Self {
             problem,
             directory,

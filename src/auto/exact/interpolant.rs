@@ -16,11 +16,15 @@ const NOTHING: f64 = 1e-13;
 /// An interpolant is at most so many times as large as the data it is made of.
 const LARGEST: f64 = 10.0;
 
-/// The factor of an initial value is tanh(3·s), s from 0 to 1 over the domain: it rises over a third of that and stays.
+/// The factor of an initial value is tanh(3·s), s from 0 to 1 over the first window of time, or the domain: it rises over a
+/// third of that and stays.
 ///
 /// Over seven problems s itself was up to fifty times worse, and in none better by more than a tenth; tanh(10·s) was
 /// better in two of nine, where the solution changes within a hundredth of the domain, and up to forty times worse.
 const RISE: f64 = 3.0;
+
+/// The number of derivatives, from the value up, in which tanh(t) is t at the start.
+const STRAIGHT: usize = 3;
 
 /// Where a coordinate's data lie, with all derivatives from the value up: `(place, how many)`.
 pub(super) type Nodes = Vec<(f64, usize)>;
@@ -128,7 +132,7 @@ fn add_direction(
             if value == zero {
                 continue;
             }
-            let basis = basis(graph, nodes, j, order, coordinate, &space.coordinates[coordinate]);
+            let basis = basis(graph, nodes, j, order, coordinate, space);
             terms.push(graph.binary(Binary::Mul, value, basis));
         }
     }
@@ -142,10 +146,11 @@ fn basis(
     j: usize,
     order: usize,
     coordinate: usize,
-    along: &Coordinate,
+    space: &Space<'_>,
 ) -> NodeId {
     let (here, count) = nodes[j];
-    let side = along.upper - along.lower;
+    let along = &space.coordinates[coordinate];
+    let side = space.side(coordinate);
     // The other nodes' factors, each one here.
     let mut product = graph.constant(1.0);
     // The Taylor coefficients of their inverse, in powers of (x − a_j)/side.
@@ -178,7 +183,13 @@ fn basis(
     if order > 0 {
         let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
         let here = graph.constant(here);
-        let offset = graph.binary(Binary::Sub, x, here);
+        let mut offset = graph.binary(Binary::Sub, x, here);
+        if let Some(window) = space.window(coordinate).filter(|_| nodes.len() == 1 && count <= STRAIGHT) {
+            // A tangent that is followed over many windows leads far away.
+            let length = graph.constant(window / RISE);
+            let risen = risen(graph, coordinate, nodes[j].0, window);
+            offset = graph.binary(Binary::Mul, length, risen);
+        }
         power = times_power(graph, power, offset, order);
     }
     let basis = graph.binary(Binary::Mul, power, product);
@@ -189,7 +200,7 @@ fn basis(
 pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &Space<'_>) -> NodeId {
     let mut scale = 1.0;
     for (coordinate, nodes) in directions {
-        if !rises(nodes, &space.coordinates[*coordinate], space) {
+        if !rises(nodes, *coordinate, space) {
             scale /= most(nodes, &space.coordinates[*coordinate]);
         }
     }
@@ -198,8 +209,9 @@ pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &S
     for (coordinate, nodes) in directions {
         let along = &space.coordinates[*coordinate];
         for &(at, power) in nodes {
-            let distance = if rises(nodes, along, space) {
-                risen(graph, *coordinate, at, along)
+            let distance = if rises(nodes, *coordinate, space) {
+                let length = space.window(*coordinate).unwrap_or_else(|| space.side(*coordinate));
+                risen(graph, *coordinate, at, length)
             } else if at == along.upper {
                 between(graph, *coordinate, at, along.lower, along.upper - along.lower)
             } else {
@@ -216,17 +228,19 @@ pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &S
 /// What evolves from a start soon has nothing to do with how far from it one is.
 /// A power of that distance would ask for a network that falls by its inverse: where a value and a velocity are given and
 /// the domain is ten times as long as the solution takes to change, by a factor of a hundred.
-fn rises(nodes: &Nodes, along: &Coordinate, space: &Space<'_>) -> bool {
+fn rises(nodes: &Nodes, coordinate: usize, space: &Space<'_>) -> bool {
     let [(at, power)] = nodes[..] else { return false };
+    let along = &space.coordinates[coordinate];
     let evolves = space.coordinates.len() == 1 || is_time(&along.name) || power > 1;
-    evolves && (at == along.lower || at == along.upper)
+    evolves && (at == along.lower || at == along.upper || space.window(coordinate).is_some())
 }
 
-/// tanh(3·|x − a|/side), a being one of the ends.
-fn risen(graph: &mut Graph, coordinate: usize, a: f64, along: &Coordinate) -> NodeId {
-    let to = if a == along.lower { along.upper } else { along.lower };
-    let distance = between(graph, coordinate, a, to, 1.0);
-    let rate = graph.constant(RISE / (along.upper - along.lower));
+/// tanh(3·(x − a)/length)
+fn risen(graph: &mut Graph, coordinate: usize, a: f64, length: f64) -> NodeId {
+    let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
+    let a = graph.constant(a);
+    let distance = graph.binary(Binary::Sub, x, a);
+    let rate = graph.constant(RISE / length);
     let s = graph.binary(Binary::Mul, rate, distance);
     graph.unary(Unary::Tanh, s)
 }

@@ -9,7 +9,7 @@ use core::f64::consts::PI;
 use crate::expr::ast::Kind;
 use crate::expr::{Binary, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Coordinate, Problem, RESIDUAL};
+use crate::problem::{Condition, Coordinate, Problem, RESIDUAL, Windows};
 
 /// Points at which formulas are looked at, besides corners and what is next to edges.
 const LOOKS: usize = 200;
@@ -24,6 +24,17 @@ pub(super) struct Space<'a> {
     /// Parameters and π: names and numbers.
     names: Vec<(&'a str, f64)>,
     scope: Scope,
+    /// Where time is cut: which coordinate that is, and the length of the first window.
+    window: Option<(usize, f64)>,
+}
+
+fn window(problem: &Problem) -> Option<(usize, f64)> {
+    if problem.training.windows.count() == 1 {
+        return None;
+    }
+    let windows = Windows::new(problem).ok()?;
+    let (from, to) = windows.all[0].span();
+    Some((windows.along, to - from))
 }
 
 impl<'a> Space<'a> {
@@ -46,7 +57,7 @@ impl<'a> Space<'a> {
             let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
         }
-        let mut space = Self { coordinates: &problem.coordinates, names, scope };
+        let mut space = Self { coordinates: &problem.coordinates, names, scope, window: window(problem) };
         for (name, text) in &problem.written.definitions {
             if let Some(node) = space.lowered(graph, text) {
                 space.scope.set(name, Symbol::Value(Meaning::Definition, node));
@@ -72,6 +83,11 @@ impl<'a> Space<'a> {
     /// The width of the domain along a coordinate.
     pub(super) fn side(&self, coordinate: usize) -> f64 {
         self.coordinates[coordinate].upper - self.coordinates[coordinate].lower
+    }
+
+    /// The length of the first window along a coordinate, if that is cut.
+    pub(super) fn window(&self, coordinate: usize) -> Option<f64> {
+        self.window.filter(|(cut, _)| *cut == coordinate).map(|(_, length)| length)
     }
 
     /// Inputs all over the part of the domain where some coordinates are fixed.

@@ -256,7 +256,7 @@ impl Builder<'_> {
 
     /// Can the problem be marched in windows, if it is to be?
     fn check_windows(&mut self, problem: &Problem, table: &Table<'_>) {
-        if problem.training.windows == 1 {
+        if problem.training.windows.count() == 1 {
             return;
         }
         let training = table.get("training").and_then(|value| value.get_ref().as_table());

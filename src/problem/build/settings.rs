@@ -151,9 +151,10 @@ impl Builder<'_> {
             let span = table.get("goal").map(Spanned::span);
             self.report(Diagnostic::error(span, "`goal` must be a positive number, or 0 for none"));
         }
-        if !WINDOWS.contains(&training.windows) {
+        let windows = training.windows.count();
+        if !WINDOWS.contains(&windows) {
             let span = table.get("windows").map(Spanned::span);
-            let message = format!("`windows` is {}, not from 1 to {}", training.windows, WINDOWS.end());
+            let message = format!("`windows` is {windows}, not from 1 to {}", WINDOWS.end());
             self.report(Diagnostic::error(span, message));
         }
         self.adaptation(&training, table, coordinates);

@@ -23,6 +23,8 @@
 //! This file knows problems and the fused engine.
 //! It does not know how the answer was found, nor what it is compared with.
 
+mod windows;
+
 use faer::{Mat, MatRef, Side};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -67,10 +69,6 @@ pub struct ErrorEstimate {
     pub unknowns: Vec<f64>,
     /// For every trainable parameter its error relative to its value.
     pub parameters: Vec<f64>,
-    /// The part of the greatest error of an unknown that a change of the network would remove.
-    pub correction: f64,
-    /// The part of it that is only possible.
-    pub spread: f64,
     /// How much of the residuals' squares the network could explain.
     pub explained: f64,
     /// By how much, at most, an unknown changes where residuals change by as much as they are, over its own size.
@@ -79,21 +77,24 @@ pub struct ErrorEstimate {
 
 /// Estimates the error of the network with parameters `theta`, on `threads` threads, which change nothing.
 ///
-/// `None` where a number is not finite, the network is too large, or there are several, one for each window of time.
+/// `None` where a number is not finite or the network is too large.
 pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
-    if theta.len() > MOST || problem.training.windows > 1 {
+    if theta.len() > MOST {
         return None;
+    }
+    if problem.training.windows.count() > 1 {
+        return windows::estimate(problem, theta, threads);
     }
     let mut rng = rng::stream(problem.training.seed, "estimate");
     let probes = probes(problem);
     let (problem, theta) = widened(problem, theta, &mut rng);
-    let conditions = problem.conditions.len() - 1;
+    let (conditions, probe) = (&problem.conditions[..problem.conditions.len() - 1], problem.conditions.len() - 1);
     let mut engine = CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best()).ok()?;
     let functions = FUNCTIONS.min(theta.len());
     let buckets = buckets(theta.len(), functions, &mut rng);
-    let counts = counts(&problem, functions);
+    let counts = counts(conditions, functions);
     let (mut rows, mut residuals) = (vec![], vec![]);
-    for (i, condition) in problem.conditions[..conditions].iter().enumerate() {
+    for (i, condition) in conditions.iter().enumerate() {
         if !counts_for(condition) {
             continue;
         }
@@ -102,36 +103,23 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
         add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
     }
-    engine.set_points(conditions, &probes, &[]);
-    let (values, u) = engine.jacobian_in_buckets(&theta, conditions, &buckets, functions);
+    engine.set_points(probe, &probes, &[]);
+    let (values, u) = engine.jacobian_in_buckets(&theta, probe, &buckets, functions);
     if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
         return None;
     }
     let model = Model::new(&rows, &residuals, functions)?;
     let unknowns = problem.unknowns.len();
-    let points = u.len() / unknowns;
+    let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
     let mut estimate = ErrorEstimate {
         unknowns: vec![],
         parameters: vec![],
-        correction: 0.0,
-        spread: 0.0,
         explained: model.explained,
-        amplification: 0.0,
+        amplification: model.amplification(&values, &u, unknowns),
     };
-    let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
-    let mut greatest = -1.0;
     for k in 0..unknowns {
-        let own = Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j]);
-        let size = (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() / points as f64).sqrt();
-        let (mean, spread, amplification) = model.error(&own);
-        let (mean, spread) = (mean / size / seen, spread / size / seen);
-        let error = mean.hypot(spread);
-        if error > greatest || error.is_nan() {
-            greatest = error;
-            (estimate.correction, estimate.spread) = (mean, spread);
-        }
-        estimate.amplification = estimate.amplification.max(amplification / size);
-        estimate.unknowns.push(error);
+        let (mean, spread) = model.error(&of_unknown(&values, functions, k, unknowns));
+        estimate.unknowns.push(mean.hypot(spread) / size(&u, k, unknowns) / seen);
     }
     let entries = theta.len() - problem.trainable.len();
     for (k, trainable) in problem.trainable.iter().enumerate() {
@@ -139,10 +127,21 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         let (bucket, factor) = buckets[entries + k];
         let slope = trainable.slope(entry) * factor / trainable.value(entry);
         let own = Mat::from_fn(1, functions, |_, j| if j == bucket { slope } else { 0.0 });
-        let (mean, spread, _) = model.error(&own);
+        let (mean, spread) = model.error(&own);
         estimate.parameters.push(mean.hypot(spread) / seen);
     }
     Some(estimate)
+}
+
+/// What the functions do to unknown `k` of so many, points × functions.
+fn of_unknown(values: &[f64], functions: usize, k: usize, unknowns: usize) -> Mat<f64> {
+    let points = values.len() / functions / unknowns;
+    Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j])
+}
+
+/// The root mean square of unknown `k`.
+fn size(u: &[f64], k: usize, unknowns: usize) -> f64 {
+    (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() * unknowns as f64 / u.len() as f64).sqrt()
 }
 
 /// The problem with a wider network, whose last condition has the unknowns as its residuals, and the parameters that
@@ -150,12 +149,16 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
 fn widened(problem: &Problem, theta: &[f64], rng: &mut Stream) -> (Problem, Vec<f64>) {
     let old = problem.shape();
     let mut wide = problem.clone();
-    wide.network.width = old.width + LEAST_WIDER.max((WIDER * old.width as f64) as usize);
+    wide.network.width = wider(old.width);
     let new = wide.shape();
     let mut parameters = widen(theta, &old, &new, rng);
     parameters.extend(&theta[old.parameters()..]);
     wide.conditions.push(probe(problem));
     (wide, parameters)
+}
+
+fn wider(width: usize) -> usize {
+    width + LEAST_WIDER.max((WIDER * width as f64) as usize)
 }
 
 /// The parameters of a network of shape `old` in one of shape `new`, which is wider.
@@ -195,10 +198,11 @@ fn counts_for(condition: &Condition) -> bool {
 }
 
 /// How many points every condition is looked at: three of four residuals in the interior.
-fn counts(problem: &Problem, functions: usize) -> Vec<usize> {
+fn counts(conditions: &[Condition], functions: usize) -> Vec<usize> {
     let roots = |interior: bool| -> usize {
-        let own = problem.conditions[..problem.conditions.len() - 1].iter();
-        own.filter(|condition| counts_for(condition) && condition.place.is_interior() == interior)
+        conditions
+            .iter()
+            .filter(|condition| counts_for(condition) && condition.place.is_interior() == interior)
             .map(|condition| condition.residuals.roots.len())
             .sum()
     };
@@ -208,7 +212,7 @@ fn counts(problem: &Problem, functions: usize) -> Vec<usize> {
         let share = if interior { 0.75 } else { 0.25 };
         FEWEST.max((share * rows / roots(interior) as f64) as usize)
     };
-    problem.conditions.iter().map(count).collect()
+    conditions.iter().map(count).collect()
 }
 
 /// Where an answer is looked at: in the domain, or where the equations hold if that is given by points.
@@ -321,9 +325,20 @@ impl Model {
         Some(Self { vectors, inverse, mean, noise: noise(ratio), explained: 1.0 - left.max(0.0) / square })
     }
 
-    /// Of a function with the values `values` (points × functions): the mean of its error and its spread, and how far
-    /// it may go where the residuals change by their own size; roots of means over the points.
-    fn error(&self, values: &Mat<f64>) -> (f64, f64, f64) {
+    /// How much of each function an error may have that is as likely as others: the mean and a random part.
+    fn draw(&self, rng: &mut Stream) -> Vec<f64> {
+        let count = self.mean.len();
+        let along = self.mean.iter().zip(&self.inverse).map(|(mean, inverse)| {
+            mean + (self.noise * inverse).sqrt() * rng.sample::<f64, _>(StandardNormal)
+        });
+        let along: Vec<f64> = along.collect();
+        let of_all = &self.vectors * MatRef::from_column_major_slice(&along, count, 1);
+        (0..count).map(|k| of_all[(k, 0)]).collect()
+    }
+
+    /// Of a function with the values `values` (points × functions): the mean of its error and its spread; roots of means
+    /// over the points.
+    fn error(&self, values: &Mat<f64>) -> (f64, f64) {
         let points = values.nrows();
         let along = values * &self.vectors;
         let (mut mean, mut spread) = (0.0, 0.0);
@@ -335,10 +350,19 @@ impl Model {
             }
             mean += e * e;
         }
-        let amplification = (0..self.mean.len())
-            .map(|k| self.inverse[k] * (0..points).map(|i| along[(i, k)] * along[(i, k)]).sum::<f64>())
-            .fold(0.0, f64::max);
         let root = |x: f64| (x / points as f64).sqrt();
-        (root(mean), root(self.noise * spread), root(amplification))
+        (root(mean), root(self.noise * spread))
+    }
+
+    /// How far an unknown goes, beside its own size, where residuals change by their own size, the furthest of them all.
+    fn amplification(&self, values: &[f64], u: &[f64], unknowns: usize) -> f64 {
+        let of = |k: usize| {
+            let along = of_unknown(values, self.mean.len(), k, unknowns) * &self.vectors;
+            let points = along.nrows();
+            let far = |j: usize| self.inverse[j] * (0..points).map(|i| along[(i, j)] * along[(i, j)]).sum::<f64>();
+            let furthest = (0..self.mean.len()).map(far).fold(0.0, f64::max);
+            (furthest / points as f64).sqrt() / size(u, k, unknowns)
+        };
+        (0..unknowns).map(of).fold(0.0, f64::max)
     }
 }

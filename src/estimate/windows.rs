@@ -1,0 +1,150 @@
+//! The estimate of an answer that was found window by window.
+//!
+//! What is wrong at the end of a window is carried into the next one, grows there or dies away, and no window's residuals
+//! tell of it.
+//! So a sample of the error is carried through the windows: in each one what has come from the window before changes its
+//! residuals, and what its estimate says of these is added, the mean and a random part of what they leave open.
+//! All of it is to first order; a sample is no larger or smaller than the error is likely to be.
+//!
+//! This file knows marches; the linear model is its parent's.
+
+use super::{ErrorEstimate, LEAST_EXPLAINED, Model, add_scaled, buckets, counts, counts_for, probe, widen, wider};
+use crate::engine::Engine as _;
+use crate::engine::cpu::{CpuEngine, Isa};
+use crate::march::March;
+use crate::problem::{Carried, Condition, Problem, Start, Windows};
+use crate::rng;
+use crate::sample::{self, Purpose};
+use crate::verify;
+
+/// Random sums of the tangent space's functions in all windows together, and in each one at least and at most.
+const FUNCTIONS: usize = 2048;
+const LEAST: usize = 96;
+const MOST: usize = 512;
+/// Points of a window at which it is looked at how much residuals matter.
+const PROBES: usize = 128;
+
+/// As [`super::estimate`]; `None` where a window is missing as well.
+pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
+    let mut rng = rng::stream(problem.training.seed, "estimate");
+    let mut wide = problem.clone();
+    wide.network.width = wider(problem.network.width);
+    let (old, new) = (problem.shape(), wide.shape());
+    let windows = Windows::new(&wide).ok()?;
+    let count = windows.all.len();
+    if theta.len() != count * old.parameters() {
+        return None;
+    }
+    let first = theta.chunks_exact(old.parameters()).flat_map(|own| widen(own, &old, &new, &mut rng));
+    let first: Vec<f64> = first.collect();
+    let functions = (FUNCTIONS / count).clamp(LEAST, MOST).min(new.parameters());
+    let march = March::new(&wide, windows.clone(), threads).ok()?;
+    let mut sample = Sample { windows: &windows, march, theta: first, changes: vec![], threads };
+    let unknowns = problem.unknowns.len();
+    let (mut errors, mut sizes) = (vec![0.0; unknowns], vec![0.0; unknowns]);
+    let (mut explained, mut amplification) = (0.0, 0.0_f64);
+    for (k, window) in windows.all.iter().enumerate() {
+        let own = sample.theta[k * new.parameters()..][..new.parameters()].to_vec();
+        let mut part = window.problem.clone();
+        let conditions = part.conditions.clone();
+        let (values, carried) = window.formula(&wide.values, 0);
+        part.conditions.push(Condition { residuals: values, ..probe(&part) });
+        let mut engine = CpuEngine::<f64>::new(&part, threads.max(1), Isa::best()).ok()?;
+        let buckets = buckets(new.parameters(), functions, &mut rng);
+        let counts = counts(&conditions, functions);
+        let (mut rows, mut residuals) = (vec![], vec![]);
+        for (i, condition) in conditions.iter().enumerate().filter(|(_, condition)| counts_for(condition)) {
+            let (_, points, data) = verify::sites(&part, condition, counts[i]);
+            let (_, changed) = sample.carried(k, &window.carried[i], condition.sides(), &points)?;
+            engine.set_points(i, &points, &[data, &changed].concat());
+            let (own_rows, r) = engine.jacobian_in_buckets(&own, i, &buckets, functions);
+            add_scaled(&own_rows, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
+        }
+        let looked_at = conditions.len();
+        let points = sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?;
+        let (before, changed) = sample.carried(k, &carried, 1, &points)?;
+        engine.set_points(looked_at, &points, &before);
+        let (values, u) = engine.jacobian_in_buckets(&own, looked_at, &buckets, functions);
+        if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
+            return None;
+        }
+        let model = Model::new(&rows, &residuals, functions)?;
+        let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
+        let change: Vec<f64> = model.draw(&mut rng).iter().map(|change| -change / seen).collect();
+        let came = engine.residuals(&own, looked_at, &points, &changed);
+        let (from, to) = window.span();
+        for (i, row) in values.chunks_exact(functions).enumerate() {
+            let added: f64 = row.iter().zip(&change).map(|(x, change)| x * change).sum();
+            errors[i % unknowns] += (to - from) * (came[i] - u[i] + added).powi(2);
+            sizes[i % unknowns] += (to - from) * u[i] * u[i];
+        }
+        explained += model.explained / count as f64;
+        amplification = amplification.max(model.amplification(&values, &u, unknowns));
+        sample.changes.push(buckets.iter().map(|(bucket, sign)| sign * change[*bucket]).collect());
+    }
+    let errors: Vec<f64> = errors.iter().zip(&sizes).map(|(error, size)| (error / size).sqrt()).collect();
+    let fine = errors.iter().all(|error| error.is_finite());
+    fine.then_some(ErrorEstimate { unknowns: errors, parameters: vec![], explained, amplification })
+}
+
+/// A sample of the error, as far as it has been carried.
+struct Sample<'a> {
+    windows: &'a Windows,
+    march: March,
+    /// The answer: parameters of all windows.
+    theta: Vec<f64>,
+    /// What the sample changes of the parameters of every window that is done.
+    changes: Vec<Vec<f64>>,
+    threads: usize,
+}
+
+impl Sample<'_> {
+    /// What a window takes over from the one before, as [`March::carried`]: of the answer, and of the answer with the error.
+    fn carried(
+        &mut self,
+        window: usize,
+        wanted: &[Carried],
+        sides: usize,
+        points: &[f64],
+    ) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
+        let answer = self.march.carried(window, &self.theta, wanted, sides, points);
+        let mut changed = answer.clone();
+        let Some(Start { window: before, at }) = self.windows.all[window].start else { return Some((answer, changed)) };
+        let (along, dimensions) = (self.windows.along, self.windows.all[window].problem.coordinates.len());
+        for side in 0..sides {
+            let own: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i].side == side).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let mut joint: Vec<f64> =
+                points.chunks_exact(dimensions).skip(side).step_by(sides).flatten().copied().collect();
+            joint.chunks_exact_mut(dimensions).for_each(|row| row[along] = at);
+            if dimensions == 1 {
+                joint.truncate(1);
+            }
+            let asked: Vec<Carried> = own.iter().map(|&i| wanted[i]).collect();
+            let (formula, carried) = self.windows.all[before].handed_on(&asked);
+            let (data, with_error) = self.carried(before, &carried, 1, &joint)?;
+            let mut part = self.windows.all[before].problem.clone();
+            let scales = vec![1.0; formula.roots.len()];
+            let condition = Condition { jets: formula.jets(), residuals: formula, scales, ..probe(&part) };
+            part.conditions = vec![condition];
+            let mut engine = CpuEngine::<f64>::new(&part, self.threads.max(1), Isa::best()).ok()?;
+            let parameters = engine.parameters();
+            let theta = &self.theta[before * parameters..][..parameters];
+            engine.set_points(0, &joint, &data);
+            // One function: the change itself.
+            let change: Vec<(usize, f64)> = self.changes[before].iter().map(|change| (0, *change)).collect();
+            let (added, values) = engine.jacobian_in_buckets(theta, 0, &change, 1);
+            let came = engine.residuals(theta, 0, &joint, &with_error);
+            let last = joint.len() / dimensions - 1;
+            for (place, &i) in own.iter().enumerate() {
+                for (site, changed) in changed[i].iter_mut().enumerate() {
+                    let from = site.min(last) * own.len() + place;
+                    *changed += came[from] - values[from] + added[from];
+                }
+            }
+        }
+        Some((answer, changed))
+    }
+}
