@@ -80,7 +80,12 @@ fn stiffness(problem: &Problem, condition: &Condition, along: usize) -> f64 {
 }
 
 /// A point of the condition's place: every coordinate at the fraction `line` of its domain, one of them elsewhere.
-pub(super) fn place(problem: &Problem, condition: &Condition, line: f64, moved: Option<(usize, f64)>) -> Vec<f64> {
+pub(super) fn place(
+    problem: &Problem,
+    condition: &Condition,
+    line: f64,
+    moved: Option<(usize, f64)>,
+) -> Vec<f64> {
     let mut point: Vec<f64> =
         problem.coordinates.iter().map(|c| c.lower + line * (c.upper - c.lower)).collect();
     if let Some((i, fraction)) = moved {
@@ -92,7 +97,11 @@ pub(super) fn place(problem: &Problem, condition: &Condition, line: f64, moved: 
 }
 
 /// The condition's residuals at `point`, where the raw outputs' derivatives are as `jet` says.
-pub(super) fn residuals(condition: &Condition, point: &[f64], jet: impl Fn(usize, MultiIndex) -> f64) -> Vec<f64> {
+pub(super) fn residuals(
+    condition: &Condition,
+    point: &[f64],
+    jet: impl Fn(usize, MultiIndex) -> f64,
+) -> Vec<f64> {
     let mut values = vec![];
     condition.residuals.graph.eval(&mut values, |node| match node {
         Node::Coordinate { coordinate, .. } => point[coordinate],

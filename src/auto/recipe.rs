@@ -113,12 +113,15 @@ pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> 
     };
     let stops = "ends a stage that no longer gains";
     default("patience", &PATIENCE.to_string(), stops);
+    // Windows add up their errors, and a parameter may have next to no part in the residuals.
+    let matters = problem.coordinates.len() == 1 && problem.training.windows.count() > 1;
     let goal = match problem.training.effort {
+        _ if matters || !problem.trainable.is_empty() => "1e-18",
         Effort::Quick => "1e-12",
         Effort::Normal => "1e-14",
         Effort::Thorough => "1e-16",
     };
-    default("goal", goal, "residuals of a ten-millionth of the size of their terms leave little to gain");
+    default("goal", goal, "residuals so small beside their terms leave little to gain");
     default("resample", "500", "points drawn anew leave nothing between them unseen");
     default(
         "adaptive",
@@ -144,7 +147,7 @@ const STEPS: (usize, usize) = (500, 40_000);
 fn steps(problem: &Problem) -> usize {
     let seconds = match problem.training.effort {
         Effort::Quick => 10.0,
-        Effort::Normal => 45.0,
+        Effort::Normal => 60.0,
         Effort::Thorough => 600.0,
     };
     // Every window goes through all stages.
@@ -160,6 +163,8 @@ fn seconds_a_step(problem: &Problem) -> f64 {
     /// Operations a second of the network's products, and entries a second of the inverse Hessian.
     const PRODUCTS: f64 = 3e10;
     const CURVATURE: f64 = 1e9;
+    /// Of the smallest networks.
+    const LEAST_STEP: f64 = 2e-4;
     let shape = problem.shape();
     let parameters = shape.parameters() as f64;
     let rows: usize = problem
@@ -167,5 +172,5 @@ fn seconds_a_step(problem: &Problem) -> f64 {
         .iter()
         .map(|condition| condition.points * condition.sides() * condition.jets.channels())
         .sum();
-    6.0 * parameters * rows as f64 / PRODUCTS + parameters * parameters / CURVATURE
+    LEAST_STEP + 6.0 * parameters * rows as f64 / PRODUCTS + parameters * parameters / CURVATURE
 }

@@ -827,7 +827,7 @@ mod tests {
             "t = [0, 10]",
             "T",
             &[("interior", "\"T_t + (T - 324.5)\""), ("t = 0", "\"T - 324.5\"")],
-            &[(320.0, 256.0)],
+            &[(324.5, 2.0)],
         );
         // Near an exponential, of which only the change at 324.5 K counts.
         let rate = "\"T_t + (T - 280) - 1e13*exp(-8750/T)\"";

@@ -60,7 +60,8 @@ fn by_kind(problem: &Problem) -> Option<(Cut, String, &'static str)> {
     let first_order = jets.iter().map(|index| index.get(along)).max() == Some(1);
     let smooths = jets.iter().any(|index| index.get(along) == 0 && index.order() >= 2);
     let decided = first_order && smooths && is_nonlinear(problem);
-    decided.then(|| (cut, SMOOTHED.to_string(), "a nonlinear evolution has other solutions of small residuals"))
+    decided
+        .then(|| (cut, SMOOTHED.to_string(), "a nonlinear evolution has other solutions of small residuals"))
 }
 
 /// Are the equations nonlinear in the unknowns?

@@ -88,7 +88,8 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     let mut rng = rng::stream(problem.training.seed, "estimate");
     let probes = probes(problem);
     let (problem, theta) = widened(problem, theta, &mut rng);
-    let (conditions, probe) = (&problem.conditions[..problem.conditions.len() - 1], problem.conditions.len() - 1);
+    let (conditions, probe) =
+        (&problem.conditions[..problem.conditions.len() - 1], problem.conditions.len() - 1);
     let mut engine = CpuEngine::<f64>::new(&problem, threads.max(1), Isa::best()).ok()?;
     let functions = FUNCTIONS.min(theta.len());
     let buckets = buckets(theta.len(), functions, &mut rng);
@@ -359,7 +360,8 @@ impl Model {
         let of = |k: usize| {
             let along = of_unknown(values, self.mean.len(), k, unknowns) * &self.vectors;
             let points = along.nrows();
-            let far = |j: usize| self.inverse[j] * (0..points).map(|i| along[(i, j)] * along[(i, j)]).sum::<f64>();
+            let far =
+                |j: usize| self.inverse[j] * (0..points).map(|i| along[(i, j)] * along[(i, j)]).sum::<f64>();
             let furthest = (0..self.mean.len()).map(far).fold(0.0, f64::max);
             (furthest / points as f64).sqrt() / size(u, k, unknowns)
         };

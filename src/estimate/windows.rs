@@ -6,12 +6,11 @@
 //! residuals, and what its estimate says of these is added, the mean and a random part of what they leave open.
 //! All of it is to first order; a sample is no larger or smaller than the error is likely to be.
 //!
-//! This file knows marches; the linear model is its parent's.
+//! This file knows windows; the linear model is its parent's.
 
-use super::{ErrorEstimate, LEAST_EXPLAINED, Model, add_scaled, buckets, counts, counts_for, probe, widen, wider};
+use super::{ErrorEstimate, Model, add_scaled, buckets, counts, counts_for, probe, widen, wider};
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
-use crate::march::March;
 use crate::problem::{Carried, Condition, Problem, Start, Windows};
 use crate::rng;
 use crate::sample::{self, Purpose};
@@ -21,6 +20,9 @@ use crate::verify;
 const FUNCTIONS: usize = 2048;
 const LEAST: usize = 96;
 const MOST: usize = 512;
+/// The least part of the residuals' squares that counts as explained: of a window that is solved to rounding hardly any is,
+/// and to divide by its root, window by window, would let errors of rounding grow without end.
+const LEAST_EXPLAINED: f64 = 1e-2;
 /// Points of a window at which it is looked at how much residuals matter.
 const PROBES: usize = 128;
 
@@ -38,8 +40,8 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
     let first = theta.chunks_exact(old.parameters()).flat_map(|own| widen(own, &old, &new, &mut rng));
     let first: Vec<f64> = first.collect();
     let functions = (FUNCTIONS / count).clamp(LEAST, MOST).min(new.parameters());
-    let march = March::new(&wide, windows.clone(), threads).ok()?;
-    let mut sample = Sample { windows: &windows, march, theta: first, changes: vec![], threads };
+    let known = vec![vec![]; count];
+    let mut sample = Sample { windows: &windows, theta: first, changes: vec![], known, threads };
     let unknowns = problem.unknowns.len();
     let (mut errors, mut sizes) = (vec![0.0; unknowns], vec![0.0; unknowns]);
     let (mut explained, mut amplification) = (0.0, 0.0_f64);
@@ -61,7 +63,8 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
             add_scaled(&own_rows, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
         }
         let looked_at = conditions.len();
-        let points = sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?;
+        let points =
+            sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?;
         let (before, changed) = sample.carried(k, &carried, 1, &points)?;
         engine.set_points(looked_at, &points, &before);
         let (values, u) = engine.jacobian_in_buckets(&own, looked_at, &buckets, functions);
@@ -90,61 +93,80 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
 /// A sample of the error, as far as it has been carried.
 struct Sample<'a> {
     windows: &'a Windows,
-    march: March,
     /// The answer: parameters of all windows.
     theta: Vec<f64>,
     /// What the sample changes of the parameters of every window that is done.
     changes: Vec<Vec<f64>>,
+    /// Along a single coordinate a joint is one point: what has been asked for there, in every window.
+    known: Vec<Vec<(Vec<Carried>, Columns)>>,
     threads: usize,
 }
 
+/// What is carried of the answer, and of the answer with the error: a column for each of what was asked for.
+type Columns = (Vec<Vec<f64>>, Vec<Vec<f64>>);
+
 impl Sample<'_> {
-    /// What a window takes over from the one before, as [`March::carried`]: of the answer, and of the answer with the error.
+    /// What a window takes over from the one before; rows of `points` hold `sides` points.
     fn carried(
         &mut self,
         window: usize,
         wanted: &[Carried],
         sides: usize,
         points: &[f64],
-    ) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
-        let answer = self.march.carried(window, &self.theta, wanted, sides, points);
-        let mut changed = answer.clone();
-        let Some(Start { window: before, at }) = self.windows.all[window].start else { return Some((answer, changed)) };
+    ) -> Option<Columns> {
+        let mut columns = (vec![vec![]; wanted.len()], vec![vec![]; wanted.len()]);
+        let Some(Start { window: before, at }) = self.windows.all[window].start else { return Some(columns) };
         let (along, dimensions) = (self.windows.along, self.windows.all[window].problem.coordinates.len());
+        let sites = points.len() / (sides * dimensions);
         for side in 0..sides {
             let own: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i].side == side).collect();
             if own.is_empty() {
                 continue;
             }
-            let mut joint: Vec<f64> =
-                points.chunks_exact(dimensions).skip(side).step_by(sides).flatten().copied().collect();
+            let asked: Vec<Carried> = own.iter().map(|&i| Carried { side: 0, ..wanted[i] }).collect();
+            let distinct = if dimensions == 1 { 1 } else { sites };
+            let rows = points.chunks_exact(dimensions).skip(side).step_by(sides).take(distinct);
+            let mut joint: Vec<f64> = rows.flatten().copied().collect();
             joint.chunks_exact_mut(dimensions).for_each(|row| row[along] = at);
-            if dimensions == 1 {
-                joint.truncate(1);
-            }
-            let asked: Vec<Carried> = own.iter().map(|&i| wanted[i]).collect();
-            let (formula, carried) = self.windows.all[before].handed_on(&asked);
-            let (data, with_error) = self.carried(before, &carried, 1, &joint)?;
-            let mut part = self.windows.all[before].problem.clone();
-            let scales = vec![1.0; formula.roots.len()];
-            let condition = Condition { jets: formula.jets(), residuals: formula, scales, ..probe(&part) };
-            part.conditions = vec![condition];
-            let mut engine = CpuEngine::<f64>::new(&part, self.threads.max(1), Isa::best()).ok()?;
-            let parameters = engine.parameters();
-            let theta = &self.theta[before * parameters..][..parameters];
-            engine.set_points(0, &joint, &data);
-            // One function: the change itself.
-            let change: Vec<(usize, f64)> = self.changes[before].iter().map(|change| (0, *change)).collect();
-            let (added, values) = engine.jacobian_in_buckets(theta, 0, &change, 1);
-            let came = engine.residuals(theta, 0, &joint, &with_error);
-            let last = joint.len() / dimensions - 1;
+            let (answer, with_error) = self.at_joint(before, &asked, &joint)?;
             for (place, &i) in own.iter().enumerate() {
-                for (site, changed) in changed[i].iter_mut().enumerate() {
-                    let from = site.min(last) * own.len() + place;
-                    *changed += came[from] - values[from] + added[from];
-                }
+                let spread = |values: &[f64]| (0..sites).map(|site| values[site.min(distinct - 1)]).collect();
+                (columns.0[i], columns.1[i]) = (spread(&answer[place]), spread(&with_error[place]));
             }
         }
-        Some((answer, changed))
+        Some(columns)
+    }
+
+    /// What the window `before` hands on at points of its end.
+    fn at_joint(&mut self, before: usize, asked: &[Carried], joint: &[f64]) -> Option<Columns> {
+        let dimensions = self.windows.all[before].problem.coordinates.len();
+        let known = self.known[before].iter().find(|(known, _)| dimensions == 1 && known == asked);
+        if let Some((_, columns)) = known {
+            return Some(columns.clone());
+        }
+        let (formula, carried) = self.windows.all[before].handed_on(asked);
+        let (data, with_error) = self.carried(before, &carried, 1, joint)?;
+        let mut part = self.windows.all[before].problem.clone();
+        let scales = vec![1.0; formula.roots.len()];
+        part.conditions =
+            vec![Condition { jets: formula.jets(), residuals: formula, scales, ..probe(&part) }];
+        let mut engine = CpuEngine::<f64>::new(&part, self.threads.max(1), Isa::best()).ok()?;
+        let parameters = engine.parameters();
+        let theta = &self.theta[before * parameters..][..parameters];
+        engine.set_points(0, joint, &data);
+        // One function: the change itself.
+        let change: Vec<(usize, f64)> = self.changes[before].iter().map(|change| (0, *change)).collect();
+        let (added, answer) = engine.jacobian_in_buckets(theta, 0, &change, 1);
+        let came = engine.residuals(theta, 0, joint, &with_error);
+        let column = |value: &dyn Fn(usize) -> f64, place: usize| -> Vec<f64> {
+            (place..answer.len()).step_by(asked.len()).map(value).collect()
+        };
+        let columns: Columns = (0..asked.len())
+            .map(|place| (column(&|i| answer[i], place), column(&|i| came[i] + added[i], place)))
+            .unzip();
+        if dimensions == 1 {
+            self.known[before].push((asked.to_vec(), columns.clone()));
+        }
+        Some(columns)
     }
 }

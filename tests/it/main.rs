@@ -10,6 +10,7 @@ mod engine;
 mod inputs;
 mod library;
 mod paths;
+mod plain;
 mod predict;
 mod recovery;
 mod reliability;

@@ -129,12 +129,25 @@ fn words_follow_from_the_signs() {
 }
 
 #[test]
-fn of_windows_in_time_no_error_is_estimated() {
-    let mut problem = heat_with(&[("auto = false", "auto = false\nwindows = 2")]);
-    *problem.training.stages[1].steps_mut() = 10;
-    let verdict = pinn::solve(&problem).expect("it trains").verdict();
-    assert_eq!(verdict.estimated_error, None);
-    assert!(verdict.word > Word::Solved, "{verdict:?}");
+fn an_error_is_followed_through_windows() {
+    // Of what grows the error of the first window is the greatest part of the last one's; of what dies down it is none.
+    for (residual, solution) in
+        [("y_t - y", "exp(t)"), ("y_t + y", "exp(-t)"), ("y_t - y*cos(t)", "exp(sin(t))")]
+    {
+        let text = format!(
+            "[coordinates]\nt = [0, 6]\n[unknowns]\ny = {{ ansatz = \"1 + tanh(t)*net\" }}\n\
+             [network]\ndepth = 2\nwidth = 8\ninit = \"xavier\"\n\
+             [training]\nauto = false\nwindows = [1, 2.5, 4]\n\
+             stages = [{{ adam = {{ steps = 100 }} }}, {{ ssbroyden = {{ steps = 60 }} }}]\n\
+             [conditions.ode]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 100\n\
+             [conditions.start]\nplace = \"t = 0\"\nresidual = \"y - 1\"\n\
+             [reference]\nsolution = {{ y = \"{solution}\" }}\n"
+        );
+        let mut trained = pinn::solve(&Problem::parse(&text).expect("a problem")).expect("it trains");
+        let error = trained.evaluation().scores[0].expect("a reference").error();
+        let estimated = trained.verdict().estimated_error.expect("an estimate");
+        assert!((0.2..5.0).contains(&(estimated / error)), "{residual}: {estimated:e} for {error:e}");
+    }
 }
 
 #[test]

@@ -216,6 +216,16 @@ fn a_solution_that_begins_within_the_domain_is_marched_both_ways() {
 }
 
 #[test]
+fn windows_meet_where_the_file_says() {
+    let problem = problem(OSCILLATOR, &[("training.windows", "[2.5, 7]")]);
+    let windows = Windows::new(&problem).expect("windows");
+    let spans: Vec<_> = windows.all.iter().map(|window| window.span()).collect();
+    assert_eq!(spans, [(0.0, 2.5), (2.5, 7.0), (7.0, 25.13)]);
+    assert_eq!([0.0, 2.5, 6.9, 25.13].map(|t| windows.at(t)), [0, 1, 1, 2]);
+    assert!(problem.to_toml().contains("windows = [2.5, 7.0]"), "{}", problem.to_toml());
+}
+
+#[test]
 fn a_march_that_was_stopped_goes_on_bit_for_bit_at_any_number_of_threads() {
     let folder = folder();
     let settings = [
@@ -289,6 +299,13 @@ fn what_cannot_be_marched_is_refused_with_a_reason() {
         "of the 2 values that the equations need at `t = 0` 1 is given",
     );
     check("windows = 4", "windows = 0", "`windows` is 0, not from 1 to 1000");
+    check("windows = 4", "windows = [4, 3]", "within `t`'s domain, in rising order; after 4 comes 3");
+    check("windows = 4", "windows = [25.13]", "after 25.13 comes 25.13");
+    check(
+        "windows = 4",
+        "windows = \"many\"",
+        "a number of windows, or a list of the times at which they meet",
+    );
     let sought = "[parameters]\nk = { initial = 1 }\n[unknowns]";
     let text = OSCILLATOR.replace("[unknowns]", sought).replace("y_tt + y", "y_tt + k*y");
     assert!(mistake(&text).contains("`k` is to be found"));

@@ -1,0 +1,112 @@
+//! Problem files without `[network]` and `[training]`: what is decided for them, and how near they come to the solution.
+//!
+//! Each has an error that it must reach, ten times what was measured (docs/results/autopilot.md has more of them, and
+//! slower ones), and has to be called solved.
+
+use pinn::internals::verdict::Word;
+use pinn::problem::Problem;
+use pinn::solve;
+
+/// Solves a plain problem; the greatest of its unknowns' errors against their references.
+fn error(text: &str) -> f64 {
+    let mut trained =
+        solve(&Problem::parse(text).unwrap_or_else(|wrong| panic!("{wrong}"))).expect("it trains");
+    let verdict = trained.verdict();
+    assert_eq!(verdict.word, Word::Solved, "{text}: {}", verdict.line());
+    trained.evaluation().scores.iter().flatten().map(|score| score.error()).fold(0.0, f64::max)
+}
+
+fn check(text: &str, most: f64) {
+    let error = error(text);
+    assert!(error < most, "{error:.1e} instead of {most:.1e}: {text}");
+}
+
+/// An initial-value problem in t, from 0 to `end`.
+fn evolution(end: f64, unknowns: &[&str], equations: &[&str], start: &[&str], solution: &str) -> String {
+    let unknowns: String = unknowns.iter().map(|name| format!("{name} = {{}}\n")).collect();
+    format!(
+        "[coordinates]\nt = [0, {end:?}]\n[unknowns]\n{unknowns}\
+         [conditions.ode]\nplace = \"interior\"\nresidual = {equations:?}\n\
+         [conditions.start]\nplace = \"t = 0\"\nresidual = {start:?}\n{solution}"
+    )
+}
+
+fn reference(solution: &str) -> String {
+    format!("[reference]\nsolution = {{ {solution} }}\n")
+}
+
+#[test]
+fn what_grows_out_of_almost_nothing() {
+    // Logistic growth from a millionth, twelve decades of it.
+    let solution = reference("y = \"1/(1 + (1e6 - 1)*exp(-t))\"");
+    check(&evolution(30.0, &["y"], &["y_t - y*(1 - y)"], &["y - 1e-6"], &solution), 2e-5);
+}
+
+#[test]
+fn many_oscillations() {
+    let solution = reference("y = \"cos(3*t)\"");
+    check(&evolution(20.0, &["y"], &["y_tt + 9*y"], &["y - 1", "y_t"], &solution), 1e-6);
+}
+
+#[test]
+fn what_has_other_solutions_of_small_residuals() {
+    // Lorenz's equations, towards a fixed point that is a solution as well; the reference is Runge and Kutta's method.
+    let text = evolution(
+        3.0,
+        &["x", "y", "z"],
+        &["x_t - 10*(y - x)", "y_t - (x*(15 - z) - y)", "z_t - (x*y - 8/3*z)"],
+        &["x + 8", "y - 7", "z - 27"],
+        "",
+    );
+    let mut trained = solve(&Problem::parse(&text).expect("a problem")).expect("it trains");
+    assert_eq!(trained.verdict().word, Word::Solved);
+    let slope = |[x, y, z]: [f64; 3]| [10.0 * (y - x), x * (15.0 - z) - y, x * y - 8.0 / 3.0 * z];
+    let moved = |state: [f64; 3], h: f64, slope: [f64; 3]| [0, 1, 2].map(|i| state[i] + h * slope[i]);
+    let (mut state, steps) = ([-8.0, 7.0, 27.0], 30_000);
+    let h = 3.0 / f64::from(steps);
+    for _ in 0..steps {
+        let a = slope(state);
+        let b = slope(moved(state, h / 2.0, a));
+        let c = slope(moved(state, h / 2.0, b));
+        let d = slope(moved(state, h, c));
+        state = [0, 1, 2].map(|i| state[i] + h / 6.0 * (a[i] + 2.0 * b[i] + 2.0 * c[i] + d[i]));
+    }
+    let found = trained.predict(&[3.0]).expect("values");
+    for (found, state) in found.iter().zip(state) {
+        assert!((found - state).abs() < 1e-6 * state.abs(), "{found} instead of {state}");
+    }
+}
+
+#[test]
+fn pascals_and_metres() {
+    // A beam of steel under its load, in SI units: 1/24·q/EI·x²(1 − x)² metres.
+    let text = "[coordinates]\nx = [0, 1]\n[parameters]\nEI = 2.1e11*1e-8\nq = 500\n[unknowns]\nw = {}\n\
+                [conditions.beam]\nplace = \"interior\"\nresidual = \"EI*w_xxxx - q\"\n\
+                [conditions.ends]\nplace = \"boundary\"\nresidual = [\"w\", \"w_x\"]\n\
+                [reference]\nsolution = { w = \"q/(24*EI)*x^2*(1 - x)^2\" }\n";
+    check(&text.replace("2.1e11*1e-8", "2100"), 1e-6);
+}
+
+#[test]
+fn a_plate_with_a_source() {
+    let text = "[coordinates]\nx = [-1, 1]\ny = [-1, 1]\n[definitions]\nexact = \"x*(1 - x)*cos(pi*y)\"\n[unknowns]\nu = {}\n\
+                [conditions.physics]\nplace = \"interior\"\n\
+                residual = \"u_xx + u_yy + (2 + pi^2*x*(1 - x))*cos(pi*y)\"\n\
+                [conditions.edges]\nplace = \"boundary\"\nresidual = \"u - exact\"\n\
+                [reference]\nsolution = { u = \"exact\" }\n";
+    check(text, 1e-7);
+    // Rounding errors of what holds exactly are no waves.
+    let problem = Problem::parse(text).expect("a problem");
+    assert_eq!(problem.written.features, ["x", "y"]);
+}
+
+#[test]
+fn a_parameter_that_the_data_tell() {
+    // Decay at an unknown rate, seen once more.
+    let text = "[coordinates]\nt = [0, 4]\n[parameters]\nk = { initial = 1, true = 3.5 }\n[unknowns]\nu = {}\n\
+                [conditions.decay]\nplace = \"interior\"\nresidual = \"u_t + k*u\"\n\
+                [conditions.start]\nplace = \"t = 0\"\nresidual = \"u - 1\"\n\
+                [conditions.later]\nplace = \"t = 1\"\nresidual = \"u - exp(-3.5)\"\n\
+                [reference]\nsolution = { u = \"exp(-3.5*t)\" }\n";
+    check(text, 1e-6);
+}
