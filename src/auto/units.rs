@@ -824,15 +824,15 @@ mod tests {
     fn a_start_in_equilibrium_tells_no_size() {
         // Nothing drives it.
         check(
-            "t = [0, 10]",
+            "x = [0, 1]\nt = [0, 10]",
             "T",
             &[("interior", "\"T_t + (T - 324.5)\""), ("t = 0", "\"T - 324.5\"")],
-            &[(324.5, 2.0)],
+            &[(320.0, 256.0)],
         );
         // Near an exponential, of which only the change at 324.5 K counts.
         let rate = "\"T_t + (T - 280) - 1e13*exp(-8750/T)\"";
         let found = sizes(&problem(&format!(
-            "[coordinates]\nt = [0, 10]\n[unknowns]\nT = {{}}\n[conditions.a]\nplace = \"interior\"\nresidual = {rate}\n\
+            "[coordinates]\nx = [0, 1]\nt = [0, 10]\n[unknowns]\nT = {{}}\n[conditions.a]\nplace = \"interior\"\nresidual = {rate}\n\
              [conditions.b]\nplace = \"t = 0\"\nresidual = \"T - 324.5\"\n"
         )));
         assert!((8.0..=64.0).contains(&found[0].size) && (found[0].offset - 324.5).abs() < 4.0, "{found:?}");
