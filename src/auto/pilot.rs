@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_has_no_course() {
         let none = |domain, unknowns, equations, start| {
-            assert_eq!(course_of(domain, unknowns, equations, start), None)
+            assert_eq!(course_of(domain, unknowns, equations, start), None);
         };
         none("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", COSINE);
         none("t = [0, 25]", Y, "\"y_tt + y\"", "\"y - 1\"");

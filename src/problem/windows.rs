@@ -18,6 +18,8 @@
 //!
 //! This file knows problems and formulas; it knows no engines and no training.
 
+use core::cmp::Ordering;
+
 use rand::RngExt;
 
 use super::model::{Condition, Formula, Problem, Reference, Solution};
@@ -194,7 +196,7 @@ fn edges(problem: &Problem, along: usize) -> Result<Vec<f64>, String> {
         }
         Cut::At(joints) => [&[lower], &joints[..], &[upper]].concat(),
     };
-    match edges.windows(2).find(|pair| !(pair[0] < pair[1])) {
+    match edges.windows(2).find(|pair| pair[0].partial_cmp(&pair[1]) != Some(Ordering::Less)) {
         Some(pair) => Err(format!(
             "windows meet at times within `{}`'s domain, in rising order; after {} comes {}",
             problem.coordinates[along].name,
