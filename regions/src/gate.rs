@@ -14,7 +14,7 @@ use crate::vector::{Vector, distance};
 use crate::{Spot, Wall};
 
 /// A longer formula is no help.
-const LONGEST: usize = 20_000;
+const LONGEST: usize = 1 << 15;
 
 /// How faces bound a shape.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use super::*;
 
 /// Checks a gate of `wall`, and that it has `singular` singular places.
 #[track_caller]
-fn check(region: &Region, wall: &Wall, singular: usize) -> crate::Gate {
+pub(super) fn check(region: &Region, wall: &Wall, singular: usize) -> crate::Gate {
     let names = ["x", "y", "z"];
     let gate = region.gate(wall, &names[..region.dimension()]).expect("a gate");
     let d = region.dimension();
