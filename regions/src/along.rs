@@ -15,6 +15,13 @@ pub(crate) fn gauss(from: f64, to: f64) -> [(f64, f64); 3] {
     ]
 }
 
+/// The values at the ends of the parabola through values at Gauss's places.
+fn parabola([first, middle, last]: &[f64; 3]) -> (f64, f64) {
+    let slope = (last - first) / (2.0 * OUTER);
+    let bend = (first + last - 2.0 * middle) / (2.0 * OUTER * OUTER);
+    (middle - slope + bend, middle + slope + bend)
+}
+
 /// The integral of a function that is not negative, over parts so short that a parabola is close to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Integral {
@@ -30,19 +37,32 @@ impl Integral {
     /// The integral of `f` between neighbouring `cuts`, which rise, to `tolerance` of the whole for each part; the parts
     /// are no more than `most` times as many as the cuts.
     pub(crate) fn new(f: &mut dyn FnMut(f64) -> f64, cuts: &[f64], tolerance: f64, most: usize) -> Self {
-        type Part = (f64, f64, [f64; 3]);
-        let mut part = |a, b| (a, b, gauss(a, b).map(|(t, _)| f(t)));
-        let sum = |(a, b, values): &Part| (b - a) / 18.0 * (5.0 * (values[0] + values[2]) + 8.0 * values[1]);
+        // The last number is how far the parabola through the values misses the function at the ends.
+        type Part = (f64, f64, [f64; 3], f64);
+        let mut part = |a: f64, b: f64| -> Part {
+            let values = gauss(a, b).map(|(t, _)| f(t));
+            let near = 1e-6 * (b - a);
+            let ends = [f(a + near), f(b - near)];
+            let (low, high) = parabola(&values);
+            let missed = (low - ends[0]).abs().max((high - ends[1]).abs());
+            // Smooth functions are missed a little, and are known from finer parts.
+            let most = values.iter().chain(&ends).fold(0.0_f64, |most, &value| most.max(value));
+            (a, b, values, if missed > 1e-3 * most { missed } else { 0.0 })
+        };
+        let sum =
+            |(a, b, values, _): &Part| (b - a) / 18.0 * (5.0 * (values[0] + values[2]) + 8.0 * values[1]);
         let mut open: Vec<Part> = cuts.windows(2).rev().map(|ends| part(ends[0], ends[1])).collect();
         let mut scale: f64 = open.iter().map(sum).sum();
         let mut left = most * open.len();
         let mut all = Self { parts: vec![], total: 0.0, error: 0.0 };
         while let Some(whole) = open.pop() {
-            let (a, b, _) = whole;
+            let (a, b, ..) = whole;
             let middle = 0.5 * (a + b);
             let halves = [part(a, middle), part(middle, b)];
             let refined = sum(&halves[0]) + sum(&halves[1]);
-            let change = (refined - sum(&whole)).abs();
+            // A jump close to an end lies beyond Gauss's places, a tenth of the part from there.
+            let beyond = halves.iter().map(|half| 0.1 * (half.1 - half.0) * half.3).sum::<f64>();
+            let change = (refined - sum(&whole)).abs().max(beyond);
             scale += refined - sum(&whole);
             if left > 0 && change > tolerance * scale {
                 left -= 1;
@@ -51,11 +71,8 @@ impl Integral {
             }
             all.error += change;
             // A function that does not vary needs no more parts.
-            let kept = if whole.2 == [whole.2[1]; 3] && change <= 1e-15 * scale {
-                &[whole][..]
-            } else {
-                &halves
-            };
+            let kept =
+                if whole.2 == [whole.2[1]; 3] && change <= 1e-15 * scale { &[whole][..] } else { &halves };
             for part in kept {
                 all.parts.push((part.0, part.1, part.2, all.total));
                 all.total += sum(part);
@@ -67,6 +84,11 @@ impl Integral {
     /// Gauss's places of all parts and their weights.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (f64, f64)> {
         self.parts.iter().flat_map(|&(a, b, _, _)| gauss(a, b))
+    }
+
+    /// The ends of all parts.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.parts.iter().map(|&(a, b, ..)| (a, b))
     }
 
     /// Where the integral from the beginning is `share` of the whole, and the middle of the part this lies in.
@@ -85,7 +107,11 @@ impl Integral {
         let mut z = if middle > 0.0 { (target / middle - 1.0).clamp(-1.0, 1.0) } else { 0.0 };
         for _ in 0..60 {
             let excess = sum(z) - target;
-            if excess > 0.0 { high = z } else { low = z }
+            if excess > 0.0 {
+                high = z;
+            } else {
+                low = z;
+            }
             let newton = z - excess / value(z);
             let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
             if (next - z).abs() < 1e-16 {
@@ -135,14 +161,24 @@ pub(crate) fn crossings(
         let reach = 1.1 * distance(&m.x, &a.x).max(distance(&m.x, &b.x));
         let bend = (m.level - 0.5 * (a.level + b.level)).abs();
         if sides == [sides[1]; 3] {
-            // Nothing in reach; or the level is nearly straight and keeps away from zero.
-            let least = m.level.abs().min(a.level.abs()).min(b.level.abs());
-            if m.level.abs() > reach || (sides[1] != 0.0 && b.t - a.t < SHORT && bend <= 0.25 * least) {
+            let quarters = [0.25, 0.75].map(|s| (1.0 - s) * a.t + s * b.t);
+            if m.level.abs() > reach {
                 continue;
             }
-            let zero = |s: f64| side(&node((1.0 - s) * a.t + s * b.t)) == 0.0;
-            if sides[1] == 0.0 && zero(0.25) && zero(0.75) {
-                continue;
+            if sides[1] == 0.0 {
+                if quarters.iter().all(|&t| side(&node(t)) == 0.0) {
+                    continue;
+                }
+            } else if b.t - a.t < 0.25 * SHORT {
+                // The level is nearly straight, as seen at five places, and keeps away from zero.
+                let [q, r] = quarters.map(|t| node(t).level);
+                let bends =
+                    [bend, (q - 0.5 * (a.level + m.level)).abs(), (r - 0.5 * (m.level + b.level)).abs()];
+                let least =
+                    [a.level, q, m.level, r, b.level].map(f64::abs).into_iter().fold(f64::INFINITY, f64::min);
+                if q * r > 0.0 && q * m.level > 0.0 && bends.iter().all(|&bend| bend <= 0.25 * least) {
+                    continue;
+                }
             }
         }
         if sides[0] * sides[2] < 0.0 && b.t - a.t < SHORT && bend <= 0.1 * (a.level - b.level).abs() {

@@ -16,12 +16,14 @@ pub struct Bounds {
 impl Bounds {
     /// The box that holds nothing.
     pub fn empty(dimension: usize) -> Self {
-        Self { dimension, lower: [f64::INFINITY; _], upper: [f64::NEG_INFINITY; _] }
+        let Self { lower, upper, .. } = Self::everything(dimension);
+        Self { dimension, lower: upper, upper: lower }
     }
 
     /// The box that holds everything.
     pub fn everything(dimension: usize) -> Self {
-        Self { dimension, lower: [f64::NEG_INFINITY; _], upper: [f64::INFINITY; _] }
+        let ends = |end: f64| core::array::from_fn(|i| if i < dimension { end } else { 0.0 });
+        Self { dimension, lower: ends(f64::NEG_INFINITY), upper: ends(f64::INFINITY) }
     }
 
     /// The smallest box around points.
@@ -65,6 +67,11 @@ impl Bounds {
             self.upper[i] = self.upper[i].min(other.upper[i]);
         }
         self
+    }
+
+    /// Whether a place is in it.
+    pub(crate) fn holds(&self, x: &Vector) -> bool {
+        (0..self.dimension).all(|i| self.lower[i] <= x[i] && x[i] <= self.upper[i])
     }
 
     /// Whether all of `other` is in it.

@@ -2,8 +2,6 @@
 
 use core::ops::Range;
 
-use crate::vector::Vector;
-
 /// What is wrong; the text says what and, where it is not obvious, what to do.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Error {
@@ -77,26 +75,22 @@ pub enum Error {
         at: [f64; 2],
     },
     /// A surface or outline with a hole.
-    #[error("the surface is open at {edges} edges; one of them is from {} to {}", place(.from, *.dimension), place(.to, *.dimension))]
+    #[error("the surface is open at {edges} edges; one of them is from {} to {}", place(.from), place(.to))]
     Open {
-        /// The dimension of space.
-        dimension: usize,
         /// How many edges belong to one face only.
         edges: usize,
         /// Where one of them begins.
-        from: Vector,
+        from: Vec<f64>,
         /// Where it ends.
-        to: Vector,
+        to: Vec<f64>,
     },
     /// Neighbouring faces that run in opposite senses.
-    #[error("faces of the surface disagree about which side is outside, at the edge from {} to {}", place(.from, *.dimension), place(.to, *.dimension))]
+    #[error("faces of the surface disagree about which side is outside, at the edge from {} to {}", place(.from), place(.to))]
     Disoriented {
-        /// The dimension of space.
-        dimension: usize,
         /// Where the edge begins.
-        from: Vector,
+        from: Vec<f64>,
         /// Where it ends.
-        to: Vector,
+        to: Vec<f64>,
     },
     /// A file that cannot be read.
     #[error("{0}")]
@@ -116,7 +110,9 @@ pub enum Error {
     #[error("the region has no end: join it (`&`) with a shape that has")]
     Unbounded,
     /// A formula's wall goes on where the box given for it ends, and nothing cuts it off before.
-    #[error("the shape by formula goes on beyond its box: give a larger box, or join it (`&`) with a shape inside it")]
+    #[error(
+        "the shape by formula goes on beyond its box: give a larger box, or join it (`&`) with a shape inside it"
+    )]
     BeyondBox,
     /// So little of the region's box is region that no points are found.
     #[error("only {accepted} of {tried} points of the region's box are inside: too few to draw from")]
@@ -139,16 +135,14 @@ pub enum Error {
     #[error("the two regions have no wall in common")]
     NoInterface,
     /// A normal was asked for where there is none.
-    #[error("a normal is asked for at {}, which is not on the wall", place(.at, *.dimension))]
+    #[error("a normal is asked for at {}, which is not on the wall", place(.at))]
     NotOnWall {
-        /// The dimension of space.
-        dimension: usize,
         /// The place.
-        at: Vector,
+        at: Vec<f64>,
     },
 }
 
-fn place(x: &Vector, dimension: usize) -> String {
-    let numbers: Vec<_> = x[..dimension].iter().map(f64::to_string).collect();
+fn place(x: &[f64]) -> String {
+    let numbers: Vec<_> = x.iter().map(f64::to_string).collect();
     format!("({})", numbers.join(", "))
 }

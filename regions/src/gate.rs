@@ -68,7 +68,8 @@ impl Logic {
             Self::And(of) | Self::Or(of) => {
                 let holds = matches!(self, Self::And(_));
                 for (i, part) in of.iter().enumerate() {
-                    let beside = of.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, other)| (other, holds));
+                    let beside =
+                        of.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, other)| (other, holds));
                     part.faces(&above.iter().copied().chain(beside).collect::<Vec<_>>(), found);
                 }
             }
@@ -124,7 +125,8 @@ pub(crate) fn gate(logic: &Logic, wall: &Wall, samples: &[Sample], names: &[&str
     if samples.iter().any(|sample| sample.inside != logic.holds(&sample.x)) {
         return None;
     }
-    let inside: Vec<&Vector> = samples.iter().filter(|sample| sample.inside).map(|sample| &sample.x).collect();
+    let inside: Vec<&Vector> =
+        samples.iter().filter(|sample| sample.inside).map(|sample| &sample.x).collect();
     let largest = |f: &Symbolic| inside.iter().map(|x| f.value(&x[..]).abs()).fold(0.0, f64::max);
     let normalized = |f: &Symbolic| f.clone() * Symbolic::Number(rounded(1.0 / largest(f)));
     let chosen: HashSet<usize> = wall.pieces().iter().map(|piece| piece.face).collect();
@@ -148,7 +150,8 @@ pub(crate) fn gate(logic: &Logic, wall: &Wall, samples: &[Sample], names: &[&str
             normalized(&-(*f).clone())
         } else {
             // What holds in the whole region trims nothing.
-            let needed = needs.iter().filter(|(logic, holds)| inside.iter().any(|x| logic.holds(x) != *holds));
+            let needed =
+                needs.iter().filter(|(logic, holds)| inside.iter().any(|x| logic.holds(x) != *holds));
             let conditions: Vec<_> = needed
                 .map(|(logic, holds)| {
                     let function = logic.function(&normalized);
@@ -160,7 +163,8 @@ pub(crate) fn gate(logic: &Logic, wall: &Wall, samples: &[Sample], names: &[&str
             }
             let (f, t) = (normalized(f), both(conditions));
             let square = f.clone().squared();
-            let beyond = ((t.clone().squared() + square.clone().squared()).sqrt() - t.clone()) / Symbolic::Number(2.0);
+            let beyond =
+                ((t.clone().squared() + square.clone().squared()).sqrt() - t.clone()) / Symbolic::Number(2.0);
             trimmed.push((f, t));
             normalized(&(square + beyond.squared()).sqrt())
         };

@@ -37,4 +37,4 @@ pub use outline::Outline;
 pub use region::{Inside, Keep, Measure, Region, Shapes};
 pub use shape::{Level, Shape};
 pub use vector::{MAX_DIMENSION, Vector};
-pub use wall::{Piece, Select, Spot, Wall};
+pub use wall::{Piece, Predicate, Select, Spot, Wall};

@@ -52,7 +52,8 @@ impl Wall {
             let (from, to) = (k as f64 / count as f64, (k + 1) as f64 / count as f64);
             // The strip's borders where they have as many spans, else its middle's for all of it.
             let (middle, near) = (0.5 * (from + to), 1e-6 * (to - from));
-            let [mut left, middle, mut right] = [from + near, middle, to - near].map(|u| self.spans(piece, u));
+            let [mut left, middle, mut right] =
+                [from + near, middle, to - near].map(|u| self.spans(piece, u));
             if left.len() != middle.len() {
                 left.clone_from(&middle);
             }

@@ -138,6 +138,10 @@ impl Map for Flat {
     }
 }
 
+/// The middles of a triangle's sides as points of the square, and their weights.
+pub(crate) const MIDDLES: [([f64; 2], f64); 3] =
+    [([0.25, 0.0], 1.0 / 3.0), ([0.25, 1.0], 1.0 / 3.0), ([1.0, 0.5], 1.0 / 3.0)];
+
 /// A triangle in space, counter-clockwise as seen from outside.
 pub(crate) struct Triangle(pub(crate) [Vector; 3]);
 
@@ -163,9 +167,8 @@ impl Map for Triangle {
         true
     }
 
-    /// The middles of its sides.
     fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
-        Some([([0.25, 0.0], 1.0 / 3.0), ([0.25, 1.0], 1.0 / 3.0), ([1.0, 0.5], 1.0 / 3.0)])
+        Some(MIDDLES)
     }
 }
 

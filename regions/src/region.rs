@@ -71,6 +71,8 @@ pub struct Region {
     /// The numbers of the shapes that the tree has, each once.
     pub(crate) used: Vec<usize>,
     bounds: Bounds,
+    /// Those of all shapes: most places are outside of most.
+    boxes: Vec<Bounds>,
 }
 
 impl Region {
@@ -97,14 +99,19 @@ impl Region {
         })?;
         used.sort_unstable();
         let bounds = bounds(&tree, shapes);
-        if bounds.is_empty() { Err(Error::Empty) } else { Ok(Self { shapes: shapes.clone(), tree, used, bounds }) }
+        if bounds.is_empty() {
+            Err(Error::Empty)
+        } else {
+            Ok(Self { shapes: shapes.clone(), tree, used, bounds, boxes: boxes(shapes) })
+        }
     }
 
     /// The region that is one shape, under a name for its wall.
     pub fn of(name: &str, shape: Shape) -> Self {
         let bounds = shape.bounds();
         let shapes = Arc::new(Shapes { all: vec![(name.into(), shape)] });
-        Self { shapes, tree: Tree::Shape(0), used: vec![0], bounds }
+        let boxes = boxes(&shapes);
+        Self { shapes, tree: Tree::Shape(0), used: vec![0], bounds, boxes }
     }
 
     /// The number of dimensions.
@@ -143,7 +150,7 @@ impl Region {
     }
 
     pub(crate) fn contains_at(&self, x: &Vector) -> bool {
-        self.tree.holds(&|i| self.shapes.all[i].1.0.contains(x))
+        self.tree.holds(&|i| self.boxes[i].holds(x) && self.shapes.all[i].1.0.contains(x))
     }
 
     /// A box around it that is about as small as can be, by looking at ever smaller boxes that may hold something.
@@ -204,28 +211,37 @@ impl Region {
         let d = self.dimension();
         let bounds = self.tight()?;
         let most = (2000 * count).clamp(1 << 20, 1 << 30);
-        let mut tried = count.max(1);
+        // The share of the box that is inside, roughly, so that the first try is mostly enough.
+        let rough = spread(d).take(1024).filter(|unit| self.contains_at(&bounds.at(unit))).count();
+        let mut tried = (1.05 * count as f64 * 1024.0 / rough.max(16) as f64).ceil().max(1.0) as usize;
+        tried = tried.min(most);
         if count == 0 {
             return Ok(Inside { points: vec![], acceptance: f64::NAN });
         }
         loop {
             let unit = draw(tried);
-            let places = unit.chunks_exact(d).map(|unit| bounds.at(unit));
-            let inside: Vec<Vector> = places.filter(|x| self.contains_at(x)).collect();
-            let found = inside.len();
+            let mut inside = vec![];
+            for place in unit.chunks_exact(d).map(|unit| bounds.at(unit)).filter(|x| self.contains_at(x)) {
+                inside.extend_from_slice(&place[..d]);
+            }
+            let found = inside.len() / d;
             if found >= count {
-                let row = |k: usize| match keep {
-                    Keep::First => k,
-                    Keep::Spread => k * found / count,
+                let points = match keep {
+                    Keep::First => inside[..count * d].to_vec(),
+                    Keep::Spread => (0..count)
+                        .map(|k| k * found / count * d)
+                        .flat_map(|k| &inside[k..k + d])
+                        .copied()
+                        .collect(),
                 };
-                let points = (0..count).flat_map(|k| inside[row(k)][..d].iter().copied()).collect();
                 return Ok(Inside { points, acceptance: found as f64 / tried as f64 });
             }
             if tried >= most {
                 return Err(Error::TooSmall { accepted: found, tried });
             }
             // A little more than the share found says, and at first no more than sixteen times as many.
-            let needed = 1.02 * tried as f64 * (count as f64 + 4.0) / (found as f64).max(count as f64 / 16.0).max(1.0);
+            let needed =
+                1.02 * tried as f64 * (count as f64 + 4.0) / (found as f64).max(count as f64 / 16.0).max(1.0);
             tried = (needed.ceil() as usize).clamp(tried + 1, most);
         }
     }
@@ -303,11 +319,15 @@ impl Region {
         let gradient: Vector = core::array::from_fn(|i| {
             let mut axis = vector(&[]);
             axis[i] = step;
-            if i < d { self.level_at(&along(&x, 1.0, &axis)) - self.level_at(&along(&x, -1.0, &axis)) } else { 0.0 }
+            if i < d {
+                self.level_at(&along(&x, 1.0, &axis)) - self.level_at(&along(&x, -1.0, &axis))
+            } else {
+                0.0
+            }
         });
         let slope = norm(&gradient);
         if self.level_at(&x).abs() > step || slope == 0.0 {
-            return Err(Error::NotOnWall { dimension: d, at: x });
+            return Err(Error::NotOnWall { at: x[..d].to_vec() });
         }
         Ok(scaled(-1.0 / slope, &gradient))
     }
@@ -321,7 +341,8 @@ impl Region {
         let logic = self.logic()?;
         let bounds = self.tight().ok()?;
         let sample = |x: Vector| Sample { inside: self.contains_at(&x), x };
-        let samples: Vec<_> = spread(self.dimension()).take(1 << 14).map(|unit| sample(bounds.at(&unit))).collect();
+        let samples: Vec<_> =
+            spread(self.dimension()).take(1 << 14).map(|unit| sample(bounds.at(&unit))).collect();
         crate::gate::gate(&logic, wall, &samples, names)
     }
 
@@ -341,6 +362,17 @@ impl Region {
         }
         joined(&self.tree, &self.shapes)
     }
+}
+
+fn boxes(shapes: &Shapes) -> Vec<Bounds> {
+    // What rounding may have taken from them is given back.
+    let size = |bounds: &Bounds| if bounds.is_finite() { bounds.diagonal() } else { 0.0 };
+    shapes
+        .all
+        .iter()
+        .map(|(_, shape)| shape.bounds())
+        .map(|bounds| bounds.grown(1e-12 * size(&bounds)))
+        .collect()
 }
 
 /// One number for a face of a shape.

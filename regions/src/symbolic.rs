@@ -122,7 +122,11 @@ impl Symbolic {
             }
             Two(operator, both) => {
                 both.0.write(to, names, own)?;
-                if own == 1 { write!(to, " {operator} ")? } else { to.push(*operator) }
+                if own == 1 {
+                    write!(to, " {operator} ")?;
+                } else {
+                    to.push(*operator);
+                }
                 // What stands right of an operator of its own row needs parentheses, but for sums and products.
                 both.1.write(to, names, own + u8::from(matches!(operator, '-' | '/')))?;
             }

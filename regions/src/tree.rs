@@ -51,14 +51,14 @@ impl Tree {
     }
 }
 
+/// The number of the shape of a name, which stands at a place of the formula.
+type Resolve<'a> = dyn FnMut(&str, Range<usize>) -> Result<usize, Error> + 'a;
+
 /// Reads a formula; `resolve` says which number a name has.
 ///
 /// # Errors
 /// [`Error::Syntax`], or what `resolve` says of a name and its place.
-pub(crate) fn parse(
-    text: &str,
-    resolve: &mut dyn FnMut(&str, Range<usize>) -> Result<usize, Error>,
-) -> Result<Tree, Error> {
+pub(crate) fn parse(text: &str, resolve: &mut Resolve<'_>) -> Result<Tree, Error> {
     let mut parser = Parser { text, at: 0, operands: 0, nesting: 0, resolve };
     let tree = parser.sum()?;
     match parser.peek() {
@@ -72,15 +72,15 @@ fn syntax(span: Range<usize>, message: impl Into<String>) -> Error {
     Error::Syntax { span, message: message.into() }
 }
 
-struct Parser<'a, 'r> {
+struct Parser<'a, 'r, 'f> {
     text: &'a str,
     at: usize,
     operands: usize,
     nesting: usize,
-    resolve: &'r mut dyn FnMut(&str, Range<usize>) -> Result<usize, Error>,
+    resolve: &'r mut Resolve<'f>,
 }
 
-impl Parser<'_, '_> {
+impl Parser<'_, '_, '_> {
     fn sum(&mut self) -> Result<Tree, Error> {
         let mut left = self.product()?;
         while let Some((operator @ ('+' | '-'), span)) = self.peek() {
@@ -102,7 +102,8 @@ impl Parser<'_, '_> {
 
     fn operand(&mut self) -> Result<Tree, Error> {
         let Some((c, span)) = self.peek() else {
-            let what = if self.text.trim().is_empty() { "the formula is empty" } else { "a shape is missing" };
+            let what =
+                if self.text.trim().is_empty() { "the formula is empty" } else { "a shape is missing" };
             return Err(syntax(self.text.len()..self.text.len(), what));
         };
         self.operands += 1;
@@ -128,7 +129,8 @@ impl Parser<'_, '_> {
         }
         let rest = &self.text[span.start..];
         // `mesh.copper` is a name, too: a part of a mesh.
-        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+        let length =
+            rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
         let span = span.start..span.start + length;
         self.at = span.end;
         (self.resolve)(&rest[..length], span).map(Tree::Shape)
@@ -149,7 +151,8 @@ mod tests {
 
     fn read(text: &str) -> Result<String, (Range<usize>, String)> {
         fn show(tree: &Tree) -> String {
-            let both = |sign: char, both: &(Tree, Tree)| format!("({}{sign}{})", show(&both.0), show(&both.1));
+            let both =
+                |sign: char, both: &(Tree, Tree)| format!("({}{sign}{})", show(&both.0), show(&both.1));
             match tree {
                 Tree::Shape(i) => ["a", "b", "c", "d"][*i].into(),
                 Tree::Union(two) => both('+', two),

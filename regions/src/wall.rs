@@ -16,6 +16,9 @@ use crate::tree::Tree;
 use crate::vector::{Vector, along, distance, scaled};
 use crate::{Bounds, Error, Shape};
 
+/// What holds at some places and not at others.
+pub type Predicate = Arc<dyn Fn(&[f64]) -> bool + Send + Sync>;
+
 /// Which part of a wall is meant; all of it by default.
 #[derive(Clone, Default)]
 pub struct Select<'a> {
@@ -26,7 +29,7 @@ pub struct Select<'a> {
     /// Of the patches on which every one of these coordinates has the value given.
     pub on: &'a [(usize, f64)],
     /// Of the places where this holds; what is smaller than a 256th of a patch may be missed.
-    pub part: Option<Arc<dyn Fn(&[f64]) -> bool + Send + Sync>>,
+    pub part: Option<Predicate>,
 }
 
 /// A place on a wall.
@@ -61,8 +64,8 @@ enum Extent {
     Even(f64),
     /// All of a curve, by its arc length.
     Curve(Integral),
-    /// What other walls leave of a surface, by the lengths of its lines.
-    Surface(Integral, Others),
+    /// What other walls leave of a surface with this factor of the normal, by the lengths of its lines.
+    Surface(Integral, Others, f64),
     /// What they leave above three dimensions, by rejection.
     Scattered(Others),
 }
@@ -94,7 +97,7 @@ struct Cut {
     /// Whose walls are asked for.
     wanted: Vec<usize>,
     rule: Rule,
-    part: Option<Arc<dyn Fn(&[f64]) -> bool + Send + Sync>>,
+    part: Option<Predicate>,
     size: f64,
 }
 
@@ -236,24 +239,18 @@ impl Wall {
         let place = match &piece.extent {
             Extent::Even(out) => turned(piece.patch.map.at(&cube), *out),
             Extent::Curve(integral) => piece.patch.map.at(&[integral.inverse(cube[0]).0]),
-            Extent::Surface(integral, others) => {
+            Extent::Surface(integral, ..) => {
                 let (u, middle) = integral.inverse(cube[0]);
-                let mut base = u;
-                let mut spans = self.cut.spans(piece, &[u], others);
-                if spans.is_empty() {
-                    // Beside the wall's last line; the middle of its strip is on it, or was when the strip was measured.
-                    base = middle;
-                    spans = self.cut.spans(piece, &[middle], others);
-                }
-                if spans.is_empty() {
+                // Beside the wall's last line, the middle of its strip is on it, or was when the strip was measured.
+                let near = [u, middle].into_iter().find(|&u| !self.spans(piece, u).is_empty());
+                let u = near.unwrap_or_else(|| {
                     let nodes = integral.nodes().map(|(node, _)| node);
-                    base = nodes
-                        .filter(|&node| !self.cut.spans(piece, &[node], others).is_empty())
+                    nodes
+                        .filter(|&node| !self.spans(piece, node).is_empty())
                         .min_by(|a, b| (a - u).abs().total_cmp(&(b - u).abs()))
-                        .unwrap_or(u);
-                    spans = self.cut.spans(piece, &[base], others);
-                }
-                on_line(&piece.patch, base, &spans, cube[1])
+                        .unwrap_or(u)
+                });
+                on_line(&piece.patch, u, &self.spans(piece, u), cube[1])
             }
             Extent::Scattered(others) => {
                 // The point itself, and if it is not on the wall others that follow from it.
@@ -264,7 +261,9 @@ impl Wall {
                 let mut left = 100_000;
                 while place.is_none() && left > 0 {
                     for u in &mut cube[..free] {
-                        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        bits = bits
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
                         *u = (bits >> 11) as f64 / (1_u64 << 53) as f64;
                     }
                     place = self.cut.kept(piece, &cube, others);
@@ -314,8 +313,10 @@ impl Wall {
                         rule.iter().for_each(|(unit, w)| add(turned(map.at(unit), *out), w * piece.measure));
                     }
                     None => {
-                        for ((u, wu), (v, wv)) in panels(8).flat_map(|u| panels(8).map(move |v| (u, v))) {
-                            add(turned(map.at(&[u, v]), *out), wu * wv * piece.measure);
+                        for (u, wu) in graded(0.0, 1.0) {
+                            for (v, wv) in panels(16) {
+                                add(turned(map.at(&[u, v]), *out), wu * wv * piece.measure);
+                            }
                         }
                     }
                 },
@@ -323,10 +324,16 @@ impl Wall {
                     let place = map.at(&[t]);
                     add(place, w * place.density);
                 }),
-                Extent::Surface(integral, others) => {
-                    for (u, weight) in integral.nodes() {
-                        for (from, to, out) in self.cut.spans(piece, &[u], others) {
-                            for (v, w) in panels(4).map(|(v, w)| (from + v * (to - from), w * (to - from))) {
+                Extent::Surface(integral, ..) => {
+                    let count = if map.flat() { 4 } else { 16 };
+                    let wide = |from: f64, to: f64| {
+                        if to - from > 0.05 { graded(from, to) } else { gauss(from, to).into() }
+                    };
+                    for (u, weight) in integral.ends().flat_map(|(from, to)| wide(from, to)) {
+                        for (from, to, out) in self.spans(piece, u) {
+                            for (v, w) in
+                                panels(count).map(|(v, w)| (from + v * (to - from), w * (to - from)))
+                            {
                                 let place = map.at(&[u, v]);
                                 add(turned(place, out), weight * w * place.density);
                             }
@@ -351,7 +358,11 @@ impl Wall {
     pub(crate) fn spans(&self, piece: &Piece, u: f64) -> Vec<(f64, f64, f64)> {
         match &piece.extent {
             Extent::Even(out) => vec![(0.0, 1.0, *out)],
-            Extent::Surface(_, others) => self.cut.spans(piece, &[u], others),
+            Extent::Surface(_, others, factor) => {
+                let mut spans = self.cut.spans(piece, &[u], others);
+                spans.retain(|span| span.2 == *factor);
+                spans
+            }
             _ => vec![(0.0, 1.0, 1.0)],
         }
     }
@@ -394,6 +405,13 @@ impl Wall {
                 piece.measure = place.density;
                 return self.push(piece, 0.0);
             }
+            if let Some(rule) = piece.patch.map.rule().filter(|_| free == 2) {
+                // A facet so small that its density hardly varies.
+                piece.extent = Extent::Even(out);
+                piece.measure = rule.iter().map(|(unit, w)| w * piece.patch.map.at(unit).density).sum();
+                let error = 1e-5 * piece.measure;
+                return self.push(piece, error);
+            }
         }
         match free {
             1 => {
@@ -404,7 +422,8 @@ impl Wall {
                         (Extent::Even(1.0), patch.map.at(&[0.5]).density, 0.0)
                     } else {
                         let mut density = |t: f64| patch.map.at(&[t]).density;
-                        let integral = Integral::new(&mut density, &[0.0, 0.5, 1.0], patch.map.precision(), 500);
+                        let integral =
+                            Integral::new(&mut density, &[0.0, 0.5, 1.0], patch.map.precision(), 500);
                         let (total, error) = (integral.total, integral.error);
                         (Extent::Curve(integral), total, error)
                     };
@@ -418,19 +437,33 @@ impl Wall {
             }
             2 => {
                 let cuts = self.cut.strips(&piece.patch, &others);
-                let mut line = |u: f64| {
-                    let spans = self.cut.spans(&piece, &[u], &others);
-                    spans.iter().map(|&(from, to, _)| line_mass(&piece.patch, u, from, to)).sum()
-                };
-                let integral = Integral::new(&mut line, &cuts, AREA, 100);
-                let error = integral.error;
-                piece.measure = integral.total;
-                piece.extent = Extent::Surface(integral, others);
-                self.push(piece, error);
+                // Where one part of it bounds the region from inside and another from outside, it is two pieces.
+                let mut turned = false;
+                for factor in [1.0, -1.0] {
+                    if factor < 0.0 && !turned {
+                        break;
+                    }
+                    let mut line = |u: f64| {
+                        let spans = self.cut.spans(&piece, &[u], &others);
+                        turned |= spans.iter().any(|span| span.2 < 0.0);
+                        let own = spans.iter().filter(|span| span.2 == factor);
+                        own.map(|&(from, to, _)| line_mass(&piece.patch, u, from, to)).sum()
+                    };
+                    let integral = Integral::new(&mut line, &cuts, AREA, 100);
+                    let Piece { shape, label, number, face, patch, .. } = &piece;
+                    let (measure, error) = (integral.total, integral.error);
+                    let (shape, label, patch) = (shape.clone(), label.clone(), patch.clone());
+                    let extent = Extent::Surface(integral, others.clone(), factor);
+                    self.push(
+                        Piece { shape, label, measure, number: *number, face: *face, patch, extent },
+                        error,
+                    );
+                }
             }
             _ => {
                 let count = 1 << 14;
-                let kept = spread(free).take(count).filter(|cube| self.cut.kept(&piece, cube, &others).is_some());
+                let kept =
+                    spread(free).take(count).filter(|cube| self.cut.kept(&piece, cube, &others).is_some());
                 let share = kept.count() as f64 / count as f64;
                 let whole = piece.patch.map.at(&[0.5; 8]).density;
                 piece.measure = share * whole;
@@ -549,14 +582,23 @@ impl Cut {
             let Some(kept) = self.kept_sign(piece, &cube(middle), others) else {
                 let x = place(middle);
                 let coincide = |j: usize| self.shapes[j].0.level(&x).abs() <= tolerance;
-                if ends[1] - ends[0] < TOUCH && others.iter().any(|&(j, state)| state.is_none() && coincide(j)) {
+                if ends[1] - ends[0] < TOUCH
+                    && others.iter().any(|&(j, state)| state.is_none() && coincide(j))
+                {
                     (from, touched) = (ends[0], ends[1]);
                 }
                 continue;
             };
+            let start = if touched == ends[0] { from } else { ends[0] };
             match spans.last_mut() {
-                Some(last) if last.1.max(touched) >= ends[0] - 1e-12 && last.2 == kept => last.1 = ends[1],
-                _ => spans.push((if from == 0.0 && touched == ends[0] { 0.0 } else { ends[0] }, ends[1], kept)),
+                Some(last) if last.1 >= start - 1e-12 && last.2 == kept => last.1 = ends[1],
+                _ => {
+                    spans.push((
+                        if from == 0.0 && touched == ends[0] { 0.0 } else { ends[0] },
+                        ends[1],
+                        kept,
+                    ));
+                }
             }
         }
         if let Some(last) = spans.last_mut().filter(|last| touched == 1.0 && last.1 == from) {
@@ -584,9 +626,10 @@ impl Cut {
     /// Where the lines of a surface are to be looked at closely: cuts of its first coordinate, so that what is a thousandth
     /// of the surface lies between two of them.
     fn strips(&self, patch: &Patch, others: &Others) -> Vec<f64> {
+        type Level<'a> = Box<dyn Fn(&Vector) -> f64 + 'a>;
         const FINEST: usize = 10;
         let mut marked = [false; 1 << FINEST];
-        let mut levels: Vec<Box<dyn Fn(&Vector) -> f64 + '_>> = vec![];
+        let mut levels: Vec<Level> = vec![];
         for &(j, _) in others.iter().filter(|(_, state)| state.is_none()) {
             levels.push(Box::new(move |x| self.shapes[j].0.level(x)));
         }
@@ -610,14 +653,29 @@ impl Cut {
             }
             if depth == FINEST {
                 marked[a] = true;
-            } else if !marked[a << (FINEST - depth)..(a + 1) << (FINEST - depth)].iter().all(|&marked| marked) {
+            } else if !marked[a << (FINEST - depth)..(a + 1) << (FINEST - depth)].iter().all(|&marked| marked)
+            {
                 open.extend((0..4).map(|k| (2 * a + k % 2, 2 * b + k / 2, depth + 1)));
             }
         }
         let fine = 1 << FINEST;
         let border = |k: usize| k > 0 && k < fine && marked[k] != marked[k - 1];
-        (0..=fine).filter(|&k| k.is_multiple_of(fine / 4) || border(k)).map(|k| k as f64 / fine as f64).collect()
+        let coarse = if patch.map.rule().is_some() { fine } else { fine / 4 };
+        (0..=fine)
+            .filter(|&k| k.is_multiple_of(coarse) || border(k))
+            .map(|k| k as f64 / fine as f64)
+            .collect()
     }
+}
+
+/// Places and weights between `from` and `to` that are close together at both ends, where integrands may be like roots.
+fn graded(from: f64, to: f64) -> Vec<(f64, f64)> {
+    const PANELS: usize = 24;
+    let panel = |k: usize| gauss(k as f64 / PANELS as f64, (k + 1) as f64 / PANELS as f64);
+    let place = |(s, w): (f64, f64)| {
+        (from + (to - from) * s * s * (3.0 - 2.0 * s), (to - from) * w * 6.0 * s * (1.0 - s))
+    };
+    (0..PANELS).flat_map(panel).map(place).collect()
 }
 
 fn turned(place: Place, out: f64) -> Place {
@@ -634,7 +692,12 @@ fn line_mass(patch: &Patch, u: f64, from: f64, to: f64) -> f64 {
 
 fn line(patch: &Patch, u: f64, from: f64, to: f64) -> Integral {
     let middle = 0.5 * (from + to);
-    Integral::new(&mut |v| patch.map.at(&[u, v]).density, &[from, middle, to], patch.map.precision().max(1e-10), 30)
+    Integral::new(
+        &mut |v| patch.map.at(&[u, v]).density,
+        &[from, middle, to],
+        patch.map.precision().max(1e-10),
+        30,
+    )
 }
 
 /// The place on a line's spans below which lies `share` of their measure.

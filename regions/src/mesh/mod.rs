@@ -119,7 +119,8 @@ impl Mesh {
             let numbers = connectivity.get(from..to).ok_or_else(wrong)?;
             from = to;
             let Some(kind) = Kind::vtk(kind) else { continue };
-            let corners = numbers.iter().take(kind.corners()).map(|&i| usize::try_from(i).map_err(|_| wrong()));
+            let corners =
+                numbers.iter().take(kind.corners()).map(|&i| usize::try_from(i).map_err(|_| wrong()));
             mesh.cells.push((kind, corners.collect::<Result<_, _>>()?, 0));
         }
         mesh.checked()
@@ -211,7 +212,8 @@ impl Mesh {
 
     /// Positive for a cell whose corners run as they should.
     fn content(&self, kind: Kind, corners: &[usize]) -> f64 {
-        let middle = corners.iter().fold(ZERO, |sum, &i| core::array::from_fn(|k| sum[k] + self.points[i][k]));
+        let middle =
+            corners.iter().fold(ZERO, |sum, &i| core::array::from_fn(|k| sum[k] + self.points[i][k]));
         let middle = middle.map(|x| x / corners.len() as f64);
         let from = |i: usize| crate::vector::along(&self.points[corners[i]], -1.0, &middle);
         let cone = |face: &&[usize]| match face {
@@ -244,7 +246,9 @@ impl Mesh {
             let first = self.points.first().map_or(0.0, |x| x[2]);
             let size = self.points.iter().flat_map(|x| &x[..2]).fold(0.0_f64, |most, x| most.max(x.abs()));
             if self.points.iter().any(|x| (x[2] - first).abs() > 1e-9 * size) {
-                return file("the mesh is a surface in space: as a wall it needs cells inside, or an STL or OBJ file");
+                return file(
+                    "the mesh is a surface in space: as a wall it needs cells inside, or an STL or OBJ file",
+                );
             }
             self.points.iter_mut().for_each(|x| x[2] = 0.0);
         }
@@ -269,7 +273,11 @@ fn fan(face: &[usize]) -> Vec<Facet> {
 }
 
 /// The body inside a surface of triangles; points that nearly coincide are joined if it is open otherwise.
-fn surface(points: Vec<Vector>, triangles: Vec<Facet>, labels: Vec<Option<Arc<str>>>) -> Result<Shape, Error> {
+fn surface(
+    points: Vec<Vector>,
+    triangles: Vec<Facet>,
+    labels: Vec<Option<Arc<str>>>,
+) -> Result<Shape, Error> {
     if triangles.is_empty() {
         return Err(Error::File("the surface has no triangles".into()));
     }

@@ -122,7 +122,8 @@ impl Reader<'_> {
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let chunk = self.bytes.get(self.at..self.at.saturating_add(N)).and_then(|chunk| chunk.try_into().ok());
+        let chunk =
+            self.bytes.get(self.at..self.at.saturating_add(N)).and_then(|chunk| chunk.try_into().ok());
         let chunk = chunk.ok_or_else(|| self.wrong("the file is cut off"))?;
         self.at += N;
         Ok(chunk)
@@ -154,7 +155,8 @@ impl Reader<'_> {
     /// A count, no more than bytes are left.
     fn count(&self, number: i64) -> Result<usize, Error> {
         let count = usize::try_from(number).ok();
-        let count = count.filter(|&count| count <= MAX_PARTS && count <= self.bytes.len() - self.at.min(self.bytes.len()));
+        let count = count
+            .filter(|&count| count <= MAX_PARTS && count <= self.bytes.len() - self.at.min(self.bytes.len()));
         count.ok_or_else(|| self.wrong("a count is too large"))
     }
 
@@ -292,7 +294,8 @@ impl Reader<'_> {
                 self.int()?;
                 (self.int()?, 1, self.int()?)
             };
-            let kind = element(kind).ok_or_else(|| self.wrong(&format!("cells of kind {kind} are unknown")))?;
+            let kind =
+                element(kind).ok_or_else(|| self.wrong(&format!("cells of kind {kind} are unknown")))?;
             let tags = self.count(tags)?;
             for _ in 0..self.count(follow)?.max(1) {
                 if self.binary {
@@ -313,7 +316,8 @@ impl Reader<'_> {
         }
         for _ in 0..self.count(blocks)? {
             let (dimension, tag, kind) = (self.int()?, self.int()?, self.int()?);
-            let kind = element(kind).ok_or_else(|| self.wrong(&format!("cells of kind {kind} are unknown")))?;
+            let kind =
+                element(kind).ok_or_else(|| self.wrong(&format!("cells of kind {kind} are unknown")))?;
             let group = groups.get(&(dimension, tag)).copied().unwrap_or(0);
             let count = self.long()?;
             for _ in 0..self.count(count)? {

@@ -11,7 +11,8 @@ use crate::{Error, Shape};
 /// # Errors
 /// [`Error::File`] for what is no OBJ, [`Error::Open`] and [`Error::Disoriented`] with the place.
 pub fn obj(bytes: &[u8]) -> Result<Shape, Error> {
-    let text = core::str::from_utf8(bytes).map_err(|_| Error::File("it is no OBJ file: it is no text".into()))?;
+    let text =
+        core::str::from_utf8(bytes).map_err(|_| Error::File("it is no OBJ file: it is no text".into()))?;
     let (mut points, mut triangles, mut labels): (Vec<Vector>, Vec<_>, Vec<_>) = (vec![], vec![], vec![]);
     let mut label: Option<Arc<str>> = None;
     for (line, text) in text.lines().enumerate() {
@@ -19,7 +20,8 @@ pub fn obj(bytes: &[u8]) -> Result<Shape, Error> {
         let (word, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         match word {
             "v" => {
-                let numbers: Vec<f64> = rest.split_ascii_whitespace().map_while(|word| word.parse().ok()).collect();
+                let numbers: Vec<f64> =
+                    rest.split_ascii_whitespace().map_while(|word| word.parse().ok()).collect();
                 let numbers = numbers.get(..3).ok_or_else(|| wrong("a point has three numbers"))?;
                 points.push(vector(numbers));
             }

@@ -34,7 +34,11 @@ fn binary(bytes: &[u8]) -> Option<Vec<Vector>> {
 }
 
 fn text(bytes: &[u8]) -> Result<Vec<Vector>, Error> {
-    let none = || Error::File("it is no STL file: neither text that begins with `solid`, nor bytes of the right length".into());
+    let none = || {
+        Error::File(
+            "it is no STL file: neither text that begins with `solid`, nor bytes of the right length".into(),
+        )
+    };
     let text = core::str::from_utf8(bytes).map_err(|_| none())?;
     if !text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("solid")) {
         return Err(none());

@@ -43,11 +43,7 @@ fn moved(
     let (least, most) = lengths.fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
     // Rotations and stretches along axes are all that is made here: rows are at right angles if of one length.
     let similar = most - least <= 1e-12 * most;
-    let stretch = if similar {
-        1.0 / most
-    } else {
-        back.iter().map(|row| dot(row, row)).sum::<f64>().sqrt()
-    };
+    let stretch = if similar { 1.0 / most } else { back.iter().map(|row| dot(row, row)).sum::<f64>().sqrt() };
     let by = Affine { dimension, rows, back, shift, volume, stretch, similar };
     Shape(Arc::new(Moved { shape: shape.clone(), by: Arc::new(by) }))
 }
@@ -82,7 +78,12 @@ pub(super) fn scaled(shape: &Shape, factors: &[f64], about: &[f64]) -> Result<Sh
     Ok(moved(shape, diagonal(&all), diagonal(&back), &about, &about, all.iter().product()))
 }
 
-pub(super) fn rotated(shape: &Shape, angle: f64, axis: Option<&[f64]>, about: &[f64]) -> Result<Shape, Error> {
+pub(super) fn rotated(
+    shape: &Shape,
+    angle: f64,
+    axis: Option<&[f64]>,
+    about: &[f64],
+) -> Result<Shape, Error> {
     let about = checked(shape, "about", about)?;
     if !angle.is_finite() {
         return Err(bad("rotate", "is not finite"));
@@ -103,7 +104,9 @@ pub(super) fn rotated(shape: &Shape, angle: f64, axis: Option<&[f64]>, about: &[
             };
             transposed(&diagonal(&[1.0; 3]).into_iter().map(column).collect::<Vec<_>>())
         }
-        (2, Some(_)) => return Err(bad("axis", "is given for a shape of the plane, which turns without one")),
+        (2, Some(_)) => {
+            return Err(bad("axis", "is given for a shape of the plane, which turns without one"));
+        }
         (3, None) => return Err(bad("axis", "is missing: a body turns about one")),
         _ => return Err(bad("rotate", "is for shapes of two or three dimensions")),
     };

@@ -104,20 +104,25 @@ fn watertight(dimension: usize, points: &[Vector], facets: &[Facet]) -> Result<(
         let pairs = if dimension == 2 {
             vec![(a, a, 1), (b, b, -1)]
         } else {
-            [(a, b), (b, c), (c, a)].into_iter().map(|(a, b)| (a.min(b), a.max(b), if a < b { 1 } else { -1 })).collect()
+            [(a, b), (b, c), (c, a)]
+                .into_iter()
+                .map(|(a, b)| (a.min(b), a.max(b), if a < b { 1 } else { -1 }))
+                .collect()
         };
         for (a, b, sense) in pairs {
             let entry = edges.entry((a, b)).or_default();
             *entry = (entry.0 + 1, entry.1 + sense);
         }
     }
-    let mut open: Vec<_> = edges.iter().filter(|(_, (count, _))| count % 2 == 1).map(|(&edge, _)| edge).collect();
+    let mut open: Vec<_> =
+        edges.iter().filter(|(_, (count, _))| count % 2 == 1).map(|(&edge, _)| edge).collect();
+    let place = |i: usize| points[i][..dimension].to_vec();
     open.sort_unstable();
     if let Some(&(from, to)) = open.first() {
-        return Err(Error::Open { dimension, edges: open.len(), from: points[from], to: points[to] });
+        return Err(Error::Open { edges: open.len(), from: place(from), to: place(to) });
     }
     match edges.iter().filter(|(_, (_, sense))| *sense != 0).map(|(edge, _)| edge).min() {
-        Some(&(from, to)) => Err(Error::Disoriented { dimension, from: points[from], to: points[to] }),
+        Some(&(from, to)) => Err(Error::Disoriented { from: place(from), to: place(to) }),
         None => Ok(()),
     }
 }
@@ -181,7 +186,8 @@ impl Facets {
             if node.second == 0 {
                 for facet in &self.facets[node.from..node.to] {
                     let [a, b, c] = facet.map(|i| &self.points[i]);
-                    let square = if self.dimension == 2 { to_segment(x, a, b) } else { to_triangle(x, a, b, c) };
+                    let square =
+                        if self.dimension == 2 { to_segment(x, a, b) } else { to_triangle(x, a, b, c) };
                     best = best.min(square);
                 }
                 continue;
@@ -265,9 +271,7 @@ fn to_triangle(x: &Vector, a: &Vector, b: &Vector, c: &Vector) -> f64 {
     let normal = doubled(3, a, b, c);
     let square = dot(&normal, &normal);
     // Above the triangle, if left of all its edges.
-    let left = |p: &Vector, q: &Vector| {
-        dot(&cross(&along(q, -1.0, p), &along(x, -1.0, p)), &normal) >= 0.0
-    };
+    let left = |p: &Vector, q: &Vector| dot(&cross(&along(q, -1.0, p), &along(x, -1.0, p)), &normal) >= 0.0;
     if square > 0.0 && left(a, b) && left(b, c) && left(c, a) {
         let height = dot(&along(x, -1.0, a), &normal);
         return height * height / square;

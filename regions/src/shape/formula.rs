@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Form, Shape};
-use crate::patch::{Map, Patch, Place};
+use crate::patch::{MIDDLES, Map, Patch, Place};
 use crate::vector::{Vector, ZERO, along, cross, distance, dot, norm, scaled, unit, vector};
 use crate::{Bounds, Error};
 
@@ -18,8 +18,10 @@ pub trait Level: Send + Sync {
 }
 
 struct Formula {
+    /// What it is looked at in.
+    frame: Bounds,
+    /// What is around it.
     bounds: Bounds,
-    inner: Bounds,
     level: Arc<dyn Level>,
     /// No derivative in the box is larger.
     steepest: f64,
@@ -63,8 +65,8 @@ pub(super) fn build(level: Arc<dyn Level>, from: &[f64], to: &[f64]) -> Result<S
         return Err(Error::Empty);
     }
     let shape = Formula {
+        frame: bounds,
         bounds,
-        inner: bounds,
         level,
         // Between nodes it may be steeper.
         steepest: (1.5 * steepest).max(f64::MIN_POSITIVE),
@@ -121,7 +123,8 @@ pub(super) fn build(level: Arc<dyn Level>, from: &[f64], to: &[f64]) -> Result<S
                     add(a, b, c);
                 }
                 _ => {
-                    let [a, b, c, d] = [(0, 0), (0, 1), (1, 1), (1, 0)].map(|(i, o)| on(inside[i], outside[o]));
+                    let [a, b, c, d] =
+                        [(0, 0), (0, 1), (1, 1), (1, 0)].map(|(i, o)| on(inside[i], outside[o]));
                     add(a, b, c);
                     add(a, c, d);
                 }
@@ -134,12 +137,12 @@ pub(super) fn build(level: Arc<dyn Level>, from: &[f64], to: &[f64]) -> Result<S
         at[..dimension].iter().any(|&i| i == 0 || i == cells)
     };
     let open = (0..count).any(|k| edge(k) && values[k] >= 0.0);
-    let inner = if open {
+    let bounds = if open {
         Bounds::everything(dimension)
     } else {
         Bounds::around(dimension, facets.iter().flatten().map(|x| &x[..])).grown(0.5 * shape.cell)
     };
-    Ok(Shape(Arc::new(Arc::new(Formula { inner, facets, ..shape }))))
+    Ok(Shape(Arc::new(Arc::new(Formula { bounds, facets, ..shape }))))
 }
 
 /// The cell as simplices along its diagonal (Kuhn): corners by number, bit i for coordinate i.
@@ -153,14 +156,14 @@ fn simplices(dimension: usize) -> &'static [&'static [usize]] {
 impl Formula {
     fn gradient(&self, x: &Vector) -> Vector {
         let mut gradient = ZERO;
-        let dimension = self.bounds.dimension;
+        let dimension = self.frame.dimension;
         self.level.gradient(&x[..dimension], &mut gradient[..dimension]);
         gradient
     }
 
     /// The place of the zero set that Newton's method along the gradient finds from `x`; `x` itself if it leads away.
     fn project(&self, x: &Vector) -> Vector {
-        let dimension = self.bounds.dimension;
+        let dimension = self.frame.dimension;
         let mut place = *x;
         for _ in 0..20 {
             let (value, gradient) = (self.level.value(&place[..dimension]), self.gradient(&place));
@@ -191,11 +194,12 @@ struct Projected {
 impl Projected {
     fn place(&self, unit: &[f64]) -> Vector {
         let [a, b, c] = &self.corners;
-        let x = if self.formula.bounds.dimension == 2 {
+        let x = if self.formula.frame.dimension == 2 {
             along(a, unit[0], &along(b, -1.0, a))
         } else {
-            let ab = along(a, unit[0] * (1.0 - unit[1]), &along(b, -1.0, a));
-            along(&ab, unit[0] * unit[1], &along(c, -1.0, a))
+            let r = unit[0].sqrt();
+            let ab = along(a, r * (1.0 - unit[1]), &along(b, -1.0, a));
+            along(&ab, r * unit[1], &along(c, -1.0, a))
         };
         self.formula.project(&x)
     }
@@ -207,19 +211,23 @@ impl Map for Projected {
         1e-8
     }
 
+    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
+        (self.formula.frame.dimension == 3).then_some(MIDDLES)
+    }
+
     fn at(&self, cube: &[f64]) -> Place {
         // Its tangents by central differences, inside of the cube.
         const STEP: f64 = 1e-5;
-        let dimension = self.formula.bounds.dimension;
+        let dimension = self.formula.frame.dimension;
         let tangent = |i: usize| {
-            let mut ends = [[cube[0], cube.get(1).copied().unwrap_or(0.0)]; 2];
-            ends[0][i] = (cube[i] - STEP).max(0.0);
-            ends[1][i] = (cube[i] + STEP).min(1.0);
+            let inside = |u: f64| u.clamp(STEP, 1.0 - STEP);
+            let mut ends = [[inside(cube[0]), inside(cube.get(1).copied().unwrap_or(0.5))]; 2];
+            ends[0][i] -= STEP;
+            ends[1][i] += STEP;
             let difference = along(&self.place(&ends[1]), -1.0, &self.place(&ends[0]));
             scaled(1.0 / (ends[1][i] - ends[0][i]), &difference)
         };
-        let density =
-            if dimension == 2 { norm(&tangent(0)) } else { norm(&cross(&tangent(0), &tangent(1))) };
+        let density = if dimension == 2 { norm(&tangent(0)) } else { norm(&cross(&tangent(0), &tangent(1))) };
         let x = self.place(cube);
         Place { x, normal: unit(&scaled(-1.0, &self.formula.gradient(&x))), density }
     }
@@ -227,21 +235,21 @@ impl Map for Projected {
 
 impl Form for Arc<Formula> {
     fn bounds(&self) -> Bounds {
-        self.inner
+        self.bounds
     }
 
     fn level(&self, x: &Vector) -> f64 {
-        self.level.value(&x[..self.bounds.dimension]) / self.steepest
+        self.level.value(&x[..self.frame.dimension]) / self.steepest
     }
 
     fn wall(&self, within: &Bounds) -> Result<Vec<Patch>, Error> {
-        let (outer, wanted) = (self.bounds.grown(1e-9 * self.bounds.diagonal()), within.intersection(&self.inner));
+        let (outer, wanted) =
+            (self.frame.grown(1e-9 * self.frame.diagonal()), within.intersection(&self.bounds));
         if !outer.covers(&wanted) {
             return Err(Error::BeyondBox);
         }
-        let patch = |corners: &[Vector; 3]| {
-            Patch::new(Projected { formula: self.clone(), corners: *corners }, 0)
-        };
+        let patch =
+            |corners: &[Vector; 3]| Patch::new(Projected { formula: self.clone(), corners: *corners }, 0);
         Ok(self.facets.iter().map(patch).collect())
     }
 }

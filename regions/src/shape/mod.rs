@@ -122,7 +122,11 @@ impl Shape {
             numbers.iter().find(|(key, _)| !kind.keys.iter().any(|known| bare(known) == *key))
         {
             let known: Vec<_> = kind.keys.iter().map(bare).collect();
-            return Err(Error::UnknownNumber { kind: kind.name, key: (*key).into(), known: known.join(", ") });
+            return Err(Error::UnknownNumber {
+                kind: kind.name,
+                key: (*key).into(),
+                known: known.join(", "),
+            });
         }
         (kind.build)(&Numbers { kind: kind.name, given: numbers })
     }
@@ -257,7 +261,9 @@ impl Numbers<'_> {
     pub(crate) fn direction(&self, key: &'static str, dimension: Option<usize>) -> Result<Vector, Error> {
         let given = self.point(key, dimension)?;
         match norm(given) {
-            length if length > 0.0 && length.is_finite() => Ok(crate::vector::scaled(1.0 / length, &vector(given))),
+            length if length > 0.0 && length.is_finite() => {
+                Ok(crate::vector::scaled(1.0 / length, &vector(given)))
+            }
             _ => Err(self.bad(key, "has no direction")),
         }
     }

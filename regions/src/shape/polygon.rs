@@ -13,7 +13,10 @@ const MAX_FACTORS: usize = 32;
 pub(super) fn build(given: &Numbers) -> Result<Shape, Error> {
     let numbers = given.all("points")?;
     if numbers.len() % 2 == 1 || numbers.len() < 6 {
-        return Err(given.bad("points", format!("has {} numbers: give three points or more, two numbers for each", numbers.len())));
+        return Err(given.bad(
+            "points",
+            format!("has {} numbers: give three points or more, two numbers for each", numbers.len()),
+        ));
     }
     polygon(numbers.as_chunks().0)
 }
@@ -26,7 +29,11 @@ pub(super) fn polygon(corners: &[[f64; 2]]) -> Result<Shape, Error> {
         corners.pop();
     }
     if corners.len() < 3 {
-        return Err(Error::BadNumber { kind: "polygon", key: "points", problem: "has less than three points".into() });
+        return Err(Error::BadNumber {
+            kind: "polygon",
+            key: "points",
+            problem: "has less than three points".into(),
+        });
     }
     self_crossing(&corners)?;
     // Counter-clockwise, with the inside at the left.
@@ -76,9 +83,17 @@ fn self_crossing(corners: &[[f64; 2]]) -> Result<(), Error> {
                     || (sb == 0 && on(c, d, b))
             };
             if meets {
-                let middle = |k: usize| 0.25 * (a[k].clamp(c[k].min(d[k]), c[k].max(d[k])) + b[k].clamp(c[k].min(d[k]), c[k].max(d[k]))
-                    + c[k].clamp(a[k].min(b[k]), a[k].max(b[k])) + d[k].clamp(a[k].min(b[k]), a[k].max(b[k])));
-                return Err(Error::SelfCrossing { first: i.min(j) + 1, second: i.max(j) + 1, at: [middle(0), middle(1)] });
+                let middle = |k: usize| {
+                    0.25 * (a[k].clamp(c[k].min(d[k]), c[k].max(d[k]))
+                        + b[k].clamp(c[k].min(d[k]), c[k].max(d[k]))
+                        + c[k].clamp(a[k].min(b[k]), a[k].max(b[k]))
+                        + d[k].clamp(a[k].min(b[k]), a[k].max(b[k])))
+                };
+                return Err(Error::SelfCrossing {
+                    first: i.min(j) + 1,
+                    second: i.max(j) + 1,
+                    at: [middle(0), middle(1)],
+                });
             }
         }
     }
@@ -118,17 +133,13 @@ fn joined(corners: &[[f64; 2]], edges: &[usize], half_plane: &dyn Fn(usize) -> L
     }
     let count = corners.len();
     let corner = |k: usize| corners[(edges[0] + k) % count];
-    let cross = |o: [f64; 2], a: [f64; 2], b: [f64; 2]| {
-        (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
-    };
+    let cross =
+        |o: [f64; 2], a: [f64; 2], b: [f64; 2]| (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
     // The corner of the chain farthest from the line between its ends is one of the hull.
     let (first, last) = (corner(0), corner(edges.len()));
     let height = |k: usize| cross(first, last, corner(k));
     let far = (1..edges.len()).max_by(|&i, &j| height(i).abs().total_cmp(&height(j).abs())).unwrap_or(1);
-    let halves = vec![
-        joined(corners, &edges[..far], half_plane),
-        joined(corners, &edges[far..], half_plane),
-    ];
+    let halves = vec![joined(corners, &edges[..far], half_plane), joined(corners, &edges[far..], half_plane)];
     // The inside is at the left, so that a corner right of the line between the ends is convex.
     if height(far) < 0.0 { Logic::And(halves) } else { Logic::Or(halves) }
 }

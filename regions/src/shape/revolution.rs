@@ -21,9 +21,8 @@ pub(super) struct Revolution {
 }
 
 pub(super) fn build(base: &Shape) -> Result<Shape, Error> {
-    let bad = |problem: &str| {
-        Err(Error::BadNumber { kind: "revolution", key: "base", problem: problem.into() })
-    };
+    let bad =
+        |problem: &str| Err(Error::BadNumber { kind: "revolution", key: "base", problem: problem.into() });
     let bounds = base.bounds();
     if bounds.dimension != 2 {
         return bad("is no figure of the plane");
@@ -43,8 +42,7 @@ pub(super) fn torus(given: &Numbers) -> Result<Shape, Error> {
     if tube >= radius {
         return Err(given.bad("tube", format!("is {tube}, and has to be below the radius, {radius}")));
     }
-    let axis =
-        if given.has("axis") { given.direction("axis", Some(3))? } else { vector(&[0.0, 0.0, 1.0]) };
+    let axis = if given.has("axis") { given.direction("axis", Some(3))? } else { vector(&[0.0, 0.0, 1.0]) };
     // (2R)²ρ² - (ρ² + z² + R² - r²)² has no root in it.
     let square = Symbolic::square_distance(&[0.0; 3]);
     let ring = Symbolic::Number(4.0 * radius * radius) * Symbolic::square_distance(&[0.0; 2]);

@@ -86,10 +86,19 @@ fn surfaces_are_bodies() {
         close(flux, volume(&triangles), 1e-12);
         check_sides(&region, &whole(&region), 1000);
     }
-    let bored = region("part - bore", &[
-        ("part", stl(&binary_stl(&triangles)).unwrap()),
-        ("bore", shape("cylinder", &[("from", &[2.0, 0.0, -2.0]), ("to", &[2.0, 0.0, 2.0]), ("radius", &[0.3])])),
-    ]);
+    let bored = region(
+        "part - bore",
+        &[
+            ("part", stl(&binary_stl(&triangles)).unwrap()),
+            (
+                "bore",
+                shape(
+                    "cylinder",
+                    &[("from", &[2.0, 0.0, -2.0]), ("to", &[2.0, 0.0, 2.0]), ("radius", &[0.3])],
+                ),
+            ),
+        ],
+    );
     let (normals, flux) = fluxes(&bored);
     assert!(normals.iter().all(|n| n.abs() < 1e-5), "{normals:?}");
     assert!(flux < volume(&triangles) - 0.35 && flux > volume(&triangles) - 0.45, "{flux}");
@@ -108,7 +117,8 @@ fn a_million_places_are_inside_as_a_ray_says() {
     let parity = |x: &[f64; 3]| {
         let crosses = |triangle: &&[[f64; 3]; 3]| {
             let [a, b, c] = *triangle;
-            let side = |p: &[f64; 3], q: &[f64; 3]| (q[0] - p[0]) * (x[1] - p[1]) - (q[1] - p[1]) * (x[0] - p[0]);
+            let side =
+                |p: &[f64; 3], q: &[f64; 3]| (q[0] - p[0]) * (x[1] - p[1]) - (q[1] - p[1]) * (x[0] - p[0]);
             let (ab, bc, ca) = (side(a, b), side(b, c), side(c, a));
             let whole = ab + bc + ca;
             let height = (bc * a[2] + ca * b[2] + ab * c[2]) / whole;
@@ -142,7 +152,11 @@ fn leaks_are_named() {
     // Rounding of single points is no leak.
     let mut triangles = torus(8, 6);
     triangles[5][0][0] += 1e-7;
-    close(Region::of("it", stl(text_stl(&triangles).as_bytes()).unwrap()).measure().unwrap().value, volume(&torus(8, 6)), 1e-6);
+    close(
+        Region::of("it", stl(text_stl(&triangles).as_bytes()).unwrap()).measure().unwrap().value,
+        volume(&torus(8, 6)),
+        1e-6,
+    );
     let file = |bytes: &[u8], expected: &str| {
         let error = stl(bytes).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -169,8 +183,14 @@ fn msh(newer: bool, binary: bool) -> Vec<u8> {
     let real = |out: &mut Vec<u8>, x: f64| {
         if binary { out.extend(x.to_le_bytes()) } else { out.extend(format!("{x} ").bytes()) }
     };
-    let line = |out: &mut Vec<u8>| if !binary { out.push(b'\n') };
-    out.extend(format!("$MeshFormat\n{} {} 8\n", if newer { "4.1" } else { "2.2" }, i32::from(binary)).bytes());
+    let line = |out: &mut Vec<u8>| {
+        if !binary {
+            out.push(b'\n');
+        }
+    };
+    out.extend(
+        format!("$MeshFormat\n{} {} 8\n", if newer { "4.1" } else { "2.2" }, i32::from(binary)).bytes(),
+    );
     if binary {
         out.extend(1_i32.to_le_bytes());
         out.push(b'\n');
@@ -277,7 +297,10 @@ fn gmsh_files_of_both_versions_are_read_in_text_and_bytes() {
         let inlet = region.wall(&Select { label: Some("inlet"), ..Select::default() }).unwrap();
         close(inlet.measure().value, 1.0, 1e-12);
         assert!(inlet.sample(20, &mut rng(1)).iter().all(|spot| spot.x[0] == 0.0 && spot.normal[0] == -1.0));
-        let all = shapes(&[("copper", mesh.shape(Some("copper")).unwrap()), ("steel", mesh.shape(Some("mild steel")).unwrap())]);
+        let all = shapes(&[
+            ("copper", mesh.shape(Some("copper")).unwrap()),
+            ("steel", mesh.shape(Some("mild steel")).unwrap()),
+        ]);
         let [copper, steel] = ["copper", "steel"].map(|name| Region::parse(name, &all).unwrap());
         let between = copper.interface(&steel, &Select::default()).unwrap();
         close(between.measure().value, 1.0, 1e-9);
@@ -295,9 +318,18 @@ fn gmsh_files_of_both_versions_are_read_in_text_and_bytes() {
 fn cells_of_space_are_bodies() {
     // A hexahedron, a prism on its top, a pyramid on its side, a tetrahedron on the pyramid's.
     let points: Vec<f64> = [
-        [0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0],
-        [0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0],
-        [0.0, 0.5, 2.0], [1.0, 0.5, 2.0], [2.0, 0.5, 0.5], [2.0, 0.5, 1.5],
+        [0.0, 0.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0],
+        [1.0, 0.0, 1.0],
+        [1.0, 1.0, 1.0],
+        [0.0, 1.0, 1.0],
+        [0.0, 0.5, 2.0],
+        [1.0, 0.5, 2.0],
+        [2.0, 0.5, 0.5],
+        [2.0, 0.5, 1.5],
     ]
     .concat();
     let connectivity = [0, 1, 2, 3, 4, 5, 6, 7, 4, 7, 8, 5, 6, 9, 1, 2, 6, 5, 10, 5, 6, 10, 11];

@@ -35,16 +35,25 @@ fn gates_of_single_shapes() {
         let region = Region::of("it", shape);
         check(&region, &whole(&region), singular).formula
     };
-    assert_eq!(check_one(disk([0.5, 0.5], 0.1), 0), "(0.01 - ((x - 0.5)^2 + (y - 0.5)^2))*100".replace("0.01 ", "0.010000000000000002 "));
+    assert_eq!(
+        check_one(disk([0.5, 0.5], 0.1), 0),
+        "(0.01 - ((x - 0.5)^2 + (y - 0.5)^2))*100".replace("0.01 ", "0.010000000000000002 ")
+    );
     assert_eq!(check_one(square([0.0, 0.0], [2.0, 1.0]), 0), "x*0.5*(2 - x)*0.5*y*(1 - y)*16");
     check_one(shape("annulus", &[("center", &[1.0, 1.0]), ("inner", &[0.5]), ("outer", &[1.0])]), 0);
     let angle = [0.3];
     check_one(shape("ellipse", &[("center", &[0.5, 0.5]), ("radii", &[2.0, 1.0]), ("angle", &angle)]), 0);
     check_one(shape("polygon", &[("points", &[0.0, 0.0, 4.0, 0.0, 0.0, 3.0])]), 0);
     // The L: singular at its inner corner only.
-    check_one(shape("polygon", &[("points", &[0.0, 0.0, 2.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.0, 2.0])]), 1);
+    check_one(
+        shape("polygon", &[("points", &[0.0, 0.0, 2.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.0, 2.0])]),
+        1,
+    );
     // A comb.
-    let comb = [0.0, 0.0, 5.0, 0.0, 5.0, 3.0, 4.0, 3.0, 4.0, 1.0, 3.0, 1.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 3.0, 0.0, 3.0];
+    let comb = [
+        0.0, 0.0, 5.0, 0.0, 5.0, 3.0, 4.0, 3.0, 4.0, 1.0, 3.0, 1.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0,
+        1.0, 3.0, 0.0, 3.0,
+    ];
     check_one(shape("polygon", &[("points", &comb)]), 6);
     check_one(shape("capsule", &[("from", &[0.0, 0.0]), ("to", &[3.0, 0.0]), ("radius", &[0.5])]), 4);
     check_one(shape("interval", &[("from", &[-1.0]), ("to", &[2.0])]), 0);
@@ -76,11 +85,16 @@ fn walls_without_a_formula_have_no_gate() {
     let all = [("a", disk([0.0, 0.0], 1.0)), ("b", disk([1.0, 0.0], 1.0))];
     let twice = region("(a - b) + (b - a)", &all);
     assert!(twice.gate(&whole(&twice), &["x", "y"]).is_none());
-    let part: Arc<dyn Fn(&[f64]) -> bool + Send + Sync> = Arc::new(|x| x[0] < 0.3);
+    let part: crate::Predicate = Arc::new(|x| x[0] < 0.3);
     let union = region("a + b", &all);
     let wall = union.wall(&Select { part: Some(part), ..Select::default() }).unwrap();
     assert!(union.gate(&wall, &["x", "y"]).is_none());
-    let points: Vec<f64> = (0..100).flat_map(|k| { let (s, c) = (f64::from(k) * 0.0628).sin_cos(); [c, s] }).collect();
+    let points: Vec<f64> = (0..100)
+        .flat_map(|k| {
+            let (s, c) = (f64::from(k) * 0.0628).sin_cos();
+            [c, s]
+        })
+        .collect();
     let many = Region::of("it", shape("polygon", &[("points", &points)]));
     assert!(many.gate(&whole(&many), &["x", "y"]).is_none());
 }

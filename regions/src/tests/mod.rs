@@ -141,7 +141,11 @@ fn bad_numbers_are_named() {
     check("box", &[("from", &[0.0; 9]), ("to", &[1.0; 9])], "1 to 8");
     check("polygon", &[("points", &[0.0, 0.0, 1.0, 0.0, 1.0])], "three points or more");
     // A bow tie: its second and fourth edges cross.
-    check("polygon", &[("points", &[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0])], "edges 2 and 4 meet near (0.5, 0.5)");
+    check(
+        "polygon",
+        &[("points", &[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0])],
+        "edges 2 and 4 meet near (0.5, 0.5)",
+    );
     // A spike that folds back onto itself.
     check("polygon", &[("points", &[0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 1.0, 1.0])], "edges 1 and 2");
     check("polygon", &[("points", &[0.0, 0.0, 1.0, 1.0, 2.0, 2.0])], "edges");

@@ -21,7 +21,11 @@ fn closed_forms() {
     };
     check(square([-1.0, 2.0], [1.0, 2.5]), 1.0, 5.0);
     check(disk([3.0, 1.0], 0.5), 0.25 * PI, PI);
-    check(shape("annulus", &[("center", &[1.0, 1.0]), ("inner", &[0.5]), ("outer", &[1.0])]), 0.75 * PI, 3.0 * PI);
+    check(
+        shape("annulus", &[("center", &[1.0, 1.0]), ("inner", &[0.5]), ("outer", &[1.0])]),
+        0.75 * PI,
+        3.0 * PI,
+    );
     check(
         shape("capsule", &[("from", &[0.0, 0.0]), ("to", &[3.0, 4.0]), ("radius", &[0.5])]),
         5.0 + 0.25 * PI,
@@ -103,7 +107,8 @@ fn walls_that_coincide_count_once_or_vanish() {
 
 #[test]
 fn parts_of_walls_are_chosen_exactly() {
-    let plate = region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([0.0, 0.5], 0.1))]);
+    let plate =
+        region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([0.0, 0.5], 0.1))]);
     let left = plate.wall(&Select { on: &[(0, 0.0)], ..of("plate") }).unwrap();
     close(left.measure().value, 0.8, 1e-12);
     for spot in left.sample(200, &mut rng(3)) {
@@ -111,13 +116,14 @@ fn parts_of_walls_are_chosen_exactly() {
     }
     let missing = plate.wall(&Select { on: &[(0, 0.5)], ..of("plate") });
     assert!(matches!(missing, Err(Error::NoPart(_))));
-    let part: Arc<dyn Fn(&[f64]) -> bool + Send + Sync> = Arc::new(|x| x[0] < 0.3 && x[1] > 0.5);
+    let part: crate::Predicate = Arc::new(|x| x[0] < 0.3 && x[1] > 0.5);
     let upper = plate.wall(&Select { part: Some(part), ..of("plate") }).unwrap();
     close(upper.measure().value, 0.7, 1e-12);
     assert!(matches!(plate.wall(&of("hall")), Err(Error::UnknownShape { .. })));
     let covered = region("a + b", &[("a", disk([0.0, 0.0], 1.0)), ("b", disk([0.0, 0.0], 0.5))]);
     assert_eq!(covered.wall(&of("b")).err(), Some(Error::Removed { name: "b".into() }));
-    let turned = square([0.0, 0.0], [1.0, 1.0]).rotated(core::f64::consts::FRAC_PI_2, None, &[0.3, 0.1]).unwrap();
+    let turned =
+        square([0.0, 0.0], [1.0, 1.0]).rotated(core::f64::consts::FRAC_PI_2, None, &[0.3, 0.1]).unwrap();
     let face = Region::of("it", turned).wall(&Select { on: &[(1, -0.2)], ..Select::default() }).unwrap();
     close(face.measure().value, 1.0, 1e-12);
 }
@@ -127,11 +133,10 @@ fn points_on_walls_are_uniform() {
     // A polygon, a circle and an ellipse, cut by one another, in cells of equal length.
     let angle = [0.7];
     let ellipse = shape("ellipse", &[("center", &[0.2, 0.1]), ("radii", &[1.5, 0.4]), ("angle", &angle)]);
-    let wall = whole(&region("a + b - c", &[
-        ("a", square([-1.0, -1.0], [1.0, 1.0])),
-        ("b", ellipse),
-        ("c", disk([1.0, 0.0], 0.6)),
-    ]));
+    let wall = whole(&region(
+        "a + b - c",
+        &[("a", square([-1.0, -1.0], [1.0, 1.0])), ("b", ellipse), ("c", disk([1.0, 0.0], 0.6))],
+    ));
     let mut random = rng(4);
     let cells = 64;
     // Random places of the cube: the statistic has 63 degrees of freedom, and 110 is beyond 0.9998 of its distribution.
@@ -212,10 +217,18 @@ fn random_shape(random: &mut impl rand::Rng) -> Shape {
 #[test]
 fn gauss_s_theorem_holds_on_a_hundred_random_combinations() {
     let mut random = rng(5);
-    let formulas = ["a + b - c", "a & b + c", "(a + b) & (c + d)", "a - b - c - d", "a + b + c & d", "(a - b) + (b - a)"];
+    let formulas = [
+        "a + b - c",
+        "a & b + c",
+        "(a + b) & (c + d)",
+        "a - b - c - d",
+        "a + b + c & d",
+        "(a - b) + (b - a)",
+    ];
     let (mut done, mut worst) = (0, 0.0_f64);
     while done < 100 {
-        let all: Vec<_> = ["a", "b", "c", "d"].iter().map(|&name| (name, random_shape(&mut random))).collect();
+        let all: Vec<_> =
+            ["a", "b", "c", "d"].iter().map(|&name| (name, random_shape(&mut random))).collect();
         let Ok(region) = Region::parse(formulas[done % formulas.len()], &shapes(&all)) else { continue };
         let wall = match region.wall(&Select::default()) {
             Ok(wall) => wall,
@@ -227,7 +240,8 @@ fn gauss_s_theorem_holds_on_a_hundred_random_combinations() {
         // By counting: the spread of evenly spread points is below that of random ones.
         let bounds = region.bounds();
         let count = 100_000;
-        let inside = crate::region::spread(2).take(count).filter(|u| region.contains(&bounds.at(u)[..2])).count();
+        let inside =
+            crate::region::spread(2).take(count).filter(|u| region.contains(&bounds.at(u)[..2])).count();
         let share = inside as f64 / count as f64;
         let error = (flux / bounds.volume() - share).abs();
         worst = worst.max(error);
@@ -242,7 +256,8 @@ fn gauss_s_theorem_holds_on_a_hundred_random_combinations() {
 fn interior_points_are_inside_and_as_many_as_asked_for() {
     let all = [("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([1.0, 0.5], 0.4))];
     let region = region("plate - hole", &all);
-    let draw = |count: usize| crate::region::spread(2).take(count).flat_map(|u| [u[0], u[1]]).collect::<Vec<_>>();
+    let draw =
+        |count: usize| crate::region::spread(2).take(count).flat_map(|u| [u[0], u[1]]).collect::<Vec<_>>();
     for keep in [Keep::First, Keep::Spread] {
         let inside = region.interior(1000, keep, draw).unwrap();
         assert_eq!(inside.points.len(), 2000);
@@ -291,15 +306,24 @@ fn formulas_are_shapes() {
         |x: &[f64], out: &mut [f64]| out.copy_from_slice(&[-0.6 * (3.0 * x[0]).cos(), 1.0]),
     );
     let above = Shape::formula(Arc::new(wave), &[-1.0, -1.0], &[1.0, 1.0]).unwrap();
-    let pair = [("above", above), ("plate", square([-0.5, -0.5], [0.5, 0.5])), ("wide", square([-2.0, -0.5], [0.5, 0.5]))];
+    let pair = [
+        ("above", above),
+        ("plate", square([-0.5, -0.5], [0.5, 0.5])),
+        ("wide", square([-2.0, -0.5], [0.5, 0.5])),
+    ];
     close(super::region("plate & above", &pair).measure().unwrap().value, 0.5, 1e-6);
     assert_eq!(super::region("wide & above", &pair).wall(&Select::default()).err(), Some(Error::BeyondBox));
 }
 
 #[test]
 fn interfaces_have_normals_from_one_to_the_other() {
-    let all = shapes(&[("plate", square([0.0, 0.0], [2.0, 1.0])), ("core", disk([1.0, 0.5], 0.3)), ("far", disk([9.0, 9.0], 0.1))]);
-    let [outer, inner, far] = ["plate - core", "core", "far"].map(|formula| Region::parse(formula, &all).unwrap());
+    let all = shapes(&[
+        ("plate", square([0.0, 0.0], [2.0, 1.0])),
+        ("core", disk([1.0, 0.5], 0.3)),
+        ("far", disk([9.0, 9.0], 0.1)),
+    ]);
+    let [outer, inner, far] =
+        ["plate - core", "core", "far"].map(|formula| Region::parse(formula, &all).unwrap());
     let between = outer.interface(&inner, &Select::default()).unwrap();
     close(between.measure().value, 0.6 * PI, 1e-12);
     for spot in between.sample(50, &mut rng(6)) {
@@ -318,7 +342,8 @@ fn interfaces_have_normals_from_one_to_the_other() {
 
 #[test]
 fn normals_are_asked_for_on_the_wall_only() {
-    let plate = region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([1.0, 0.5], 0.3))]);
+    let plate =
+        region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([1.0, 0.5], 0.3))]);
     let normal = plate.normal(&[1.3, 0.5]).unwrap();
     assert!((normal[0] + 1.0).abs() < 1e-9 && normal[1].abs() < 1e-6, "{normal:?}");
     let error = plate.normal(&[0.2, 0.5]).unwrap_err().to_string();
@@ -328,7 +353,8 @@ fn normals_are_asked_for_on_the_wall_only() {
 #[test]
 fn formulas_of_regions_have_their_mistakes_named() {
     let all = shapes(&[("plate", square([0.0, 0.0], [2.0, 1.0])), ("ball", ball([0.0; 3], 1.0))]);
-    let check = |formula: &str, expected: Error| assert_eq!(Region::parse(formula, &all).err(), Some(expected));
+    let check =
+        |formula: &str, expected: Error| assert_eq!(Region::parse(formula, &all).err(), Some(expected));
     check("plate - hole", Error::UnknownShape { span: 8..12, name: "hole".into() });
     check("plate - ball", Error::Dimension { span: 8..12, name: "ball".into(), found: 3, expected: 2 });
     check("plate -", Error::Syntax { span: 7..7, message: "a shape is missing".into() });
@@ -336,10 +362,14 @@ fn formulas_of_regions_have_their_mistakes_named() {
 
 #[test]
 fn outlines_are_lines_with_names() {
-    let plate = region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([1.0, 0.5], 0.3))]);
+    let plate =
+        region("plate - hole", &[("plate", square([0.0, 0.0], [2.0, 1.0])), ("hole", disk([1.0, 0.5], 0.3))]);
     let lines = whole(&plate).outline(32);
     assert_eq!(lines.len(), 5);
-    assert_eq!(lines.iter().filter(|line| line.shape == "plate").map(|line| line.points.len()).sum::<usize>(), 8);
+    assert_eq!(
+        lines.iter().filter(|line| line.shape == "plate").map(|line| line.points.len()).sum::<usize>(),
+        8
+    );
     let hole = lines.iter().find(|line| line.shape == "hole").unwrap();
     assert!(hole.points.iter().all(|x| ((x[0] - 1.0).hypot(x[1] - 0.5) - 0.3).abs() < 1e-12));
     assert_eq!(hole.points.len(), 33);
