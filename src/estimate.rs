@@ -33,7 +33,7 @@ use crate::engine::cpu::{CpuEngine, Isa};
 use crate::network::Shape;
 use crate::problem::{Condition, Place, Problem};
 use crate::rng::{self, Stream};
-use crate::sample::{self, Purpose};
+use crate::sample::{self, Points, Purpose};
 use crate::settings::{Enforce, Sampler};
 use crate::verify;
 
@@ -97,8 +97,8 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         if !counts_for(condition) {
             continue;
         }
-        let (_, points, data) = verify::sites(&problem, condition, counts[i]);
-        engine.set_points(i, &points, data);
+        let (_, Points { rows: points, data }) = verify::sites(&problem, condition, counts[i]);
+        engine.set_points(i, &points, &data);
         let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
         add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
     }
@@ -109,7 +109,6 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     }
     let model = Model::new(&rows, &residuals, functions)?;
     let unknowns = problem.unknowns.len();
-    let points = u.len() / unknowns;
     let mut estimate = ErrorEstimate {
         unknowns: vec![],
         parameters: vec![],
@@ -121,8 +120,16 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
     let mut greatest = -1.0;
     for k in 0..unknowns {
-        let own = Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j]);
-        let size = (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() / points as f64).sqrt();
+        // Where an unknown does not live, nothing is said of it.
+        let rows = probes.chunks_exact(problem.coordinates.len());
+        let lives = |(_, row): &(usize, &[f64])| problem.unknowns[k].lives_at(row);
+        let mut home: Vec<usize> = rows.enumerate().filter(lives).map(|(i, _)| i).collect();
+        if home.is_empty() {
+            home.extend(0..u.len() / unknowns);
+        }
+        let points = home.len();
+        let own = Mat::from_fn(points, functions, |i, j| values[(home[i] * unknowns + k) * functions + j]);
+        let size = (home.iter().map(|i| u[i * unknowns + k].powi(2)).sum::<f64>() / points as f64).sqrt();
         let (mean, spread, amplification) = model.error(&own);
         let (mean, spread) = (mean / size / seen, spread / size / seen);
         let error = mean.hypot(spread);
@@ -220,9 +227,10 @@ pub(crate) fn probes(problem: &Problem) -> Vec<f64> {
     let drawn = problem.conditions.iter().any(|condition| condition.place.is_interior());
     if drawn || clouds().next().is_none() {
         return sample::fresh(problem, &probe(problem), Purpose::Check, PROBES, problem.training.seed)
-            .expect("the interior has points");
+            .expect("the interior has points")
+            .rows;
     }
-    clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1).collect()
+    clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1.rows).collect()
 }
 
 /// A condition whose residuals are the unknowns.
