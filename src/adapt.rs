@@ -6,7 +6,7 @@
 
 use crate::engine::{Differentiable, Engine};
 use crate::problem::Problem;
-use crate::sample;
+use crate::sample::{self, Points};
 use crate::settings::{Balance, Causal};
 use crate::verify;
 
@@ -75,14 +75,14 @@ pub struct Changes {
 }
 
 /// Gives `engine` the points of `state` and their weights; returns every condition's points.
-pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<Vec<f64>> {
+pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<Points> {
     let conditions = problem.conditions.iter().enumerate();
     let points = conditions.map(|(i, condition)| {
-        let (mut points, data) = sample::points(problem, condition, problem.training.seed, state.round);
+        let mut points = sample::points(problem, condition, problem.training.seed, state.round);
         if let Some(own) = state.points.get(i).filter(|own| !own.is_empty()) {
-            points.clone_from(own);
+            points.rows.clone_from(own);
         }
-        engine.set_points(i, &points, data);
+        engine.set_points(i, &points.rows, &points.data);
         points
     });
     let points: Vec<_> = points.collect();
@@ -97,7 +97,7 @@ pub fn update(
     theta: &[f64],
     step: usize,
     state: &mut State,
-    points: &mut [Vec<f64>],
+    points: &mut [Points],
 ) -> Changes {
     let training = &problem.training;
     let mut changes = Changes::default();
@@ -143,7 +143,7 @@ fn redraw(
     engine: &mut dyn Engine,
     theta: &[f64],
     state: &mut State,
-    points: &mut [Vec<f64>],
+    points: &mut [Points],
 ) {
     let training = &problem.training;
     state.points.resize(points.len(), vec![]);
@@ -155,22 +155,21 @@ fn redraw(
                         verify::squares(engine, theta, i, candidates, &[], condition.residuals.roots.len());
                     squares.into_iter().map(f64::sqrt).collect()
                 };
-                points[i] = sample::adaptive(
+                points[i].rows = sample::adaptive(
                     problem,
                     condition,
                     adaptive,
                     training.seed,
                     state.round,
-                    &points[i],
+                    &points[i].rows,
                     norms,
                 );
-                state.points[i].clone_from(&points[i]);
-                engine.set_points(i, &points[i], &[]);
+                state.points[i].clone_from(&points[i].rows);
+                engine.set_points(i, &points[i].rows, &[]);
             }
             _ => {
-                let (drawn, data) = sample::points(problem, condition, training.seed, state.round);
-                engine.set_points(i, &drawn, data);
-                points[i] = drawn;
+                points[i] = sample::points(problem, condition, training.seed, state.round);
+                engine.set_points(i, &points[i].rows, &points[i].data);
             }
         }
     }
@@ -230,7 +229,7 @@ fn slice_losses(
     causal: &Causal,
     engine: &mut dyn Engine,
     theta: &[f64],
-    points: &[Vec<f64>],
+    points: &[Points],
 ) -> Vec<f64> {
     let slice = slice_of(problem, causal);
     let mut losses = vec![0.0; causal.slices];
@@ -238,9 +237,10 @@ fn slice_losses(
         if !condition.place.is_interior() {
             continue;
         }
-        let squares = verify::squares(engine, theta, i, &points[i], &[], condition.residuals.roots.len());
+        let rows = &points[i].rows;
+        let squares = verify::squares(engine, theta, i, rows, &[], condition.residuals.roots.len());
         let mut sums = vec![(0.0, 0_usize); causal.slices];
-        for (point, square) in points[i].chunks_exact(problem.coordinates.len()).zip(squares) {
+        for (point, square) in rows.chunks_exact(problem.coordinates.len()).zip(squares) {
             let (sum, count) = &mut sums[slice(point)];
             *sum += square;
             *count += 1;
@@ -270,14 +270,14 @@ fn causal_weights(losses: &[f64], causal: &Causal, level: &mut usize) -> Vec<f64
     now
 }
 
-fn set_point_weights(problem: &Problem, engine: &mut dyn Engine, state: &State, points: &[Vec<f64>]) {
+fn set_point_weights(problem: &Problem, engine: &mut dyn Engine, state: &State, points: &[Points]) {
     let Some(causal) = problem.training.causal.as_ref().filter(|_| !state.slices.is_empty()) else {
         return;
     };
     let slice = slice_of(problem, causal);
     for (i, condition) in problem.conditions.iter().enumerate() {
         if condition.place.is_interior() {
-            let rows = points[i].chunks_exact(problem.coordinates.len());
+            let rows = points[i].rows.chunks_exact(problem.coordinates.len());
             let weights: Vec<f64> = rows.map(|point| state.slices[slice(point)]).collect();
             engine.set_point_weights(i, &weights);
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::problem::Problem;
+use crate::sample::Points;
 use crate::verify;
 
 /// A step that could not be taken, because a number was infinite or NaN.
@@ -89,14 +90,13 @@ pub(crate) fn origin(
     problem: &Problem,
     engine: &mut dyn Engine,
     theta: &[f64],
-    points: &[Vec<f64>],
+    points: &[Points],
     terms: &[f64],
 ) -> Option<Origin> {
     let mut worst: Option<(usize, usize, f64)> = None;
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let data = condition.place.columns().1;
-        let residuals = condition.residuals.roots.len();
-        let squares = verify::squares(engine, theta, i, &points[i], data, residuals);
+        let Points { rows, data } = &points[i];
+        let squares = verify::squares(engine, theta, i, rows, data, condition.residuals.roots.len());
         let at = verify::worst(&squares);
         // A condition that holds exactly has no points.
         let Some(&square) = squares.get(at) else { continue };
@@ -111,7 +111,7 @@ pub(crate) fn origin(
     let (i, at, square) = worst?;
     let condition = &problem.conditions[i];
     let dimensions = problem.coordinates.len();
-    let point = &points[i][at * condition.sides() * dimensions..][..dimensions];
+    let point = &points[i].rows[at * condition.sides() * dimensions..][..dimensions];
     Some(Origin {
         condition: condition.name.clone(),
         at: problem.coordinates.iter().map(|c| c.name.clone()).zip(point.iter().copied()).collect(),

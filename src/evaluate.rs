@@ -9,6 +9,7 @@ use crate::adapt;
 use crate::engine::Engine;
 use crate::estimate::{ErrorEstimate, estimate};
 use crate::problem::{Condition, Posedness, Problem};
+use crate::sample::Points;
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
 use crate::verdict::{Signs, Verdict, verdict};
@@ -127,7 +128,7 @@ fn unscaled(
     problem: &Problem,
     engine: &mut dyn Engine,
     theta: &[f64],
-    points: &[Vec<f64>],
+    points: &[Points],
     terms: &[f64],
 ) -> Vec<f64> {
     let conditions = problem.conditions.iter().enumerate();
@@ -140,7 +141,7 @@ fn unscaled(
         if scales.iter().all(|scale| *scale == scales[0]) {
             return terms[i] * scales[0] * scales[0];
         }
-        let values = engine.residuals(theta, i, &points[i], condition.place.columns().1);
+        let values = engine.residuals(theta, i, &points[i].rows, &points[i].data);
         let rows = values.chunks_exact(scales.len());
         let sites = rows.len() as f64;
         let squares =

@@ -1,4 +1,4 @@
-//! Integrals over boxes, with an estimate of their error.
+//! Integrals over boxes and parts of them, with an estimate of their error.
 //!
 //! Up to four dimensions by Gauss–Kronrod rules of 7 and 15 nodes along every direction, on boxes that are halved where
 //! the two rules differ most; beyond that by Sobol's points under random shifts.
@@ -76,6 +76,14 @@ pub struct Integral {
     pub points: usize,
 }
 
+impl Integral {
+    /// The sum of two.
+    pub fn plus(self, other: Self) -> Self {
+        let (value, error) = (self.value + other.value, self.error + other.error);
+        Self { value, error, points: self.points + other.points }
+    }
+}
+
 /// A box with the integral over it.
 struct Part {
     bounds: Vec<(f64, f64)>,
@@ -106,6 +114,53 @@ pub fn integrate(bounds: &[(f64, f64)], f: &mut dyn FnMut(&[f64]) -> Vec<f64>) -
         1..=MOST_DIRECTIONS => adaptive(bounds, &free, f),
         _ => shifted(bounds, f),
     }
+}
+
+/// The integral of `f` over the part of the box `bounds` that `spans` says: for a point, whatever its coordinate `along` is,
+/// between which values of that one it is inside.
+///
+/// The lines are integrated by Kronrod's rule on four panels of each span, and what they come to like a function of the
+/// other coordinates, with its error.
+pub fn integrate_within(
+    bounds: &[(f64, f64)],
+    along: usize,
+    spans: impl Fn(&[f64]) -> Vec<(f64, f64)>,
+    f: &mut dyn FnMut(&[f64]) -> Vec<f64>,
+) -> Integral {
+    const PANELS: usize = 4;
+    let mut outer = bounds.to_vec();
+    outer[along].1 = outer[along].0;
+    let mut points = 0;
+    let mut lines = |rows: &[f64]| {
+        let (mut nodes, mut weights, mut ends) = (vec![], vec![], vec![0]);
+        for row in rows.chunks_exact(bounds.len()) {
+            for (from, to) in spans(row) {
+                let half = 0.5 * (to - from) / PANELS as f64;
+                for k in 0..PANELS * 15 {
+                    let (x, kronrod, _) = rule(k % 15);
+                    let begin = nodes.len();
+                    nodes.extend_from_slice(row);
+                    nodes[begin + along] = from + half * (1.0 + 2.0 * (k / 15) as f64 + x);
+                    weights.push(half * kronrod);
+                }
+            }
+            ends.push(weights.len());
+        }
+        points += weights.len();
+        let mut values = Vec::with_capacity(weights.len());
+        for batch in nodes.chunks(BATCH * bounds.len()) {
+            values.extend(f(batch));
+        }
+        let line = |ends: &[usize]| (ends[0]..ends[1]).map(|i| weights[i] * values[i]).sum();
+        ends.windows(2).map(line).collect()
+    };
+    let found = integrate(&outer, &mut lines);
+    Integral { points, ..found }
+}
+
+/// The integral of `f`, zero where it is not wanted, by points alone: where jumps would cost rules all they have.
+pub fn integrate_scattered(bounds: &[(f64, f64)], f: &mut dyn FnMut(&[f64]) -> Vec<f64>) -> Integral {
+    shifted(bounds, f)
 }
 
 fn adaptive(bounds: &[(f64, f64)], free: &[usize], f: &mut dyn FnMut(&[f64]) -> Vec<f64>) -> Integral {

@@ -7,11 +7,11 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::expr::{is_time, listed};
-use crate::integrate::{Integral, integrate};
+use crate::integrate::{Integral, integrate, integrate_scattered, integrate_within};
 use crate::limits::MAX_MESH_NUMBERS;
 use crate::output::{OutputError, Record, Table, WriteNumbers};
 use crate::points::{Chunk, Points, PointsError, Wanted};
-use crate::problem::{Axis, Coordinate, Diagnostics, Language, Problem};
+use crate::problem::{Axis, Coordinate, Coverage, Diagnostics, Language, Onto, Part, Problem};
 use crate::trained::{Quantity, Trained, TrainedError};
 
 /// Why something could not be answered.
@@ -64,6 +64,7 @@ pub fn write(
         coordinates.iter().map(|c| c.name.clone()).chain(quantity.names().iter().cloned()).collect();
     let (layout, count) = (points.layout().clone(), points.count());
     let values = quantity.names().len();
+    let coverage = trained.problem().geometry.as_ref().and_then(|_| Coverage::new(trained.problem()));
     let mut answered = Answered::default();
     let mut rows = || {
         if stop.load(Ordering::Relaxed) {
@@ -72,10 +73,17 @@ pub fn write(
         let Some(Chunk { points, data }) = points.next_chunk().map_err(refused)? else {
             return Ok(None);
         };
-        let found = trained.evaluate(quantity, &points, &data).map_err(refused)?;
+        let mut found = trained.evaluate(quantity, &points, &data).map_err(refused)?;
         let rows = points.chunks_exact(coordinates.len());
         answered.points += rows.len();
-        answered.outside += rows.clone().filter(|row| !contains(&coordinates, row)).count();
+        for (row, values) in rows.clone().zip(found.chunks_exact_mut(values)) {
+            // What shapes leave out is no part of the answer.
+            let cut_out = coverage.as_ref().is_some_and(|coverage| !coverage.covers(row));
+            if cut_out {
+                values.fill(f64::NAN);
+            }
+            answered.outside += usize::from(cut_out || !contains(&coordinates, row));
+        }
         let joined =
             rows.zip(found.chunks_exact(values)).flat_map(|(point, values)| point.iter().chain(values));
         Ok(Some(joined.copied().collect()))
@@ -112,54 +120,96 @@ pub fn record(integrals: &[(String, Integral)]) -> Record {
     integrals.iter().flat_map(cells).collect()
 }
 
-/// The integrals of every value of a quantity over a place, `interior`, `boundary` or a face such as `x = 1`, by name;
-/// over several faces they are added up.
+/// The integrals of every value of a quantity over a place, `interior`, `region hole`, `wall`, `boundary` or a face such as
+/// `x = 1`, by name; over several faces they are added up.
 ///
 /// # Errors
 ///
-/// If the place is none to integrate over, or the quantity needs data.
+/// If the place is none to integrate over, or the quantity needs data that do not belong to it.
 pub fn integrals(
     trained: &mut Trained,
     quantity: &Quantity,
     over: &str,
 ) -> Result<Vec<(String, Integral)>, PredictError> {
-    if !quantity.columns().is_empty() {
+    let place = trained.language().place("over", over)?;
+    // On walls the components of the normal are known.
+    let columns: Option<Vec<usize>> = quantity
+        .columns()
+        .iter()
+        .map(|name| place.columns().iter().position(|column| column == name).filter(|_| place.is_drawn()))
+        .collect();
+    let Some(columns) = columns else {
         let columns = listed(quantity.columns());
+        let normal = trained.language().columns().contains(&quantity.columns()[0]);
         let message = format!(
-            "{} has values where {columns} was measured, and nothing to integrate between",
-            listed(quantity.names())
+            "{} has values where {columns} {}, and nothing to integrate between",
+            listed(quantity.names()),
+            if normal { "is known, which is on walls" } else { "was measured" }
         );
         return Err(PredictError::Wrong(message));
-    }
-    let place = trained.language().place("over", over)?;
+    };
     if !place.is_drawn() || place.periodic().is_some() {
         let message = "an integral is over `interior`, `boundary` or a face such as `x = 1`";
         return Err(PredictError::Wrong(message.into()));
     }
-    let coordinates = trained.problem().coordinates.len();
-    let boxes = place.boxes(&trained.problem().coordinates, 0);
+    let (coordinates, geometry) = (trained.problem().coordinates.clone(), trained.problem().geometry.clone());
+    let parts = place.parts(&coordinates, geometry.as_ref(), 0);
     let values = quantity.names().len();
     let mut failure = None;
     let mut found = vec![];
     for (k, name) in quantity.names().iter().enumerate() {
-        let mut at = |points: &[f64]| match trained.evaluate(quantity, points, &[]) {
-            Ok(all) => all.into_iter().skip(k).step_by(values).collect(),
-            Err(error) => {
-                failure = Some(error);
-                vec![f64::NAN; points.len() / coordinates]
+        let mut at = |points: &[f64], normal: &[Vec<f64>]| {
+            let data: Vec<Vec<f64>> = columns.iter().map(|&column| normal[column].clone()).collect();
+            match trained.evaluate(quantity, points, &data) {
+                Ok(all) => all.into_iter().skip(k).step_by(values).collect(),
+                Err(error) => {
+                    failure = Some(error);
+                    vec![f64::NAN; points.len() / coordinates.len()]
+                }
             }
         };
-        let parts = boxes.iter().map(|(bounds, _)| integrate(bounds, &mut at));
-        let sum = parts.reduce(|a, b| Integral {
-            value: a.value + b.value,
-            error: a.error + b.error,
-            points: a.points + b.points,
-        });
+        let sum = parts.iter().map(|part| integral(part, &mut at)).reduce(Integral::plus);
         found.extend(sum.map(|sum| (name.clone(), sum)));
     }
     match failure {
         Some(error) => Err(error.into()),
         None => Ok(found),
+    }
+}
+
+/// The integral over a part of a function of points, which come with the components of their normals, if they have any.
+fn integral(part: &Part<'_>, mut f: impl FnMut(&[f64], &[Vec<f64>]) -> Vec<f64>) -> Integral {
+    let length = part.bounds.len();
+    match part.onto {
+        Onto::Box => integrate(&part.bounds, &mut |rows| f(rows, &[])),
+        Onto::Body(body) if body.bounds().count() <= 2 => {
+            integrate_within(&part.bounds, body.last(), |row| body.spans(row), &mut |rows| f(rows, &[]))
+        }
+        Onto::Body(body) => integrate_scattered(&part.bounds, &mut |rows| {
+            let inside: Vec<bool> = rows.chunks_exact(length).map(|row| body.contains(row)).collect();
+            let kept = rows.chunks_exact(length).zip(&inside).filter(|(_, inside)| **inside);
+            let kept: Vec<f64> = kept.flat_map(|(row, _)| row).copied().collect();
+            let mut values = f(&kept, &[]).into_iter();
+            let value = |inside: &bool| if *inside { values.next().unwrap_or(f64::NAN) } else { 0.0 };
+            inside.iter().map(value).collect()
+        }),
+        Onto::Wall(wall) => {
+            let measure = wall.measure();
+            let mut on_wall = |rows: &[f64]| {
+                let (mut rows, mut normal) = (rows.to_vec(), vec![]);
+                for row in rows.chunks_exact_mut(length) {
+                    part.settle(row, &mut normal);
+                }
+                f(&rows, &normal).into_iter().map(|value| measure * value).collect()
+            };
+            let of_piece = |ends: (f64, f64)| {
+                let mut bounds = part.bounds.clone();
+                bounds[wall.axes()[0]] = ends;
+                integrate(&bounds, &mut on_wall)
+            };
+            let sum = wall.pieces().into_iter().map(of_piece).reduce(Integral::plus);
+            sum.unwrap_or(Integral { value: 0.0, error: 0.0, points: 0 })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::problem::{Problem, Solution};
+use crate::problem::{Problem, Solution, Unknown};
 
 /// Errors of one unknown over a set of points.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
@@ -47,6 +47,8 @@ pub struct Scorer {
     references: Vec<Option<Vec<f64>>>,
     /// For every unknown: is its reference zero at all points, but for rounding?
     zero: Vec<bool>,
+    /// For every unknown that lives in a part of the domain, which points are there.
+    homes: Vec<Option<Vec<bool>>>,
 }
 
 impl Scorer {
@@ -66,7 +68,12 @@ impl Scorer {
             (_, Some(values)) => values.iter().all(|&value| value == 0.0),
             _ => false,
         });
-        Some(Self { zero: zero.collect(), points, references })
+        let at_home = |unknown: &Unknown| {
+            unknown.region.as_ref()?;
+            Some(points.chunks_exact(dimensions).map(|row| unknown.lives_at(row)).collect())
+        };
+        let homes = problem.unknowns.iter().map(at_home).collect();
+        Some(Self { zero: zero.collect(), homes, references, points })
     }
 
     /// The points, row by row.
@@ -88,7 +95,13 @@ impl Scorer {
             .enumerate()
             .map(|(i, reference)| {
                 let values = predicted.iter().skip(i).step_by(unknowns).copied();
-                reference.as_ref().map(|reference| Score::new(values, reference, self.zero[i]))
+                let reference = reference.as_ref()?;
+                let Some(home) = &self.homes[i] else {
+                    return Some(Score::new(values, reference, self.zero[i]));
+                };
+                let pairs = values.zip(reference).zip(home).filter(|(_, home)| **home);
+                let (values, reference): (Vec<f64>, Vec<f64>) = pairs.map(|(pair, _)| pair).unzip();
+                Some(Score::new(values, &reference, self.zero[i]))
             })
             .collect()
     }

@@ -9,6 +9,7 @@ use crate::engine::{Differentiable, Engine};
 use crate::evaluate;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::{Problem, Windows};
+use crate::sample::Points;
 use crate::score::{Score, Scorer};
 use crate::settings::{Stage, Training};
 use crate::validation::Validation;
@@ -317,7 +318,7 @@ struct Loop<'a> {
     validation: Validation,
     objective: EngineObjective<'a>,
     /// Every condition's points.
-    points: Vec<Vec<f64>>,
+    points: Vec<Points>,
     state: State,
     /// The parameters before the step at work.
     before: Vec<f64>,

@@ -337,7 +337,10 @@ impl Trained {
             return Err(TrainedError::Quantity(message));
         }
         let formula = self.language.formula("quantity", formula)?;
-        Ok(Quantity::new(vec![name.to_owned()], formula, vec![]))
+        let plain = !formula.graph.nodes().iter().any(|node| matches!(node, Node::Data(_)));
+        let (formula, used) =
+            if plain { (formula, vec![]) } else { of_columns(&formula, self.language.columns()) };
+        Ok(Quantity::new(vec![name.to_owned()], formula, used))
     }
 
     /// Has training come to the windows that `points` lie in?
@@ -407,8 +410,35 @@ impl Trained {
             return Ok(vec![]);
         }
         self.check_reach(points)?;
-        Ok(self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data))
+        let mut found = self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data);
+        let parts = self.problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some());
+        for (output, unknown) in parts {
+            // An unknown has no values where it does not live, whatever the network says there.
+            let graph = &quantity.formula.graph;
+            let reads = |root: &NodeId| graph.jets(&[*root]).iter().any(|(of, _)| *of == output);
+            let reads: Vec<bool> = quantity.formula.roots.iter().map(reads).collect();
+            for (row, values) in points.chunks_exact(dimensions).zip(found.chunks_exact_mut(reads.len())) {
+                if !unknown.lives_at(row) {
+                    values
+                        .iter_mut()
+                        .zip(&reads)
+                        .filter(|(_, reads)| **reads)
+                        .for_each(|(x, _)| *x = f64::NAN);
+                }
+            }
+        }
+        Ok(found)
     }
+}
+
+/// A formula over those of the columns of data that it reads, and their names.
+fn of_columns(formula: &Formula, columns: &[String]) -> (Formula, Vec<String>) {
+    let (mut used, mut graph) = (vec![], Graph::default());
+    let roots = formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
+        Node::Data(column) => graph.insert(Node::Data(place_of(&mut used, &columns[column]))),
+        leaf => graph.insert(leaf),
+    });
+    (Formula { graph, roots }, used)
 }
 
 /// The residuals of a condition.
@@ -419,19 +449,12 @@ fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
             "`{name}` compares two faces, so that it has no residual at a point; ask for the unknowns on both of them"
         )));
     }
-    let columns = condition.place.columns().0;
+    let columns = condition.place.columns();
     let names = match condition.residuals.roots.len() {
         1 => vec![name.clone()],
         several => (1..=several).map(|k| format!("{name}_{k}")).collect(),
     };
-    // Of the file's columns those that the residuals name.
-    let mut used = vec![];
-    let formula = &condition.residuals;
-    let mut graph = Graph::default();
-    let roots = formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
-        Node::Data(column) => graph.insert(Node::Data(place_of(&mut used, &columns[column]))),
-        leaf => graph.insert(leaf),
-    });
+    let (Formula { mut graph, roots }, used) = of_columns(&condition.residuals, columns);
     // In the file's own units: training sees it over its scale.
     let unscaled = |(root, &scale): (NodeId, &f64)| {
         let scale = graph.constant(scale);

@@ -7,7 +7,7 @@
 
 use crate::engine::Engine;
 use crate::problem::Problem;
-use crate::sample::{self, Purpose};
+use crate::sample::{self, Points, Purpose};
 use crate::verify;
 
 /// Fewest and most points of a condition: enough to tell networks apart, few enough to cost little.
@@ -16,8 +16,8 @@ const MOST: usize = 1 << 12;
 
 /// Fixed points to measure at.
 pub(crate) struct Validation {
-    /// For every condition its points, as many as it has in training between [`FEWEST`] and [`MOST`]; none where they are a file's.
-    points: Vec<Option<Vec<f64>>>,
+    /// For every condition its points, as many as it has in training between [`FEWEST`] and [`MOST`], or those of its file.
+    points: Vec<Points>,
 }
 
 impl Validation {
@@ -26,7 +26,8 @@ impl Validation {
         let seed = problem.training.seed;
         let points = problem.conditions.iter().map(|condition| {
             let count = condition.points.clamp(FEWEST, MOST);
-            sample::fresh(problem, condition, Purpose::Validation, count, seed)
+            let fresh = sample::fresh(problem, condition, Purpose::Validation, count, seed);
+            fresh.unwrap_or_else(|| sample::given(&condition.place))
         });
         Self { points: points.collect() }
     }
@@ -38,11 +39,8 @@ impl Validation {
         let mut total = 0.0;
         let trained = problem.conditions.iter().enumerate().filter(|(_, condition)| !condition.is_exact());
         for (i, condition) in trained {
-            let (points, data) = match &self.points[i] {
-                Some(points) => (&points[..], &[][..]),
-                None => (condition.place.own_points(), condition.place.columns().1),
-            };
-            let squares = verify::squares(engine, theta, i, points, data, condition.residuals.roots.len());
+            let Points { rows, data } = &self.points[i];
+            let squares = verify::squares(engine, theta, i, rows, data, condition.residuals.roots.len());
             total += condition.weight * squares.iter().sum::<f64>() / squares.len() as f64;
         }
         if total.is_finite() { total } else { f64::INFINITY }

@@ -18,7 +18,7 @@ use crate::expr::Node;
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::{Cloud, Condition, Equations, Formula, Place, Problem};
-use crate::sample::{self, Purpose};
+use crate::sample::{self, Points, Purpose};
 use crate::terms::Terms;
 
 /// Points of the check in the interior, and on faces; powers of two, as Sobol's sequence likes them.
@@ -90,9 +90,9 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
     conditions
         .map(|(i, condition)| {
             let most = if condition.place.is_interior() { INTERIOR } else { FACE };
-            let (sites, points, data) = sites(problem, condition, most);
+            let (sites, Points { rows: points, data }) = sites(problem, condition, most);
             let count = condition.residuals.roots.len();
-            let values = engine.residuals(theta, i, &points, data);
+            let values = engine.residuals(theta, i, &points, &data);
             let squares: Vec<f64> = squared_norms(&values, count).collect();
             let site = condition.sides() * dimensions;
             let worst = worst(&squares);
@@ -102,7 +102,7 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
                 .enumerate()
                 .map(|(k, scale)| scale * rms(values.iter().skip(k).step_by(count).copied()))
                 .collect();
-            let sizes = solution.sizes(problem, engine, condition, &points, data);
+            let sizes = solution.sizes(problem, engine, condition, &points, &data);
             Residual {
                 sites,
                 points: squares.len(),
@@ -129,19 +129,15 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Where `condition` is looked at, `count` points if they can be drawn, and its data there.
-pub(crate) fn sites<'a>(
-    problem: &Problem,
-    condition: &'a Condition,
-    count: usize,
-) -> (Sites, Vec<f64>, &'a [Vec<f64>]) {
+pub(crate) fn sites(problem: &Problem, condition: &Condition, count: usize) -> (Sites, Points) {
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, count, problem.training.seed) {
-        return (Sites::Fresh, points, &[]);
+        return (Sites::Fresh, points);
     }
     let points = condition.place.own_points();
     let between = if condition.uses_data() { None } else { between(problem, points) };
     match between {
-        Some(points) => (Sites::Between, points, &[]),
-        None => (Sites::Given, points.to_vec(), condition.place.columns().1),
+        Some(rows) => (Sites::Between, Points { rows, data: vec![] }),
+        None => (Sites::Given, sample::given(&condition.place)),
     }
 }
 
@@ -215,7 +211,11 @@ impl<'a> Solution<'a> {
     fn new(problem: &Problem, engine: &mut dyn Engine, theta: &'a [f64]) -> Self {
         let dimensions = problem.coordinates.len();
         let inside = problem.conditions.iter().find(|condition| condition.place.is_interior());
+        let parted = problem.unknowns.iter().any(|unknown| unknown.region.is_some());
         let drawn = inside.and_then(|condition| {
+            // What holds in a part of the domain does not show how unknowns vary in the others.
+            let whole = parted.then(|| Condition { place: Place::Interior, ..condition.clone() });
+            let condition = whole.as_ref().unwrap_or(condition);
             sample::fresh(problem, condition, Purpose::Check, TERMS, problem.training.seed)
         });
         // A body that only points are known of has no points elsewhere.
@@ -226,11 +226,16 @@ impl<'a> Solution<'a> {
             });
             points.flatten().collect()
         };
-        let anywhere: Vec<f64> = drawn.unwrap_or_else(given);
+        let anywhere: Vec<f64> = drawn.map_or_else(given, |points| points.rows);
         let values = engine.predict(theta, &anywhere);
         let count = problem.unknowns.len();
         let spread = (0..count).map(|unknown| {
-            let own = || values.iter().skip(unknown).step_by(count).copied().filter(|x| x.is_finite());
+            let rows = anywhere.chunks_exact(dimensions);
+            let lives: Vec<bool> = rows.map(|row| problem.unknowns[unknown].lives_at(row)).collect();
+            let own = || {
+                let all = values.iter().skip(unknown).step_by(count).copied().zip(&lives);
+                all.filter(|(x, lives)| **lives && x.is_finite()).map(|(x, _)| x)
+            };
             let mean = own().sum::<f64>() / own().count().max(1) as f64;
             (mean, rms(own().map(|x| x - mean)))
         });

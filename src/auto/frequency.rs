@@ -35,7 +35,10 @@ fn known(problem: &Problem, condition: &Condition, along: usize) -> f64 {
     for line in LINES {
         let point =
             |n: usize| place(problem, condition, line, Some((along, n as f64 / (SAMPLES - 1) as f64)));
-        let rows: Vec<Vec<f64>> = (0..SAMPLES).map(|n| residuals(condition, &point(n), |_, _| 0.0)).collect();
+        let rows: Vec<Vec<f64>> = inside(problem, (0..SAMPLES).map(point))
+            .iter()
+            .map(|point| residuals(condition, point, |_, _| 0.0))
+            .collect();
         for root in 0..condition.residuals.roots.len() {
             let values: Vec<f64> = rows.iter().map(|row| row[root]).collect();
             let slopes: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]) / step).collect();
@@ -60,6 +63,9 @@ fn stiffness(problem: &Problem, condition: &Condition, along: usize) -> f64 {
     let mut most: f64 = 0.0;
     for line in LINES {
         let point = place(problem, condition, line, None);
+        if inside(problem, [point.clone()].into_iter()).is_empty() {
+            continue;
+        }
         let zero = residuals(condition, &point, |_, _| 0.0);
         for output in 0..problem.unknowns.len() {
             let unit = |wanted: MultiIndex| {
@@ -77,6 +83,14 @@ fn stiffness(problem: &Problem, condition: &Condition, along: usize) -> f64 {
         }
     }
     most
+}
+
+/// Of points in a row the longest stretch in the domain.
+fn inside(problem: &Problem, points: impl Iterator<Item = Vec<f64>>) -> Vec<Vec<f64>> {
+    let points: Vec<Vec<f64>> = points.collect();
+    let Some(geometry) = &problem.geometry else { return points };
+    let stretches = points.split(|point| !geometry.domain.contains(point));
+    stretches.max_by_key(|stretch| stretch.len()).unwrap_or(&[]).to_vec()
 }
 
 /// A point of the condition's place: every coordinate at the fraction `line` of its domain, one of them elsewhere.

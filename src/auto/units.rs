@@ -197,7 +197,7 @@ fn equations(problem: &Problem) -> Option<Vec<Equation>> {
 /// Points of a condition, and its data there.
 fn sites(problem: &Problem, condition: &Condition) -> (Vec<f64>, Vec<Vec<f64>>) {
     if let Some(points) = sample::fresh(problem, condition, Purpose::Check, DENSE, 0) {
-        return (points, vec![]);
+        return (points.rows, points.data);
     }
     let Place::Points { points, data, .. } = &condition.place else { return (vec![], vec![]) };
     let dimensions = problem.coordinates.len();
@@ -211,7 +211,11 @@ fn sites(problem: &Problem, condition: &Condition) -> (Vec<f64>, Vec<Vec<f64>>) 
 /// Points all over the domain.
 fn anywhere(problem: &Problem) -> Vec<f64> {
     let bounds: Vec<(f64, f64)> = problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect();
-    sample::draw(crate::settings::Sampler::Sobol, &bounds, 4 * POINTS, &mut rng::stream(0, "units/anywhere"))
+    let mut stream = rng::stream(0, "units/anywhere");
+    let rows = sample::draw(crate::settings::Sampler::Sobol, &bounds, 4 * POINTS, &mut stream);
+    let Some(geometry) = &problem.geometry else { return rows };
+    let inside = rows.chunks_exact(bounds.len()).filter(|row| geometry.domain.contains(row));
+    inside.flatten().copied().collect()
 }
 
 impl Equation {

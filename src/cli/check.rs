@@ -1,8 +1,12 @@
 //! `pinn-solve check FILE`: the problem as understood.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use pinn::internals::auto::Decision;
+use pinn::internals::run::write_whole;
+use pinn::internals::solve::region;
 
 use super::{Exit, Failure, ProblemArgs, print, warn};
 
@@ -11,6 +15,9 @@ pub(crate) struct CheckArgs {
     /// A built-in problem's name, or the path of a problem file.
     #[arg(value_name = "NAME|FILE")]
     file: Option<String>,
+    /// Draw the domain that shapes make: walls with their names, lengths and normals, and points.
+    #[arg(long, value_name = "FILE.png")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     problem: ProblemArgs,
 }
@@ -35,5 +42,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     warn(&loaded.warnings);
     print(&loaded.problem.describe())?;
     print(&decided(&loaded.decisions))?;
+    if let Some(path) = &args.plot {
+        let format = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+        if format.as_deref() != Some("png") {
+            return Err(Failure::usage(format!(
+                "--plot {}: pictures are PNG files, such as region.png",
+                path.display()
+            )));
+        }
+        let figure = region(&loaded.problem).map_err(|why| Failure::usage(format!("--plot: {why}")))?;
+        write_whole(path, &figure.png().map_err(Failure::unexpected)?)?;
+    }
     Ok(Exit::Done)
 }

@@ -33,9 +33,9 @@ use rand_distr::StandardNormal;
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::network::Shape;
-use crate::problem::{Condition, Place, Problem};
+use crate::problem::{Condition, Place, Problem, Unknown};
 use crate::rng::{self, Stream};
-use crate::sample::{self, Purpose};
+use crate::sample::{self, Points, Purpose};
 use crate::settings::{Enforce, Sampler};
 use crate::verify;
 
@@ -99,8 +99,8 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         if !counts_for(condition) {
             continue;
         }
-        let (_, points, data) = verify::sites(&problem, condition, counts[i]);
-        engine.set_points(i, &points, data);
+        let (_, Points { rows: points, data }) = verify::sites(&problem, condition, counts[i]);
+        engine.set_points(i, &points, &data);
         let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
         add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
     }
@@ -111,16 +111,17 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     }
     let model = Model::new(&rows, &residuals, functions)?;
     let unknowns = problem.unknowns.len();
+    let homes = homes(&problem, &probes);
     let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
     let mut estimate = ErrorEstimate {
         unknowns: vec![],
         parameters: vec![],
         explained: model.explained,
-        amplification: model.amplification(&values, &u, unknowns),
+        amplification: model.amplification(&values, &u, &homes),
     };
     for k in 0..unknowns {
-        let (mean, spread) = model.error(&of_unknown(&values, functions, k, unknowns));
-        estimate.unknowns.push(mean.hypot(spread) / size(&u, k, unknowns) / seen);
+        let (mean, spread) = model.error(&of_unknown(&values, functions, k, &homes));
+        estimate.unknowns.push(mean.hypot(spread) / size(&u, k, &homes) / seen);
     }
     let entries = theta.len() - problem.trainable.len();
     for (k, trainable) in problem.trainable.iter().enumerate() {
@@ -134,15 +135,26 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     Some(estimate)
 }
 
-/// What the functions do to unknown `k` of so many, points × functions.
-fn of_unknown(values: &[f64], functions: usize, k: usize, unknowns: usize) -> Mat<f64> {
-    let points = values.len() / functions / unknowns;
-    Mat::from_fn(points, functions, |i, j| values[(i * unknowns + k) * functions + j])
+/// For every unknown the numbers of the points where it lives; all of them, if it lives at none.
+fn homes(problem: &Problem, points: &[f64]) -> Vec<Vec<usize>> {
+    let home = |unknown: &Unknown| {
+        let rows = points.chunks_exact(problem.coordinates.len()).enumerate();
+        let home: Vec<usize> = rows.clone().filter(|(_, row)| unknown.lives_at(row)).map(|(i, _)| i).collect();
+        if home.is_empty() { rows.map(|(i, _)| i).collect() } else { home }
+    };
+    problem.unknowns.iter().map(home).collect()
 }
 
-/// The root mean square of unknown `k`.
-fn size(u: &[f64], k: usize, unknowns: usize) -> f64 {
-    (u.iter().skip(k).step_by(unknowns).map(|u| u * u).sum::<f64>() * unknowns as f64 / u.len() as f64).sqrt()
+/// What the functions do to unknown `k` where it lives, points × functions.
+fn of_unknown(values: &[f64], functions: usize, k: usize, homes: &[Vec<usize>]) -> Mat<f64> {
+    let at = |i: usize, j: usize| values[(homes[k][i] * homes.len() + k) * functions + j];
+    Mat::from_fn(homes[k].len(), functions, at)
+}
+
+/// The root mean square of unknown `k` where it lives.
+fn size(u: &[f64], k: usize, homes: &[Vec<usize>]) -> f64 {
+    let square = homes[k].iter().map(|i| u[i * homes.len() + k].powi(2)).sum::<f64>();
+    (square / homes[k].len() as f64).sqrt()
 }
 
 /// The problem with a wider network, whose last condition has the unknowns as its residuals, and the parameters that
@@ -225,9 +237,10 @@ pub(crate) fn probes(problem: &Problem) -> Vec<f64> {
     let drawn = problem.conditions.iter().any(|condition| condition.place.is_interior());
     if drawn || clouds().next().is_none() {
         return sample::fresh(problem, &probe(problem), Purpose::Check, PROBES, problem.training.seed)
-            .expect("the interior has points");
+            .expect("the interior has points")
+            .rows;
     }
-    clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1).collect()
+    clouds().flat_map(|cloud| verify::sites(problem, cloud, PROBES).1.rows).collect()
 }
 
 /// A condition whose residuals are the unknowns.
@@ -356,15 +369,15 @@ impl Model {
     }
 
     /// How far an unknown goes, beside its own size, where residuals change by their own size, the furthest of them all.
-    fn amplification(&self, values: &[f64], u: &[f64], unknowns: usize) -> f64 {
+    fn amplification(&self, values: &[f64], u: &[f64], homes: &[Vec<usize>]) -> f64 {
         let of = |k: usize| {
-            let along = of_unknown(values, self.mean.len(), k, unknowns) * &self.vectors;
+            let along = of_unknown(values, self.mean.len(), k, homes) * &self.vectors;
             let points = along.nrows();
             let far =
                 |j: usize| self.inverse[j] * (0..points).map(|i| along[(i, j)] * along[(i, j)]).sum::<f64>();
             let furthest = (0..self.mean.len()).map(far).fold(0.0, f64::max);
-            (furthest / points as f64).sqrt() / size(u, k, unknowns)
+            (furthest / points as f64).sqrt() / size(u, k, homes)
         };
-        (0..unknowns).map(of).fold(0.0, f64::max)
+        (0..homes.len()).map(of).fold(0.0, f64::max)
     }
 }

@@ -8,12 +8,12 @@
 //!
 //! This file knows windows; the linear model is its parent's.
 
-use super::{ErrorEstimate, Model, add_scaled, buckets, counts, counts_for, probe, widen, wider};
+use super::{ErrorEstimate, Model, add_scaled, buckets, counts, counts_for, homes, probe, widen, wider};
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::problem::{Carried, Condition, Problem, Start, Windows};
 use crate::rng;
-use crate::sample::{self, Purpose};
+use crate::sample::{self, Points, Purpose};
 use crate::verify;
 
 /// Random sums of the tangent space's functions in all windows together, and in each one at least and at most.
@@ -45,8 +45,8 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
     let unknowns = problem.unknowns.len();
     let (mut errors, mut sizes) = (vec![0.0; unknowns], vec![0.0; unknowns]);
     let (mut explained, mut amplification) = (0.0, 0.0_f64);
-    for (k, window) in windows.all.iter().enumerate() {
-        let own = sample.theta[k * new.parameters()..][..new.parameters()].to_vec();
+    for (w, window) in windows.all.iter().enumerate() {
+        let own = sample.theta[w * new.parameters()..][..new.parameters()].to_vec();
         let mut part = window.problem.clone();
         let conditions = part.conditions.clone();
         let (values, carried) = window.formula(&wide.values, 0);
@@ -56,16 +56,16 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
         let counts = counts(&conditions, functions);
         let (mut rows, mut residuals) = (vec![], vec![]);
         for (i, condition) in conditions.iter().enumerate().filter(|(_, condition)| counts_for(condition)) {
-            let (_, points, data) = verify::sites(&part, condition, counts[i]);
-            let (_, changed) = sample.carried(k, &window.carried[i], condition.sides(), &points)?;
-            engine.set_points(i, &points, &[data, &changed].concat());
+            let (_, Points { rows: points, data }) = verify::sites(&part, condition, counts[i]);
+            let (_, changed) = sample.carried(w, &window.carried[i], condition.sides(), &points)?;
+            engine.set_points(i, &points, &[data, changed].concat());
             let (own_rows, r) = engine.jacobian_in_buckets(&own, i, &buckets, functions);
             add_scaled(&own_rows, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
         }
         let looked_at = conditions.len();
         let points =
-            sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?;
-        let (before, changed) = sample.carried(k, &carried, 1, &points)?;
+            sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?.rows;
+        let (before, changed) = sample.carried(w, &carried, 1, &points)?;
         engine.set_points(looked_at, &points, &before);
         let (values, u) = engine.jacobian_in_buckets(&own, looked_at, &buckets, functions);
         if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
@@ -76,13 +76,17 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
         let change: Vec<f64> = model.draw(&mut rng).iter().map(|change| -change / seen).collect();
         let came = engine.residuals(&own, looked_at, &points, &changed);
         let (from, to) = window.span();
-        for (i, row) in values.chunks_exact(functions).enumerate() {
-            let added: f64 = row.iter().zip(&change).map(|(x, change)| x * change).sum();
-            errors[i % unknowns] += (to - from) * (came[i] - u[i] + added).powi(2);
-            sizes[i % unknowns] += (to - from) * u[i] * u[i];
+        let homes = homes(&part, &points);
+        for (k, home) in homes.iter().enumerate() {
+            for i in home.iter().map(|point| point * unknowns + k) {
+                let row = &values[i * functions..][..functions];
+                let added: f64 = row.iter().zip(&change).map(|(x, change)| x * change).sum();
+                errors[k] += (to - from) * (came[i] - u[i] + added).powi(2);
+                sizes[k] += (to - from) * u[i] * u[i];
+            }
         }
         explained += model.explained / count as f64;
-        amplification = amplification.max(model.amplification(&values, &u, unknowns));
+        amplification = amplification.max(model.amplification(&values, &u, &homes));
         sample.changes.push(buckets.iter().map(|(bucket, sign)| sign * change[*bucket]).collect());
     }
     let errors: Vec<f64> = errors.iter().zip(&sizes).map(|(error, size)| (error / size).sqrt()).collect();

@@ -21,7 +21,7 @@ pub(crate) use names::is_time;
 pub use names::{is_name, listed, plural};
 pub use parse::parse;
 pub use rounding::Measured;
-pub use scope::{Context, Meaning, Scope, Symbol};
+pub use scope::{Context, Meaning, Normal, Scope, Symbol};
 
 /// A mistake in a formula.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

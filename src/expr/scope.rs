@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{Expr, Kind};
 use super::names::{Names, joined, listed, listed_or};
 use super::parse::parse_in;
-use super::{Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
+use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 
@@ -17,8 +17,19 @@ use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 pub struct Scope {
     coordinates: Vec<String>,
     symbols: BTreeMap<String, Symbol>,
+    /// The normal of walls, where the domain has any; no coordinates where formulas stand that do not lie on one.
+    normal: Option<Normal>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
     asked: Option<Vec<(String, Vec<String>)>>,
+}
+
+/// The normal of walls, by its components.
+#[derive(Clone, Default, Debug)]
+pub struct Normal {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The coordinates that they are along, and their nodes; empty where there is no wall.
+    pub along: Vec<(usize, NodeId)>,
 }
 
 /// What a name is.
@@ -122,6 +133,21 @@ impl Scope {
     /// Gives `name` a meaning, in place of one it had.
     pub fn set(&mut self, name: &str, symbol: Symbol) {
         self.symbols.insert(name.to_owned(), symbol);
+    }
+
+    /// Gives the components of the normal their names, and `u_n` its meaning.
+    pub fn set_normal(&mut self, normal: Normal) {
+        for (name, &(_, node)) in normal.names.iter().zip(&normal.along) {
+            self.set(name, Symbol::Value(Meaning::Data, node));
+        }
+        self.normal = Some(normal);
+    }
+
+    /// What `name` is the derivative of along the normal, where it is read as one: `u` for `u_n`.
+    pub(crate) fn along_normal<'a>(&self, name: &'a str) -> Option<&'a str> {
+        self.normal.as_ref()?;
+        let base = name.strip_suffix("_n")?;
+        (!self.is_declared(name) && Names::is_differentiable(self, base)).then_some(base)
     }
 
     /// Nothing more can be declared: formulas are asked of a trained network.
@@ -228,6 +254,9 @@ impl Scope {
         if name == "pi" || name == "π" {
             return Ok(Some(graph.constant(core::f64::consts::PI)));
         }
+        if let Some(base) = self.along_normal(name) {
+            return self.normal_derivative(name, base, graph, context);
+        }
         let readings = self.derivatives(name);
         let mut distinct = readings.iter();
         let Some(&(base, index)) = distinct.next() else {
@@ -273,6 +302,28 @@ impl Scope {
         Ok(Some(node))
     }
 
+    /// n·∇ of `base`, which is written `name`.
+    fn normal_derivative(
+        &self,
+        name: &str,
+        base: &str,
+        graph: &mut Graph,
+        context: Context,
+    ) -> Result<Option<NodeId>, (String, Option<String>)> {
+        let along = self.normal.as_ref().map_or(&[][..], |normal| &normal.along);
+        if along.is_empty() || !context.allowed.contains(&Meaning::Data) {
+            return Err(no_normal(&format!("`{name}` is the derivative along the normal")));
+        }
+        let mut sum = None;
+        for &(coordinate, component) in along {
+            let derivative = format!("{base}_{}", self.coordinates[coordinate]);
+            let Some(derivative) = self.resolve(&derivative, graph, context)? else { return Ok(None) };
+            let term = graph.binary(Binary::Mul, component, derivative);
+            sum = Some(sum.map_or(term, |sum| graph.binary(Binary::Add, sum, term)));
+        }
+        Ok(sum)
+    }
+
     fn value(
         &self,
         name: &str,
@@ -305,6 +356,9 @@ impl Scope {
             let message = format!("`{name}` is a condition, whose residual is asked for alone");
             let written: Vec<_> = residuals.iter().map(|residual| format!("({residual})")).collect();
             return (message, Some(format!("in a formula write it out: {}", listed_or(&written))));
+        }
+        if self.normal.as_ref().is_some_and(|normal| normal.names.iter().any(|known| known == name)) {
+            return no_normal(&format!("`{name}` is a component of the normal"));
         }
         // The longest known name before an underscore was probably meant to be differentiated.
         let base = name
@@ -449,6 +503,13 @@ fn composed(function: &Composed, arguments: &[NodeId], graph: &mut Graph) -> Nod
 }
 
 /// "allowed here: …"
+/// Message and hint for a normal that is asked for where there is none.
+fn no_normal(what: &str) -> (String, Option<String>) {
+    let hint =
+        "write it in the residual of a condition whose place is a wall, such as \"wall\" or \"wall of hole\"";
+    (format!("{what}, and only walls have one"), Some(hint.to_owned()))
+}
+
 fn allowed_words(context: Context) -> String {
     let words: Vec<_> = context
         .allowed

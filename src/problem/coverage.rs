@@ -1,23 +1,34 @@
-//! Which points a problem's conditions cover, where its domain is given by points from files.
+//! Which points a problem's conditions cover, where its domain is given by shapes or by points from files.
 //!
+//! Of shapes it is what lies inside.
 //! A point belongs to a cloud if it is no farther from one of the nearest points of it than that one is from its own k-th
 //! neighbour; k grows with the logarithm of the points, as the gaps of a cloud drawn at random do.
 //! Distances are taken in units of the domain's sides.
 //! This file knows where points lie; it does not know what is wanted there.
 
+use super::geometry::Body;
 use super::model::Problem;
 
-/// What a cloud of points covers.
+/// What shapes or clouds of points cover.
 #[derive(Clone, Debug)]
-pub struct Coverage {
-    cloud: Cloud,
-    /// For every point of the cloud the square of how far it reaches.
-    reach: Vec<f64>,
+pub enum Coverage {
+    /// A body and its wall.
+    Body(Body),
+    /// What lies close to points.
+    Cloud {
+        /// The points.
+        cloud: Cloud,
+        /// For every point the square of how far it reaches.
+        reach: Vec<f64>,
+    },
 }
 
 impl Coverage {
     /// What the conditions of `problem` cover; `None` if that is the whole domain, or if no points say what it is.
     pub fn new(problem: &Problem) -> Option<Self> {
+        if let Some(geometry) = &problem.geometry {
+            return Some(Self::Body(geometry.domain.clone()));
+        }
         if problem.conditions.iter().any(|condition| condition.place.is_interior()) {
             return None;
         }
@@ -35,15 +46,19 @@ impl Coverage {
             let nearest = cloud.nearest(cloud.point(i), neighbours + 1);
             nearest.last().map_or(0.0, |(_, square)| *square)
         });
-        Some(Self { reach: reach.collect(), cloud })
+        Some(Self::Cloud { reach: reach.collect(), cloud })
     }
 
     /// Is `point`, a number for each coordinate, within what is covered?
     pub fn covers(&self, point: &[f64]) -> bool {
+        let (cloud, reach) = match self {
+            Self::Body(body) => return body.touches(point),
+            Self::Cloud { cloud, reach } => (cloud, reach),
+        };
         // The nearest may have close neighbours of its own and a gap beside them, so some others are asked as well.
-        let nearest = self.cloud.nearest(&self.cloud.scaled(point), 2 * self.cloud.dimensions);
+        let nearest = cloud.nearest(&cloud.scaled(point), 2 * cloud.dimensions);
         // Rounding shall not cut off the points of a regular grid.
-        nearest.iter().any(|&(i, square)| square <= self.reach[i] * (1.0 + 1e-9))
+        nearest.iter().any(|&(i, square)| square <= reach[i] * (1.0 + 1e-9))
     }
 }
 
@@ -51,7 +66,7 @@ impl Coverage {
 ///
 /// The middle of a range of points parts it, along the coordinate of its depth, into those not above and those not below.
 #[derive(Clone, Debug)]
-pub(crate) struct Cloud {
+pub struct Cloud {
     dimensions: usize,
     scales: Vec<f64>,
     points: Vec<f64>,

@@ -10,6 +10,7 @@ mod coverage;
 mod diagnostic;
 mod embedded;
 mod file;
+mod geometry;
 #[cfg(test)]
 mod messages;
 mod model;
@@ -17,6 +18,8 @@ mod open;
 mod place;
 mod posedness;
 mod reference;
+#[cfg(test)]
+mod shapes;
 mod size;
 mod table;
 #[cfg(test)]
@@ -35,11 +38,12 @@ pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;
+pub use geometry::{Body, Boundary, Geometry};
 pub use model::*;
 #[doc(hidden)]
 pub use open::read_text;
 pub use open::{OpenError, Opened, embedded_text, open};
-pub use place::{Coordinate, Face, Place};
+pub use place::{Coordinate, Face, Onto, Part, Place};
 pub use posedness::{Change, Contradiction, Gap, Open, Posedness};
 pub(crate) use table::NpyHeader;
 pub use windows::{Carried, Start, Window, Windows};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::geometry::{Body, Geometry};
 use super::place::{Coordinate, Place};
 use crate::activation::Activation;
 use crate::expr::{Graph, Node, NodeId};
@@ -18,6 +19,8 @@ pub struct Problem {
     pub title: String,
     /// Coordinates, time among them.
     pub coordinates: Vec<Coordinate>,
+    /// What part of their box the domain is; `None` if it is all of it.
+    pub geometry: Option<Geometry>,
     /// Parameters with their values, in the file's order.
     pub parameters: Vec<(String, f64)>,
     /// Parameters that training finds; they are [`Node::Coefficient`]s in this order.
@@ -62,6 +65,15 @@ pub struct Unknown {
     pub ansatz: Option<String>,
     /// For axis labels, empty if none.
     pub unit: String,
+    /// The part of the domain that it lives in; `None` if that is all of it.
+    pub region: Option<Body>,
+}
+
+impl Unknown {
+    /// Does it live where a row of coordinates lies?
+    pub fn lives_at(&self, row: &[f64]) -> bool {
+        self.region.as_ref().is_none_or(|region| region.touches(row))
+    }
 }
 
 /// A parameter that is found by training, an inverse problem's answer.
@@ -195,7 +207,8 @@ pub struct Condition {
 impl Condition {
     /// Does a residual read a column of the file that the points come from?
     pub fn uses_data(&self) -> bool {
-        self.residuals.graph.nodes().iter().any(|node| matches!(node, Node::Data(_)))
+        !self.place.is_drawn()
+            && self.residuals.graph.nodes().iter().any(|node| matches!(node, Node::Data(_)))
     }
 
     /// Does it hold whatever the network says, so that training has nothing to do with it?

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use super::geometry::{Body, Boundary, Geometry};
 use crate::expr::Digits;
 use crate::jet::MAX_COORDINATES;
 
@@ -60,6 +61,10 @@ impl Coordinate {
 pub enum Place {
     /// The whole domain.
     Interior,
+    /// A part of space.
+    Inside(Body),
+    /// Walls, which share the points by their measures.
+    Walls(Vec<Boundary>),
     /// One face or several, which share the points.
     Faces(Vec<Face>),
     /// Opposite faces of a coordinate, paired.
@@ -89,9 +94,9 @@ impl Place {
         Self::Faces(vec![fixed])
     }
 
-    /// Is it the whole domain?
+    /// Is it the whole domain, or a part of it that has a volume?
     pub fn is_interior(&self) -> bool {
-        matches!(self, Self::Interior)
+        matches!(self, Self::Interior | Self::Inside(_))
     }
 
     /// Are points drawn here, as opposed to read from a file?
@@ -120,11 +125,44 @@ impl Place {
         }
     }
 
-    /// Columns that come with the points: names, and a number for each point.
-    pub fn columns(&self) -> (&[String], &[Vec<f64>]) {
+    /// The walls; none where the place is none.
+    pub fn walls(&self) -> &[Boundary] {
         match self {
-            Self::Points { columns, data, .. } => (columns, data),
-            _ => (&[], &[]),
+            Self::Walls(walls) => walls,
+            _ => &[],
+        }
+    }
+
+    /// How many faces or walls share the points, and what they are.
+    pub fn sharing(&self) -> (&'static str, usize) {
+        match self {
+            Self::Walls(walls) => ("wall", walls.len()),
+            _ => ("face", self.faces().len()),
+        }
+    }
+
+    /// Names of the columns that come with the points: those of its file, or the components of a wall's normal.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Self::Points { columns, .. } => columns,
+            Self::Walls(walls) => walls[0].normal(),
+            _ => &[],
+        }
+    }
+
+    /// The coordinates that the components of the normal are along, which are its columns; none but on walls.
+    pub fn normal(&self) -> &[usize] {
+        match self {
+            Self::Walls(walls) => walls[0].axes(),
+            _ => &[],
+        }
+    }
+
+    /// The columns of its file, a number for each point; none where points are drawn.
+    pub fn own_data(&self) -> &[Vec<f64>] {
+        match self {
+            Self::Points { data, .. } => data,
+            _ => &[],
         }
     }
 
@@ -140,58 +178,109 @@ impl Place {
     pub fn isolated(&self, coordinates: usize) -> Option<usize> {
         match self {
             Self::Faces(faces) => faces.iter().all(|face| face.len() == coordinates).then_some(faces.len()),
+            Self::Walls(walls) if coordinates == 1 => walls.iter().map(Boundary::isolated).sum(),
             Self::Periodic { .. } => (coordinates == 1).then_some(1),
-            Self::Interior | Self::Points { .. } => None,
+            Self::Interior | Self::Inside(_) | Self::Walls(_) | Self::Points { .. } => None,
         }
     }
 
     /// How many points a condition has here where its file does not say.
     pub fn usual_points(&self, coordinates: usize) -> usize {
         match self {
-            Self::Interior => 2000,
+            Self::Interior | Self::Inside(_) => 2000,
             Self::Points { points, .. } => points.len() / coordinates,
-            Self::Faces(_) | Self::Periodic { .. } => self.isolated(coordinates).unwrap_or(200),
+            Self::Faces(_) | Self::Walls(_) | Self::Periodic { .. } => {
+                self.isolated(coordinates).unwrap_or(200)
+            }
         }
     }
 
-    /// Does a row of coordinates lie where points are drawn? Paired faces have no single points.
+    /// Does a row of coordinates lie where points are drawn? Paired faces have no single points; of walls it is not told.
     pub fn holds(&self, row: &[f64]) -> bool {
         match self {
             Self::Interior => true,
+            Self::Inside(body) => body.contains(row),
             Self::Faces(faces) => faces.iter().any(|face| face.iter().all(|&(i, x)| row[i] == x)),
-            Self::Periodic { .. } | Self::Points { .. } => false,
+            Self::Walls(_) | Self::Periodic { .. } | Self::Points { .. } => false,
         }
     }
 
-    /// Moves rows of coordinates to where points are drawn, the faces taking them in turn; of paired ones to the lower.
-    pub fn take(&self, coordinates: &[Coordinate], rows: &mut [f64]) {
-        let lower = |i: usize| vec![vec![(i, coordinates[i].lower)]];
-        let faces = self.periodic().map_or_else(|| self.faces().to_vec(), lower);
-        for (row, face) in rows.chunks_exact_mut(coordinates.len()).zip(faces.iter().cycle()) {
-            face.iter().for_each(|&(i, x)| row[i] = x);
+    /// Moves rows of coordinates to where points are drawn, faces and walls taking them in turn; of paired faces to the
+    /// lower. Those that cannot be moved into a body are left out.
+    pub fn take(&self, coordinates: &[Coordinate], rows: &mut Vec<f64>) {
+        let length = coordinates.len();
+        match self {
+            Self::Inside(body) => {
+                let inside = rows.chunks_exact(length).filter(|row| body.contains(row));
+                *rows = inside.flatten().copied().collect();
+            }
+            Self::Walls(walls) => {
+                for (row, wall) in rows.chunks_exact_mut(length).zip(walls.iter().cycle()) {
+                    for &i in wall.axes() {
+                        let Coordinate { lower, upper, .. } = coordinates[i];
+                        row[i] = (row[i] - lower) / (upper - lower);
+                    }
+                    wall.settle(row);
+                }
+            }
+            _ => {
+                let lower = |i: usize| vec![vec![(i, coordinates[i].lower)]];
+                let faces = self.periodic().map_or_else(|| self.faces().to_vec(), lower);
+                for (row, face) in rows.chunks_exact_mut(length).zip(faces.iter().cycle()) {
+                    face.iter().for_each(|&(i, x)| row[i] = x);
+                }
+            }
         }
     }
 
-    /// The boxes that `points` points are drawn from, and how many from each; a coordinate with equal bounds is fixed.
+    /// The parts that `points` points are drawn from, in a domain with `coordinates` and perhaps shapes.
     ///
     /// Faces share the points evenly, whatever their areas are: coordinates have units of their own, so areas of faces
     /// in different directions cannot be compared.
     /// Where that leaves a rest, the first faces have one more.
+    /// Walls share them by length or area, and each has one at least if there are so many.
     /// Periodic points are drawn on the lower face.
-    pub fn boxes(&self, coordinates: &[Coordinate], points: usize) -> Vec<(Vec<(f64, f64)>, usize)> {
+    pub fn parts<'a>(
+        &'a self,
+        coordinates: &[Coordinate],
+        geometry: Option<&'a Geometry>,
+        points: usize,
+    ) -> Vec<Part<'a>> {
         let domain: Vec<_> = coordinates.iter().map(|c| (c.lower, c.upper)).collect();
         let fixed = |face: &[(usize, f64)]| {
             let mut bounds = domain.clone();
             face.iter().for_each(|&(i, value)| bounds[i] = (value, value));
             bounds
         };
+        let within = |bounds: Vec<(f64, f64)>, body: Option<&'a Body>, points| {
+            // Where all of space is fixed, it is said where the points are.
+            let body = body.filter(|body| body.bounds().any(|(i, _)| bounds[i].0 != bounds[i].1));
+            match body {
+                Some(body) => Part { bounds: body.narrowed(bounds), points, onto: Onto::Body(body) },
+                None => Part { bounds, points, onto: Onto::Box },
+            }
+        };
+        let space = geometry.map(|geometry| &geometry.domain);
         match self {
-            Self::Interior | Self::Points { .. } => vec![(domain, points)],
-            Self::Periodic { coordinate } => vec![(fixed(&[(*coordinate, domain[*coordinate].0)]), points)],
+            Self::Interior | Self::Points { .. } => vec![within(domain, space, points)],
+            Self::Inside(body) => vec![within(domain, Some(body), points)],
+            Self::Periodic { coordinate } => {
+                vec![within(fixed(&[(*coordinate, domain[*coordinate].0)]), space, points)]
+            }
             Self::Faces(faces) => {
                 let (each, rest) = (points / faces.len(), points % faces.len());
                 let counts = (0..faces.len()).map(|i| each + usize::from(i < rest));
-                faces.iter().map(|face| fixed(face)).zip(counts).collect()
+                faces.iter().zip(counts).map(|(face, count)| within(fixed(face), space, count)).collect()
+            }
+            Self::Walls(walls) => {
+                let measures: Vec<f64> = walls.iter().map(Boundary::measure).collect();
+                let counts = shares(&measures, points);
+                let part = |(wall, points): (&'a Boundary, usize)| Part {
+                    bounds: wall.unit(domain.clone()),
+                    points,
+                    onto: Onto::Wall(wall),
+                };
+                walls.iter().zip(counts).map(part).collect()
             }
         }
     }
@@ -201,7 +290,7 @@ impl Place {
     pub fn within(&self, coordinate: usize, lower: f64, upper: f64, coordinates: usize) -> Option<Self> {
         let span = lower..=upper;
         match self {
-            Self::Interior | Self::Periodic { .. } => Some(self.clone()),
+            Self::Interior | Self::Inside(_) | Self::Walls(_) | Self::Periodic { .. } => Some(self.clone()),
             Self::Faces(faces) => {
                 let inside = |face: &&Face| face.iter().all(|(i, x)| *i != coordinate || span.contains(x));
                 let faces: Vec<_> = faces.iter().filter(inside).cloned().collect();
@@ -227,14 +316,12 @@ impl Place {
         }
     }
 
-    /// For people: `interior`, `x = 0`, `x = 0 and x = 1`, `periodic x`, or a file's path.
+    /// For people: `interior`, `region hole`, `wall of hole`, `x = 0`, `x = 0 and x = 1`, `periodic x`, or a file's path.
     pub fn describe(&self, coordinates: &[Coordinate]) -> String {
         match self {
             Self::Interior => "interior".to_owned(),
-            Self::Faces(faces) => {
-                let faces: Vec<_> = faces.iter().map(|face| face_text(face, coordinates)).collect();
-                faces.join(" and ")
-            }
+            Self::Inside(body) => format!("region {}", body.written),
+            Self::Walls(_) | Self::Faces(_) => self.listed(coordinates).join(" and "),
             Self::Periodic { coordinate } => format!("periodic {}", coordinates[*coordinate].name),
             Self::Points { path, .. } => path.display().to_string(),
         }
@@ -245,13 +332,77 @@ impl Place {
         let quoted = |text: String| toml::Value::from(text).to_string();
         match self {
             Self::Points { .. } => format!("{{ file = {} }}", quoted(self.describe(coordinates))),
-            Self::Faces(faces) if faces.len() > 1 => {
-                let faces: Vec<_> = faces.iter().map(|face| quoted(face_text(face, coordinates))).collect();
-                format!("[{}]", faces.join(", "))
-            }
-            _ => quoted(self.describe(coordinates)),
+            _ => match &self.listed(coordinates)[..] {
+                [] | [_] => quoted(self.describe(coordinates)),
+                several => {
+                    let several: Vec<_> = several.iter().cloned().map(quoted).collect();
+                    format!("[{}]", several.join(", "))
+                }
+            },
         }
     }
+
+    /// Its faces or walls, as they are written.
+    fn listed(&self, coordinates: &[Coordinate]) -> Vec<String> {
+        match self {
+            Self::Faces(faces) => faces.iter().map(|face| face_text(face, coordinates)).collect(),
+            Self::Walls(walls) => walls.iter().map(|wall| wall.written.clone()).collect(),
+            _ => vec![],
+        }
+    }
+}
+
+/// A part of a place: a box that points are drawn in, and what becomes of them.
+pub struct Part<'a> {
+    /// The box; a coordinate with equal ends is fixed.
+    pub bounds: Vec<(f64, f64)>,
+    /// How many points of it are wanted.
+    pub points: usize,
+    /// Where they go.
+    pub onto: Onto<'a>,
+}
+
+/// What points of a box are for.
+pub enum Onto<'a> {
+    /// They are what is asked for.
+    Box,
+    /// Those inside are.
+    Body(&'a Body),
+    /// They say where on a wall.
+    Wall(&'a Boundary),
+}
+
+impl Part<'_> {
+    /// What becomes of a row of coordinates in the box: whether it belongs to the part, and the normal there, its
+    /// components being added to `normal`, one column each.
+    pub fn settle(&self, row: &mut [f64], normal: &mut Vec<Vec<f64>>) -> bool {
+        match self.onto {
+            Onto::Box => true,
+            Onto::Body(body) => body.contains(row),
+            Onto::Wall(wall) => {
+                let found = wall.settle(row);
+                normal.resize(wall.axes().len(), vec![]);
+                normal.iter_mut().zip(found).for_each(|(column, x)| column.push(x));
+                true
+            }
+        }
+    }
+}
+
+/// Shares `points` by size; everyone has one at least if there are so many.
+fn shares(sizes: &[f64], points: usize) -> Vec<usize> {
+    let total: f64 = sizes.iter().sum();
+    let free = points.saturating_sub(sizes.len());
+    let least = usize::from(points >= sizes.len());
+    let mut before = (0.0, 0);
+    let share = |size: &f64| {
+        let sum = before.0 + size;
+        let upto = (free as f64 * sum / total).round() as usize;
+        let count = upto - before.1;
+        before = (sum, upto);
+        count + least
+    };
+    sizes.iter().map(share).collect()
 }
 
 fn face_text(face: &[(usize, f64)], coordinates: &[Coordinate]) -> String {

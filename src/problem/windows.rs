@@ -331,7 +331,7 @@ impl Window {
         }
         let conditions = std::mem::take(&mut self.problem.conditions);
         for mut condition in conditions {
-            let (residuals, carried) = self.formula(&condition.residuals, condition.place.columns().1.len());
+            let (residuals, carried) = self.formula(&condition.residuals, condition.place.columns().len());
             condition.jets = residuals.jets();
             condition.residuals = residuals;
             self.carried.push(carried);

@@ -31,6 +31,17 @@ impl Problem {
                 format!("{} from {} to {}{}", c.name, Digits(c.lower), Digits(c.upper), unit(&c.unit)),
             );
         }
+        if let Some(geometry) = &self.geometry {
+            let names = ["length", "area", "volume"];
+            let measure = names.get(geometry.dimension() - 1).copied().unwrap_or("measure");
+            let size = format!("{:.5e}", geometry.domain.measure())
+                .parse()
+                .map_or_else(|_| String::new(), |x| Digits(x).to_string());
+            line("region", format!("{}, {measure} {size}", geometry.domain.written));
+            for (i, (name, shape)) in geometry.written.iter().enumerate() {
+                line(if i == 0 { "shapes" } else { "" }, format!("{name} = {shape}"));
+            }
+        }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
             line(if i == 0 { "parameters" } else { "" }, format!("{name} = {}", Digits(*value)));
         }
@@ -45,7 +56,9 @@ impl Problem {
         }
         for (i, u) in self.unknowns.iter().enumerate() {
             let ansatz = u.ansatz.as_ref().map(|a| format!(" = {a}")).unwrap_or_default();
-            line(if i == 0 { "unknowns" } else { "" }, format!("{}{ansatz}{}", u.name, unit(&u.unit)));
+            let region = u.region.as_ref().map(|r| format!(" in {}", r.written)).unwrap_or_default();
+            let text = format!("{}{ansatz}{}{region}", u.name, unit(&u.unit));
+            line(if i == 0 { "unknowns" } else { "" }, text);
         }
         let n = &self.network;
         line("", String::new());
@@ -147,7 +160,7 @@ impl Problem {
         };
         let name = |leaf| match leaf {
             Node::Coordinate { coordinate, side } => self.coordinates[coordinate].name.clone() + at(side),
-            Node::Data(column) => condition.place.columns().0[column].clone(),
+            Node::Data(column) => condition.place.columns()[column].clone(),
             Node::Jet { output, index, side } => self.jet_name(output, index) + at(side),
             // The entry of θ, from which the formula makes the parameter.
             Node::Coefficient(k) => match &self.trainable[k] {
@@ -188,6 +201,13 @@ impl Problem {
             let domain = format!("[{}, {}]", number(c.lower), number(c.upper));
             let _ = writeln!(out, "{} = {{ domain = {domain}, unit = {} }}", key(&c.name), quoted(&c.unit));
         }
+        if let Some(geometry) = &self.geometry {
+            out += "\n[shapes]\n";
+            for (name, shape) in &geometry.written {
+                let _ = writeln!(out, "{} = {shape}", key(name));
+            }
+            let _ = writeln!(out, "\n[domain]\nregion = {}", quoted(&geometry.domain.written));
+        }
         if !(self.parameters.is_empty() && self.trainable.is_empty()) {
             out += "\n[parameters]\n";
             for (name, value) in &self.parameters {
@@ -210,7 +230,9 @@ impl Problem {
         for u in &self.unknowns {
             let ansatz = u.ansatz.as_ref();
             let ansatz = ansatz.map_or(String::new(), |a| format!("ansatz = {}, ", quoted(a)));
-            let _ = writeln!(out, "{} = {{ {ansatz}unit = {} }}", key(&u.name), quoted(&u.unit));
+            let region = u.region.as_ref();
+            let region = region.map_or(String::new(), |r| format!("region = {}, ", quoted(&r.written)));
+            let _ = writeln!(out, "{} = {{ {ansatz}{region}unit = {} }}", key(&u.name), quoted(&u.unit));
         }
         #[derive(Serialize)]
         struct Networks<'a> {

@@ -108,6 +108,19 @@ pub enum Stroke {
     Marked,
     /// Dots alone.
     Dots,
+    /// Small dots alone, for many points.
+    Points,
+}
+
+impl Stroke {
+    /// The radius of its dots, in points, if it has any.
+    fn dot(self) -> Option<f64> {
+        match self {
+            Self::Marked | Self::Dots => Some(DOT),
+            Self::Points => Some(SMALL_DOT),
+            Self::Solid | Self::Wide | Self::Dashed => None,
+        }
+    }
 }
 
 /// A vertical line.
@@ -139,6 +152,8 @@ pub struct Map {
     pub cells: bool,
     /// Places that are marked with a dot.
     pub dots: Vec<(f64, f64)>,
+    /// Lines over the field.
+    pub lines: Vec<Vec<(f64, f64)>>,
     /// The colours.
     pub colors: ColorMap,
     /// The colour bar's axis; numbers beyond its range take the colour of its ends.
@@ -272,8 +287,8 @@ impl<'a> Layout<'a> {
                     canvas.rectangle(from, to, palette(curve.color), BAND_OPACITY)?;
                 }
                 stroke(canvas, &swatch, curve)?;
-                if matches!(curve.stroke, Stroke::Marked | Stroke::Dots) {
-                    canvas.disc((x + 0.5 * SWATCH, line), DOT, palette(curve.color))?;
+                if let Some(radius) = curve.stroke.dot() {
+                    canvas.disc((x + 0.5 * SWATCH, line), radius, palette(curve.color))?;
                 }
                 let anchor = (x + SWATCH + 5.0, line);
                 canvas.text(&curve.label, anchor, LABEL, Align::Left, Direction::Right, INK)?;
@@ -372,7 +387,7 @@ impl<'a> Prepared<'a> {
         let (x, y, levels) = match panel {
             Panel::Lines(chart) => {
                 check_bands(chart)?;
-                let dotted = |curve: &Curve| matches!(curve.stroke, Stroke::Marked | Stroke::Dots);
+                let dotted = |curve: &Curve| curve.stroke.dot().is_some();
                 let marked = chart.curves.iter().any(dotted);
                 let points = || chart.curves.iter().flat_map(|curve| &curve.points);
                 let bands = chart.curves.iter().flat_map(|curve| &curve.band);
@@ -514,14 +529,14 @@ impl<'a> Prepared<'a> {
             if let [lonely] = run[..]
                 && frame.contains(lonely)
             {
-                canvas.disc(lonely, DOT, color)?;
+                canvas.disc(lonely, curve.stroke.dot().unwrap_or(DOT), color)?;
             }
             for visible in frame.clip(&thin(&run)) {
                 stroke(canvas, &visible, curve)?;
             }
-            if matches!(curve.stroke, Stroke::Marked | Stroke::Dots) {
+            if let Some(radius) = curve.stroke.dot() {
                 for &point in run.iter().filter(|&&point| frame.contains(point)) {
-                    canvas.disc(point, DOT, color)?;
+                    canvas.disc(point, radius, color)?;
                 }
             }
         }
@@ -534,6 +549,13 @@ impl<'a> Prepared<'a> {
             let level = interpolate(map, levels, x, y);
             if level.is_nan() { MISSING } else { map.colors.at(level) }
         })?;
+        for line in &map.lines {
+            let place = |&(x, y): &(f64, f64)| Some(frame.at(self.x.position(x)?, self.y.position(y)?));
+            let line: Vec<_> = line.iter().filter_map(place).collect();
+            for visible in frame.clip(&line) {
+                canvas.path(&visible, 1.0, INK)?;
+            }
+        }
         outline(canvas, frame)?;
         for &(x, y) in &map.dots {
             let Some(at) = self.x.position(x).zip(self.y.position(y)).map(|(x, y)| frame.at(x, y)) else {
@@ -592,6 +614,8 @@ impl<'a> Prepared<'a> {
 const BAND_OPACITY: f64 = 0.22;
 /// Radius of a dot, in points.
 const DOT: f64 = 2.2;
+/// The same where there are many.
+const SMALL_DOT: f64 = 1.0;
 /// Around dots on a map.
 const RIM: Rgb = (0xff, 0xff, 0xff);
 
@@ -603,7 +627,7 @@ fn stroke(canvas: &Canvas, points: &[(f64, f64)], curve: &Curve) -> Result<(), R
         Stroke::Wide => canvas.path(points, 2.5, color),
         Stroke::Dashed => canvas.dashes(points, 1.25, color, (4.0, 3.0)),
         Stroke::Marked => canvas.path(points, 1.25, color),
-        Stroke::Dots => Ok(()),
+        Stroke::Dots | Stroke::Points => Ok(()),
     }
 }
 
@@ -820,6 +844,7 @@ mod tests {
             values,
             cells: false,
             dots: vec![],
+            lines: vec![],
             colors: ColorMap::Field,
             levels: Axis::linear(""),
         }

@@ -1,19 +1,21 @@
 //! Charts as PNG, from plain numbers.
 //!
 //! A [`Figure`] is data: rows of panels, each a [`LineChart`] or a [`Map`]; [`Figure::png`] draws it.
-//! [`loss`], [`solution`] and [`slices`] make the figures of a run.
+//! [`loss`], [`solution`] and [`slices`] make the figures of a run, [`region`] one of its domain.
 //! This module knows numbers and names; it does not know problems, engines or files.
 
 mod canvas;
 mod colors;
 mod figure;
 mod histogram;
+mod region;
 mod run;
 mod scale;
 
 pub use colors::ColorMap;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
 pub use histogram::histogram;
+pub use region::{Wall, region};
 pub use run::{Coordinate, Field, LossHistory, Samples, loss, slices, solution};
 pub use scale::Scale;
 

@@ -46,6 +46,8 @@ pub struct Field {
     pub reference: Option<Vec<f64>>,
     /// Where there are data about it.
     pub samples: Vec<Samples>,
+    /// Lines around the domain in the plane of the first two coordinates, where it is no box.
+    pub outline: Vec<Vec<(f64, f64)>>,
 }
 
 /// Data about an unknown.
@@ -127,9 +129,11 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
     Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0].coordinates) })
 }
 
+/// Width and height of a plotting area where nothing else is better, in points.
+const USUAL: (f64, f64) = (230.0, 190.0);
+
 /// Width and height of the plotting area of a field, in points.
 fn proportions(coordinates: &[Coordinate]) -> (f64, f64) {
-    const USUAL: (f64, f64) = (230.0, 190.0);
     /// Sides that differ by more are better stretched than narrow.
     const COMPARABLE: f64 = 3.0;
     let [x, y, ..] = coordinates else { return USUAL };
@@ -139,6 +143,11 @@ fn proportions(coordinates: &[Coordinate]) -> (f64, f64) {
     if !lengths || !(1.0 / COMPARABLE..=COMPARABLE).contains(&ratio) {
         return USUAL;
     }
+    proportions_of(ratio)
+}
+
+/// Width and height of the usual area, `ratio` being the height over the width.
+pub(super) fn proportions_of(ratio: f64) -> (f64, f64) {
     let width = (USUAL.0 * USUAL.1 / ratio).sqrt();
     (width, ratio * width)
 }
@@ -266,6 +275,7 @@ fn maps_of(field: &Field) -> Vec<Panel> {
             values,
             cells: false,
             dots: vec![],
+            lines: field.outline.clone(),
             colors,
             levels,
         })
@@ -401,7 +411,8 @@ mod tests {
             predicted = predicted.iter().flat_map(grow).collect();
         }
         let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
-        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference, samples: vec![] }
+        let (samples, outline) = (vec![], vec![]);
+        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference, samples, outline }
     }
 
     #[track_caller]

@@ -9,28 +9,37 @@ mod latin_hypercube;
 mod sobol;
 mod uniform;
 
-use crate::problem::{Condition, Place, Problem};
+use crate::problem::{Condition, Part, Place, Problem};
 use crate::rng::{self, Stream};
 use crate::settings::{Adaptive, Sampler};
 
-/// The points of a condition, and its data columns if it has any.
+/// Points of a condition, and what comes with them.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Points {
+    /// Rows of coordinates, one after the other; pairs of rows for a periodic condition.
+    pub rows: Vec<f64>,
+    /// The columns of its file or the components of the normal, a number for each point.
+    pub data: Vec<Vec<f64>>,
+}
+
+/// The points of a condition.
 ///
 /// Points are rows of coordinates in the domain, pairs of rows (lower face, upper face) for a periodic condition,
 /// and the file's own for a condition on points from a file.
 /// They are the stream `"sample/<condition>"` of `seed`;
 /// `round` tells how often they have been drawn before, and every round stands on its own.
-pub fn points<'a>(
-    problem: &Problem,
-    condition: &'a Condition,
-    seed: u64,
-    round: usize,
-) -> (Vec<f64>, &'a [Vec<f64>]) {
+pub fn points(problem: &Problem, condition: &Condition, seed: u64, round: usize) -> Points {
     let mut rng = stream("sample", condition, seed, round);
     let place = &condition.place;
     if !place.is_drawn() {
-        return (place.own_points().to_vec(), place.columns().1);
+        return given(place);
     }
-    (draw_at(problem, place, condition.sampler, condition.points, &mut rng), &[])
+    draw_at(problem, place, condition.sampler, condition.points, &mut rng)
+}
+
+/// The points of a place that is a file, with its data.
+pub(crate) fn given(place: &Place) -> Points {
+    Points { rows: place.own_points().to_vec(), data: place.own_data().to_vec() }
 }
 
 /// What points are for that training has not seen.
@@ -52,7 +61,7 @@ pub fn fresh(
     purpose: Purpose,
     points: usize,
     seed: u64,
-) -> Option<Vec<f64>> {
+) -> Option<Points> {
     if !condition.place.is_drawn() {
         return None;
     }
@@ -79,11 +88,11 @@ pub fn adaptive(
     old: &[f64],
     score: impl FnOnce(&[f64]) -> Vec<f64>,
 ) -> Vec<f64> {
-    let bounds = bounds(problem);
+    let bounds: Vec<_> = problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect();
     let kept = (settings.keep * condition.points as f64) as usize;
     let drawn = condition.points - kept;
     let mut rng = stream("pool", condition, seed, round);
-    let candidates = draw(Sampler::Sobol, &bounds, drawn * settings.pool, &mut rng);
+    let candidates = draw_at(problem, &condition.place, Sampler::Sobol, drawn * settings.pool, &mut rng).rows;
     let scores = score(&candidates);
     let mut points = adaptive::keep(old, bounds.len(), kept, &mut rng);
     points.extend(adaptive::choose(&candidates, &bounds, &scores, settings, drawn, &mut rng));
@@ -98,24 +107,53 @@ fn stream(purpose: &str, condition: &Condition, seed: u64, round: usize) -> Stre
     rng
 }
 
-fn bounds(problem: &Problem) -> Vec<(f64, f64)> {
-    problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect()
-}
-
 /// `points` points (or pairs) at a place that is no file.
-fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rng: &mut Stream) -> Vec<f64> {
-    let boxes = place.boxes(&problem.coordinates, points);
-    let points: Vec<f64> =
-        boxes.iter().flat_map(|(bounds, count)| draw(sampler, bounds, *count, rng)).collect();
-    let Some(coordinate) = place.periodic() else { return points };
+fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rng: &mut Stream) -> Points {
+    let mut drawn = Points::default();
+    for part in place.parts(&problem.coordinates, problem.geometry.as_ref(), points) {
+        draw_part(&part, sampler, rng, &mut drawn);
+    }
+    let Some(coordinate) = place.periodic() else { return drawn };
     let dimensions = problem.coordinates.len();
-    let rows = points.chunks_exact(dimensions);
-    rows.flat_map(|row| {
+    let rows = drawn.rows.chunks_exact(dimensions);
+    let pairs = rows.flat_map(|row| {
         let mut pair = [row, row].concat();
         pair[dimensions + coordinate] = problem.coordinates[coordinate].upper;
         pair
-    })
-    .collect()
+    });
+    Points { rows: pairs.collect(), data: vec![] }
+}
+
+/// Adds the points of a part to `drawn`: those of its box that belong to it.
+///
+/// If too few do, the box is drawn from again from the beginning, with so many more points.
+/// Of a grid those are kept that are evenly spread among all, of the others the first.
+fn draw_part(part: &Part<'_>, sampler: Sampler, rng: &mut Stream, drawn: &mut Points) {
+    let length = part.bounds.len();
+    let mut tried = part.points;
+    loop {
+        let mut attempt = rng.clone();
+        let mut rows = draw(sampler, &part.bounds, tried, &mut attempt);
+        let mut normal = vec![];
+        let kept: Vec<bool> =
+            rows.chunks_exact_mut(length).map(|row| part.settle(row, &mut normal)).collect();
+        let inside: Vec<usize> = (0..tried).filter(|&i| kept[i]).collect();
+        if inside.len() < part.points {
+            // A little more than the share found says, and at first no more than sixteen times as many.
+            let share = (inside.len() as f64 / tried as f64).max(1.0 / 16.0);
+            tried = tried.max((1.02 * (part.points + 4) as f64 / share).ceil() as usize) + tried / 8 + 1;
+            continue;
+        }
+        *rng = attempt;
+        let chosen = |k: usize| match sampler {
+            Sampler::Grid => inside[k * inside.len() / part.points],
+            Sampler::Uniform | Sampler::LatinHypercube | Sampler::Sobol => inside[k],
+        };
+        drawn.rows.extend((0..part.points).flat_map(|k| &rows[chosen(k) * length..][..length]));
+        drawn.data.resize(drawn.data.len().max(normal.len()), vec![]);
+        drawn.data.iter_mut().zip(normal).for_each(|(all, own)| all.extend(own));
+        return;
+    }
 }
 
 /// `points` points between `bounds`, row by row.
@@ -283,6 +321,7 @@ mod tests {
             name: "test".into(),
             title: String::new(),
             coordinates: vec![coordinate("x", -1.0, 2.0), coordinate("t", 0.0, 1.0)],
+            geometry: None,
             parameters: vec![],
             trainable: vec![],
             unknowns: vec![],
@@ -313,7 +352,7 @@ mod tests {
     }
 
     fn rows(place: Place, seed: u64, round: usize) -> Vec<f64> {
-        points(&problem(), &condition(place), seed, round).0
+        points(&problem(), &condition(place), seed, round).rows
     }
 
     #[test]
@@ -324,7 +363,7 @@ mod tests {
         assert_ne!(interior(1, 5), interior(2, 5));
         assert_eq!(interior(1, 0).len(), 100);
         let other = Condition { name: "other".into(), ..condition(Place::Interior) };
-        assert_ne!(interior(1, 0), points(&problem(), &other, 1, 0).0);
+        assert_ne!(interior(1, 0), points(&problem(), &other, 1, 0).rows);
     }
 
     #[test]
@@ -345,7 +384,7 @@ mod tests {
         let faces = vec![vec![(0, -1.0)], vec![(0, 2.0)], vec![(1, 0.0)]];
         for sampler in ALL {
             let condition = Condition { sampler, ..condition(Place::Faces(faces.clone())) };
-            let (rows, _) = points(&problem(), &condition, 1, 0);
+            let Points { rows, .. } = points(&problem(), &condition, 1, 0);
             let on = |face: &[(usize, f64)]| {
                 rows.chunks_exact(2).filter(|row| face.iter().all(|&(i, value)| row[i] == value)).count()
             };
@@ -355,11 +394,11 @@ mod tests {
                 assert!(on(face) >= at_least, "{sampler:?}: {face:?}");
             }
             assert_eq!(rows.len(), 2 * 50, "{sampler:?}");
-            let fresh = fresh(&problem(), &condition, Purpose::Check, 64, 1).unwrap();
+            let fresh = fresh(&problem(), &condition, Purpose::Check, 64, 1).unwrap().rows;
             assert_eq!(fresh.len(), 2 * 64);
         }
         let corners = condition(Place::Faces(vec![vec![(0, -1.0), (1, 0.0)], vec![(0, 2.0), (1, 0.0)]]));
-        assert_eq!(fresh(&problem(), &corners, Purpose::Check, 64, 1).unwrap(), [-1.0, 0.0, 2.0, 0.0]);
+        assert_eq!(fresh(&problem(), &corners, Purpose::Check, 64, 1).unwrap().rows, [-1.0, 0.0, 2.0, 0.0]);
     }
 
     #[test]
@@ -372,7 +411,7 @@ mod tests {
             data: data.clone(),
         };
         let condition = condition(place);
-        let (found, columns) = points(&problem(), &condition, 1, 3);
-        assert_eq!((found, columns), (vec![0.1, 0.2, 0.3, 0.4], &data[..]));
+        let found = points(&problem(), &condition, 1, 3);
+        assert_eq!(found, Points { rows: vec![0.1, 0.2, 0.3, 0.4], data });
     }
 }

@@ -8,6 +8,7 @@
 mod library;
 mod pictures;
 mod recorder;
+mod region;
 mod second;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
 pub use pictures::{Drawn, redraw};
 use recorder::{Recorder, Recording};
+pub use region::region;
 
 /// Why a run could not be started or finished.
 #[derive(Debug, thiserror::Error)]

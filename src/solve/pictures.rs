@@ -115,7 +115,7 @@ fn table(
     theta: &[f64],
 ) -> Result<Vec<u8>, SolveError> {
     let points = scorer.map_or_else(|| problem.reference_points(), |scorer| scorer.points().to_vec());
-    let predicted = engine.predict(theta, &points);
+    let mut predicted = engine.predict(theta, &points);
     let references = scorer.map_or(&[][..], Scorer::references);
     let dimensions = problem.coordinates.len();
     let mut names: Vec<String> = problem.coordinates.iter().map(|c| c.name.clone()).collect();
@@ -124,6 +124,10 @@ fn table(
         if references.get(i).is_some_and(Option::is_some) {
             names.extend([format!("{}_reference", unknown.name), format!("{}_error", unknown.name)]);
         }
+    }
+    for (i, unknown) in problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
+        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(problem.unknowns.len()));
+        rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
     }
     let mut cells = vec![];
     let rows = points.chunks_exact(dimensions);
@@ -177,10 +181,17 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
     let unknowns = problem.unknowns.len();
     let dimensions = coordinates.len();
     // What no condition covers is no part of the answer: it is drawn as missing.
-    if let Some(coverage) = Coverage::new(problem) {
-        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(unknowns));
-        rows.filter(|(row, _)| !coverage.covers(row)).for_each(|(_, values)| values.fill(f64::NAN));
+    let covered: Option<Vec<bool>> = Coverage::new(problem)
+        .map(|coverage| points.chunks_exact(dimensions).map(|row| coverage.covers(row)).collect());
+    if let Some(covered) = &covered {
+        let rows = covered.iter().zip(predicted.chunks_exact_mut(unknowns));
+        rows.filter(|(covered, _)| !**covered).for_each(|(_, values)| values.fill(f64::NAN));
     }
+    for (i, unknown) in problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
+        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(unknowns));
+        rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
+    }
+    let outline = outline(problem);
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     let reference = |i: usize| match &known {
         Some((scorer, _)) => scorer.references()[i].clone(),
@@ -196,10 +207,40 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
             coordinates: coordinates[..shown].to_vec(),
             predicted: predicted.iter().skip(i).step_by(unknowns).copied().collect(),
             // A table knows its own points only, so it has no picture.
-            reference: reference(i).filter(|values| values.iter().all(|x| x.is_finite())),
+            reference: reference(i).and_then(|values| {
+                let rows = points.chunks_exact(dimensions);
+                let here = |covered: &Vec<bool>| {
+                    covered.iter().zip(rows).map(|(covered, row)| *covered && unknown.lives_at(row)).collect()
+                };
+                finite_where(values, covered.as_ref().map(here))
+            }),
             samples: samples(problem, i),
+            outline: outline.clone(),
         })
         .collect()
+}
+
+/// `values` if they are finite wherever the domain is, and NaN elsewhere if shapes cut it out.
+fn finite_where(mut values: Vec<f64>, covered: Option<Vec<bool>>) -> Option<Vec<f64>> {
+    if let Some(covered) = covered {
+        if values.iter().zip(&covered).any(|(x, covered)| *covered && !x.is_finite()) {
+            return None;
+        }
+        values.iter_mut().zip(&covered).filter(|(_, covered)| !**covered).for_each(|(x, _)| *x = f64::NAN);
+        return Some(values);
+    }
+    values.iter().all(|x| x.is_finite()).then_some(values)
+}
+
+/// The wall of a domain in the plane of the first two coordinates, where shapes say what it is.
+fn outline(problem: &Problem) -> Vec<Vec<(f64, f64)>> {
+    let Some(geometry) = &problem.geometry else { return vec![] };
+    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+    if axes != [0, 1] {
+        return vec![];
+    }
+    let lines = geometry.domain.outline(FINE).into_iter();
+    lines.map(|line| line.points.iter().map(|point| (point[0], point[1])).collect()).collect()
 }
 
 /// Evenly spaced values of every coordinate over its domain.
@@ -236,7 +277,7 @@ fn samples(problem: &Problem, output: usize) -> Vec<Samples> {
             if !jets.iter().any(|(other, _)| *other == output) {
                 continue;
             }
-            let (columns, data) = condition.place.columns();
+            let (columns, data) = (condition.place.columns(), condition.place.own_data());
             let column = written.split_once('-').and_then(|(a, b)| {
                 let (a, b, unknown) = (a.trim(), b.trim(), problem.unknowns[output].name.as_str());
                 let other = if a == unknown {

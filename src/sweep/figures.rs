@@ -232,6 +232,7 @@ fn map(group: &Group, x: &Axis, y: &Axis, measure: &Measure, collection: &Collec
         values,
         cells: true,
         dots: vec![],
+        lines: vec![],
         colors: ColorMap::Field,
         levels: measure.axis(),
     })

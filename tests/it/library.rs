@@ -54,6 +54,62 @@ fn an_outsider_trains_and_evaluates() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Poisson's equation on a disk with a hole: u is given on one wall, its derivative along the normal on the other.
+const RING: &str = r#"
+    [coordinates]
+    x = {}
+    y = {}
+
+    [shapes]
+    disk = { disk = { center = [0.5, 0], radius = 1 } }
+    hole = { disk = { center = [0.5, 0], radius = 0.4 } }
+
+    [domain]
+    region = "disk - hole"
+
+    [unknowns]
+    u = {}
+
+    [network]
+    depth = 2
+    width = 16
+
+    [training]
+    auto = false
+    stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 500 } }]
+
+    [conditions.physics]
+    place = "interior"
+    residual = "u_xx + u_yy - 4"
+    points = 500
+
+    [conditions.around]
+    place = "wall of disk"
+    residual = "u - (x - 0.5)^2 - y^2"
+    points = 100
+
+    [conditions.hole]
+    place = "wall of hole"
+    residual = "u_n + 0.8"
+    points = 60
+
+    [reference]
+    solution = { u = "(x - 0.5)^2 + y^2" }
+"#;
+
+/// It came to 6.5e-6.
+#[test]
+fn a_domain_of_shapes_is_solved() -> Result<(), Box<dyn Error>> {
+    let trained = &mut pinn::solve(&Problem::parse(RING)?)?;
+    assert!(trained.evaluation().scores[0].expect("a reference").error() < 6.5e-5);
+    let across = trained.quantity("u_n")?;
+    assert_eq!(across.columns(), ["n_x", "n_y"]);
+    let (points, normal) = ([0.9, 0.0, 0.5, -1.0], [vec![-1.0, 0.0], vec![0.0, -1.0]]);
+    let found = trained.evaluate(&across, &points, &normal)?;
+    assert!((found[0] + 0.8).abs() < 1e-2 && (found[1] - 2.0).abs() < 1e-2, "{found:?}");
+    Ok(())
+}
+
 /// What the program trains is loaded, and is what the library trains; its evaluation is the run's `result.json`.
 #[test]
 fn program_and_library_come_to_the_same() -> Result<(), Box<dyn Error>> {

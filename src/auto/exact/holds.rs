@@ -19,10 +19,11 @@ pub(super) fn holds(problem: &Problem, condition: &Condition) -> bool {
     if let Some(along) = condition.place.periodic() {
         return features_repeat(problem, along) && values_repeat(problem, condition);
     }
-    !condition.place.faces().is_empty() && left_on_faces(problem, condition).iter().all(|left| *left <= LEFT)
+    let extended = !condition.place.faces().is_empty() || !condition.place.walls().is_empty();
+    extended && left_on_faces(problem, condition).iter().all(|left| *left <= LEFT)
 }
 
-/// What is left of every residual of a condition on faces, relative to the size of its terms; NaN where it is not finite.
+/// What is left of every residual of a condition on faces or walls, relative to the size of its terms; NaN where it is not finite.
 pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64> {
     let coordinates = &problem.coordinates;
     let domain = sites(coordinates, &[]);
@@ -30,6 +31,12 @@ pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64
     for face in condition.place.faces() {
         let here = left(condition, &[sites(coordinates, face)], std::slice::from_ref(&domain));
         greatest.iter_mut().zip(here).for_each(|(most, left)| *most = greater(*most, left));
+    }
+    if !condition.place.walls().is_empty() {
+        let mut rows = domain.concat();
+        condition.place.take(coordinates, &mut rows);
+        let here: Vec<Vec<f64>> = rows.chunks_exact(coordinates.len()).map(<[f64]>::to_vec).collect();
+        return left(condition, &[here], std::slice::from_ref(&domain));
     }
     greatest
 }

@@ -4,6 +4,7 @@
 
 use super::space::{Space, greatest, reads, values};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
+use crate::jet::MultiIndex;
 use crate::problem::{Condition, Face, Problem};
 
 /// Data shall not vary over less than this part of a side, unless they do everywhere: a front or a boundary layer on a
@@ -73,15 +74,7 @@ fn known(
     face: &Face,
     graph: &mut Graph,
 ) -> Result<Known, String> {
-    let root = space.residual(graph, condition, residual).ok_or("it cannot be read by itself")?;
-    let jets = graph.jets(&[root]);
-    if let Some((output, _)) = jets.iter().find(|(output, _)| problem.unknowns[*output].ansatz.is_some()) {
-        return Err(format!("the ansatz of `{}` does not fulfil it", problem.unknowns[*output].name));
-    }
-    let mut jets = jets.into_iter();
-    let (Some((output, index)), None) = (jets.next(), jets.next()) else {
-        return Err("it links several unknowns or derivatives".to_owned());
-    };
+    let (root, output, index) = single(problem, space, condition, residual, graph)?;
     let &[(coordinate, at)] = &face[..] else {
         return Err("no smooth factor vanishes at an edge or a point of a larger domain alone".to_owned());
     };
@@ -89,6 +82,54 @@ fn known(
     if order != index.order() {
         return Err("it is a derivative along the face".to_owned());
     }
+    let value = given(problem, space, root, output, &[(coordinate, at)], graph)?;
+    Ok(Known { output, coordinate, at, order, value })
+}
+
+/// What a residual on a wall says of an unknown's value: which unknown, and g, over all coordinates.
+pub(super) fn known_on_wall(
+    problem: &Problem,
+    space: &Space<'_>,
+    condition: &Condition,
+    residual: usize,
+    graph: &mut Graph,
+) -> Result<(usize, NodeId), String> {
+    let (root, output, index) = single(problem, space, condition, residual, graph)?;
+    if index != MultiIndex::VALUE {
+        return Err("it says something of a derivative".to_owned());
+    }
+    Ok((output, given(problem, space, root, output, &[], graph)?))
+}
+
+/// A residual, and the only derivative of an unknown that it has.
+fn single(
+    problem: &Problem,
+    space: &Space<'_>,
+    condition: &Condition,
+    residual: usize,
+    graph: &mut Graph,
+) -> Result<(NodeId, usize, MultiIndex), String> {
+    let root = space.residual(graph, condition, residual).ok_or("it cannot be read by itself")?;
+    let jets = graph.jets(&[root]);
+    if let Some((output, _)) = jets.iter().find(|(output, _)| problem.unknowns[*output].ansatz.is_some()) {
+        return Err(format!("the ansatz of `{}` does not fulfil it", problem.unknowns[*output].name));
+    }
+    let mut jets = jets.into_iter();
+    match (jets.next(), jets.next()) {
+        (Some((output, index)), None) => Ok((root, output, index)),
+        _ => Err("it links several unknowns or derivatives".to_owned()),
+    }
+}
+
+/// What a residual, which has one derivative of one unknown, says that this is, where some coordinates are `fixed`.
+fn given(
+    problem: &Problem,
+    space: &Space<'_>,
+    root: NodeId,
+    output: usize,
+    fixed: &[(usize, f64)],
+    graph: &mut Graph,
+) -> Result<NodeId, String> {
     // The unknown becomes an input like a coordinate, along which the residual can be differentiated.
     let (lean, roots) = graph.extract(&[root]);
     let given = |node: &Node| !matches!(node, Node::Data(_) | Node::Coefficient(_));
@@ -97,7 +138,10 @@ fn known(
     }
     let place = |graph: &mut Graph, unknown: Node| {
         let leaf = |graph: &mut Graph, node: Node| match node {
-            Node::Coordinate { coordinate: c, .. } if c == coordinate => graph.constant(at),
+            Node::Coordinate { coordinate, .. } => match fixed.iter().find(|(c, _)| *c == coordinate) {
+                Some((_, at)) => graph.constant(*at),
+                None => graph.insert(node),
+            },
             Node::Jet { .. } => graph.insert(unknown),
             node => graph.insert(node),
         };
@@ -109,17 +153,16 @@ fn known(
     if reads(graph, slope, space.unknown()) {
         return Err("it is not linear in the unknown".to_owned());
     }
-    let fixed = [(coordinate, at)];
-    let slopes = values(graph, slope, &space.sites(&fixed));
+    let slopes = values(graph, slope, &space.sites(fixed));
     let one_sign = slopes.iter().all(|x| x * slopes[0] > 0.0 && x.abs() >= LEAST * greatest(&slopes));
     if !one_sign {
         return Err("the factor of the unknown vanishes somewhere on the face".to_owned());
     }
     let minus = graph.unary(Unary::Neg, rest);
     let value = graph.binary(Binary::Div, minus, slope);
-    match rough(problem, space, output, graph, value, &fixed) {
+    match rough(problem, space, output, graph, value, fixed) {
         Some(why) => Err(why),
-        None => Ok(Known { output, coordinate, at, order, value }),
+        None => Ok(value),
     }
 }
 

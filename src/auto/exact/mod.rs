@@ -10,6 +10,7 @@ mod known;
 mod space;
 #[cfg(test)]
 mod tests;
+mod walls;
 
 use core::f64::consts::PI;
 
@@ -71,8 +72,17 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
             derived(problem, &space, &mut graph, &mut said, output, sizes[output])
         });
     }
+    // Where nothing is given on faces, what is given on walls has the ansatz for itself.
+    let unsaid =
+        |output: usize| problem.unknowns[output].ansatz.is_none() && distinct(&said, output).is_empty();
+    let open: Vec<bool> = (0..ansatz.len()).map(unsaid).collect();
+    let (on_walls, on_walls_ways) = walls::on_walls(problem, &space, &mut graph, sizes, &open);
+    for (ansatz, on_walls) in ansatz.iter_mut().zip(on_walls) {
+        *ansatz = on_walls.or(ansatz.take());
+    }
     let features = repeats.features(problem);
-    let ways = (0..problem.conditions.len()).map(|i| way(problem, i, &said, &repeats)).collect();
+    let ways = (0..problem.conditions.len()).map(|i| way(problem, i, &said, &repeats));
+    let ways = ways.zip(on_walls_ways).map(|(way, on_wall)| on_wall.or(way)).collect();
     Exact { ansatz, features, ways }
 }
 

@@ -4,9 +4,10 @@ use core::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
+use super::equations::enter;
 use super::values::misspelt;
 use super::{Builder, RESIDUAL, unusable};
-use crate::expr::{Binary, Digits, Graph, Meaning, Node, Symbol, closest, is_time, listed};
+use crate::expr::{Binary, Digits, Graph, Node, Normal, Symbol, closest, is_time, listed};
 use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
@@ -86,10 +87,10 @@ impl Builder<'_> {
             // Copies of one point would cost as much as many points and say no more than it does.
             let isolated = place.as_ref().and_then(|place| place.isolated(coordinates.len()));
             points = isolated.unwrap_or(points);
-            let faces = place.as_ref().map_or(0, |place| place.faces().len());
-            if points < faces {
-                let message = format!("{faces} faces share the points, of which there are only {points}");
-                let hint = "every face has at least one";
+            let (kind, count) = place.as_ref().map_or(("face", 0), Place::sharing);
+            if points < count {
+                let message = format!("{count} {kind}s share the points, of which there are only {points}");
+                let hint = format!("every {kind} has at least one");
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
@@ -170,8 +171,8 @@ impl Builder<'_> {
             }
         };
         let what = match place {
-            Some(Place::Interior) => "an equation in the interior",
-            Some(Place::Points { .. }) => "a condition on points from a file",
+            Some(place) if place.is_interior() => "an equation in the interior",
+            Some(place) if !place.is_drawn() => "a condition on points from a file",
             _ => return enforce,
         };
         if enforce == Enforce::Exact {
@@ -214,10 +215,15 @@ impl Builder<'_> {
         place: Option<&Place>,
     ) -> Option<(Vec<String>, Formula)> {
         let outer = self.scope.clone();
-        let columns = place.map_or(&[][..], |place| place.columns().0);
-        for (column, name) in columns.iter().enumerate() {
-            let node = self.graph.insert(Node::Data(column));
-            self.scope.set(name, Symbol::Value(Meaning::Data, node));
+        match (place, self.geometry.clone()) {
+            (Some(place), _) => enter(&mut self.scope, &mut self.graph, place),
+            // It may have been meant to be a wall, and one mistake is enough.
+            (None, Some(geometry)) => {
+                let axes = geometry.domain.bounds().map(|(i, _)| i).enumerate();
+                let along = axes.map(|(column, i)| (i, self.graph.insert(Node::Data(column)))).collect();
+                self.scope.set_normal(Normal { names: geometry.normal().to_vec(), along });
+            }
+            (None, None) => {}
         }
         let list = match value.get_ref() {
             DeValue::Array(list) => list.iter().collect(),
@@ -305,6 +311,11 @@ impl Builder<'_> {
             }
             DeValue::String(text) => {
                 let text = text.trim();
+                if let Some(geometry) = self.geometry.clone()
+                    && let Some(place) = self.place_of_shapes(value, &geometry, coordinates)
+                {
+                    return place;
+                }
                 let words: Vec<_> = text.split_whitespace().collect();
                 match words.as_slice() {
                     ["interior"] => return Some(Place::Interior),
@@ -360,7 +371,7 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), "the list of faces is empty").hint(PLACES));
             return None;
         }
-        let (mut faces, mut fine) = (Vec::<Face>::new(), true);
+        let (mut faces, mut walls, mut fine) = (Vec::<Face>::new(), vec![], true);
         for value in list {
             let place = match value.get_ref() {
                 DeValue::String(_) => self.place(value, coordinates),
@@ -381,6 +392,16 @@ impl Builder<'_> {
                         faces.push(face);
                     }
                 }
+                Some(Place::Walls(more)) => {
+                    for wall in more {
+                        if walls.contains(&wall) {
+                            let message = "this wall is in the list already";
+                            self.report(Diagnostic::error(value.span(), message));
+                            fine = false;
+                        }
+                        walls.push(wall);
+                    }
+                }
                 Some(_) => {
                     let message = "a list of places is a list of faces";
                     let hint = "give this place a condition of its own";
@@ -390,11 +411,18 @@ impl Builder<'_> {
                 None => fine = false,
             }
         }
-        fine.then_some(Place::Faces(faces))
+        if fine && !walls.is_empty() && !faces.is_empty() {
+            let message = "a list of places is all of walls, or all of faces";
+            self.report(
+                Diagnostic::error(value.span(), message).hint("give the others a condition of their own"),
+            );
+            fine = false;
+        }
+        fine.then_some(if walls.is_empty() { Place::Faces(faces) } else { Place::Walls(walls) })
     }
 
     /// `t = 0`, or several fixed coordinates with commas between.
-    fn face(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Face> {
+    pub(super) fn face(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Face> {
         let (text, locate) = self.located(value)?;
         let mut fixed: Vec<(usize, f64)> = Vec::new();
         let mut fine = true;
@@ -573,7 +601,7 @@ fn foreign_place(text: &str, coordinates: &[Coordinate]) -> Option<(String, Stri
 }
 
 /// The parts of `text` between its commas, those in parentheses left alone.
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
+pub(super) fn split_outside_parentheses(text: &str) -> Vec<&str> {
     let mut depth = 0;
     text.split(|c| {
         match c {

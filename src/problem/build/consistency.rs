@@ -48,7 +48,9 @@ pub(super) fn disagreements(problem: &Problem) -> Vec<Disagreement> {
         let with = format!("the condition `{}`", condition.name);
         disagreement(problem, reference, &residuals, &condition.place, with)
     });
-    let ansatzes = problem.unknowns.iter().enumerate().filter_map(|(output, unknown)| {
+    // Faces of a box say nothing of a domain that is none.
+    let boxed = problem.geometry.is_none();
+    let ansatzes = problem.unknowns.iter().enumerate().filter(|_| boxed).filter_map(|(output, unknown)| {
         let residuals = Residuals::new(truth.rest_of_ansatz(problem, output)?)?;
         ends(problem).into_iter().filter(|face| is_fixed(problem, output, face)).find_map(|face| {
             let place = Place::face(face);
@@ -267,7 +269,10 @@ fn points(
         let here: Vec<f64> = here.flatten().copied().collect();
         return (!here.is_empty()).then(|| (alone(some(&here, d)), alone(some(rows, d))));
     }
-    let domain: Vec<f64> = (1..=POINTS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
+    let spread = (1..=100 * POINTS).map(|k| Coordinate::spread(&problem.coordinates, k));
+    let inside =
+        |row: &Vec<f64>| problem.geometry.as_ref().is_none_or(|geometry| geometry.domain.contains(row));
+    let domain: Vec<f64> = spread.filter(inside).take(POINTS).flatten().collect();
     let here = if place.is_drawn() {
         let mut rows = domain.clone();
         place.take(&problem.coordinates, &mut rows);

@@ -5,7 +5,7 @@
 //! This file knows problems; it does not know where in a file anything was written.
 
 use super::{ANSATZ, DEFINITION, RESIDUAL};
-use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
+use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Normal, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::problem::model::{Condition, Formula, Problem};
 use crate::problem::place::Place;
@@ -65,11 +65,7 @@ impl Equations {
             return Some(extracted(&graph, &roots));
         }
         let mut scope = self.scope.clone();
-        if let Place::Points { columns, .. } = &condition.place {
-            for (column, name) in columns.iter().enumerate() {
-                scope.set(name, Symbol::Value(Meaning::Data, graph.insert(Node::Data(column))));
-            }
-        }
+        enter(&mut scope, &mut graph, &condition.place);
         let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
         let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
         Some(extracted(&graph, &roots))
@@ -84,6 +80,19 @@ impl Equations {
         let unknown = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
         let rest = graph.binary(Binary::Sub, unknown, ansatz);
         Some(extracted(&graph, &[rest]))
+    }
+}
+
+/// Gives the columns that come with the points of `place` their names, and `u_n` its meaning on walls.
+pub(super) fn enter(scope: &mut Scope, graph: &mut Graph, place: &Place) {
+    let nodes: Vec<NodeId> =
+        (0..place.columns().len()).map(|column| graph.insert(Node::Data(column))).collect();
+    for (name, &node) in place.columns().iter().zip(&nodes) {
+        scope.set(name, Symbol::Value(Meaning::Data, node));
+    }
+    if !place.normal().is_empty() {
+        let along = place.normal().iter().copied().zip(nodes).collect();
+        scope.set_normal(Normal { names: place.columns().to_vec(), along });
     }
 }
 

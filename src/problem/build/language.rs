@@ -7,16 +7,20 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Builder, DEFINITION};
-use crate::expr::{Context, Graph, Scope};
+use super::{Builder, DEFINITION, RESIDUAL};
+use crate::expr::{Context, Graph, Node, Normal, Scope};
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Value};
+use crate::problem::geometry::Geometry;
 use crate::problem::model::{Formula, Problem};
 use crate::problem::place::{Coordinate, Place};
 
 /// What is asked of a trained network may use what a definition may.
 const QUANTITY: Context = Context { place: "a quantity", allowed: DEFINITION.allowed };
+
+/// The same, and the normal.
+const QUANTITY_ON_WALLS: Context = Context { place: "a quantity", allowed: RESIDUAL.allowed };
 
 /// The names of a problem, and what they stand for.
 #[derive(Clone, Debug)]
@@ -24,6 +28,7 @@ pub struct Language {
     graph: Graph,
     scope: Scope,
     coordinates: Vec<Coordinate>,
+    geometry: Option<Geometry>,
     features: Formula,
 }
 
@@ -40,22 +45,38 @@ impl Language {
             .declare(&coordinates, &parameters, &definitions, &unknowns)
             .expect("what a problem declares has been checked");
         builder.parameters(&parameters);
+        builder.geometry.clone_from(&problem.geometry);
         builder.unknowns(&unknowns);
         builder.definitions(&definitions);
         debug_assert!(!builder.has_errors(), "a problem writes what it reads");
-        let Builder { graph, mut scope, .. } = builder;
+        let Builder { mut graph, mut scope, .. } = builder;
         // Others have no residual at a point, or none without data.
         let alone = problem.conditions.iter().filter(|c| c.place.periodic().is_none() && !c.uses_data());
         scope.ask(alone.map(|condition| (condition.name.clone(), condition.written.clone())).collect());
-        Self { graph, scope, coordinates: problem.coordinates.clone(), features: problem.features.clone() }
+        if let Some(geometry) = &problem.geometry {
+            // Whoever asks for a normal brings it along with the points.
+            let axes = geometry.domain.bounds().map(|(i, _)| i);
+            let nodes = axes.enumerate().map(|(column, i)| (i, graph.insert(Node::Data(column))));
+            scope.set_normal(Normal { names: geometry.normal().to_vec(), along: nodes.collect() });
+        }
+        let (coordinates, features) = (problem.coordinates.clone(), problem.features.clone());
+        Self { graph, scope, coordinates, geometry: problem.geometry.clone(), features }
     }
 
     /// Does `name` mean something by itself in a formula: a coordinate, a parameter, an unknown, a derivative, …?
     pub fn knows(&self, name: &str) -> bool {
-        self.scope.get(name).is_some() || self.scope.is_derivative(name)
+        self.scope.get(name).is_some()
+            || self.scope.is_derivative(name)
+            || self.scope.along_normal(name).is_some()
     }
 
-    /// Compiles a formula over coordinates, parameters, definitions, unknowns and their derivatives, as one root.
+    /// The columns of data that formulas may ask for: the components of the normal, where there are walls.
+    pub fn columns(&self) -> &[String] {
+        self.geometry.as_ref().map_or(&[], Geometry::normal)
+    }
+
+    /// Compiles a formula over coordinates, parameters, definitions, unknowns and their derivatives, as one root; what it
+    /// asks for beyond them are [columns](Self::columns) of data, by their numbers.
     ///
     /// `source` says in messages where `text` was written.
     ///
@@ -64,7 +85,8 @@ impl Language {
     /// Every mistake in the formula.
     pub fn formula(&self, source: &str, text: &str) -> Result<Formula, Diagnostics> {
         self.read(source, text, |builder, value| {
-            let (root, _) = builder.formula(value, QUANTITY)?;
+            let context = if self.geometry.is_some() { QUANTITY_ON_WALLS } else { QUANTITY };
+            let (root, _) = builder.formula(value, context)?;
             let formula = builder.extract(&[root]);
             if self.features.derivatives(&formula.jets()).is_none() {
                 let message =
@@ -105,6 +127,7 @@ impl Language {
         let whole: Range<usize> = 0..text.len();
         let value = Spanned::new(whole, DeValue::String(text.into()));
         let mut builder = Builder::new(&sources, Path::new(""), self.graph.clone(), self.scope.clone());
+        builder.geometry.clone_from(&self.geometry);
         let read = read(&mut builder, &value);
         let items = builder.items;
         match read {

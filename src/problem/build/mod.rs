@@ -3,6 +3,7 @@
 mod conditions;
 mod consistency;
 mod equations;
+mod geometry;
 mod jump;
 mod language;
 mod reference;
@@ -19,12 +20,13 @@ use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use crate::expr::{
-    Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, function, is_name,
+    Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, function, is_name, is_time,
 };
 use crate::jet::{MAX_COORDINATES, MultiIndex};
 use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_UNKNOWNS};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Table, Value, article};
+use crate::problem::geometry::Geometry;
 use crate::problem::model::{Condition, Formula, Problem, Trainable, Unknown, Written};
 use crate::problem::place::Coordinate;
 use crate::problem::posedness::{Contradiction, Posedness};
@@ -60,6 +62,9 @@ pub(crate) const RESIDUAL: Context = Context {
         Meaning::Data,
     ],
 };
+/// What a shape by formula may use.
+const SHAPE: Context =
+    Context { place: "a shape's formula", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const SOLUTION: Context = Context {
     place: "a reference solution",
     allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Trainable, Meaning::Definition],
@@ -119,6 +124,8 @@ struct Builder<'a> {
     /// Everything is first lowered into this one graph; each formula then takes out what it needs.
     graph: Graph,
     scope: Scope,
+    /// What part of their box the domain is, once that is known.
+    geometry: Option<Geometry>,
     /// Names that formulas mention.
     used: BTreeSet<String>,
     /// Formulas read so far.
@@ -133,16 +140,18 @@ type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Value<'t>);
 impl<'a> Builder<'a> {
     fn new(sources: &'a Sources, folder: &'a Path, graph: Graph, scope: Scope) -> Self {
         let (items, used) = (Vec::new(), BTreeSet::new());
-        Self { sources, folder, items, graph, scope, used, formulas: 0, extracted: 0 }
+        Self { sources, folder, items, graph, scope, geometry: None, used, formulas: 0, extracted: 0 }
     }
 }
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
-        const KEYS: [&str; 10] = [
+        const KEYS: [&str; 12] = [
             "name",
             "title",
             "coordinates",
+            "shapes",
+            "domain",
             "parameters",
             "definitions",
             "unknowns",
@@ -171,7 +180,14 @@ impl Builder<'_> {
 
         let parameter_keys = parameters.clone();
         let (parameters, trainable) = self.parameters(&parameters);
-        let coordinates = self.coordinates(&coordinates);
+        let coordinate_keys = coordinates;
+        let shapes = table.contains_key("domain") || table.contains_key("shapes");
+        let mut coordinates = self.coordinates(&coordinate_keys, shapes);
+        self.geometry = self.geometry(table, &coordinate_keys, &mut coordinates);
+        if shapes && self.geometry.is_none() {
+            // Without it neither places nor normals make sense.
+            return None;
+        }
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns);
         let definitions = self.definitions(&definitions);
@@ -225,6 +241,7 @@ impl Builder<'_> {
             name,
             title,
             coordinates,
+            geometry: self.geometry.take(),
             parameters,
             trainable,
             unknowns,
@@ -487,7 +504,8 @@ impl Builder<'_> {
         Some(Trainable { name: name.to_owned(), initial: initial?, positive, truth })
     }
 
-    fn coordinates(&mut self, entries: &[Entry<'_>]) -> Vec<Coordinate> {
+    /// The coordinates; where there are `shapes`, those of space need no domain and have NaN for it until it is known.
+    fn coordinates(&mut self, entries: &[Entry<'_>], shapes: bool) -> Vec<Coordinate> {
         let mut coordinates = Vec::new();
         for (key, value) in entries {
             let name: &str = key.get_ref();
@@ -507,6 +525,7 @@ impl Builder<'_> {
                     lower.zip(upper)
                 }
                 None if value.get_ref().as_table().is_some_and(|table| misspelt(table, "domain")) => None,
+                None if shapes && !is_time(name) => None,
                 _ => {
                     let span = domain.map_or(key.span(), Spanned::span);
                     let message = format!("the coordinate `{name}` has no domain");
@@ -549,10 +568,12 @@ impl Builder<'_> {
             let name: &str = key.get_ref();
             let raw = self.graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             let mut unit = String::new();
+            let mut region = None;
             let ansatz = match value.get_ref() {
                 DeValue::Table(table) => {
-                    self.check_keys(table, "an unknown", &["ansatz", "unit"]);
+                    self.check_keys(table, "an unknown", &["ansatz", "unit", "region"]);
                     unit = self.unit(table);
+                    region = table.get("region").and_then(|value| self.home(value));
                     table.get("ansatz")
                 }
                 _ => Some(*value),
@@ -573,7 +594,7 @@ impl Builder<'_> {
             }
             self.scope.set(name, known(Meaning::Unknown, node));
             values.push(node.unwrap_or(raw));
-            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit });
+            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit, region });
         }
         // From here on `net` is known by name, so that its use elsewhere is explained.
         if let Some(&raw) = values.first() {

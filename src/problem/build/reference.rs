@@ -58,8 +58,14 @@ impl Builder<'_> {
                 self.check_keys(table, "the solution", &names);
                 for (i, name) in names.iter().enumerate() {
                     if let Some(value) = table.get(*name)
-                        && let Some((solution, text)) =
-                            self.solution(value, coordinates, parameters, trainable, &reference.grid)
+                        && let Some((solution, text)) = self.solution(
+                            value,
+                            coordinates,
+                            parameters,
+                            trainable,
+                            &reference.grid,
+                            &unknowns[i],
+                        )
                     {
                         reference.solutions[i] = Some(solution);
                         written[i] = text;
@@ -68,7 +74,7 @@ impl Builder<'_> {
             }
             DeValue::String(_) if unknowns.len() == 1 => {
                 if let Some((solution, text)) =
-                    self.solution(value, coordinates, parameters, trainable, &reference.grid)
+                    self.solution(value, coordinates, parameters, trainable, &reference.grid, &unknowns[0])
                 {
                     reference.solutions[0] = Some(solution);
                     written[0] = text;
@@ -134,6 +140,7 @@ impl Builder<'_> {
         parameters: &[(String, f64)],
         trainable: &[Trainable],
         grid: &[Axis],
+        unknown: &Unknown,
     ) -> Option<(Solution, String)> {
         if value.get_ref().as_str().map(str::trim) == Some("cole-hopf") {
             let solution = self.cole_hopf(value, coordinates, parameters, trainable)?;
@@ -157,6 +164,11 @@ impl Builder<'_> {
         let operations = formula.graph.nodes().len() as f64;
         if trials < 2e5 && trials * operations < MAX_TRIALS && !self.has_errors() {
             let points = grid_points(&coarse);
+            let domain = self.geometry.as_ref().map(|geometry| &geometry.domain);
+            let inside =
+                |row: &&[f64]| domain.is_none_or(|domain| domain.touches(row)) && unknown.lives_at(row);
+            let rows = points.chunks_exact(coordinates.len()).filter(inside);
+            let points: Vec<f64> = rows.flatten().copied().collect();
             let values = formula.evaluate(&points, coordinates.len());
             if let Some(i) = values.iter().position(|x| !x.is_finite()) {
                 let row = &points[i * coordinates.len()..];

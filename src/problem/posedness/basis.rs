@@ -119,7 +119,8 @@ impl<'a> Basis<'a> {
     pub(super) fn at(&self, place: &Place, times: usize, set: usize) -> Points {
         let alone = |rows| Points { rows, partners: None, given: vec![] };
         match place {
-            Place::Interior => alone(self.domain(times, set)),
+            // Problems with shapes are not looked at here, and have no others.
+            Place::Interior | Place::Inside(_) | Place::Walls(_) => alone(self.domain(times, set)),
             Place::Faces(faces) => {
                 alone(faces.iter().flat_map(|face| self.points(face, times, set)).collect())
             }

@@ -153,7 +153,7 @@ impl<'a> Discretized<'a> {
     ) -> Option<()> {
         let linear = &self.linear[condition];
         let d = self.problem.coordinates.len();
-        let columns = self.problem.conditions.get(condition).map_or(&[][..], |c| c.place.columns().1);
+        let columns = self.problem.conditions.get(condition).map_or(&[][..], |c| c.place.own_data());
         let (mut scratch, mut slopes) = (vec![], vec![]);
         let (mut data, mut inputs) = (vec![], vec![]);
         for (i, row) in points.rows.chunks_exact(d).enumerate() {

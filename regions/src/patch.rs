@@ -1,0 +1,441 @@
+//! Patches of walls: images of the unit cube of one dimension less.
+
+use core::f64::consts::{PI, TAU};
+use std::sync::Arc;
+
+use crate::vector::{Vector, ZERO, along, cross, dot, norm, scaled, unit, vector};
+
+/// A place on a patch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) x: Vector,
+    /// Points out of the shape, and has length one.
+    pub(crate) normal: Vector,
+    /// How much of the wall a unit of the cube becomes.
+    pub(crate) density: f64,
+}
+
+/// How the unit cube of one dimension less becomes a piece of wall.
+pub(crate) trait Map: Send + Sync {
+    /// The place of a point of the cube.
+    fn at(&self, unit: &[f64]) -> Place;
+
+    /// Whether equal volumes go to equal measures.
+    fn even(&self) -> bool {
+        false
+    }
+
+    /// To which share lengths on it can be known.
+    fn precision(&self) -> f64 {
+        1e-14
+    }
+
+    /// Whether lines along the last coordinate stay straight.
+    fn straight(&self) -> bool {
+        false
+    }
+
+    /// Whether the normal is the same everywhere.
+    fn flat(&self) -> bool {
+        false
+    }
+
+    /// Places and weights, whose sum is one, that integrate squares of coordinates exactly, if few do.
+    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
+        None
+    }
+}
+
+/// A level in space that cuts a patch: positive where it is wall.
+pub(crate) type Trim = Arc<dyn Fn(&Vector) -> f64 + Send + Sync>;
+
+/// A piece of a shape's wall.
+#[derive(Clone)]
+pub(crate) struct Patch {
+    pub(crate) map: Arc<dyn Map>,
+    /// Which of the gate's factors vanishes on it.
+    pub(crate) face: usize,
+    /// What a mesh calls it.
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) trim: Option<Trim>,
+}
+
+impl Patch {
+    pub(crate) fn new(map: impl Map + 'static, face: usize) -> Self {
+        Self { map: Arc::new(map), face, label: None, trim: None }
+    }
+
+    /// The same patch under another map, and cut by another level.
+    pub(crate) fn mapped(&self, map: impl Map + 'static, trim: Option<Trim>) -> Self {
+        Self { map: Arc::new(map), trim, ..self.clone() }
+    }
+}
+
+/// A point, the wall of an interval; its measure is one.
+pub(crate) struct End {
+    pub(crate) x: f64,
+    pub(crate) normal: f64,
+}
+
+impl Map for End {
+    fn at(&self, _: &[f64]) -> Place {
+        Place { x: vector(&[self.x]), normal: vector(&[self.normal]), density: 1.0 }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+
+    fn straight(&self) -> bool {
+        true
+    }
+
+    fn flat(&self) -> bool {
+        true
+    }
+}
+
+/// A segment, a rectangle, a box: edges at right angles.
+pub(crate) struct Flat {
+    pub(crate) origin: Vector,
+    pub(crate) edges: Vec<Vector>,
+    pub(crate) normal: Vector,
+    density: f64,
+}
+
+impl Flat {
+    pub(crate) fn new(origin: Vector, edges: Vec<Vector>, normal: Vector) -> Self {
+        let density = edges.iter().map(|edge| norm(edge)).product();
+        Self { origin, edges, normal, density }
+    }
+
+    /// The segment from `a` to `b` of a curve with the inside at its left.
+    pub(crate) fn segment(a: Vector, b: Vector) -> Self {
+        let edge = along(&b, -1.0, &a);
+        Self::new(a, vec![edge], unit(&vector(&[edge[1], -edge[0]])))
+    }
+}
+
+impl Map for Flat {
+    fn at(&self, unit: &[f64]) -> Place {
+        let mut x = self.origin;
+        for (edge, &u) in self.edges.iter().zip(unit) {
+            x = along(&x, u, edge);
+        }
+        Place { x, normal: self.normal, density: self.density }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+
+    fn straight(&self) -> bool {
+        true
+    }
+
+    fn flat(&self) -> bool {
+        true
+    }
+}
+
+/// The middles of a triangle's sides as points of the square, and their weights.
+pub(crate) const MIDDLES: [([f64; 2], f64); 3] =
+    [([0.25, 0.0], 1.0 / 3.0), ([0.25, 1.0], 1.0 / 3.0), ([1.0, 0.5], 1.0 / 3.0)];
+
+/// A triangle in space, counter-clockwise as seen from outside.
+pub(crate) struct Triangle(pub(crate) [Vector; 3]);
+
+impl Map for Triangle {
+    fn at(&self, cube: &[f64]) -> Place {
+        let [a, b, c] = &self.0;
+        let (ab, ac) = (along(b, -1.0, a), along(c, -1.0, a));
+        let normal = cross(&ab, &ac);
+        let r = cube[0].sqrt();
+        let x = along(&along(a, r * (1.0 - cube[1]), &ab), r * cube[1], &ac);
+        Place { x, normal: unit(&normal), density: 0.5 * norm(&normal) }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+
+    fn straight(&self) -> bool {
+        true
+    }
+
+    fn flat(&self) -> bool {
+        true
+    }
+
+    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
+        Some(MIDDLES)
+    }
+}
+
+/// A circle's arc that begins at the angle `from` and sweeps `sweep`.
+pub(crate) struct Arch {
+    pub(crate) center: Vector,
+    pub(crate) radius: f64,
+    pub(crate) from: f64,
+    pub(crate) sweep: f64,
+    /// 1 where the normal leads away from the center, -1 where it leads to it.
+    pub(crate) out: f64,
+}
+
+impl Map for Arch {
+    fn at(&self, unit: &[f64]) -> Place {
+        let (sin, cos) = (self.from + self.sweep * unit[0]).sin_cos();
+        let away = vector(&[cos, sin]);
+        Place {
+            x: along(&self.center, self.radius, &away),
+            normal: scaled(self.out, &away),
+            density: self.radius * self.sweep.abs(),
+        }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+}
+
+/// A whole sphere of three or more dimensions.
+pub(crate) struct Sphere {
+    pub(crate) dimension: usize,
+    pub(crate) center: Vector,
+    pub(crate) radius: f64,
+}
+
+impl Map for Sphere {
+    fn at(&self, unit: &[f64]) -> Place {
+        let d = self.dimension;
+        let (mut away, mut rest) = (ZERO, 1.0);
+        // Cosines of polar angles, one dimension after the other: their density is (1 - c²)^((k - 3)/2).
+        for k in (3..=d).rev() {
+            let c = cosine(k, unit[d - k]);
+            away[k - 1] = rest * c;
+            rest *= (1.0 - c * c).max(0.0).sqrt();
+        }
+        let (sin, cos) = (TAU * unit[d - 2]).sin_cos();
+        (away[0], away[1]) = (rest * cos, rest * sin);
+        let measure = d as f64 * ball_measure(d) * self.radius.powi(d as i32 - 1);
+        Place { x: along(&self.center, self.radius, &away), normal: away, density: measure }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+}
+
+/// The volume of the unit ball: πᵏ/k! for d = 2k, by V(d) = 2π/d·V(d - 2).
+pub(crate) fn ball_measure(dimension: usize) -> f64 {
+    match dimension {
+        0 => 1.0,
+        1 => 2.0,
+        d => TAU / d as f64 * ball_measure(d - 2),
+    }
+}
+
+/// The cosine of the last polar angle on the sphere of `k` dimensions below which it is with probability `share`.
+fn cosine(k: usize, share: f64) -> f64 {
+    if k == 3 {
+        return 2.0 * share - 1.0;
+    }
+    // ∫ sinⁿ θ dθ from 0 by its recursion; bisection, for its inverse has no closed form.
+    fn sum(n: usize, theta: f64) -> f64 {
+        match n {
+            0 => theta,
+            1 => 1.0 - theta.cos(),
+            _ => {
+                let n1 = n as f64 - 1.0;
+                (n1 * sum(n - 2, theta) - theta.cos() * theta.sin().powi(n as i32 - 1)) / n as f64
+            }
+        }
+    }
+    let target = (1.0 - share) * sum(k - 2, PI);
+    let (mut low, mut high) = (0.0, PI);
+    for _ in 0..54 {
+        let middle = 0.5 * (low + high);
+        if sum(k - 2, middle) < target { low = middle } else { high = middle }
+    }
+    (0.5 * (low + high)).cos()
+}
+
+/// A curve in the plane, moved along z.
+pub(crate) struct Drawn {
+    pub(crate) curve: Arc<dyn Map>,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+}
+
+impl Map for Drawn {
+    fn precision(&self) -> f64 {
+        self.curve.precision()
+    }
+
+    fn at(&self, unit: &[f64]) -> Place {
+        let mut place = self.curve.at(&unit[..1]);
+        place.x[2] = (1.0 - unit[1]) * self.from + unit[1] * self.to;
+        place.density *= self.to - self.from;
+        place
+    }
+
+    fn even(&self) -> bool {
+        self.curve.even()
+    }
+
+    fn straight(&self) -> bool {
+        true
+    }
+
+    fn flat(&self) -> bool {
+        self.curve.flat()
+    }
+}
+
+/// A curve in the half-plane of radius and height, turned about the z axis.
+pub(crate) struct Turned(pub(crate) Arc<dyn Map>);
+
+impl Map for Turned {
+    fn precision(&self) -> f64 {
+        self.0.precision()
+    }
+
+    fn at(&self, unit: &[f64]) -> Place {
+        let Place { x, normal, density } = self.0.at(&unit[..1]);
+        let (sin, cos) = (TAU * unit[1]).sin_cos();
+        let turn = |a: &Vector| vector(&[a[0] * cos, a[0] * sin, a[1]]);
+        Place { x: turn(&x), normal: turn(&normal), density: density * TAU * x[0].max(0.0) }
+    }
+}
+
+/// A ring or disk across the z axis.
+pub(crate) struct Ring {
+    pub(crate) center: Vector,
+    pub(crate) inner: f64,
+    pub(crate) outer: f64,
+    /// The direction of the normal along z: 1 or -1.
+    pub(crate) up: f64,
+}
+
+impl Map for Ring {
+    fn at(&self, unit: &[f64]) -> Place {
+        let (inner, outer) = (self.inner * self.inner, self.outer * self.outer);
+        let radius = ((1.0 - unit[0]) * inner + unit[0] * outer).sqrt();
+        let (sin, cos) = (TAU * unit[1]).sin_cos();
+        Place {
+            x: along(&self.center, radius, &vector(&[cos, sin])),
+            normal: vector(&[0.0, 0.0, self.up]),
+            density: PI * (outer - inner),
+        }
+    }
+
+    fn even(&self) -> bool {
+        true
+    }
+
+    fn flat(&self) -> bool {
+        true
+    }
+}
+
+/// A part of a curve; `out` turns its normal.
+pub(crate) struct Part {
+    pub(crate) curve: Arc<dyn Map>,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) out: f64,
+}
+
+impl Map for Part {
+    fn precision(&self) -> f64 {
+        self.curve.precision()
+    }
+
+    fn at(&self, unit: &[f64]) -> Place {
+        let Place { x, normal, density } = self.curve.at(&[(1.0 - unit[0]) * self.from + unit[0] * self.to]);
+        Place { x, normal: scaled(self.out, &normal), density: density * (self.to - self.from) }
+    }
+
+    fn even(&self) -> bool {
+        self.curve.even()
+    }
+
+    fn straight(&self) -> bool {
+        self.curve.straight()
+    }
+
+    fn flat(&self) -> bool {
+        self.curve.flat()
+    }
+}
+
+/// A linear map of space and a shift.
+#[derive(Clone, Debug)]
+pub(crate) struct Affine {
+    pub(crate) dimension: usize,
+    /// Rows of the matrix.
+    pub(crate) rows: Vec<Vector>,
+    /// Rows of its inverse.
+    pub(crate) back: Vec<Vector>,
+    pub(crate) shift: Vector,
+    /// The absolute value of the determinant.
+    pub(crate) volume: f64,
+    /// How much the inverse stretches at most, if not at all places the same; all stretch alike where `similar`.
+    pub(crate) stretch: f64,
+    pub(crate) similar: bool,
+}
+
+impl Affine {
+    pub(crate) fn apply(&self, x: &Vector) -> Vector {
+        let mut image = self.shift;
+        (0..self.dimension).for_each(|i| image[i] += dot(&self.rows[i], x));
+        image
+    }
+
+    pub(crate) fn undo(&self, x: &Vector) -> Vector {
+        let from = along(x, -1.0, &self.shift);
+        let mut image = ZERO;
+        (0..self.dimension).for_each(|i| image[i] = dot(&self.back[i], &from));
+        image
+    }
+}
+
+/// The image of a patch.
+pub(crate) struct Image {
+    pub(crate) map: Arc<dyn Map>,
+    pub(crate) by: Arc<Affine>,
+}
+
+impl Map for Image {
+    fn precision(&self) -> f64 {
+        self.map.precision()
+    }
+
+    fn at(&self, cube: &[f64]) -> Place {
+        let Place { x, normal, density } = self.map.at(cube);
+        // Normals go with the transposed inverse, measures with the determinant times its stretch.
+        let mut turned = ZERO;
+        for (row, n) in self.by.back.iter().zip(&normal) {
+            turned = along(&turned, *n, row);
+        }
+        // In one dimension the measure of a wall is a count.
+        let stretch = if self.by.dimension == 1 { 1.0 } else { self.by.volume * norm(&turned) };
+        Place { x: self.by.apply(&x), normal: unit(&turned), density: density * stretch }
+    }
+
+    fn even(&self) -> bool {
+        self.map.even() && (self.by.similar || self.map.flat())
+    }
+
+    fn straight(&self) -> bool {
+        self.map.straight()
+    }
+
+    fn flat(&self) -> bool {
+        self.map.flat()
+    }
+
+    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
+        self.map.rule()
+    }
+}

@@ -1,0 +1,806 @@
+//! `[shapes]`, `[domain]`, and the places that they bring: regions, walls, interfaces.
+//!
+//! It reads and reports; what a region is and where its walls are, the package of regions knows.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use regions::shape::KINDS;
+use regions::{Error, Level, Select, Shape, Shapes};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::conditions::split_outside_parentheses;
+use super::values::{Locator, misspelt};
+use super::{Builder, Entry, SHAPE};
+use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, closest, is_name, is_time, listed};
+use crate::limits::MAX_FORMULAS;
+use crate::problem::diagnostic::Diagnostic;
+use crate::problem::file::{Table, Value, article};
+use crate::problem::geometry::{Body, Boundary, Geometry};
+use crate::problem::model::Formula;
+use crate::problem::place::{Coordinate, Place};
+use crate::problem::table::Numbers;
+use crate::problem::write::{key, quoted};
+
+/// Keys of a shape that are no kind of it: what becomes of it.
+const CHANGES: [&str; 5] = ["extrude", "revolve", "scale", "rotate", "translate"];
+
+const SHAPES: &str = "write, for example, `hole = { disk = { center = [0.5, 0.5], radius = 0.1 } }`";
+const WALLS: &str =
+    "write `wall`, `wall of NAME`, or a part such as `wall of NAME where x = 0` or `wall where y > 0.5`";
+
+/// A shape by a formula over the coordinates.
+struct ByFormula {
+    level: Formula,
+    /// Its derivatives along the coordinates of space.
+    slopes: Formula,
+    /// Which coordinates these are.
+    axes: Vec<usize>,
+}
+
+impl Level for ByFormula {
+    fn value(&self, x: &[f64]) -> f64 {
+        value_of(&self.level, &self.axes, x, 0)
+    }
+
+    fn gradient(&self, x: &[f64], gradient: &mut [f64]) {
+        for (k, slope) in gradient.iter_mut().enumerate() {
+            *slope = value_of(&self.slopes, &self.axes, x, k);
+        }
+    }
+}
+
+/// A function over coordinates of space, which are numbered by `axes`.
+fn value_of(formula: &Formula, axes: &[usize], x: &[f64], root: usize) -> f64 {
+    let mut values = vec![];
+    formula.graph.eval(&mut values, |node| match node {
+        Node::Coordinate { coordinate, .. } => {
+            axes.iter().position(|&i| i == coordinate).and_then(|k| x.get(k)).copied().unwrap_or(f64::NAN)
+        }
+        _ => f64::NAN,
+    });
+    values[formula.roots[root].index()]
+}
+
+impl Builder<'_> {
+    /// What `[shapes]` and `[domain]` say; coordinates of space that have no domain get that of the region.
+    pub(super) fn geometry(
+        &mut self,
+        table: &Table<'_>,
+        keys: &[Entry<'_>],
+        coordinates: &mut [Coordinate],
+    ) -> Option<Geometry> {
+        let entries = self.entries(table, "shapes", false);
+        let Some(domain) = table.get("domain") else {
+            if let Some((key, _)) = table.get_key_value("shapes")
+                && !misspelt(table, "domain")
+            {
+                let message = "there are shapes, but no domain that is made of them";
+                let hint = "write [domain] and, for example, `region = \"plate - hole\"`";
+                self.report(Diagnostic::error(key.span(), message).hint(hint));
+            }
+            return None;
+        };
+        let geometry = self.domain(domain, &entries, coordinates);
+        for (c, (key, value)) in coordinates.iter_mut().zip(keys) {
+            let stated = value.get_ref().as_table().is_none_or(|table| table.contains_key("domain"));
+            if !c.lower.is_nan() || stated {
+                continue;
+            }
+            let Some(geometry) = &geometry else { continue };
+            let i = keys.iter().position(|(other, _)| other.get_ref() == key.get_ref());
+            match geometry.domain.bounds().find(|(axis, _)| Some(*axis) == i) {
+                Some((_, (lower, upper))) => (c.lower, c.upper) = (lower, upper),
+                None => {
+                    let message = format!("the coordinate `{}` has no domain", c.name);
+                    let hint = format!(
+                        "the region has {} dimensions and says nothing of it: give its two ends, for example [0, 1]",
+                        geometry.dimension()
+                    );
+                    self.report(Diagnostic::error(key.span(), message).hint(hint));
+                }
+            }
+        }
+        let geometry = geometry?;
+        let mut fine = true;
+        for (i, (lower, upper)) in geometry.domain.extent() {
+            let c = &coordinates[i];
+            let slack = 1e-9 * (upper - lower);
+            if lower < c.lower - slack || upper > c.upper + slack {
+                let message = format!(
+                    "the region goes from {} to {} along {}, beyond its domain [{}, {}]",
+                    Digits(short(lower)),
+                    Digits(short(upper)),
+                    c.name,
+                    Digits(c.lower),
+                    Digits(c.upper)
+                );
+                let hint =
+                    format!("widen the domain, or leave it out (`{} = {{}}`): the region has one", c.name);
+                self.report(Diagnostic::error(domain.span(), message).hint(hint));
+                fine = false;
+            }
+        }
+        // The names that the normal takes.
+        for name in geometry.normal() {
+            if self.scope.get(name).is_some() || self.scope.is_derivative(name) {
+                let message = format!("`{name}` is a component of the normal where there are shapes");
+                let hint = "choose other names for what makes it something else";
+                self.report(Diagnostic::error(domain.span(), message).hint(hint));
+                fine = false;
+            }
+        }
+        if let Some((key, _)) = keys.iter().find(|(key, _)| key.get_ref().as_ref() == "n") {
+            let message = "`n` is the normal where there are shapes, and cannot be a coordinate";
+            self.report(Diagnostic::error(key.span(), message).hint("choose another name"));
+            fine = false;
+        }
+        if !fine {
+            return None;
+        }
+        self.scope.set_normal(Normal { names: geometry.normal().to_vec(), along: vec![] });
+        Some(geometry)
+    }
+
+    fn domain(
+        &mut self,
+        domain: &Value<'_>,
+        entries: &[Entry<'_>],
+        coordinates: &[Coordinate],
+    ) -> Option<Geometry> {
+        let table = self.table(domain, "[domain]")?;
+        self.check_keys(table, "[domain]", &["region"]);
+        let space: Vec<usize> = (0..coordinates.len()).filter(|&i| !is_time(&coordinates[i].name)).collect();
+        let (mut shapes, mut written, mut fine) = (Shapes::default(), vec![], true);
+        for (name, value) in entries {
+            let text: &str = name.get_ref();
+            let mut wrong = |builder: &mut Self, message: String| {
+                builder.report(Diagnostic::error(name.span(), message).hint("choose another name"));
+                fine = false;
+            };
+            if !is_name(text) {
+                let message = format!(
+                    "`{}` is not a name: a letter, then letters, digits and underscores",
+                    text.escape_debug()
+                );
+                wrong(self, message);
+                continue;
+            }
+            if ["of", "where", "and", "wall", "region", "interior", "boundary"].contains(&text) {
+                wrong(self, format!("`{text}` has a meaning of its own in places"));
+                continue;
+            }
+            match self.shape(name, value, &shapes, &space, coordinates) {
+                Some(shape) => {
+                    shapes.insert(text, shape);
+                    written.push((text.to_owned(), self.inline(value.get_ref())));
+                }
+                None => fine = false,
+            }
+        }
+        let Some(region) = table.get("region") else {
+            if !misspelt(table, "region") {
+                let hint = "write, for example, `region = \"plate - hole\"`: `+` joins, `&` intersects, `-` cuts off";
+                self.report(Diagnostic::error(domain.span(), "[domain] has no region").hint(hint));
+            }
+            return None;
+        };
+        let (formula, locate) = self.located(region)?;
+        if !fine {
+            return None;
+        }
+        if entries.is_empty() {
+            self.report(
+                Diagnostic::error(region.span(), "there are no shapes to make a region of").hint(SHAPES),
+            );
+            return None;
+        }
+        let shapes = Arc::new(shapes);
+        let names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
+        match Geometry::new(shapes.clone(), written, formula, &names, &space) {
+            Ok(geometry) if geometry.dimension() > space.len() => {
+                let message = format!(
+                    "the region has {} dimensions, and there {}",
+                    geometry.dimension(),
+                    match space.len() {
+                        1 => "is one coordinate of space".to_owned(),
+                        count => format!("are {count} coordinates of space"),
+                    }
+                );
+                self.report(
+                    Diagnostic::error(region.span(), message).hint("declare the others under [coordinates]"),
+                );
+                None
+            }
+            Ok(geometry) => Some(geometry),
+            Err(error) => {
+                let names: Vec<&str> = shapes.names().collect();
+                self.wrong_region(error, &names, region.span(), &locate, 0);
+                None
+            }
+        }
+    }
+
+    /// Reports what is wrong with a formula over names of shapes, which begins `offset` bytes into its string.
+    fn wrong_region(
+        &mut self,
+        error: Error,
+        names: &[&str],
+        whole: Range<usize>,
+        locate: &Locator,
+        offset: usize,
+    ) {
+        let at = |span: &Range<usize>| locate.place(span.start + offset..span.end + offset);
+        let item = match &error {
+            Error::UnknownShape { span, name } => {
+                let span = if span.is_empty() { whole } else { at(span) };
+                let hint = match closest(name, names.iter().copied()) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("the shapes are {}", listed(names)),
+                };
+                Diagnostic::error(span, error.to_string()).hint(hint)
+            }
+            Error::Syntax { span, .. } | Error::Dimension { span, .. } => {
+                Diagnostic::error(at(span), error.to_string())
+            }
+            Error::Empty => Diagnostic::error(whole, error.to_string()).hint("nothing is left of its shapes"),
+            Error::Removed { .. } => Diagnostic::error(whole, error.to_string())
+                .hint("take the wall of what cuts it off, or of another shape"),
+            _ => Diagnostic::error(whole, error.to_string()),
+        };
+        self.report(item);
+    }
+
+    // Shapes.
+
+    fn shape(
+        &mut self,
+        name: &Spanned<toml::de::DeString<'_>>,
+        value: &Value<'_>,
+        shapes: &Shapes,
+        space: &[usize],
+        coordinates: &[Coordinate],
+    ) -> Option<Shape> {
+        let Some(table) = value.get_ref().as_table() else {
+            let message = format!("a shape is a table, not {}", article(value.get_ref()));
+            self.report(Diagnostic::error(value.span(), message).hint(SHAPES));
+            return None;
+        };
+        let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).chain(["formula", "region"]).collect();
+        let mut own = table.iter().filter(|(key, _)| {
+            let key: &str = key.get_ref();
+            !CHANGES.contains(&key) && !["from", "to", "about"].contains(&key)
+        });
+        let Some((kind, numbers)) = own.next() else {
+            let message = format!("`{}` does not say what shape it is", name.get_ref());
+            let hint = format!("{SHAPES}; the shapes are {}", listed(&kinds));
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        if let Some((second, _)) = own.next() {
+            let message = format!("`{}` is already {}", name.get_ref(), kind.get_ref());
+            let hint = "give each shape a name of its own, and join them in a region";
+            self.report(Diagnostic::error(second.span(), message).hint(hint));
+            return None;
+        }
+        let given: &str = kind.get_ref();
+        if !kinds.contains(&given) {
+            let message = format!("there is no shape `{}`", given.escape_debug());
+            let hint = match closest(given, kinds.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("the shapes are {}", listed(&kinds)),
+            };
+            self.report(Diagnostic::error(kind.span(), message).hint(hint));
+            return None;
+        }
+        for stray in ["from", "to"].into_iter().filter(|_| given != "formula") {
+            if let Some((stray, _)) = table.get_key_value(stray) {
+                let message = format!("`{}` belongs into the braces of `{given}`", stray.get_ref());
+                self.report(Diagnostic::error(stray.span(), message).hint(SHAPES));
+                return None;
+            }
+        }
+        let shape = match given {
+            "formula" => self.shape_by_formula(table, numbers, space, coordinates)?,
+            "region" => {
+                let (text, locate) = self.located(numbers)?;
+                match regions::Region::parse(text, &Arc::new(shapes.clone())) {
+                    Ok(region) => region.into(),
+                    Err(error) => {
+                        let names: Vec<&str> = shapes.names().collect();
+                        self.wrong_region(error, &names, numbers.span(), &locate, 0);
+                        return None;
+                    }
+                }
+            }
+            _ => self.shape_by_numbers(given, numbers)?,
+        };
+        self.changed(shape, table)
+    }
+
+    fn shape_by_numbers(&mut self, kind: &str, value: &Value<'_>) -> Option<Shape> {
+        let table = self.table(value, &format!("`{kind}`"))?;
+        let known = KINDS.iter().find(|known| known.name == kind)?;
+        let keys: Vec<&str> = known.keys.iter().map(|key| key.trim_matches(['[', ']'])).collect();
+        // A polygon may come from a file, whose two columns are its points.
+        let from_file = kind == "polygon" && table.contains_key("file");
+        let accepted = if from_file { vec!["file"] } else { keys };
+        let before = self.items.len();
+        self.check_keys(table, &format!("`{kind}`"), &accepted);
+        if self.items.len() > before {
+            return None;
+        }
+        let mut given: Vec<(&str, Vec<f64>, Range<usize>)> = vec![];
+        if let (true, Some(file)) = (from_file, table.get("file")) {
+            let name = self.text(file, "a file's name")?;
+            let (_, Numbers { columns, .. }) = self.numbers(name, file)?;
+            let [x, y] = &columns[..] else {
+                let message = format!(
+                    "`{}` has {} columns: a polygon's points have two",
+                    name.escape_debug(),
+                    columns.len()
+                );
+                self.report(Diagnostic::error(file.span(), message));
+                return None;
+            };
+            given.push(("points", x.iter().zip(y).flat_map(|(x, y)| [*x, *y]).collect(), file.span()));
+        }
+        for (key, value) in table.iter().filter(|_| !from_file) {
+            let name: &str = key.get_ref();
+            given.push((name, self.vector(value, &format!("`{name}` of `{kind}`"))?, value.span()));
+        }
+        let numbers: Vec<(&str, &[f64])> =
+            given.iter().map(|(name, numbers, _)| (*name, &numbers[..])).collect();
+        match Shape::build(kind, &numbers) {
+            Ok(shape) => Some(shape),
+            Err(error) => {
+                let about = match &error {
+                    Error::BadNumber { key, .. } => Some(*key),
+                    Error::SelfCrossing { .. } => Some("points"),
+                    _ => None,
+                };
+                let span =
+                    given.iter().find(|(name, ..)| Some(*name) == about).map(|(_, _, span)| span.clone());
+                self.report(Diagnostic::error(span.unwrap_or(value.span()), error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn shape_by_formula(
+        &mut self,
+        table: &Table<'_>,
+        value: &Value<'_>,
+        space: &[usize],
+        coordinates: &[Coordinate],
+    ) -> Option<Shape> {
+        let (node, _) = self.formula(value, SHAPE)?;
+        let level = self.extract(&[node]);
+        let ends: [Vec<f64>; 2] = match (table.get("from"), table.get("to")) {
+            (Some(from), Some(to)) => [self.vector(from, "`from`")?, self.vector(to, "`to`")?],
+            (None, None) => {
+                let ends =
+                    |end: fn(&Coordinate) -> f64| space.iter().map(|&i| end(&coordinates[i])).collect();
+                [ends(|c| c.lower), ends(|c| c.upper)]
+            }
+            _ => {
+                let message = "the box of a shape by formula has two corners, `from` and `to`";
+                self.report(Diagnostic::error(value.span(), message));
+                return None;
+            }
+        };
+        if ends.iter().flatten().any(|x| x.is_nan()) {
+            let message = "in which box is this formula's shape?";
+            let hint = "give the coordinates domains, or the shape a box: { formula = \"…\", from = [-1, -1], to = [1, 1] }";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        let axes: Vec<usize> = space.iter().copied().take(ends[0].len()).collect();
+        let foreign = level.graph.nodes().iter().find_map(|node| match *node {
+            Node::Coordinate { coordinate, .. } if !axes.contains(&coordinate) => Some(coordinate),
+            _ => None,
+        });
+        if let Some(coordinate) = foreign {
+            let name = &coordinates[coordinate].name;
+            let message = format!("`{name}` is no coordinate of this shape's space");
+            self.report(Diagnostic::error(value.span(), message).hint("shapes do not move"));
+            return None;
+        }
+        let mut graph = level.graph.clone();
+        let roots: Vec<NodeId> = axes.iter().map(|&i| graph.derivative(level.roots[0], i)).collect();
+        let (graph, roots) = graph.extract(&roots);
+        let slopes = Formula { graph, roots };
+        match Shape::formula(Arc::new(ByFormula { level, slopes, axes }), &ends[0], &ends[1]) {
+            Ok(shape) => Some(shape),
+            Err(error) => {
+                self.report(Diagnostic::error(value.span(), error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Extruded or revolved, then scaled, rotated, translated, as far as its table says so.
+    fn changed(&mut self, mut shape: Shape, table: &Table<'_>) -> Option<Shape> {
+        let about = match table.get("about") {
+            Some(value) => Some(self.vector(value, "`about`")?),
+            None => None,
+        };
+        for change in CHANGES {
+            let Some(value) = table.get(change) else { continue };
+            let origin = vec![0.0; shape.dimension()];
+            let about = about.as_ref().unwrap_or(&origin);
+            let changed = match change {
+                "extrude" => match self.vector(value, "`extrude`")?[..] {
+                    [from, to] => shape.extruded(from, to),
+                    _ => return self.wrong_change(value, "`extrude` has two heights, for example [0, 1]"),
+                },
+                "revolve" => match value.get_ref().as_bool() {
+                    Some(true) => shape.revolved(),
+                    _ => return self.wrong_change(value, "`revolve` is true, or left out"),
+                },
+                "scale" => shape.scaled(&self.vector(value, "`scale`")?, about),
+                "rotate" => match value.get_ref().as_table() {
+                    Some(turn) => {
+                        self.check_keys(turn, "`rotate`", &["angle", "axis"]);
+                        let (Some(angle), Some(axis)) = (turn.get("angle"), turn.get("axis")) else {
+                            return self
+                                .wrong_change(value, "in space `rotate` has an `angle` and an `axis`");
+                        };
+                        let (angle, axis) = (self.number(angle, "the angle")?, self.vector(axis, "`axis`")?);
+                        shape.rotated(angle, Some(&axis), about)
+                    }
+                    None => shape.rotated(self.number(value, "the angle")?, None, about),
+                },
+                _ => shape.translated(&self.vector(value, "`translate`")?),
+            };
+            match changed {
+                Ok(changed) => shape = changed,
+                Err(error) => return self.wrong_change(value, &error.to_string()),
+            }
+        }
+        Some(shape)
+    }
+
+    fn wrong_change(&mut self, value: &Value<'_>, message: &str) -> Option<Shape> {
+        self.report(Diagnostic::error(value.span(), message));
+        None
+    }
+
+    /// A number or a list of them, lists in it one after the other.
+    fn vector(&mut self, value: &Value<'_>, what: &str) -> Option<Vec<f64>> {
+        let mut numbers = vec![];
+        match value.get_ref() {
+            DeValue::Array(list) if list.len() > MAX_FORMULAS => {
+                let message = format!("{what} has more than {MAX_FORMULAS} numbers: put them into a file");
+                self.report(Diagnostic::error(value.span(), message));
+                return None;
+            }
+            DeValue::Array(list) => {
+                for value in list.iter() {
+                    numbers.extend(self.vector(value, what)?);
+                }
+            }
+            _ => numbers.push(self.number(value, what)?),
+        }
+        Some(numbers)
+    }
+
+    /// A value as TOML in one line, with absolute paths of files.
+    fn inline(&self, value: &DeValue<'_>) -> String {
+        let integer = |i: &toml::de::DeInteger<'_>| {
+            i64::from_str_radix(i.as_str(), i.radix())
+                .map_or_else(|_| i.as_str().to_owned(), |i| i.to_string())
+        };
+        match value {
+            DeValue::String(text) => quoted(text),
+            DeValue::Integer(i) => integer(i),
+            DeValue::Float(x) => x.as_str().to_owned(),
+            DeValue::Boolean(x) => x.to_string(),
+            DeValue::Datetime(x) => x.to_string(),
+            DeValue::Array(list) => {
+                let list: Vec<_> = list.iter().map(|value| self.inline(value.get_ref())).collect();
+                format!("[{}]", list.join(", "))
+            }
+            DeValue::Table(table) => {
+                let entry = |(name, value): (&Spanned<toml::de::DeString<'_>>, &Value<'_>)| {
+                    let name: &str = name.get_ref();
+                    let text = match value.get_ref() {
+                        DeValue::String(file) if name == "file" && !file.starts_with("built-in:") => {
+                            let path = self.folder.join(file.as_ref());
+                            quoted(&std::path::absolute(&path).unwrap_or(path).display().to_string())
+                        }
+                        value => self.inline(value),
+                    };
+                    format!("{} = {text}", key(name))
+                };
+                let entries: Vec<_> = table.iter().map(entry).collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+        }
+    }
+
+    // Places.
+
+    /// The place that `value` is in a domain of shapes: a wall, an interface, a region; outer `None` if it is another.
+    pub(super) fn place_of_shapes(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+    ) -> Option<Option<Place>> {
+        let text = value.get_ref().as_str()?.trim();
+        let (head, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        match head {
+            "region" => Some(self.part_of_domain(value, geometry, rest).map(Place::Inside)),
+            "wall" | "boundary" => {
+                Some(self.wall(value, geometry, coordinates, rest).map(|wall| Place::Walls(vec![wall])))
+            }
+            "interface" => {
+                Some(self.interface(value, geometry, coordinates, rest).map(|wall| Place::Walls(vec![wall])))
+            }
+            "periodic" => {
+                let i = coordinates.iter().position(|c| c.name == rest)?;
+                geometry.domain.bounds().find(|(axis, _)| *axis == i)?;
+                let message = format!("`{text}`: the ends of a coordinate of shapes are not linked");
+                let hint = "write conditions for the walls; other coordinates may repeat";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                Some(None)
+            }
+            _ if text.contains('=') && !text.contains(['<', '>', '|']) && !text.contains("==") => {
+                self.straight_wall(value, geometry, coordinates)
+            }
+            _ => None,
+        }
+    }
+
+    /// `x = 0` in a domain of shapes is the part of its wall that lies there; `None` where all or nothing of space is fixed,
+    /// which is a face as ever.
+    fn straight_wall(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+    ) -> Option<Option<Place>> {
+        let Some(face) = self.face(value, coordinates) else { return Some(None) };
+        let space: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+        let fixed = face.iter().filter(|(i, _)| space.contains(i)).count();
+        if fixed == 0 {
+            return Some(Some(Place::face(face)));
+        }
+        if fixed == space.len() {
+            let mut row: Vec<f64> = coordinates.iter().map(|c| c.lower).collect();
+            face.iter().for_each(|&(i, x)| row[i] = x);
+            if geometry.domain.touches(&row) {
+                return Some(Some(Place::face(face)));
+            }
+            let message = "this point lies outside the region";
+            self.report(Diagnostic::error(value.span(), message).hint("take a point inside, or on a wall"));
+            return Some(None);
+        }
+        let text = value.get_ref().as_str()?.trim();
+        let place = self.wall(value, geometry, coordinates, &format!("where {text}"));
+        Some(place.map(|wall| Place::Walls(vec![wall])))
+    }
+
+    /// The part of the domain that an unknown lives in.
+    pub(super) fn home(&mut self, value: &Value<'_>) -> Option<Body> {
+        let formula = self.text(value, "a region")?.trim().to_owned();
+        let Some(geometry) = self.geometry.clone() else {
+            let message = "the domain is a box, and has no regions";
+            let hint = "write [shapes] and [domain], or remove the key";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        self.part_of_domain(value, &geometry, &formula)
+    }
+
+    fn part_of_domain(&mut self, value: &Value<'_>, geometry: &Geometry, formula: &str) -> Option<Body> {
+        let body = self.body(value, geometry, formula)?;
+        // Points of it that the domain does not have belong to nothing.
+        let axes: Vec<(usize, (f64, f64))> = body.bounds().collect();
+        let boxed: Vec<Coordinate> = axes
+            .iter()
+            .map(|&(_, (lower, upper))| Coordinate { name: String::new(), lower, upper, unit: String::new() })
+            .collect();
+        let length = axes.iter().map(|(i, _)| i + 1).max().unwrap_or(0);
+        for k in 1..=1000 {
+            let mut row = vec![0.0; length];
+            for (x, (i, _)) in Coordinate::spread(&boxed, k).iter().zip(&axes) {
+                row[*i] = *x;
+            }
+            if body.contains(&row) && !geometry.domain.touches(&row) {
+                let at: Vec<String> = axes.iter().map(|(i, _)| Digits(short(row[*i])).to_string()).collect();
+                let message = format!(
+                    "`{formula}` has points that the domain does not have, such as ({})",
+                    at.join(", ")
+                );
+                let hint = "take a part of the domain, or add it to `region` in [domain]";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+                return None;
+            }
+        }
+        Some(body)
+    }
+
+    fn body(&mut self, value: &Value<'_>, geometry: &Geometry, formula: &str) -> Option<Body> {
+        let (text, locate) = self.located(value)?;
+        match geometry.body(formula) {
+            Ok(body) => Some(body),
+            Err(error) => {
+                let names: Vec<&str> = geometry.names().collect();
+                let offset = text.find(formula).unwrap_or(0);
+                self.wrong_region(error, &names, value.span(), &locate, offset);
+                None
+            }
+        }
+    }
+
+    /// `of hole where x = 0`, either part of which may be missing.
+    fn wall(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+        rest: &str,
+    ) -> Option<Boundary> {
+        let (of, clause) = split_where(rest);
+        let shape = match of.split_whitespace().collect::<Vec<_>>()[..] {
+            [] => None,
+            ["of", name] => Some(name),
+            _ => {
+                let message = format!("`{}` is not a place", value.get_ref().as_str()?.trim().escape_debug());
+                self.report(Diagnostic::error(value.span(), message).hint(WALLS));
+                return None;
+            }
+        };
+        let written = match (shape, clause) {
+            (None, None) => "wall".to_owned(),
+            (Some(shape), None) => format!("wall of {shape}"),
+            (None, Some(clause)) => format!("wall where {clause}"),
+            (Some(shape), Some(clause)) => format!("wall of {shape} where {clause}"),
+        };
+        let (on, part) = self.clause(value, geometry, coordinates, clause)?;
+        let select = Select { shape, on: &on, part, ..Select::default() };
+        let wall = geometry.wall(&written, &select);
+        self.found(value, geometry, wall, shape)
+    }
+
+    /// `of a and b`, bodies that have a wall in common.
+    fn interface(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+        rest: &str,
+    ) -> Option<Boundary> {
+        let (of, clause) = split_where(rest);
+        let Some((a, b)) = of.strip_prefix("of ").and_then(|of| of.split_once(" and ")) else {
+            let hint = "write `interface of A and B`, the names or formulas of two regions; normals point from A to B";
+            let message = "an interface lies between two regions";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        let (a, b) = (a.trim(), b.trim());
+        let (first, second) = (self.body(value, geometry, a)?, self.body(value, geometry, b)?);
+        let (on, part) = self.clause(value, geometry, coordinates, clause)?;
+        let written = match clause {
+            None => format!("interface of {a} and {b}"),
+            Some(clause) => format!("interface of {a} and {b} where {clause}"),
+        };
+        let select = Select { on: &on, part, ..Select::default() };
+        let wall = geometry.interface(&written, &first, &second, &select);
+        self.found(value, geometry, wall, None)
+    }
+
+    fn found(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        wall: Result<Boundary, Error>,
+        shape: Option<&str>,
+    ) -> Option<Boundary> {
+        let error = match wall {
+            Ok(wall) => return Some(wall),
+            Err(error) => error,
+        };
+        let (_, locate) = self.located(value)?;
+        let names: Vec<&str> = geometry.names().collect();
+        match (&error, shape) {
+            (Error::UnknownShape { .. }, Some(shape)) if names.contains(&shape) => {
+                let message = format!("`{shape}` is no part of the domain `{}`", geometry.domain.written);
+                let hint = "walls are those of the domain; between two regions of it lies an `interface`";
+                self.report(Diagnostic::error(value.span(), message).hint(hint));
+            }
+            (Error::NoPart(why), _) => {
+                let message = format!("no wall lies there: {why}");
+                self.report(Diagnostic::error(value.span(), message).hint(WALLS));
+            }
+            _ => self.wrong_region(error, &names, value.span(), &locate, 0),
+        }
+        None
+    }
+
+    /// What comes after `where`: equations that straight pieces fulfil, and inequalities that cut a wall.
+    #[expect(clippy::type_complexity, reason = "what `Select` takes")]
+    fn clause(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+        clause: Option<&str>,
+    ) -> Option<(Vec<(usize, f64)>, Option<Arc<dyn Fn(&[f64]) -> bool + Send + Sync>>)> {
+        let Some(clause) = clause else { return Some((vec![], None)) };
+        let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+        let (text, locate) = self.located(value)?;
+        let start = text.rfind(clause).unwrap_or(0);
+        let (mut on, mut sides) = (vec![], vec![]);
+        let mut offset = start;
+        for part in split_outside_parentheses(clause) {
+            let span = locate.place(offset..offset + part.len());
+            let here = offset;
+            offset += part.len() + 1;
+            let Some(sign) = part.find(['<', '>', '=']) else {
+                let message = "this says nothing about a wall";
+                self.report(Diagnostic::error(span, message).hint(WALLS));
+                return None;
+            };
+            let length = 1 + usize::from(part[sign + 1..].starts_with('='));
+            let (left, right) = (&part[..sign], &part[sign + length..]);
+            let read = |builder: &mut Self, text: &str, at: usize| {
+                builder.parsed(text, |range| locate.place(range.start + at..range.end + at))
+            };
+            let right_at = here + sign + length;
+            if part[sign..].starts_with('=') {
+                let name = left.trim();
+                let Some(k) = axes.iter().position(|&i| coordinates[i].name == name) else {
+                    self.no_coordinate(name, coordinates, span);
+                    return None;
+                };
+                let expr = read(self, right, right_at)?;
+                on.push((k, self.lowered_number(&expr, span, "the place")?));
+                continue;
+            }
+            let (left, right) = (read(self, left, here)?, read(self, right, right_at)?);
+            let (left, right) = (self.lowered(&left, SHAPE)?, self.lowered(&right, SHAPE)?);
+            let (more, less) = if part[sign..].starts_with('>') { (left, right) } else { (right, left) };
+            sides.push(self.graph.binary(Binary::Sub, more, less));
+        }
+        if sides.is_empty() {
+            return Some((on, None));
+        }
+        let Formula { graph, roots } = self.extract(&sides);
+        let time = |graph: &Graph| {
+            graph
+                .nodes()
+                .iter()
+                .any(|node| matches!(node, Node::Coordinate { coordinate, .. } if !axes.contains(coordinate)))
+        };
+        if time(&graph) {
+            let message = "walls are told apart by coordinates of space";
+            self.report(Diagnostic::error(value.span(), message).hint("walls do not move"));
+            return None;
+        }
+        let formula = Formula { graph, roots };
+        let part =
+            move |x: &[f64]| (0..formula.roots.len()).all(|root| value_of(&formula, &axes, x, root) > 0.0);
+        Some((on, Some(Arc::new(part))))
+    }
+}
+
+/// What stands before and after `where`.
+fn split_where(text: &str) -> (&str, Option<&str>) {
+    match text.strip_prefix("where ") {
+        Some(clause) => ("", Some(clause.trim())),
+        None => match text.split_once(" where ") {
+            Some((of, clause)) => (of.trim(), Some(clause.trim())),
+            None => (text, None),
+        },
+    }
+}
+
+/// Four digits, enough for people.
+fn short(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
+}

@@ -1,0 +1,222 @@
+//! Domains made of shapes: what is said where they are wrong, which places they have, and what is known there.
+
+use super::{Document, Place, Problem};
+use crate::sample;
+use crate::settings::Sampler;
+
+const PLATE: &str = r#"[coordinates]
+x = {}
+y = [0, 1]
+t = [0, 2]
+[parameters]
+r = 0.1
+[shapes]
+plate = { rectangle = { from = [0, 0], to = [2, 1] } }
+hole = { disk = { center = [0.5, 0.5], radius = "r" } }
+[domain]
+region = "plate - hole"
+[unknowns]
+u = {}
+[conditions.physics]
+place = "interior"
+residual = "u_t - u_xx - u_yy"
+[conditions.cooled]
+place = "wall of hole"
+residual = "u_n + 5*(u - 1)"
+[conditions.rest]
+place = "wall of plate where x = 0"
+residual = "u"
+[conditions.start]
+place = "t = 0"
+residual = "u"
+"#;
+
+fn built(text: &str) -> Problem {
+    let document = Document::parse("test.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    document.build(std::path::Path::new("")).unwrap_or_else(|mistakes| panic!("{mistakes}")).0
+}
+
+/// What is said where `from` stands as `to`: one mistake, with every part of `expected`, pointing at `at`.
+#[track_caller]
+fn says(from: &str, to: &str, expected: &[&str], at: &str) {
+    assert!(PLATE.contains(from), "{from}");
+    let text = PLATE.replace(from, to);
+    let document = Document::parse("test.toml", &text).expect("TOML");
+    let mistakes = match document.build(std::path::Path::new("")) {
+        Ok((_, warnings)) => panic!("`{to}` was taken: {warnings}"),
+        Err(mistakes) => mistakes,
+    };
+    let items: Vec<_> = mistakes.iter().collect();
+    assert_eq!(items.len(), 1, "{to}: {mistakes}");
+    let said = format!("{} → {}", items[0].message, items[0].hint.as_deref().unwrap_or_default());
+    for part in expected {
+        assert!(said.contains(part), "{to}: `{part}` is missing in\n{said}");
+    }
+    let span = items[0].span.clone().unwrap_or(0..0);
+    assert!(text[span.clone()].contains(at), "{to}: points at `{}`", &text[span]);
+}
+
+#[test]
+fn mistakes_have_one_message_each() {
+    let region = |formula: &str| format!("region = \"{formula}\"");
+    let region_says = |formula: &str, expected: &[&str], at: &str| {
+        says("region = \"plate - hole\"", &region(formula), expected, at);
+    };
+    region_says("plate - hol", &["no shape is called `hol`", "did you mean `hole`?"], "hol");
+    region_says(
+        "plate - widget",
+        &["no shape is called `widget`", "the shapes are `plate` and `hole`"],
+        "widget",
+    );
+    region_says("hole - plate", &["the region is empty"], "hole - plate");
+    region_says("plate -", &[], "");
+    says("[domain]\nregion = \"plate - hole\"\n", "", &["there are shapes, but no domain"], "shapes");
+    says("region = \"plate - hole\"", "regions = \"plate\"", &["did you mean `region`?"], "regions");
+    says("radius = \"r\"", "radius = -1", &["`radius` of the disk is -1"], "-1");
+    says("radius = \"r\"", "radus = \"r\"", &["unknown key `radus`", "did you mean `radius`?"], "radus");
+    says("radius = \"r\"", "radius = \"q\"", &["unknown symbol `q`"], "q");
+    says("{ disk =", "{ disc =", &["there is no shape `disc`", "did you mean `disk`?"], "disc");
+    says("center = [0.5, 0.5]", "center = [0.5]", &["`center`", "2 are needed"], "[0.5]");
+    says("y = [0, 1]", "y = [0, 0.9]", &["beyond its domain [0, 0.9]", "widen"], "region");
+    says(
+        "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }",
+        "hole = { polygon = { points = [[0.3, 0.3], [0.7, 0.7], [0.7, 0.3], [0.3, 0.7]] } }",
+        &["crosses"],
+        "[[0.3",
+    );
+    says(
+        "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }",
+        "hole = { ball = { center = [0.5, 0.5, 0.5], radius = \"r\" } }",
+        &["has 3 dimensions"],
+        "hole",
+    );
+    let place_says = |place: &str, expected: &[&str], at: &str| {
+        says("\"wall of hole\"", &format!("\"{place}\""), expected, at);
+    };
+    place_says("wall of hol", &["no shape is called `hol`", "did you mean `hole`?"], "hol");
+    place_says("wall hole", &["is not a place", "wall of NAME"], "wall hole");
+    place_says("wall of hole where x = 0", &["no wall lies there"], "wall of hole");
+    place_says("wall of hole where z > 0", &["unknown symbol `z`"], "z");
+    place_says("wall of hole where t > 1", &["coordinates of space"], "t > 1");
+    place_says("x = 1", &["no wall lies there"], "x = 1");
+    place_says("x = 0.5, y = 0.5", &["outside the region"], "x = 0.5");
+    place_says("periodic x", &["not linked"], "periodic x");
+    place_says("region hol", &["no shape is called `hol`"], "hol");
+    place_says("region hole", &["points that the domain does not have"], "region hole");
+    place_says("interface of plate", &["lies between two regions"], "interface");
+    says("u_t - u_xx - u_yy", "u_t - u_n", &["derivative along the normal", "only walls"], "u_n");
+    says("u_t - u_xx - u_yy", "u_t - n_x*u_x", &["`n_x` is a component of the normal"], "n_x");
+    says("u_t - u_xx - u_yy", "u_t - u_m", &["`m` in `u_m` is not a row of coordinates"], "u_m");
+    says("r = 0.1", "r = 0.1\nn_x = 1", &["`n_x` is a component of the normal"], "");
+}
+
+#[test]
+fn a_wall_that_the_combination_removes_is_named() {
+    let text = PLATE.replace("region = \"plate - hole\"", "region = \"plate\"");
+    let document = Document::parse("test.toml", &text).expect("TOML");
+    let mistakes = document.build(std::path::Path::new("")).expect_err("no wall of the hole");
+    assert!(mistakes.to_string().contains("`hole` is no part of the domain `plate`"), "{mistakes}");
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let problem = built(PLATE);
+    let c = &problem.coordinates;
+    assert!(c[0].lower.abs() < 1e-2 && (c[0].upper - 2.0).abs() < 1e-2 && c[1].upper == 1.0, "{c:?}");
+    let again = built(&problem.to_toml());
+    assert_eq!(again, problem);
+    assert_eq!(problem.conditions[1].place.describe(c), "wall of hole");
+    assert_eq!(problem.conditions[2].place.describe(c), "wall of plate where x = 0");
+}
+
+#[test]
+fn points_lie_where_they_are_asked_for() {
+    let mut problem = built(PLATE);
+    for sampler in [Sampler::Uniform, Sampler::Grid, Sampler::LatinHypercube, Sampler::Sobol] {
+        for condition in &mut problem.conditions {
+            condition.sampler = sampler;
+            condition.points = 300;
+        }
+        let points = |i: usize| sample::points(&problem, &problem.conditions[i], 1, 0);
+        let from_hole = |row: &[f64]| (row[0] - 0.5).hypot(row[1] - 0.5);
+        let inside = points(0);
+        assert_eq!((inside.rows.len(), inside.data.len()), (900, 0), "{sampler:?}");
+        assert!(inside.rows.chunks_exact(3).all(|row| from_hole(row) >= 0.1 - 1e-12), "{sampler:?}");
+        let start = points(3);
+        assert!(
+            start.rows.chunks_exact(3).all(|row| from_hole(row) >= 0.1 - 1e-12 && row[2] == 0.0),
+            "{sampler:?}"
+        );
+        let hole = points(1);
+        assert_eq!((hole.rows.len(), hole.data.len()), (900, 2), "{sampler:?}");
+        for (k, row) in hole.rows.chunks_exact(3).enumerate() {
+            assert!((from_hole(row) - 0.1).abs() < 1e-12, "{sampler:?}: {row:?}");
+            // Out of the region, so into the hole.
+            let expected = [(0.5 - row[0]) / 0.1, (0.5 - row[1]) / 0.1];
+            let off = expected.iter().zip(&hole.data).map(|(n, found)| (n - found[k]).abs());
+            assert!(off.fold(0.0, f64::max) < 1e-9, "{sampler:?}: {row:?}");
+        }
+        let left = points(2);
+        assert!(left.rows.chunks_exact(3).all(|row| row[0].abs() < 1e-12), "{sampler:?}");
+        assert!(left.data[0].iter().all(|n| *n == -1.0) && left.data[1].iter().all(|n| n.abs() < 1e-15));
+    }
+}
+
+#[test]
+fn the_derivative_along_the_normal_is_that_of_the_components() {
+    let by_name = built(&PLATE.replace("u_n + 5*(u - 1)", "u_n"));
+    let by_components = built(&PLATE.replace("u_n + 5*(u - 1)", "n_x*u_x + n_y*u_y"));
+    assert_eq!(by_name.conditions[1].residuals, by_components.conditions[1].residuals);
+}
+
+#[test]
+fn walls_share_points_by_their_lengths() {
+    let text = PLATE.replace("\"wall of hole\"", "[\"wall of hole\", \"wall of plate\"]");
+    let problem = built(&text);
+    let rows = sample::points(&problem, &problem.conditions[1], 1, 0).rows;
+    let on_hole = rows.chunks_exact(3).filter(|row| (row[0] - 0.5).hypot(row[1] - 0.5) < 0.11).count() as f64;
+    let (hole, plate) = (0.2 * std::f64::consts::PI, 6.0);
+    assert!((on_hole - 200.0 * hole / (hole + plate)).abs() <= 2.0, "{on_hole}");
+}
+
+#[test]
+fn interfaces_and_regions_are_places_of_their_own() {
+    let text = PLATE
+        .replace("region = \"plate - hole\"", "region = \"plate\"")
+        .replace("\"wall of hole\"", "\"interface of hole and plate - hole\"")
+        .replace("\"interior\"", "\"region hole\"");
+    let problem = built(&text);
+    let inside = sample::points(&problem, &problem.conditions[0], 1, 0).rows;
+    assert!(inside.chunks_exact(3).all(|row| (row[0] - 0.5).hypot(row[1] - 0.5) <= 0.1 + 1e-12));
+    let between = sample::points(&problem, &problem.conditions[1], 1, 0);
+    for (k, row) in between.rows.chunks_exact(3).enumerate() {
+        // From the hole outwards.
+        assert!(((row[0] - 0.5) / 0.1 - between.data[0][k]).abs() < 1e-9, "{row:?}");
+    }
+    assert!(matches!(problem.conditions[0].place, Place::Inside(_)));
+    assert_eq!(built(&problem.to_toml()), problem);
+}
+
+#[test]
+fn unknowns_live_where_the_file_says() {
+    let text = PLATE
+        .replace("region = \"plate - hole\"", "region = \"plate\"")
+        .replace("\"wall of hole\"", "\"interface of hole and plate - hole\"")
+        .replace("u = {}", "u = {}\nv = { region = \"hole\" }")
+        .replace("u_n + 5*(u - 1)", "u_n + v_n");
+    let problem = built(&text);
+    let [u, v] = &problem.unknowns[..] else { panic!("two unknowns") };
+    for (row, inside) in [([0.5, 0.5, 0.0], true), ([0.59, 0.5, 1.0], true), ([0.7, 0.5, 0.0], false)] {
+        assert_eq!((u.lives_at(&row), v.lives_at(&row)), (true, inside), "{row:?}");
+    }
+    assert_eq!(built(&problem.to_toml()), problem);
+    says("u = {}", "u = { region = \"hol\" }", &["no shape is called `hol`"], "hol");
+}
+
+#[test]
+fn measured_where_the_region_is() {
+    let problem = built(PLATE);
+    let points = problem.reference_points();
+    assert!(!points.is_empty());
+    assert!(points.chunks_exact(3).all(|row| (row[0] - 0.5).hypot(row[1] - 0.5) > 0.1 - 1e-8));
+}
