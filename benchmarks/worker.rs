@@ -68,7 +68,7 @@ fn export(problem: &Problem, theta: &[f64], path: &str) {
     let dimensions = problem.coordinates.len();
     let mut tensors = vec![("theta".to_owned(), vec![theta.len()], bytes(theta))];
     for condition in &problem.conditions {
-        let (points, _) = sample::points(problem, condition, 0, 0);
+        let points = sample::points(problem, condition, 0, 0).rows;
         tensors.push((condition.name.clone(), vec![points.len() / dimensions, dimensions], bytes(&points)));
         tensors.push((format!("weight {}", condition.name), vec![1], bytes(&[condition.weight])));
     }

@@ -35,8 +35,8 @@ pub(crate) fn problem(name: &str, depth: usize, width: usize, condition: &str, p
 pub(crate) fn engine<R: Real>(problem: &Problem, threads: usize) -> (CpuEngine<R>, Vec<f64>) {
     let mut engine = CpuEngine::<R>::new(problem, threads, Isa::best()).expect("an engine");
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(problem, condition, 0, 0);
-        engine.set_points(i, &points, data);
+        let sample::Points { rows: points, data } = sample::points(problem, condition, 0, 0);
+        engine.set_points(i, &points, &data);
     }
     (engine, init::parameters(problem).expect("initial parameters"))
 }

@@ -63,7 +63,11 @@ fn mistakes_have_one_message_each() {
         says("region = \"plate - hole\"", &region(formula), expected, at);
     };
     region_says("plate - hol", &["no shape is called `hol`", "did you mean `hole`?"], "hol");
-    region_says("plate - widget", &["no shape is called `widget`", "the shapes are `plate` and `hole`"], "widget");
+    region_says(
+        "plate - widget",
+        &["no shape is called `widget`", "the shapes are `plate` and `hole`"],
+        "widget",
+    );
     region_says("hole - plate", &["the region is empty"], "hole - plate");
     region_says("plate -", &[], "");
     says("[domain]\nregion = \"plate - hole\"\n", "", &["there are shapes, but no domain"], "shapes");
