@@ -59,8 +59,8 @@ fn engine<R: Real>(problem: &Problem, threads: usize, isa: Isa) -> (CpuEngine<R>
 
 pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(problem, condition, 1, 0);
-        engine.set_points(i, &points, data);
+        let sample::Points { rows: points, data } = sample::points(problem, condition, 1, 0);
+        engine.set_points(i, &points, &data);
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn parameters(problem: &Problem) -> Vec<f64> {
 /// Gives points weights that differ from point to point; returns weights of conditions that differ, too.
 pub(crate) fn set_weights(problem: &Problem, engine: &mut dyn Engine) -> Vec<f64> {
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, _) = sample::points(problem, condition, 1, 0);
+        let points = sample::points(problem, condition, 1, 0).rows;
         let sites = points.len() / (problem.coordinates.len() * condition.sides());
         let weights: Vec<f64> = (0..sites).map(|p| 1.0 + 0.9 * (p as f64 * 1.7).sin()).collect();
         engine.set_point_weights(i, &weights);
@@ -336,9 +336,9 @@ fn weights_enter_the_loss_but_not_its_terms() {
     assert_eq!(terms, weighted_terms);
     let mut total = 0.0;
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(&problem, condition, 1, 0);
+        let sample::Points { rows: points, data } = sample::points(&problem, condition, 1, 0);
         let roots = condition.residuals.roots.len();
-        let residuals = engine.residuals(&theta, i, &points, data);
+        let residuals = engine.residuals(&theta, i, &points, &data);
         let sites = residuals.len() / roots;
         for (p, row) in residuals.chunks_exact(roots).enumerate() {
             let squares: f64 = row.iter().map(|r| r * r).sum();
@@ -397,8 +397,8 @@ fn the_loss_is_the_weighted_mean_of_squared_residuals() {
     let loss = engine.loss(&theta, &problem.weights(), &mut terms);
     let mut total = 0.0;
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(&problem, condition, 1, 0);
-        let residuals = engine.residuals(&theta, i, &points, data);
+        let sample::Points { rows: points, data } = sample::points(&problem, condition, 1, 0);
+        let residuals = engine.residuals(&theta, i, &points, &data);
         let sites = points.len() / (problem.coordinates.len() * condition.sides());
         assert_eq!(residuals.len(), sites * condition.residuals.roots.len());
         let mean = residuals.iter().map(|r| r * r).sum::<f64>() / sites as f64;
@@ -436,9 +436,9 @@ fn small(name: &str, points: usize) -> Problem {
 fn weighted_residuals(problem: &Problem, engine: &mut CpuEngine<f64>, theta: &[f64]) -> Vec<f64> {
     let mut all = vec![];
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(problem, condition, 1, 0);
+        let sample::Points { rows: points, data } = sample::points(problem, condition, 1, 0);
         let sites = points.len() / (problem.coordinates.len() * condition.sides());
-        let residuals = engine.residuals(theta, i, &points, data);
+        let residuals = engine.residuals(theta, i, &points, &data);
         for (p, row) in residuals.chunks_exact(residuals.len() / sites).enumerate() {
             let scale = square_factor(0.5 + i as f64, 1.0 + 0.9 * (p as f64 * 1.7).sin(), sites).sqrt();
             all.extend(row.iter().map(|r| scale * r));
@@ -501,9 +501,9 @@ fn check_least_squares(problem: &Problem, what: &str) {
     let buckets: Vec<(usize, f64)> = (0..n).map(|p| (n - 1 - p, -2.0)).collect();
     let mut product = along.iter();
     for (i, condition) in problem.conditions.iter().enumerate() {
-        let (points, data) = sample::points(problem, condition, 1, 0);
+        let sample::Points { rows: points, data } = sample::points(problem, condition, 1, 0);
         let (rows, residuals) = engine.jacobian_in_buckets(&theta, i, &buckets, n);
-        assert_eq!(residuals, engine.residuals(&theta, i, &points, data), "{what}");
+        assert_eq!(residuals, engine.residuals(&theta, i, &points, &data), "{what}");
         let roots = condition.residuals.roots.len();
         let sites = residuals.len() / roots;
         for (k, row) in rows.chunks_exact(n).enumerate() {

@@ -47,7 +47,7 @@ fn a_loss_that_is_not_finite_is_located_and_left_behind() {
     // Adam's first step is its whole rate: k becomes −½.
     let stages = "stages = [{ adam = { steps = 400, lr = 1.5, lr-unit = \"one\" } }]";
     let problem = roots(1.0, stages);
-    let (points, _) = sample::points(&problem, &problem.conditions[1], 0, 0);
+    let points = sample::points(&problem, &problem.conditions[1], 0, 0).rows;
     let first = points.iter().copied().find(|x| *x < 0.5).expect("half of them are");
     let (outcome, events) = run(&problem, &mut engine(&problem, 1), start(&problem));
     let place = Origin { condition: "physics".into(), at: [("x".into(), first)].into(), residual: None };
@@ -260,11 +260,12 @@ fn every_method_recovers_and_ends_in_the_same_bits_from_any_checkpoint() {
         // All residuals are finite: what is named is the greatest of all.
         let place = breakdown.place.as_ref().expect("a place");
         let greatest = (0..problem.conditions.len()).map(|i| {
-            let (mut points, data) = sample::points(&problem, &problem.conditions[i], 0, 2);
+            let sample::Points { rows: mut points, data } =
+                sample::points(&problem, &problem.conditions[i], 0, 2);
             if i == 0 {
                 points.clone_from(&fault.1);
             }
-            let residuals = sound.residuals(&fault.0, i, &points, data);
+            let residuals = sound.residuals(&fault.0, i, &points, &data);
             let greatest = residuals.iter().fold(0.0, |most: f64, r| most.max(r.abs()));
             (problem.conditions[i].name.clone(), greatest)
         });

@@ -398,7 +398,7 @@ fn a_place_without_extent_is_one_point() {
     assert_eq!(problem.conditions[1].points, 1);
     let asked = problem_of_corner("points = 300");
     assert_eq!(asked.conditions[0].points, 1);
-    let (points, _) = pinn::internals::sample::points(&asked, &asked.conditions[0], 0, 0);
+    let points = pinn::internals::sample::points(&asked, &asked.conditions[0], 0, 0).rows;
     assert_eq!(points, [0.5, 2.0]);
 }
 
