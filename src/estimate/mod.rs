@@ -139,7 +139,8 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
 fn homes(problem: &Problem, points: &[f64]) -> Vec<Vec<usize>> {
     let home = |unknown: &Unknown| {
         let rows = points.chunks_exact(problem.coordinates.len()).enumerate();
-        let home: Vec<usize> = rows.clone().filter(|(_, row)| unknown.lives_at(row)).map(|(i, _)| i).collect();
+        let home: Vec<usize> =
+            rows.clone().filter(|(_, row)| unknown.lives_at(row)).map(|(i, _)| i).collect();
         if home.is_empty() { rows.map(|(i, _)| i).collect() } else { home }
     };
     problem.unknowns.iter().map(home).collect()

@@ -64,7 +64,8 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
         }
         let looked_at = conditions.len();
         let points =
-            sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?.rows;
+            sample::fresh(&part, &part.conditions[looked_at], Purpose::Check, PROBES, part.training.seed)?
+                .rows;
         let (before, changed) = sample.carried(w, &carried, 1, &points)?;
         engine.set_points(looked_at, &points, &before);
         let (values, u) = engine.jacobian_in_buckets(&own, looked_at, &buckets, functions);
