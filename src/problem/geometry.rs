@@ -190,9 +190,25 @@ impl Body {
     }
 
     /// Does a row of coordinates lie in it, or so close to its wall that rounding may have put it outside?
+    ///
+    /// Where walls of shapes coincide, the level is zero on both sides, so that a place on a wall has to have some of the body
+    /// beside it.
     pub fn touches(&self, row: &[f64]) -> bool {
+        let d = self.axes.len();
+        let x = in_space(&self.axes, row);
         let size: f64 = self.bounds.iter().map(|(lower, upper)| upper - lower).sum();
-        self.region.level(&in_space(&self.axes, row)[..self.axes.len()]) >= -1e-9 * size
+        let level = self.region.level(&x[..d]);
+        if level.abs() > 1e-9 * size {
+            return level > 0.0;
+        }
+        // All around it: along axes and between them.
+        (0..3_usize.pow(d as u32)).any(|direction| {
+            let mut beside = x;
+            for (k, x) in beside.iter_mut().enumerate().take(d) {
+                *x += 1e-7 * size * ((direction / 3_usize.pow(k as u32) % 3) as f64 - 1.0);
+            }
+            self.region.level(&beside[..d]) > 1e-9 * size
+        })
     }
 
     /// Which coordinates are those of space, each with the ends of a small box around the body.
