@@ -77,7 +77,7 @@ fn mistakes_have_one_message_each() {
     says("radius = \"r\"", "radius = \"q\"", &["unknown symbol `q`"], "q");
     says("{ disk =", "{ disc =", &["there is no shape `disc`", "did you mean `disk`?"], "disc");
     says("center = [0.5, 0.5]", "center = [0.5]", &["`center`", "2 are needed"], "[0.5]");
-    says("y = [0, 1]", "y = [0, 0.9]", &["beyond its domain [0, 0.9]", "widen"], "region");
+    says("y = [0, 1]", "y = [0, 0.9]", &["beyond its domain [0, 0.9]", "widen"], "[domain]");
     says(
         "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }",
         "hole = { polygon = { points = [[0.3, 0.3], [0.7, 0.7], [0.7, 0.3], [0.3, 0.7]] } }",
