@@ -15,6 +15,8 @@ use crate::problem::{Problem, Windows};
 /// The relative errors of a step between which the number of steps is compared; contents are in steps of the first.
 const COARSE: f64 = 1e-5;
 const FINE: f64 = 1e-7;
+/// What the two may end apart, as a part of an unknown's range.
+const APART: f64 = 0.1;
 /// Steps after which the pilot gives up.
 const STEPS: usize = 50_000;
 /// Steps of Newton's method.
@@ -31,7 +33,8 @@ pub(super) struct Course {
 }
 
 /// The course of an initial-value problem; `None` where the pilot does not know its way: partial differential equations, an
-/// ansatz, data, parameters to be found, equations that an explicit method cannot follow.
+/// ansatz, data, parameters to be found, equations that an explicit method cannot follow, and solutions beside which
+/// others grow without bound.
 pub(super) fn course(problem: &Problem) -> Option<Course> {
     if problem.coordinates.len() != 1 || !problem.trainable.is_empty() {
         return None;
@@ -51,13 +54,22 @@ pub(super) fn course(problem: &Problem) -> Option<Course> {
         times: vec![],
     };
     for end in [lower, upper].into_iter().filter(|&end| end != begin) {
-        let rough = system.follow(begin, end, &start, COARSE, &mut |_, _| {})?;
+        let (mut rough_end, mut fine_end) = (vec![], vec![]);
+        let rough =
+            system.follow(begin, end, &start, COARSE, &mut |_, values| values.clone_into(&mut rough_end))?;
         let fine = system.follow(begin, end, &start, FINE, &mut |t, values| {
             course.times.push(t);
+            values.clone_into(&mut fine_end);
             for (range, value) in course.ranges.iter_mut().zip(values) {
                 *range = (range.0.min(*value), range.1.max(*value));
             }
         })?;
+        // Where errors grow beyond all else, what is seen is one of them.
+        let apart =
+            |((a, b), range): ((&f64, &f64), &(f64, f64))| (a - b).abs() > APART * (range.1 - range.0);
+        if rough_end.iter().zip(&fine_end).zip(&course.ranges).any(apart) {
+            return None;
+        }
         // Where a step is short for the sake of stability, more accuracy does not make it shorter.
         let more = (COARSE / FINE).powf(0.2) - 1.0;
         course.content += (fine as f64 - rough as f64).max(0.0) / more;
@@ -328,6 +340,7 @@ mod tests {
         none("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", COSINE);
         none("t = [0, 25]", Y, "\"y_tt + y\"", "\"y - 1\"");
         none("t = [0, 2]", Y, "\"y_t - y^2\"", "\"y - 1\"");
+        none("t = [0, 25]", Y, "\"y_tt - y\"", "\"y - 1\", \"y_t + 1\"");
         none("t = [0, 25]\nx = [0, 1]", Y, "\"y_tt + y\"", COSINE);
         none("t = [0, 6.5]", "y = {}\nv = {}", "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"", "\"y - 1\", \"v\"");
     }

@@ -61,6 +61,8 @@ const LEAST_EXPLAINED: f64 = 1e-6;
 /// Ratios of variances that are tried, as parts of the greatest eigenvalue of ΦᵀΦ, and how many in a decade.
 const LEAST_RATIO: i32 = -15;
 const PER_DECADE: i32 = 4;
+/// Directions along which residuals change by less, as a part of the greatest eigenvalue, answer nothing.
+const ANSWERED: f64 = 1e-12;
 
 /// What is estimated of an answer's error.
 #[derive(Clone, PartialEq, Debug)]
@@ -94,7 +96,7 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     let functions = FUNCTIONS.min(theta.len());
     let buckets = buckets(theta.len(), functions, &mut rng);
     let counts = counts(conditions, functions);
-    let (mut rows, mut residuals) = (vec![], vec![]);
+    let mut rows = Rows::default();
     for (i, condition) in conditions.iter().enumerate() {
         if !counts_for(condition) {
             continue;
@@ -102,14 +104,14 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
         let (_, Points { rows: points, data }) = verify::sites(&problem, condition, counts[i]);
         engine.set_points(i, &points, &data);
         let (own, r) = engine.jacobian_in_buckets(&theta, i, &buckets, functions);
-        add_scaled(&own, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
+        rows.add_scaled(&own, &r, &[], condition.residuals.roots.len(), functions);
     }
     engine.set_points(probe, &probes, &[]);
     let (values, u) = engine.jacobian_in_buckets(&theta, probe, &buckets, functions);
-    if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
+    if !rows.is_finite() || !values.iter().chain(&u).all(|x| x.is_finite()) {
         return None;
     }
-    let model = Model::new(&rows, &residuals, functions)?;
+    let model = Model::new(&rows, functions)?;
     let unknowns = problem.unknowns.len();
     let homes = homes(&problem, &probes);
     let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
@@ -260,30 +262,47 @@ fn probe(problem: &Problem) -> Condition {
     }
 }
 
-/// Adds a condition's rows and residuals to the others, each of its residuals in its own root mean square.
-fn add_scaled(
-    rows: &[f64],
-    residuals: &[f64],
-    roots: usize,
-    functions: usize,
-    all_rows: &mut Vec<f64>,
-    all_residuals: &mut Vec<f64>,
-) {
-    let sites = residuals.len() / roots;
-    for root in 0..roots {
-        let row = |site: usize| &rows[(site * roots + root) * functions..][..functions];
-        let square = |x: &f64| x * x;
-        let reach = (0..sites).flat_map(row).map(square).sum::<f64>() / sites as f64;
-        // The network has no part in it: it holds exactly, or never.
-        if reach == 0.0 {
-            continue;
+/// Rows of Φ, and residuals, of all conditions.
+#[derive(Default)]
+struct Rows {
+    /// Sites × residuals × functions.
+    phi: Vec<f64>,
+    residuals: Vec<f64>,
+    /// What the residuals change by for another reason; empty where there is none.
+    changes: Vec<f64>,
+}
+
+impl Rows {
+    /// Adds a condition's rows, residuals and changes to the others, each of its residuals in its own root mean square.
+    fn add_scaled(
+        &mut self,
+        rows: &[f64],
+        residuals: &[f64],
+        changes: &[f64],
+        roots: usize,
+        functions: usize,
+    ) {
+        let sites = residuals.len() / roots;
+        for root in 0..roots {
+            let row = |site: usize| &rows[(site * roots + root) * functions..][..functions];
+            let square = |x: &f64| x * x;
+            let reach = (0..sites).flat_map(row).map(square).sum::<f64>() / sites as f64;
+            // The network has no part in it: it holds exactly, or never.
+            if reach == 0.0 {
+                continue;
+            }
+            let size = residuals.iter().skip(root).step_by(roots).map(square).sum::<f64>() / sites as f64;
+            let scale = size.sqrt().max(ROUNDING * reach.sqrt());
+            for site in 0..sites {
+                self.phi.extend(row(site).iter().map(|x| x / scale));
+                self.residuals.push(residuals[site * roots + root] / scale);
+                self.changes.extend(changes.get(site * roots + root).map(|change| change / scale));
+            }
         }
-        let size = residuals.iter().skip(root).step_by(roots).map(square).sum::<f64>() / sites as f64;
-        let scale = size.sqrt().max(ROUNDING * reach.sqrt());
-        for site in 0..sites {
-            all_rows.extend(row(site).iter().map(|x| x / scale));
-            all_residuals.push(residuals[site * roots + root] / scale);
-        }
+    }
+
+    fn is_finite(&self) -> bool {
+        self.phi.iter().chain(&self.residuals).chain(&self.changes).all(|x| x.is_finite())
     }
 }
 
@@ -298,16 +317,19 @@ struct Model {
     noise: f64,
     /// What part of r² the mean explains.
     explained: f64,
+    /// How much of every function, along the eigenvectors, takes back what the residuals change by.
+    response: Vec<f64>,
 }
 
 impl Model {
     /// `None` where there are no residuals, or eigenvalues cannot be found.
-    fn new(rows: &[f64], residuals: &[f64], functions: usize) -> Option<Self> {
+    fn new(rows: &Rows, functions: usize) -> Option<Self> {
+        let Rows { phi, residuals, changes } = rows;
         let count = residuals.len();
         if count == 0 {
             return None;
         }
-        let phi = MatRef::from_row_major_slice(rows, count, functions);
+        let phi = MatRef::from_row_major_slice(phi, count, functions);
         let eigen = (phi.transpose() * phi).self_adjoint_eigen(Side::Lower).ok()?;
         let vectors = eigen.U().to_owned();
         let along =
@@ -337,15 +359,31 @@ impl Model {
                 .zip(&values)
                 .map(|((b, d), value)| d * (2.0 * b - value * d))
                 .sum::<f64>();
-        Some(Self { vectors, inverse, mean, noise: noise(ratio), explained: 1.0 - left.max(0.0) / square })
+        // Changes whose reason is known are no noise.
+        let response = if changes.is_empty() {
+            vec![0.0; functions]
+        } else {
+            let along =
+                vectors.transpose() * (phi.transpose() * MatRef::from_column_major_slice(changes, count, 1));
+            values
+                .iter()
+                .enumerate()
+                .map(|(k, value)| along[(k, 0)] / (value + ANSWERED * greatest))
+                .collect()
+        };
+        let explained = 1.0 - left.max(0.0) / square;
+        Some(Self { vectors, inverse, mean, noise: noise(ratio), explained, response })
     }
 
-    /// How much of each function an error may have that is as likely as others: the mean and a random part.
-    fn draw(&self, rng: &mut Stream) -> Vec<f64> {
+    /// How much of each function an error may have that is as likely as others: the mean and a random part, over `seen`, and
+    /// what answers the changes of the residuals.
+    fn draw(&self, seen: f64, rng: &mut Stream) -> Vec<f64> {
         let count = self.mean.len();
-        let along = self.mean.iter().zip(&self.inverse).map(|(mean, inverse)| {
-            mean + (self.noise * inverse).sqrt() * rng.sample::<f64, _>(StandardNormal)
-        });
+        let along =
+            self.mean.iter().zip(&self.inverse).zip(&self.response).map(|((mean, inverse), response)| {
+                (mean + (self.noise * inverse).sqrt() * rng.sample::<f64, _>(StandardNormal)) / seen
+                    + response
+            });
         let along: Vec<f64> = along.collect();
         let of_all = &self.vectors * MatRef::from_column_major_slice(&along, count, 1);
         (0..count).map(|k| of_all[(k, 0)]).collect()

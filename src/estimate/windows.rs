@@ -2,17 +2,18 @@
 //!
 //! What is wrong at the end of a window is carried into the next one, grows there or dies away, and no window's residuals
 //! tell of it.
-//! So a sample of the error is carried through the windows: in each one what has come from the window before changes its
-//! residuals, and what its estimate says of these is added, the mean and a random part of what they leave open.
-//! All of it is to first order; a sample is no larger or smaller than the error is likely to be.
+//! So samples of the error are carried through the windows: in each one what has come from the window before changes its
+//! residuals, which is answered, and what its estimate says of the residuals that were there before is added, the mean and a
+//! random part of what they leave open.
+//! All of it is to first order.
 //!
 //! This file knows windows; the linear model is its parent's.
 
-use super::{ErrorEstimate, Model, add_scaled, buckets, counts, counts_for, homes, probe, widen, wider};
+use super::{ErrorEstimate, Model, Rows, buckets, counts, counts_for, homes, probe, widen, wider};
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::problem::{Carried, Condition, Problem, Start, Windows};
-use crate::rng;
+use crate::rng::{self, Stream};
 use crate::sample::{self, Points, Purpose};
 use crate::verify;
 
@@ -23,12 +24,28 @@ const MOST: usize = 512;
 /// The least part of the residuals' squares that counts as explained: of a window that is solved to rounding hardly any is,
 /// and to divide by its root, window by window, would let errors of rounding grow without end.
 const LEAST_EXPLAINED: f64 = 1e-2;
+/// Samples, of which the root mean square is taken, where there are no more than some windows: of a single one what grows most
+/// may be a hundred times smaller than as a rule.
+const SAMPLES: usize = 4;
+const FEW: usize = 30;
 /// Points of a window at which it is looked at how much residuals matter.
 const PROBES: usize = 128;
 
 /// As [`super::estimate`]; `None` where a window is missing as well.
 pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
     let mut rng = rng::stream(problem.training.seed, "estimate");
+    let count = if problem.training.windows.count() <= FEW { SAMPLES } else { 1 };
+    let samples =
+        (0..count).map(|_| sampled(problem, theta, threads, &mut rng)).collect::<Option<Vec<_>>>()?;
+    let mut estimate = samples[0].clone();
+    for (k, error) in estimate.unknowns.iter_mut().enumerate() {
+        *error = (samples.iter().map(|sample| sample.unknowns[k].powi(2)).sum::<f64>() / count as f64).sqrt();
+    }
+    Some(estimate)
+}
+
+/// The estimate from one sample.
+fn sampled(problem: &Problem, theta: &[f64], threads: usize, rng: &mut Stream) -> Option<ErrorEstimate> {
     let mut wide = problem.clone();
     wide.network.width = wider(problem.network.width);
     let (old, new) = (problem.shape(), wide.shape());
@@ -37,7 +54,7 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
     if theta.len() != count * old.parameters() {
         return None;
     }
-    let first = theta.chunks_exact(old.parameters()).flat_map(|own| widen(own, &old, &new, &mut rng));
+    let first = theta.chunks_exact(old.parameters()).flat_map(|own| widen(own, &old, &new, rng));
     let first: Vec<f64> = first.collect();
     let functions = (FUNCTIONS / count).clamp(LEAST, MOST).min(new.parameters());
     let known = vec![vec![]; count];
@@ -52,15 +69,17 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
         let (values, carried) = window.formula(&wide.values, 0);
         part.conditions.push(Condition { residuals: values, ..probe(&part) });
         let mut engine = CpuEngine::<f64>::new(&part, threads.max(1), Isa::best()).ok()?;
-        let buckets = buckets(new.parameters(), functions, &mut rng);
+        let buckets = buckets(new.parameters(), functions, rng);
         let counts = counts(&conditions, functions);
-        let (mut rows, mut residuals) = (vec![], vec![]);
+        let mut rows = Rows::default();
         for (i, condition) in conditions.iter().enumerate().filter(|(_, condition)| counts_for(condition)) {
             let (_, Points { rows: points, data }) = verify::sites(&part, condition, counts[i]);
-            let (_, changed) = sample.carried(w, &window.carried[i], condition.sides(), &points)?;
-            engine.set_points(i, &points, &[data, changed].concat());
+            let (before, changed) = sample.carried(w, &window.carried[i], condition.sides(), &points)?;
+            engine.set_points(i, &points, &[&data[..], &before].concat());
             let (own_rows, r) = engine.jacobian_in_buckets(&own, i, &buckets, functions);
-            add_scaled(&own_rows, &r, condition.residuals.roots.len(), functions, &mut rows, &mut residuals);
+            let with_error = engine.residuals(&own, i, &points, &[data, changed].concat());
+            let changes: Vec<f64> = with_error.iter().zip(&r).map(|(with, without)| with - without).collect();
+            rows.add_scaled(&own_rows, &r, &changes, condition.residuals.roots.len(), functions);
         }
         let looked_at = conditions.len();
         let points =
@@ -69,12 +88,12 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
         let (before, changed) = sample.carried(w, &carried, 1, &points)?;
         engine.set_points(looked_at, &points, &before);
         let (values, u) = engine.jacobian_in_buckets(&own, looked_at, &buckets, functions);
-        if !rows.iter().chain(&residuals).chain(&values).chain(&u).all(|x| x.is_finite()) {
+        if !rows.is_finite() || !values.iter().chain(&u).all(|x| x.is_finite()) {
             return None;
         }
-        let model = Model::new(&rows, &residuals, functions)?;
+        let model = Model::new(&rows, functions)?;
         let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
-        let change: Vec<f64> = model.draw(&mut rng).iter().map(|change| -change / seen).collect();
+        let change: Vec<f64> = model.draw(seen, rng).iter().map(|change| -change).collect();
         let came = engine.residuals(&own, looked_at, &points, &changed);
         let (from, to) = window.span();
         let homes = homes(&part, &points);
