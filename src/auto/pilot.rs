@@ -340,7 +340,9 @@ mod tests {
         none("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", COSINE);
         none("t = [0, 25]", Y, "\"y_tt + y\"", "\"y - 1\"");
         none("t = [0, 2]", Y, "\"y_t - y^2\"", "\"y - 1\"");
-        none("t = [0, 25]", Y, "\"y_tt - y\"", "\"y - 1\", \"y_t + 1\"");
+        // Two rough solutions of Lorenz's equations part long before the end.
+        let lorenz = "\"x_t - 10*(y - x)\", \"y_t - x*(28 - z) + y\", \"z_t - x*y + 8*z/3\"";
+        none("t = [0, 30]", "x = {}\ny = {}\nz = {}", lorenz, "\"x - 1\", \"y - 1\", \"z - 1\"");
         none("t = [0, 25]\nx = [0, 1]", Y, "\"y_tt + y\"", COSINE);
         none("t = [0, 6.5]", "y = {}\nv = {}", "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"", "\"y - 1\", \"v\"");
     }
