@@ -32,7 +32,7 @@ impl Wall {
             match self.dimension() {
                 1 => outline.points.push(vec![piece.map().at(&[]).x[0]]),
                 2 => {
-                    let parts = if piece.map().straight() { 1 } else { fineness };
+                    let parts = if piece.map().kind().straight { 1 } else { fineness };
                     let point = |k| piece.map().at(&[k as f64 / parts as f64]).x[..2].to_vec();
                     outline.points = (0..=parts).map(point).collect();
                 }
@@ -61,7 +61,7 @@ impl Wall {
                 right.clone_from(&middle);
             }
             for (left, right) in left.iter().zip(&right) {
-                let rows = if facet || piece.map().straight() { 1 } else { fineness };
+                let rows = if facet || piece.map().kind().straight { 1 } else { fineness };
                 let first = outline.points.len();
                 for row in 0..=rows {
                     let share = row as f64 / rows as f64;

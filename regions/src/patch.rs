@@ -15,29 +15,35 @@ pub(crate) struct Place {
     pub(crate) density: f64,
 }
 
+/// What is true of a map all over; nothing, where that is not known.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Kind {
+    /// Equal volumes go to equal measures.
+    pub(crate) even: bool,
+    /// Lines along the last coordinate stay straight.
+    pub(crate) straight: bool,
+    /// The normal is the same everywhere.
+    pub(crate) flat: bool,
+}
+
+impl Kind {
+    const PLANE: Self = Self { even: true, straight: true, flat: true };
+    const EVEN: Self = Self { even: true, straight: false, flat: false };
+}
+
 /// How the unit cube of one dimension less becomes a piece of wall.
 pub(crate) trait Map: Send + Sync {
     /// The place of a point of the cube.
     fn at(&self, unit: &[f64]) -> Place;
 
-    /// Whether equal volumes go to equal measures.
-    fn even(&self) -> bool {
-        false
+    /// What is true of it all over.
+    fn kind(&self) -> Kind {
+        Kind::default()
     }
 
     /// To which share lengths on it can be known.
     fn precision(&self) -> f64 {
         1e-14
-    }
-
-    /// Whether lines along the last coordinate stay straight.
-    fn straight(&self) -> bool {
-        false
-    }
-
-    /// Whether the normal is the same everywhere.
-    fn flat(&self) -> bool {
-        false
     }
 
     /// Places and weights, whose sum is one, that integrate squares of coordinates exactly, if few do.
@@ -82,16 +88,8 @@ impl Map for End {
         Place { x: vector(&[self.x]), normal: vector(&[self.normal]), density: 1.0 }
     }
 
-    fn even(&self) -> bool {
-        true
-    }
-
-    fn straight(&self) -> bool {
-        true
-    }
-
-    fn flat(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind::PLANE
     }
 }
 
@@ -125,16 +123,8 @@ impl Map for Flat {
         Place { x, normal: self.normal, density: self.density }
     }
 
-    fn even(&self) -> bool {
-        true
-    }
-
-    fn straight(&self) -> bool {
-        true
-    }
-
-    fn flat(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind::PLANE
     }
 }
 
@@ -155,16 +145,8 @@ impl Map for Triangle {
         Place { x, normal: unit(&normal), density: 0.5 * norm(&normal) }
     }
 
-    fn even(&self) -> bool {
-        true
-    }
-
-    fn straight(&self) -> bool {
-        true
-    }
-
-    fn flat(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind::PLANE
     }
 
     fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
@@ -193,8 +175,8 @@ impl Map for Arch {
         }
     }
 
-    fn even(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind::EVEN
     }
 }
 
@@ -221,8 +203,8 @@ impl Map for Sphere {
         Place { x: along(&self.center, self.radius, &away), normal: away, density: measure }
     }
 
-    fn even(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind::EVEN
     }
 }
 
@@ -279,16 +261,8 @@ impl Map for Drawn {
         place
     }
 
-    fn even(&self) -> bool {
-        self.curve.even()
-    }
-
-    fn straight(&self) -> bool {
-        true
-    }
-
-    fn flat(&self) -> bool {
-        self.curve.flat()
+    fn kind(&self) -> Kind {
+        Kind { straight: true, ..self.curve.kind() }
     }
 }
 
@@ -329,12 +303,8 @@ impl Map for Ring {
         }
     }
 
-    fn even(&self) -> bool {
-        true
-    }
-
-    fn flat(&self) -> bool {
-        true
+    fn kind(&self) -> Kind {
+        Kind { straight: false, ..Kind::PLANE }
     }
 }
 
@@ -356,16 +326,8 @@ impl Map for Part {
         Place { x, normal: scaled(self.out, &normal), density: density * (self.to - self.from) }
     }
 
-    fn even(&self) -> bool {
-        self.curve.even()
-    }
-
-    fn straight(&self) -> bool {
-        self.curve.straight()
-    }
-
-    fn flat(&self) -> bool {
-        self.curve.flat()
+    fn kind(&self) -> Kind {
+        self.curve.kind()
     }
 }
 
@@ -423,16 +385,9 @@ impl Map for Image {
         Place { x: self.by.apply(&x), normal: unit(&turned), density: density * stretch }
     }
 
-    fn even(&self) -> bool {
-        self.map.even() && (self.by.similar || self.map.flat())
-    }
-
-    fn straight(&self) -> bool {
-        self.map.straight()
-    }
-
-    fn flat(&self) -> bool {
-        self.map.flat()
+    fn kind(&self) -> Kind {
+        let kind = self.map.kind();
+        Kind { even: kind.even && (self.by.similar || kind.flat), ..kind }
     }
 
     fn rule(&self) -> Option<[([f64; 2], f64); 3]> {

@@ -305,7 +305,7 @@ impl Wall {
                 Extent::Even(out) if self.dimension == 1 => add(turned(map.at(&[]), *out), 1.0),
                 Extent::Even(out) if self.dimension == 2 => {
                     // What is straight asks little of the rule, arcs need digits.
-                    let count = if map.flat() { 8 } else { 64 };
+                    let count = if map.kind().flat { 8 } else { 64 };
                     panels(count).for_each(|(t, w)| add(turned(map.at(&[t]), *out), w * piece.measure));
                 }
                 Extent::Even(out) if self.dimension == 3 => match map.rule() {
@@ -325,7 +325,7 @@ impl Wall {
                     add(place, w * place.density);
                 }),
                 Extent::Surface(integral, ..) => {
-                    let count = if map.flat() { 4 } else { 16 };
+                    let count = if map.kind().flat { 4 } else { 16 };
                     let wide = |from: f64, to: f64| {
                         if to - from > 0.05 { graded(from, to) } else { gauss(from, to).into() }
                     };
@@ -400,7 +400,7 @@ impl Wall {
             if self.cut.part.as_ref().is_some_and(|part| !part(&place.x[..self.dimension])) {
                 return;
             }
-            if piece.patch.map.even() || free > 2 {
+            if piece.patch.map.kind().even || free > 2 {
                 piece.extent = Extent::Even(out);
                 piece.measure = place.density;
                 return self.push(piece, 0.0);
@@ -418,7 +418,7 @@ impl Wall {
                 for (from, to, out) in self.cut.spans(&piece, &[], &others) {
                     let whole = Part { curve: piece.patch.map.clone(), from, to, out };
                     let patch = piece.patch.mapped(whole, None);
-                    let (extent, measure, error) = if patch.map.even() {
+                    let (extent, measure, error) = if patch.map.kind().even {
                         (Extent::Even(1.0), patch.map.at(&[0.5]).density, 0.0)
                     } else {
                         let mut density = |t: f64| patch.map.at(&[t]).density;
@@ -560,7 +560,7 @@ impl Cut {
             cube
         };
         let place = |t: f64| map.at(&cube(t)).x;
-        let starts = if map.straight() { 1 } else { 16 };
+        let starts = if map.kind().straight { 1 } else { 16 };
         let tolerance = ZERO * self.size;
         let mut breaks = vec![0.0, 1.0];
         for &(j, _) in others.iter().filter(|(_, state)| state.is_none()) {
@@ -684,7 +684,7 @@ fn turned(place: Place, out: f64) -> Place {
 
 /// The measure of a line of a surface between two places, for a unit of its first coordinate.
 fn line_mass(patch: &Patch, u: f64, from: f64, to: f64) -> f64 {
-    if patch.map.even() {
+    if patch.map.kind().even {
         return (to - from) * patch.map.at(&[u, 0.5 * (from + to)]).density;
     }
     line(patch, u, from, to).total
@@ -708,7 +708,7 @@ fn on_line(patch: &Patch, u: f64, spans: &[(f64, f64, f64)], share: f64) -> Plac
     for (k, (&(from, to, out), &mass)) in spans.iter().zip(&masses).enumerate() {
         if rest <= mass || k == last {
             let share = if mass > 0.0 { (rest / mass).clamp(MARGIN, 1.0 - MARGIN) } else { 0.5 };
-            let v = if patch.map.even() {
+            let v = if patch.map.kind().even {
                 (1.0 - share) * from + share * to
             } else {
                 line(patch, u, from, to).inverse(share).0
