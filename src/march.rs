@@ -11,7 +11,7 @@ use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Differentiable, Engine, EngineError, Jacobian};
 use crate::init;
 use crate::jet::JetSet;
-use crate::problem::{Carried, Formula, Problem, Start, Windows};
+use crate::problem::{Carried, Formula, Problem, Windows};
 use crate::score::Scorer;
 use crate::train::{self, End, Event, Flow, Outcome, StageReport, State, StepReport};
 
@@ -129,30 +129,13 @@ impl March {
         sides: usize,
         points: &[f64],
     ) -> Vec<Vec<f64>> {
-        let mut columns = vec![vec![]; wanted.len()];
-        let Some(Start { window: before, at }) = self.windows.all[window].start else { return columns };
-        let (along, dimensions) = (self.windows.along, self.dimensions);
-        let sites = points.len() / (sides * dimensions);
-        for side in 0..sides {
-            let own: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i].side == side).collect();
-            if own.is_empty() {
-                continue;
-            }
-            // Along a single coordinate the joint is one point.
-            let distinct = if dimensions == 1 { sites.min(1) } else { sites };
-            let rows = points.chunks_exact(dimensions).skip(side).step_by(sides).take(distinct);
-            let mut joint: Vec<f64> = rows.flatten().copied().collect();
-            joint.chunks_exact_mut(dimensions).for_each(|row| row[along] = at);
-            let asked: Vec<Carried> = own.iter().map(|&i| wanted[i]).collect();
-            let (formula, carried) = self.windows.all[before].handed_on(&asked);
-            let query = Query { formula: &formula, carried: &carried, sides: 1, points: &joint, data: &[] };
-            let values = self.evaluate_in(before, theta, &query);
-            for (place, &i) in own.iter().enumerate() {
-                let each = (0..sites).map(|site| values[site.min(distinct - 1) * own.len() + place]);
-                columns[i] = each.collect();
-            }
-        }
-        columns
+        let Some(joint) = self.windows.joint(window) else { return vec![vec![]; wanted.len()] };
+        let ask = |before: usize, asked: &[Carried], points: &[f64]| {
+            let (formula, carried) = self.windows.all[before].handed_on(asked);
+            let query = Query { formula: &formula, carried: &carried, sides: 1, points, data: &[] };
+            Some(self.evaluate_in(before, theta, &query))
+        };
+        joint.carry(wanted, sides, points, ask).expect("every question is answered")
     }
 }
 

@@ -12,7 +12,7 @@
 use super::{ErrorEstimate, Model, Rows, buckets, counts, counts_for, homes, probe, widen, wider};
 use crate::engine::Engine as _;
 use crate::engine::cpu::{CpuEngine, Isa};
-use crate::problem::{Carried, Condition, Problem, Start, Windows};
+use crate::problem::{Carried, Condition, Problem, Windows};
 use crate::rng::{self, Stream};
 use crate::sample::{self, Points, Purpose};
 use crate::verify;
@@ -122,75 +122,59 @@ struct Sample<'a> {
     /// What the sample changes of the parameters of every window that is done.
     changes: Vec<Vec<f64>>,
     /// Along a single coordinate a joint is one point: what has been asked for there, in every window.
-    known: Vec<Vec<(Vec<Carried>, Columns)>>,
+    known: Vec<Vec<(Vec<Carried>, Vec<Pair>)>>,
     threads: usize,
 }
 
-/// What is carried of the answer, and of the answer with the error: a column for each of what was asked for.
-type Columns = (Vec<Vec<f64>>, Vec<Vec<f64>>);
+/// A number of the answer, and of the answer with the error.
+type Pair = (f64, f64);
+
+/// A column for each number that is carried.
+type Columns = Vec<Vec<f64>>;
 
 impl Sample<'_> {
-    /// What a window takes over from the one before; rows of `points` hold `sides` points.
+    /// What a window takes over from the one before, of the answer and of the answer with the error: a column for each of
+    /// `wanted`; rows of `points` hold `sides` points.
     fn carried(
         &mut self,
         window: usize,
         wanted: &[Carried],
         sides: usize,
         points: &[f64],
-    ) -> Option<Columns> {
-        let mut columns = (vec![vec![]; wanted.len()], vec![vec![]; wanted.len()]);
-        let Some(Start { window: before, at }) = self.windows.all[window].start else { return Some(columns) };
-        let (along, dimensions) = (self.windows.along, self.windows.all[window].problem.coordinates.len());
-        let sites = points.len() / (sides * dimensions);
-        for side in 0..sides {
-            let own: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i].side == side).collect();
-            if own.is_empty() {
-                continue;
-            }
-            let asked: Vec<Carried> = own.iter().map(|&i| Carried { side: 0, ..wanted[i] }).collect();
-            let distinct = if dimensions == 1 { 1 } else { sites };
-            let rows = points.chunks_exact(dimensions).skip(side).step_by(sides).take(distinct);
-            let mut joint: Vec<f64> = rows.flatten().copied().collect();
-            joint.chunks_exact_mut(dimensions).for_each(|row| row[along] = at);
-            let (answer, with_error) = self.at_joint(before, &asked, &joint)?;
-            for (place, &i) in own.iter().enumerate() {
-                let spread = |values: &[f64]| (0..sites).map(|site| values[site.min(distinct - 1)]).collect();
-                (columns.0[i], columns.1[i]) = (spread(&answer[place]), spread(&with_error[place]));
-            }
-        }
-        Some(columns)
+    ) -> Option<(Columns, Columns)> {
+        let nothing = || vec![vec![]; wanted.len()];
+        let Some(joint) = self.windows.joint(window) else { return Some((nothing(), nothing())) };
+        let columns = joint
+            .carry(wanted, sides, points, |before, asked, points| self.at_joint(before, asked, points))?;
+        Some(columns.into_iter().map(|column| column.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()).unzip())
     }
 
-    /// What the window `before` hands on at points of its end.
-    fn at_joint(&mut self, before: usize, asked: &[Carried], joint: &[f64]) -> Option<Columns> {
-        let dimensions = self.windows.all[before].problem.coordinates.len();
-        let known = self.known[before].iter().find(|(known, _)| dimensions == 1 && known == asked);
-        if let Some((_, columns)) = known {
-            return Some(columns.clone());
+    /// What the window `before` hands on at points of its end: rows of what is `asked` for.
+    fn at_joint(&mut self, before: usize, asked: &[Carried], points: &[f64]) -> Option<Vec<Pair>> {
+        let window = &self.windows.all[before];
+        let one_point = window.problem.coordinates.len() == 1;
+        let known = self.known[before].iter().find(|(known, _)| one_point && known == asked);
+        if let Some((_, pairs)) = known {
+            return Some(pairs.clone());
         }
-        let (formula, carried) = self.windows.all[before].handed_on(asked);
-        let (data, with_error) = self.carried(before, &carried, 1, joint)?;
-        let mut part = self.windows.all[before].problem.clone();
+        let (formula, carried) = window.handed_on(asked);
+        let (data, with_error) = self.carried(before, &carried, 1, points)?;
+        let mut part = window.problem.clone();
         let scales = vec![1.0; formula.roots.len()];
         part.conditions =
             vec![Condition { jets: formula.jets(), residuals: formula, scales, ..probe(&part) }];
         let mut engine = CpuEngine::<f64>::new(&part, self.threads.max(1), Isa::best()).ok()?;
         let parameters = engine.parameters();
         let theta = &self.theta[before * parameters..][..parameters];
-        engine.set_points(0, joint, &data);
+        engine.set_points(0, points, &data);
         // One function: the change itself.
         let change: Vec<(usize, f64)> = self.changes[before].iter().map(|change| (0, *change)).collect();
         let (added, answer) = engine.jacobian_in_buckets(theta, 0, &change, 1);
-        let came = engine.residuals(theta, 0, joint, &with_error);
-        let column = |value: &dyn Fn(usize) -> f64, place: usize| -> Vec<f64> {
-            (place..answer.len()).step_by(asked.len()).map(value).collect()
-        };
-        let columns: Columns = (0..asked.len())
-            .map(|place| (column(&|i| answer[i], place), column(&|i| came[i] + added[i], place)))
-            .unzip();
-        if dimensions == 1 {
-            self.known[before].push((asked.to_vec(), columns.clone()));
+        let came = engine.residuals(theta, 0, points, &with_error);
+        let pairs: Vec<Pair> = (0..answer.len()).map(|i| (answer[i], came[i] + added[i])).collect();
+        if one_point {
+            self.known[before].push((asked.to_vec(), pairs.clone()));
         }
-        Some(columns)
+        Some(pairs)
     }
 }

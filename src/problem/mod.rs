@@ -46,5 +46,5 @@ pub use open::{OpenError, Opened, embedded_text, open};
 pub use place::{Coordinate, Face, Onto, Part, Place};
 pub use posedness::{Change, Contradiction, Gap, Open, Posedness};
 pub(crate) use table::NpyHeader;
-pub use windows::{Carried, Start, Window, Windows};
+pub use windows::{Carried, Joint, Start, Window, Windows};
 pub(crate) use write::{key, quoted};

@@ -81,6 +81,52 @@ pub struct Start {
     pub at: f64,
 }
 
+/// Where a window goes on from the one before.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Joint {
+    /// The window before, by its place in [`Windows::all`].
+    before: usize,
+    /// The value of the coordinate that is cut.
+    at: f64,
+    along: usize,
+    dimensions: usize,
+}
+
+impl Joint {
+    /// What is carried over, `wanted` at every one of `points`, whose rows hold `sides` linked points: a column each.
+    ///
+    /// `ask` is given the window before, what is wanted of it, and points of the joint; it answers with a row for each of
+    /// these, one number, or whatever is asked for, for each that is wanted.
+    /// Along a single coordinate the joint is one point.
+    pub fn carry<T: Copy>(
+        self,
+        wanted: &[Carried],
+        sides: usize,
+        points: &[f64],
+        mut ask: impl FnMut(usize, &[Carried], &[f64]) -> Option<Vec<T>>,
+    ) -> Option<Vec<Vec<T>>> {
+        let mut columns = vec![vec![]; wanted.len()];
+        let sites = points.len() / (sides * self.dimensions);
+        for side in 0..sides {
+            let own: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i].side == side).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let distinct = if self.dimensions == 1 { sites.min(1) } else { sites };
+            let rows = points.chunks_exact(self.dimensions).skip(side).step_by(sides).take(distinct);
+            let mut joint: Vec<f64> = rows.flatten().copied().collect();
+            joint.chunks_exact_mut(self.dimensions).for_each(|row| row[self.along] = self.at);
+            let asked: Vec<Carried> = own.iter().map(|&i| Carried { side: 0, ..wanted[i] }).collect();
+            let values = ask(self.before, &asked, &joint)?;
+            for (place, &i) in own.iter().enumerate() {
+                let each = (0..sites).map(|site| values[site.min(distinct - 1) * own.len() + place]);
+                columns[i] = each.collect();
+            }
+        }
+        Some(columns)
+    }
+}
+
 /// A number for every point: a derivative of a raw output of the window before, at the joint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Carried {
@@ -163,6 +209,18 @@ impl Windows {
         let posed = posed(problem);
         let at = begins(problem, &posed, 0).ok().filter(|_| problem.coordinates.len() == 1)?;
         Some((at, (0..problem.unknowns.len()).map(|output| posed.highest(output, 0)).collect()))
+    }
+
+    /// The coordinate that an evolution can be cut along; `None` if it is none.
+    pub fn along(problem: &Problem) -> Option<usize> {
+        beginning(problem, &posed(problem)).ok().map(|(along, _)| along)
+    }
+
+    /// Where a window goes on from the one before; `None` for the first.
+    pub fn joint(&self, window: usize) -> Option<Joint> {
+        let window = &self.all[window];
+        let Start { window: before, at } = window.start?;
+        Some(Joint { before, at, along: self.along, dimensions: window.problem.coordinates.len() })
     }
 
     /// Which window a point with this value of the coordinate belongs to; a joint is the beginning of the one above it.
