@@ -80,7 +80,7 @@ impl Combination {
     pub fn formula(&self, names: &[&str]) -> String {
         let mut formula = String::new();
         for (&factor, name) in self.factors.iter().zip(names).filter(|(factor, _)| **factor != 0.0) {
-            let digits = Digits(format!("{:.3e}", factor.abs()).parse().unwrap_or(factor.abs())).to_string();
+            let digits = Digits(Digits::four(factor.abs())).to_string();
             let is_one = digits == "1";
             let term = match self.product {
                 _ if is_one => (*name).to_owned(),

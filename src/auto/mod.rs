@@ -15,6 +15,7 @@ mod windows;
 
 use std::path::Path;
 
+use self::pilot::Course;
 use crate::problem::{Diagnostics, Document, OpenError, Opened, Problem, open};
 
 /// One thing that a file left open.
@@ -45,17 +46,26 @@ pub struct Completed {
     pub advice: Diagnostics,
 }
 
-/// A group of decisions: a function of the document as it was read, of the problem that it states, and of the problem as
-/// decided so far.
-type Decide = fn(&Document, &Problem, &Problem) -> Result<Vec<Decision>, Diagnostics>;
+/// What decisions start from.
+struct Given<'a> {
+    /// The document as it was read.
+    document: &'a Document,
+    /// The problem that it states.
+    plain: &'a Problem,
+    /// A rough solution of it, where there is one.
+    course: Option<Course>,
+}
+
+/// A group of decisions: a function of what is given, and of the problem as decided so far.
+type Decide = fn(&Given<'_>, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
 /// All groups, in order: each one sees what those before it decided.
 const GROUPS: [Decide; 5] = [
-    |d, _, p| Ok(windows::windows(d, p)),
-    |d, _, p| exact::decide(d, p),
-    |d, plain, p| Ok(recipe::network(d, plain, p)),
-    |d, _, p| Ok(units::scales(d, p)),
-    |d, _, p| Ok(recipe::training(d, p)),
+    |given, _| Ok(windows::windows(given)),
+    |given, problem| exact::decide(given.document, problem, given.course.as_ref()),
+    |given, problem| Ok(recipe::network(given.document, given.plain, problem)),
+    |given, problem| Ok(units::scales(given.document, problem)),
+    |given, problem| Ok(recipe::training(given.document, problem)),
 ];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
@@ -71,8 +81,9 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
     let mut decisions = Vec::new();
     if problem.training.auto {
         let mut filled = document.clone();
+        let given = Given { document, plain: &plain, course: pilot::course(&plain) };
         for decide in GROUPS {
-            let decided = decide(document, &plain, &problem)?;
+            let decided = decide(&given, &problem)?;
             if decided.is_empty() {
                 continue;
             }

@@ -10,7 +10,7 @@
 use rand::RngExt;
 
 use crate::auto::Decision;
-use crate::auto::pilot::{self, Course};
+use crate::auto::pilot::Course;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
@@ -50,13 +50,13 @@ pub(crate) struct Size {
     pub(crate) size: f64,
 }
 
-/// Offset and size of every unknown of `problem`.
+/// Offset and size of every unknown of `problem`: those of its `course`, where that is known.
 ///
 /// An unknown whose ansatz is written has the mean and the spread of that.
-pub(crate) fn sizes(problem: &Problem) -> Vec<Size> {
+pub(crate) fn sizes(problem: &Problem, course: Option<&Course>) -> Vec<Size> {
     let count = problem.unknowns.len();
-    if let Some(Course { ranges, .. }) = pilot::course(problem) {
-        let values = ranges.into_iter().map(|(lowest, highest)| Known::Values { lowest, highest });
+    if let Some(Course { ranges, .. }) = course {
+        let values = ranges.iter().map(|&(lowest, highest)| Known::Values { lowest, highest });
         return values.map(|known| rounded(known.offset(), known.reach())).collect();
     }
     let Some(equations) = equations(problem) else { return vec![Size { offset: 0.0, size: 1.0 }; count] };
@@ -740,12 +740,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::auto::pilot;
 
     fn problem(text: &str) -> Problem {
         Document::parse("test.toml", text)
             .and_then(|d| d.build(Path::new("")))
             .unwrap_or_else(|wrong| panic!("{wrong}"))
             .0
+    }
+
+    fn sizes_of(problem: &Problem) -> Vec<Size> {
+        sizes(problem, pilot::course(problem).as_ref())
     }
 
     /// Offset and size of every unknown of a problem over `coordinates`, given as `place: residual`.
@@ -755,7 +760,7 @@ mod tests {
         for (i, (place, residual)) in conditions.iter().enumerate() {
             text += &format!("[conditions.c{i}]\nplace = \"{place}\"\nresidual = {residual}\n");
         }
-        let found: Vec<_> = sizes(&problem(&text)).iter().map(|s| (s.offset, s.size)).collect();
+        let found: Vec<_> = sizes_of(&problem(&text)).iter().map(|s| (s.offset, s.size)).collect();
         assert_eq!(found, expected, "{text}");
     }
 
@@ -815,7 +820,7 @@ mod tests {
                         format!("[conditions.c{i}]\nplace = \"{place}\"\nresidual = {residual}\n")
                     })
                     .collect::<String>();
-            sizes(&problem(&text))
+            sizes_of(&problem(&text))
         };
         assert!(
             (0.002..0.02).contains(&found[0].size) && (0.002..0.04).contains(&found[1].size),
@@ -835,7 +840,7 @@ mod tests {
         );
         // Near an exponential, of which only the change at 324.5 K counts.
         let rate = "\"T_t + (T - 280) - 1e13*exp(-8750/T)\"";
-        let found = sizes(&problem(&format!(
+        let found = sizes_of(&problem(&format!(
             "[coordinates]\nx = [0, 1]\nt = [0, 10]\n[unknowns]\nT = {{}}\n[conditions.a]\nplace = \"interior\"\nresidual = {rate}\n\
              [conditions.b]\nplace = \"t = 0\"\nresidual = \"T - 324.5\"\n"
         )));
@@ -848,7 +853,7 @@ mod tests {
         let text = "[coordinates]\nt = [0, 3]\n[unknowns]\nx = {}\ny = {}\nz = {}\n[conditions.ode]\n\
                     place = \"interior\"\nresidual = [\"x_t - 10*(y - x)\", \"y_t - x*(28 - z) + y\", \"z_t - x*y + 8*z/3\"]\n\
                     [conditions.start]\nplace = \"t = 0\"\nresidual = [\"x\", \"y - 1\", \"z\"]\n";
-        let found = sizes(&problem(text));
+        let found = sizes_of(&problem(text));
         assert!(found.iter().all(|s| (1e-3..=1e3).contains(&s.size) && s.offset.abs() <= 1e3), "{found:?}");
     }
 
@@ -865,7 +870,7 @@ mod tests {
             );
             let mut document = Document::parse("test.toml", &text).unwrap();
             let (plain, _) = document.build(Path::new("")).unwrap_or_else(|wrong| panic!("{wrong}"));
-            let sizes = sizes(&plain);
+            let sizes = sizes_of(&plain);
             for (name, Size { offset, size }) in ["u", "q"].iter().zip(&sizes) {
                 let ansatz = format!("\"{offset:?} + {size:?}*net\"");
                 document.set(&format!("unknowns.{name}.ansatz"), &ansatz).unwrap();

@@ -3,11 +3,12 @@
 //! It knows how much happens, from a pilot, and what kind an equation is of; it does not know how windows are carried out.
 
 use super::frequency::{LINES, place, residuals};
-use super::{Decision, pilot};
+use super::pilot::Course;
+use super::{Decision, Given};
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
 use crate::limits::WINDOWS;
-use crate::problem::{Document, Problem, Windows};
+use crate::problem::{Problem, Windows};
 use crate::rng;
 use crate::settings::Cut;
 use rand::RngExt;
@@ -20,48 +21,54 @@ const EACH: f64 = 15.0;
 const SMOOTHED: usize = 5;
 
 /// Windows, where the file says nothing of them and of stages.
-pub(super) fn windows(document: &Document, problem: &Problem) -> Vec<Decision> {
+pub(super) fn windows(given: &Given<'_>) -> Vec<Decision> {
+    let Given { document, plain, course } = given;
     if document.states(&["training", "windows"]) || document.states(&["training", "stages"]) {
         return vec![];
     }
-    let decided = if problem.coordinates.len() == 1 { by_content(problem) } else { by_kind(problem) };
-    let Some((cut, text, why)) = decided else { return vec![] };
-    let mut problem = problem.clone();
+    let (cut, why) = match course {
+        Some(course) if course.content > EACH => {
+            (by_content(course), "equally much happens in each, as much as a small network follows")
+        }
+        None if plain.coordinates.len() > 1 && has_others(plain) => {
+            (Cut::Equal(SMOOTHED), "a nonlinear evolution has other solutions of small residuals")
+        }
+        _ => return vec![],
+    };
+    let value = match &cut {
+        Cut::Equal(count) => count.to_string(),
+        Cut::At(joints) => {
+            let joints: Vec<String> = joints.iter().map(|&joint| Digits(joint).to_string()).collect();
+            format!("[{}]", joints.join(", "))
+        }
+    };
+    let mut problem = (*plain).clone();
     problem.training.windows = cut;
     if Windows::new(&problem).is_err() {
         return vec![];
     }
-    vec![Decision::new("training.windows", text, why)]
+    vec![Decision::new("training.windows", value, why)]
 }
 
-/// So many that in each happens what a small network follows.
-fn by_content(problem: &Problem) -> Option<(Cut, String, &'static str)> {
-    let course = pilot::course(problem).filter(|course| course.content > EACH)?;
-    let joints = course.joints(((course.content / EACH).ceil() as usize).min(*WINDOWS.end()));
-    let text: Vec<String> = joints.iter().map(|&joint| Digits(joint).to_string()).collect();
-    let why = "equally much happens in each, as much as a small network follows";
-    Some((Cut::At(joints), format!("[{}]", text.join(", ")), why))
+/// So many windows that in each happens what a small network follows.
+fn by_content(course: &Course) -> Cut {
+    Cut::At(course.joints(((course.content / EACH).ceil() as usize).min(*WINDOWS.end())))
 }
 
-/// Some for a nonlinear evolution of first order in time with second derivatives in space.
+/// Is this a nonlinear evolution of first order in time with second derivatives in space?
 ///
 /// Over long times it has other solutions of small residuals, which a later start does not reach.
 /// Waves, and what steepens, lost by windows: what is carried over of them is not smooth.
-fn by_kind(problem: &Problem) -> Option<(Cut, String, &'static str)> {
-    let cut = Cut::Equal(SMOOTHED);
-    let mut trial = problem.clone();
-    trial.training.windows = cut.clone();
-    let along = Windows::new(&trial).ok()?.along;
-    let interior = || problem.conditions.iter().filter(|condition| condition.place.is_interior());
-    let jets: Vec<MultiIndex> = interior()
+fn has_others(problem: &Problem) -> bool {
+    let Some(along) = Windows::along(problem) else { return false };
+    let interior = problem.conditions.iter().filter(|condition| condition.place.is_interior());
+    let jets: Vec<MultiIndex> = interior
         .flat_map(|condition| condition.residuals.graph.jets(&condition.residuals.roots))
         .map(|(_, index)| index)
         .collect();
     let first_order = jets.iter().map(|index| index.get(along)).max() == Some(1);
     let smooths = jets.iter().any(|index| index.get(along) == 0 && index.order() >= 2);
-    let decided = first_order && smooths && is_nonlinear(problem);
-    decided
-        .then(|| (cut, SMOOTHED.to_string(), "a nonlinear evolution has other solutions of small residuals"))
+    first_order && smooths && is_nonlinear(problem)
 }
 
 /// Are the equations nonlinear in the unknowns?

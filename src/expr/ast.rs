@@ -188,6 +188,13 @@ impl Graph {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Digits(pub f64);
 
+impl Digits {
+    /// A number to four digits, which is enough for people.
+    pub fn four(x: f64) -> f64 {
+        format!("{x:.3e}").parse().unwrap_or(x)
+    }
+}
+
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(x) = self;

@@ -156,6 +156,15 @@ impl Problem {
         self.shape().parameters() + self.trainable.len()
     }
 
+    /// Makes unknowns NaN where they do not live: of `values`, rows of all unknowns at rows of coordinates.
+    pub(crate) fn leave_out(&self, points: &[f64], values: &mut [f64]) {
+        for (i, unknown) in self.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
+            let rows =
+                points.chunks_exact(self.coordinates.len()).zip(values.chunks_exact_mut(self.unknowns.len()));
+            rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
+        }
+    }
+
     /// λ of every condition.
     pub fn weights(&self) -> Vec<f64> {
         self.conditions.iter().map(|condition| condition.weight).collect()

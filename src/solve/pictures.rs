@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::SolveError;
+use super::region::lines;
 use crate::engine::Engine;
 use crate::output::{self, Layout, Table};
 use crate::problem::{Axis, Coverage, Problem, Solution};
@@ -125,10 +126,7 @@ fn table(
             names.extend([format!("{}_reference", unknown.name), format!("{}_error", unknown.name)]);
         }
     }
-    for (i, unknown) in problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
-        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(problem.unknowns.len()));
-        rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
-    }
+    problem.leave_out(&points, &mut predicted);
     let mut cells = vec![];
     let rows = points.chunks_exact(dimensions);
     for (row, (point, values)) in rows.zip(predicted.chunks_exact(problem.unknowns.len())).enumerate() {
@@ -187,10 +185,7 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
         let rows = covered.iter().zip(predicted.chunks_exact_mut(unknowns));
         rows.filter(|(covered, _)| !**covered).for_each(|(_, values)| values.fill(f64::NAN));
     }
-    for (i, unknown) in problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
-        let rows = points.chunks_exact(dimensions).zip(predicted.chunks_exact_mut(unknowns));
-        rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
-    }
+    problem.leave_out(&points, &mut predicted);
     let outline = outline(problem);
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     let reference = |i: usize| match &known {
@@ -239,8 +234,7 @@ fn outline(problem: &Problem) -> Vec<Vec<(f64, f64)>> {
     if axes != [0, 1] {
         return vec![];
     }
-    let lines = geometry.domain.outline(FINE).into_iter();
-    lines.map(|line| line.points.iter().map(|point| (point[0], point[1])).collect()).collect()
+    lines(geometry.domain.outline(FINE))
 }
 
 /// Evenly spaced values of every coordinate over its domain.

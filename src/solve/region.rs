@@ -1,5 +1,8 @@
 //! A picture of a problem's domain, where shapes say what it is.
 
+use regions::Outline;
+
+use crate::expr::Digits;
 use crate::problem::Problem;
 use crate::report::{self, Figure, Wall};
 use crate::sample;
@@ -24,16 +27,13 @@ pub fn region(problem: &Problem) -> Result<Figure, String> {
         return Err(format!("regions of the plane are drawn, and this one has {} dimensions", axes.len()));
     };
     let walls = geometry.walls(NORMALS);
-    let walls = walls.into_iter().map(|(name, wall, spots)| {
-        let lines = wall.outline(FINE).into_iter();
-        Wall {
-            label: format!("{name}, length {}", short(wall.measure())),
-            lines: lines.map(|line| line.points.iter().map(|at| (at[0], at[1])).collect()).collect(),
-            normals: spots
-                .iter()
-                .map(|spot| [(spot.x[0], spot.x[1]), (spot.normal[0], spot.normal[1])])
-                .collect(),
-        }
+    let walls = walls.into_iter().map(|(name, wall, spots)| Wall {
+        label: format!("{name}, length {}", Digits::four(wall.measure())),
+        lines: lines(wall.outline(FINE)),
+        normals: spots
+            .iter()
+            .map(|spot| [(spot.x[0], spot.x[1]), (spot.normal[0], spot.normal[1])])
+            .collect(),
     });
     let walls: Vec<Wall> = walls.collect();
     let mut points = vec![];
@@ -53,7 +53,7 @@ pub fn region(problem: &Problem) -> Result<Figure, String> {
     Ok(report::region(&problem.title, names, &walls, &points, &about))
 }
 
-/// Four digits.
-fn short(x: f64) -> String {
-    format!("{x:.3e}").parse().map_or_else(|_| x.to_string(), |x: f64| x.to_string())
+/// Outlines of the plane as points.
+pub(super) fn lines(outlines: Vec<Outline>) -> Vec<Vec<(f64, f64)>> {
+    outlines.iter().map(|line| line.points.iter().map(|at| (at[0], at[1])).collect()).collect()
 }

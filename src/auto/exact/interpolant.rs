@@ -8,7 +8,7 @@
 
 use super::known::Known;
 use super::space::{Space, fixed, greatest, reads, values};
-use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
+use crate::expr::{Binary, Digits, Graph, Node, NodeId, Unary, is_time};
 use crate::problem::Coordinate;
 
 /// What is smaller than this, relative to what it is the difference of, is nothing.
@@ -205,7 +205,7 @@ pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &S
         }
     }
     // As few digits as people read; the greatest value is one to within them.
-    let mut product = graph.constant(format!("{scale:.3e}").parse().unwrap_or(scale));
+    let mut product = graph.constant(Digits::four(scale));
     for (coordinate, nodes) in directions {
         let along = &space.coordinates[*coordinate];
         for &(at, power) in nodes {

@@ -18,6 +18,7 @@ use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
+use super::pilot::Course;
 use super::units::{Size, sizes};
 use crate::expr::{Binary, Digits, Graph, Node};
 use crate::jet::MultiIndex;
@@ -86,13 +87,17 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     Exact { ansatz, features, ways }
 }
 
-/// What can hold exactly, as settings of the problem file.
+/// What can hold exactly, as settings of the problem file; `course` is a rough solution, where there is one.
 ///
 /// # Errors
 ///
 /// Where a condition is to hold exactly that cannot.
-pub(super) fn decide(document: &Document, problem: &Problem) -> Result<Vec<Decision>, Diagnostics> {
-    let exact = exact(problem, &sizes(problem), !document.states(&["network", "features"]));
+pub(super) fn decide(
+    document: &Document,
+    problem: &Problem,
+    course: Option<&Course>,
+) -> Result<Vec<Decision>, Diagnostics> {
+    let exact = exact(problem, &sizes(problem, course), !document.states(&["network", "features"]));
     let mut mistakes = Vec::new();
     for (condition, way) in problem.conditions.iter().zip(&exact.ways) {
         if let (true, Some(Way { enforce: Enforce::Loss, why })) = (condition.is_exact(), way) {
@@ -427,7 +432,7 @@ fn waves(problem: &Problem, c: usize) -> Vec<String> {
     let wave = |k: usize| {
         let number = k as f64 * turns;
         let plain = number * PI;
-        let short: f64 = format!("{plain:.3e}").parse().unwrap_or(plain);
+        let short = Digits::four(plain);
         let (factor, pi) = if (plain - short).abs() < 1e-14 * plain { (short, "") } else { (number, "pi*") };
         let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(factor)) };
         let argument = format!("{factor}{pi}{}", along.name);

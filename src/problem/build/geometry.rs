@@ -110,8 +110,8 @@ impl Builder<'_> {
             if lower < c.lower - slack || upper > c.upper + slack {
                 let message = format!(
                     "the region goes from {} to {} along {}, beyond its domain [{}, {}]",
-                    Digits(short(lower)),
-                    Digits(short(upper)),
+                    Digits(Digits::four(lower)),
+                    Digits(Digits::four(upper)),
                     c.name,
                     Digits(c.lower),
                     Digits(c.upper)
@@ -611,7 +611,8 @@ impl Builder<'_> {
                 row[*i] = *x;
             }
             if body.contains(&row) && !geometry.domain.touches(&row) {
-                let at: Vec<String> = axes.iter().map(|(i, _)| Digits(short(row[*i])).to_string()).collect();
+                let at: Vec<String> =
+                    axes.iter().map(|(i, _)| Digits(Digits::four(row[*i])).to_string()).collect();
                 let message = format!(
                     "`{formula}` has points that the domain does not have, such as ({})",
                     at.join(", ")
@@ -798,9 +799,4 @@ fn split_where(text: &str) -> (&str, Option<&str>) {
             None => (text, None),
         },
     }
-}
-
-/// Four digits, enough for people.
-fn short(x: f64) -> f64 {
-    format!("{x:.3e}").parse().unwrap_or(x)
 }

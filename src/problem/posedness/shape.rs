@@ -75,7 +75,7 @@ fn in_family(family: &Family, functions: &[Vec<f64>]) -> Option<Vec<String>> {
 
 /// A number with four digits.
 pub(super) fn short(x: f64) -> String {
-    Digits(format!("{x:.3e}").parse().unwrap_or(x)).to_string()
+    Digits(Digits::four(x)).to_string()
 }
 
 fn polynomials(coordinates: &[Coordinate], points: &[f64], degree: usize) -> Family {
