@@ -141,6 +141,7 @@ fn places_as_they_are_written_elsewhere() {
         one(&text, Path::new("."), place, expected);
     };
     check("\"periodic\"", "along which coordinate? & write `periodic x`");
+    check("\"x periodic\"", "is not a place & write `periodic x`");
     check("\"periodic x, t\"", "`periodic x` and `periodic t`");
     check("\"periodic in x\"", "write `periodic x`");
     check("\"t == 0\"", "write `t = 0`");

@@ -548,11 +548,10 @@ const ASKED_PLACES: &str = "write `interior`, `boundary`, or fixed coordinates s
 /// How places are written elsewhere: message and hint.
 fn foreign_place(text: &str, coordinates: &[Coordinate]) -> Option<(String, String)> {
     let shown = text.escape_debug();
-    if let Some(rest) = text.strip_prefix("periodic")
-        && !rest.starts_with(|c: char| c.is_alphanumeric())
-    {
+    let words = || text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    if words().any(|word| word == "periodic") {
         let named = |part: &&str| coordinates.iter().any(|c| c.name == *part);
-        let mut names: Vec<_> = rest.split(|c: char| c.is_whitespace() || c == ',').filter(named).collect();
+        let mut names: Vec<_> = words().filter(named).collect();
         let several = names.len() > 1;
         if names.is_empty() {
             let all = coordinates.iter().map(|c| c.name.as_str());

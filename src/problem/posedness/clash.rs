@@ -160,12 +160,13 @@ fn no_solution(equations: &[Equation], scales: &[f64], kept: &[usize], row: &[f6
         }
         // An equation without inputs is one for the ansatz alone.
         let scale = if entries.is_empty() { 1.0 } else { most };
-        rows.push((entries, value.value / scale, (value.size + value.rounding) / scale));
+        rows.push((entries, value.value / scale, value.size / scale, value.rounding / scale));
     }
-    let size = rows.iter().map(|(.., size)| *size).fold(0.0, f64::max);
+    let size = rows.iter().map(|(.., size, _)| *size).fold(0.0, f64::max);
+    // Terms that are zero but for rounding, as sin(pi) is, leave nothing but rounding.
     if rows
         .iter()
-        .any(|(entries, value, size)| entries.is_empty() && value.abs() > LEFT * size && *size > 0.0)
+        .any(|(entries, value, size, rounding)| entries.is_empty() && value.abs() > LEFT * size + rounding)
     {
         return true;
     }
@@ -181,8 +182,10 @@ fn no_solution(equations: &[Equation], scales: &[f64], kept: &[usize], row: &[f6
     let rank = (0..rows.len().min(inputs.len())).filter(|&k| svd.S()[k] > ROUNDING).count();
     // What no combination of columns reaches.
     (rank..rows.len()).any(|k| {
-        let part: f64 = rows.iter().enumerate().map(|(i, (_, value, _))| svd.U()[(i, k)] * value).sum();
-        let terms = rows.iter().enumerate().map(|(i, (.., size))| (svd.U()[(i, k)] * size).abs());
-        part.abs() > LEFT * terms.fold(0.0, f64::max)
+        let part: f64 = rows.iter().enumerate().map(|(i, (_, value, ..))| svd.U()[(i, k)] * value).sum();
+        let share = |i: usize, of: f64| (svd.U()[(i, k)] * of).abs();
+        let terms = rows.iter().enumerate().map(|(i, (.., size, _))| share(i, *size));
+        let rounding = rows.iter().enumerate().map(|(i, (.., rounding))| share(i, *rounding));
+        part.abs() > LEFT * terms.fold(0.0, f64::max) + rounding.sum::<f64>()
     })
 }
