@@ -6,7 +6,7 @@
 
 use super::Way;
 use super::known::known_on_wall;
-use super::space::{Space, values};
+use super::space::{Space, greatest, values};
 use crate::auto::units::Size;
 use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, parse};
 use crate::problem::{Condition, Coordinate, Problem};
@@ -22,7 +22,7 @@ const SAME: f64 = 1e-12;
 /// Walls on which an unknown is the same function.
 struct Group {
     value: NodeId,
-    /// Products of gates.
+    /// One for each wall.
     gates: Vec<String>,
     conditions: Vec<usize>,
 }
@@ -125,28 +125,106 @@ fn joined(
     groups: &[Group],
     size: Size,
 ) -> Result<String, String> {
-    let all: Vec<String> = groups.iter().map(|group| product(group.gates.iter())).collect();
+    let distances = distances(problem, groups)?;
     let text =
         |value| space.text(graph, value, super::MAX_WRITTEN).ok_or("what is given is too long".to_owned());
     let given = groups.iter().map(|group| text(group.value)).collect::<Result<Vec<String>, _>>()?;
+    // With 1/distance as weights, both numerator and denominator times all distances.
+    let weight = |k: usize| {
+        product(distances.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, distance)| &distance.text))
+    };
+    let weights: Vec<String> = (0..distances.len()).map(weight).collect();
+    let sum = weights.join(" + ");
     let given = match &given[..] {
         [only] => only.clone(),
         several => {
-            let others =
-                |k: usize| product(all.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, gate)| gate));
-            let weights: Vec<String> = (0..all.len()).map(others).collect();
-            let sum = weights.join(" + ");
-            if !apart(problem, &sum) {
-                return Err("walls with different values meet".to_owned());
-            }
-            let terms: Vec<_> =
-                several.iter().zip(&weights).map(|(given, weight)| format!("({given})*{weight}")).collect();
-            format!("({})/({sum})", terms.join(" + "))
+            let terms: Vec<_> = distances
+                .iter()
+                .zip(&weights)
+                .filter(|(distance, _)| !zero(&several[distance.group]))
+                .map(|(distance, weight)| format!("({})*{weight}", several[distance.group]))
+                .collect();
+            if terms.is_empty() { "0".to_owned() } else { format!("({})/({sum})", terms.join(" + ")) }
         }
     };
-    let size = if size.size == 1.0 { String::new() } else { format!("{}*", Digits(size.size)) };
-    let free = format!("{size}{}*net", product(all.iter()));
-    Ok(if ["0", "-0"].contains(&given.as_str()) { free } else { format!("{given} + {free}") })
+    let all = product(distances.iter().map(|distance| &distance.text));
+    let mut factor = size.size;
+    let mut free = all.clone();
+    if distances.len() > 1 {
+        free = format!("{all}/({sum})");
+        factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside(problem)));
+    }
+    let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(three_digits(factor))) };
+    let free = format!("{factor}{free}*net");
+    Ok(if zero(&given) { free } else { format!("{given} + {free}") })
+}
+
+const NOT_READ: &str = "the factors that vanish on its walls are not understood";
+
+fn zero(text: &str) -> bool {
+    ["0", "-0"].contains(&text)
+}
+
+fn three_digits(x: f64) -> f64 {
+    format!("{x:.2e}").parse().unwrap_or(x)
+}
+
+/// A function that is about the distance from some walls that touch one another, close to them.
+struct Distance {
+    text: String,
+    /// Whose value holds on these walls.
+    group: usize,
+}
+
+/// Walls that touch share a factor, the product of their gates; where there are several, each has slope one on its walls.
+///
+/// A product of all gates, or a mean that has them as weights, would change as fast as the smallest of them is small:
+/// distances meet halfway (Rvachev's normalized functions; Shepard's inverse distances).
+fn distances(problem: &Problem, groups: &[Group]) -> Result<Vec<Distance>, String> {
+    let gates: Vec<(usize, &String)> = groups
+        .iter()
+        .enumerate()
+        .flat_map(|(group, own)| own.gates.iter().map(move |gate| (group, gate)))
+        .collect();
+    if gates.len() == 1 {
+        return Ok(vec![Distance { text: product(gates.iter().map(|(_, gate)| *gate)), group: 0 }]);
+    }
+    let functions = gates.iter().map(|(_, gate)| Function::new(problem, gate));
+    let functions: Vec<Function> = functions.collect::<Option<_>>().ok_or(NOT_READ)?;
+    let walls = on_all_walls(problem);
+    let rows = [inside(problem), walls.clone()].concat();
+    let values: Vec<Vec<f64>> = functions.iter().map(|function| function.at(&rows)).collect();
+    // The part that each gate belongs to, by the number of its first one.
+    let mut part: Vec<usize> = (0..gates.len()).collect();
+    for j in 1..gates.len() {
+        for i in 0..j {
+            let sum: Vec<f64> = values[i].iter().zip(&values[j]).map(|(a, b)| a + b).collect();
+            if sum.iter().all(|x| *x >= LEAST * greatest(&sum)) {
+                continue;
+            }
+            if gates[i].0 != gates[j].0 {
+                return Err("walls with different values meet".to_owned());
+            }
+            let (one, other) = (part[i], part[j]);
+            part.iter_mut().filter(|part| **part == other).for_each(|part| *part = one);
+        }
+    }
+    let first = (0..gates.len()).filter(|&i| part[i] == i);
+    let parts: Vec<(usize, String)> = first
+        .map(|i| {
+            let own = gates.iter().zip(&part).filter(|(_, part)| **part == i);
+            (gates[i].0, product(own.map(|((_, gate), _)| *gate)))
+        })
+        .collect();
+    if let [(group, text)] = &parts[..] {
+        return Ok(vec![Distance { text: text.clone(), group: *group }]);
+    }
+    let scaled = |(group, text): (usize, String)| {
+        let function = Function::new(problem, &text).ok_or(NOT_READ)?;
+        let slope = function.slope_where_it_vanishes(&walls).ok_or(NOT_READ)?;
+        Ok(Distance { text: format!("({}*{text})", Digits(three_digits(1.0 / slope))), group })
+    };
+    parts.into_iter().map(scaled).collect()
 }
 
 fn product<'a>(factors: impl Iterator<Item = &'a String>) -> String {
@@ -160,26 +238,55 @@ fn inside(problem: &Problem) -> Vec<Vec<f64>> {
     (1..=100 * LOOKS).map(|k| Coordinate::spread(&problem.coordinates, k)).filter(holds).take(LOOKS).collect()
 }
 
-/// Is a sum of weights nowhere small, in the domain and on its walls?
-fn apart(problem: &Problem, sum: &str) -> bool {
-    const FACTOR: Context = Context { place: "a factor", allowed: &[Meaning::Coordinate] };
-    let mut graph = Graph::default();
-    let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
-    let scope = Scope::new(&mut graph, &names);
-    let node = parse(sum).ok().and_then(|sum| scope.lower(&sum, &mut graph, FACTOR, &mut vec![]));
-    let Some(node) = node else { return false };
-    let mut rows = inside(problem);
-    for condition in &problem.conditions {
+/// Points on all walls that conditions name.
+fn on_all_walls(problem: &Problem) -> Vec<Vec<f64>> {
+    let mut rows = vec![];
+    for condition in problem.conditions.iter().filter(|condition| !condition.place.walls().is_empty()) {
         let mut own: Vec<f64> =
             (1..=LOOKS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
-        if !condition.place.walls().is_empty() {
-            condition.place.take(&problem.coordinates, &mut own);
-            rows.extend(own.chunks_exact(problem.coordinates.len()).map(<[f64]>::to_vec));
-        }
+        condition.place.take(&problem.coordinates, &mut own);
+        rows.extend(own.chunks_exact(problem.coordinates.len()).map(<[f64]>::to_vec));
     }
-    let found = values(&graph, node, &rows);
-    let greatest = found.iter().copied().fold(0.0, f64::max);
-    found.iter().all(|x| *x >= LEAST * greatest)
+    rows
+}
+
+/// A formula over the coordinates.
+struct Function {
+    graph: Graph,
+    root: NodeId,
+    coordinates: usize,
+}
+
+impl Function {
+    fn new(problem: &Problem, text: &str) -> Option<Self> {
+        const FACTOR: Context = Context { place: "a factor", allowed: &[Meaning::Coordinate] };
+        let mut graph = Graph::default();
+        let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+        let scope = Scope::new(&mut graph, &names);
+        let root = scope.lower(&parse(text).ok()?, &mut graph, FACTOR, &mut vec![])?;
+        Some(Self { graph, root, coordinates: names.len() })
+    }
+
+    fn at(&self, rows: &[Vec<f64>]) -> Vec<f64> {
+        values(&self.graph, self.root, rows)
+    }
+
+    /// The mean length of the gradient at those of some places at which the function vanishes; none if there are none.
+    fn slope_where_it_vanishes(mut self, rows: &[Vec<f64>]) -> Option<f64> {
+        let own = self.at(rows);
+        let most = own.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        let zero = |x: &f64| x.abs() <= 1e-9 * most;
+        let rows: Vec<Vec<f64>> =
+            rows.iter().zip(&own).filter(|(_, x)| zero(x)).map(|(row, _)| row.clone()).collect();
+        let mut squares = vec![0.0; rows.len()];
+        for c in 0..self.coordinates {
+            let derivative = self.graph.derivative(self.root, c);
+            let slopes = values(&self.graph, derivative, &rows);
+            squares.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope * slope);
+        }
+        let mean = squares.iter().map(|square| square.sqrt()).sum::<f64>() / squares.len() as f64;
+        (mean.is_finite() && mean > 0.0).then_some(mean)
+    }
 }
 
 /// Are two functions one, in the domain?
@@ -195,4 +302,59 @@ fn same(space: &Space<'_>, graph: &mut Graph, a: NodeId, b: NodeId) -> bool {
 
 fn in_loss(why: String) -> Way {
     Way { enforce: Enforce::Loss, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exact;
+    use super::*;
+    use crate::problem::Document;
+
+    /// Two circles in a square, one of them small.
+    const PLATE: &str = r#"
+        coordinates = { x = {}, y = {} }
+        unknowns = { u = {} }
+        domain = { region = "plate - a - b" }
+        [shapes]
+        plate = { rectangle = { from = [-1, -1], to = [1, 1] } }
+        a = { disk = { center = [0.5, 0.5], radius = 0.1 } }
+        b = { disk = { center = [-0.4, -0.4], radius = 0.4 } }
+        [conditions]
+        physics = { place = "interior", residual = "u_xx + u_yy" }
+        edge = { place = "wall of plate", residual = "u - 1" }
+        holes = { place = ["wall of a", "wall of b"], residual = "u" }
+    "#;
+
+    #[test]
+    fn values_on_walls_that_do_not_meet_change_over_their_distance() {
+        let (problem, _) = Document::parse("test.toml", PLATE).unwrap().build(".".as_ref()).unwrap();
+        let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+        let text = exact.ansatz[0].as_ref().expect("an ansatz");
+        let given = Function::new(&problem, &text.replace("net", "0")).expect("formula");
+        let full = Function::new(&problem, &text.replace("net", "1")).expect("formula");
+        let rows = inside(&problem);
+        let factor: Vec<f64> = given.at(&rows).iter().zip(full.at(&rows)).map(|(g, u)| u - g).collect();
+        assert!(factor.iter().all(|f| (0.0..1.01).contains(f)) && greatest(&factor) > 0.99);
+        let slope = |function: &Function, row: &[f64]| {
+            let ahead = |c: usize| {
+                let mut ahead = row.to_vec();
+                ahead[c] += 1e-6;
+                (function.at(&[ahead])[0] - function.at(&[row.to_vec()])[0]) / 1e-6
+            };
+            ahead(0).hypot(ahead(1))
+        };
+        // The walls are 0.2 to 0.4 apart.
+        let most = |function: &Function| rows.iter().map(|row| slope(function, row)).fold(0.0, f64::max);
+        assert!(most(&given) < 15.0 && most(&full) < 30.0, "{} {}", most(&given), most(&full));
+        let on = |condition: usize| -> Vec<Vec<f64>> {
+            let mut own: Vec<f64> =
+                (1..=LOOKS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
+            problem.conditions[condition].place.take(&problem.coordinates, &mut own);
+            own.chunks_exact(2).map(<[f64]>::to_vec).collect()
+        };
+        for function in [&given, &full] {
+            assert!(function.at(&on(1)).iter().all(|u| (u - 1.0).abs() < 1e-12));
+            assert!(function.at(&on(2)).iter().all(|u| u.abs() < 1e-12));
+        }
+    }
 }
