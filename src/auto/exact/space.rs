@@ -92,12 +92,16 @@ impl<'a> Space<'a> {
 
     /// Inputs all over the part of the domain where some coordinates are fixed.
     pub(super) fn sites(&self, fixed: &[(usize, f64)]) -> Vec<Vec<f64>> {
-        let mut sites = sites(self.coordinates, fixed);
-        for site in &mut sites {
-            site.push(f64::NAN);
-            site.extend(self.names.iter().map(|(_, value)| value));
+        self.inputs(sites(self.coordinates, fixed))
+    }
+
+    /// Rows of coordinates with all other inputs behind them.
+    pub(super) fn inputs(&self, mut rows: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        for row in &mut rows {
+            row.push(f64::NAN);
+            row.extend(self.names.iter().map(|(_, value)| value));
         }
-        sites
+        rows
     }
 
     /// `root` over coordinates, names and `net` as a formula of the language; `None` if it has more than `limit` operations.

@@ -12,19 +12,19 @@ use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, parse};
 use crate::problem::{Condition, Coordinate, Problem};
 use crate::settings::Enforce;
 
-/// The least sum of weights, relative to its greatest, with which a mean is taken: where walls meet it is zero.
-const LEAST: f64 = 1e-3;
-/// Points at which it is looked at.
+/// Points at which formulas are looked at, in the domain and on each condition's walls.
 const LOOKS: usize = 500;
+const WALL_LOOKS: usize = 10_000;
+/// How near two walls come that touch, in units of the distance between points on a wall as wide as the domain.
+const TOUCH: f64 = 4.0;
 /// What values on walls may differ by, relative to their size, and be one.
 const SAME: f64 = 1e-12;
 
-/// Walls on which an unknown is the same function.
-struct Group {
+/// An unknown's value on a wall.
+struct Given {
     value: NodeId,
-    /// One for each wall.
-    gates: Vec<String>,
-    conditions: Vec<usize>,
+    gate: String,
+    condition: usize,
 }
 
 /// What becomes of the conditions on walls: for every unknown an ansatz, if there is one, and for every condition on a wall
@@ -41,7 +41,7 @@ pub(super) fn on_walls(
     let Some(geometry) = &problem.geometry else { return (ansatz, ways) };
     let names: Vec<&str> =
         geometry.domain.bounds().map(|(i, _)| problem.coordinates[i].name.as_str()).collect();
-    let mut groups: Vec<Vec<Group>> = problem.unknowns.iter().map(|_| vec![]).collect();
+    let mut given: Vec<Vec<Given>> = problem.unknowns.iter().map(|_| vec![]).collect();
     for (i, condition) in problem.conditions.iter().enumerate() {
         let walls = condition.place.walls();
         if walls.is_empty() {
@@ -51,14 +51,7 @@ pub(super) fn on_walls(
             let found = said(problem, space, graph, condition, residual, free).and_then(|(output, value)| {
                 let gates =
                     walls.iter().map(|wall| geometry.gate(wall, &names)).collect::<Result<Vec<_>, _>>()?;
-                let own = &mut groups[output];
-                match own.iter_mut().find(|group| same(space, graph, group.value, value)) {
-                    Some(group) => {
-                        group.gates.extend(gates);
-                        group.conditions.push(i);
-                    }
-                    None => own.push(Group { value, gates, conditions: vec![i] }),
-                }
+                given[output].extend(gates.into_iter().map(|gate| Given { value, gate, condition: i }));
                 Ok(())
             });
             if let Err(why) = found {
@@ -69,19 +62,18 @@ pub(super) fn on_walls(
             }
         }
     }
-    for (output, groups) in groups.into_iter().enumerate() {
-        if groups.is_empty() {
+    for (output, given) in given.into_iter().enumerate() {
+        if given.is_empty() {
             continue;
         }
-        let conditions: Vec<usize> = groups.iter().flat_map(|group| group.conditions.clone()).collect();
-        let way = match joined(problem, space, graph, &groups, sizes[output]) {
+        let way = match joined(problem, space, graph, &given, sizes[output]) {
             Ok(text) => {
                 ansatz[output] = Some(text);
                 Way { enforce: Enforce::Exact, why: "by a factor that vanishes on the wall".to_owned() }
             }
             Err(why) => in_loss(why),
         };
-        for i in conditions {
+        for i in given.iter().map(|given| given.condition) {
             // What fails of a condition leaves all of it in the loss.
             let fails = ways[i].as_ref().is_some_and(|way| way.enforce == Enforce::Loss);
             if !fails {
@@ -117,49 +109,49 @@ fn said(
     Err(format!("the ansatz of `{}` is taken by what is given elsewhere", problem.unknowns[output].name))
 }
 
-/// The ansatz that fulfils all groups of an unknown.
+/// The ansatz that fulfils all that is given of an unknown.
 fn joined(
     problem: &Problem,
     space: &Space<'_>,
     graph: &mut Graph,
-    groups: &[Group],
+    given: &[Given],
     size: Size,
 ) -> Result<String, String> {
-    let distances = distances(problem, groups)?;
-    let text =
-        |value| space.text(graph, value, super::MAX_WRITTEN).ok_or("what is given is too long".to_owned());
-    let given = groups.iter().map(|group| text(group.value)).collect::<Result<Vec<String>, _>>()?;
+    let parts = parts(problem, space, graph, given)?;
     // With 1/distance as weights, both numerator and denominator times all distances.
-    let weight = |k: usize| {
-        product(distances.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, distance)| &distance.text))
-    };
-    let weights: Vec<String> = (0..distances.len()).map(weight).collect();
+    let weight =
+        |k: usize| product(parts.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, part)| &part.distance));
+    let weights: Vec<String> = (0..parts.len()).map(weight).collect();
     let sum = weights.join(" + ");
-    let given = match &given[..] {
-        [only] => only.clone(),
-        several => {
-            let terms: Vec<_> = distances
-                .iter()
-                .zip(&weights)
-                .filter(|(distance, _)| !zero(&several[distance.group]))
-                .map(|(distance, weight)| format!("({})*{weight}", several[distance.group]))
-                .collect();
-            if terms.is_empty() { "0".to_owned() } else { format!("({})/({sum})", terms.join(" + ")) }
+    let first = parts[0].value;
+    let mean = if parts.iter().all(|part| same(space, graph, first, part.value)) {
+        text(space, graph, first)?
+    } else {
+        let mut terms = vec![];
+        for (part, weight) in parts.iter().zip(&weights) {
+            let value = text(space, graph, part.value)?;
+            if !zero(&value) {
+                terms.push(format!("({value})*{weight}"));
+            }
         }
+        format!("({})/({sum})", terms.join(" + "))
     };
-    let all = product(distances.iter().map(|distance| &distance.text));
+    let mut free = product(parts.iter().map(|part| &part.distance));
     let mut factor = size.size;
-    let mut free = all.clone();
-    if distances.len() > 1 {
-        free = format!("{all}/({sum})");
+    if parts.len() > 1 {
+        free = format!("{free}/({sum})");
         factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside(problem)));
     }
     let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(three_digits(factor))) };
     let free = format!("{factor}{free}*net");
-    Ok(if zero(&given) { free } else { format!("{given} + {free}") })
+    Ok(if zero(&mean) { free } else { format!("{mean} + {free}") })
 }
 
 const NOT_READ: &str = "the factors that vanish on its walls are not understood";
+
+fn text(space: &Space<'_>, graph: &Graph, value: NodeId) -> Result<String, String> {
+    space.text(graph, value, super::MAX_WRITTEN).ok_or_else(|| "what is given is too long".to_owned())
+}
 
 fn zero(text: &str) -> bool {
     ["0", "-0"].contains(&text)
@@ -169,62 +161,63 @@ fn three_digits(x: f64) -> f64 {
     format!("{x:.2e}").parse().unwrap_or(x)
 }
 
-/// A function that is about the distance from some walls that touch one another, close to them.
-struct Distance {
-    text: String,
-    /// Whose value holds on these walls.
-    group: usize,
+/// Walls that touch one another, the value that holds on all of them, and a function that vanishes there.
+///
+/// Where there are several parts, the function is about the distance close to its walls: it has slope one there.
+/// A product of all gates, or a mean with them as weights, would change as fast as the smallest of them is small;
+/// distances meet halfway (Rvachev's normalized functions; Shepard's inverse distances).
+struct Part {
+    value: NodeId,
+    distance: String,
 }
 
-/// Walls that touch share a factor, the product of their gates; where there are several, each has slope one on its walls.
-///
-/// A product of all gates, or a mean that has them as weights, would change as fast as the smallest of them is small:
-/// distances meet halfway (Rvachev's normalized functions; Shepard's inverse distances).
-fn distances(problem: &Problem, groups: &[Group]) -> Result<Vec<Distance>, String> {
-    let gates: Vec<(usize, &String)> = groups
-        .iter()
-        .enumerate()
-        .flat_map(|(group, own)| own.gates.iter().map(move |gate| (group, gate)))
-        .collect();
-    if gates.len() == 1 {
-        return Ok(vec![Distance { text: product(gates.iter().map(|(_, gate)| *gate)), group: 0 }]);
-    }
-    let functions = gates.iter().map(|(_, gate)| Function::new(problem, gate));
+fn parts(problem: &Problem, space: &Space<'_>, graph: &Graph, given: &[Given]) -> Result<Vec<Part>, String> {
+    let functions = given.iter().map(|given| Function::new(problem, &given.gate));
     let functions: Vec<Function> = functions.collect::<Option<_>>().ok_or(NOT_READ)?;
-    let walls = on_all_walls(problem);
-    let rows = [inside(problem), walls.clone()].concat();
-    let values: Vec<Vec<f64>> = functions.iter().map(|function| function.at(&rows)).collect();
-    // The part that each gate belongs to, by the number of its first one.
-    let mut part: Vec<usize> = (0..gates.len()).collect();
-    for j in 1..gates.len() {
+    let conditions = problem.conditions.iter().enumerate();
+    let named = conditions.filter(|(i, _)| given.iter().any(|given| given.condition == *i));
+    let walls: Vec<Vec<f64>> =
+        named.flat_map(|(_, condition)| on_walls_of(&problem.coordinates, condition)).collect();
+    // About the distance from each wall, close to it.
+    let distance = |function: &Function| {
+        let slope = function.slope_where_it_vanishes(&walls)?;
+        Some(function.at(&walls).into_iter().map(|gate| gate / slope).collect())
+    };
+    let distances: Vec<Vec<f64>> = functions.iter().map(distance).collect::<Option<_>>().ok_or(NOT_READ)?;
+    let touch = TOUCH * spacing(problem);
+    // The part that each wall belongs to, by the number of its first one.
+    let mut part: Vec<usize> = (0..given.len()).collect();
+    for j in 1..given.len() {
         for i in 0..j {
-            let sum: Vec<f64> = values[i].iter().zip(&values[j]).map(|(a, b)| a + b).collect();
-            if sum.iter().all(|x| *x >= LEAST * greatest(&sum)) {
-                continue;
+            if distances[i].iter().zip(&distances[j]).any(|(a, b)| a + b < touch) {
+                let (one, other) = (part[i], part[j]);
+                part.iter_mut().filter(|part| **part == other).for_each(|part| *part = one);
             }
-            if gates[i].0 != gates[j].0 {
-                return Err("walls with different values meet".to_owned());
-            }
-            let (one, other) = (part[i], part[j]);
-            part.iter_mut().filter(|part| **part == other).for_each(|part| *part = one);
         }
     }
-    let first = (0..gates.len()).filter(|&i| part[i] == i);
-    let parts: Vec<(usize, String)> = first
-        .map(|i| {
-            let own = gates.iter().zip(&part).filter(|(_, part)| **part == i);
-            (gates[i].0, product(own.map(|((_, gate), _)| *gate)))
-        })
-        .collect();
-    if let [(group, text)] = &parts[..] {
-        return Ok(vec![Distance { text: text.clone(), group: *group }]);
+    let mut parts = vec![];
+    for first in (0..given.len()).filter(|&i| part[i] == i) {
+        let own: Vec<usize> = (0..given.len()).filter(|&i| part[i] == first).collect();
+        let holds = |value: NodeId| {
+            let size = greatest(&values(graph, value, &space.inputs(inside(problem))));
+            own.iter().all(|&i| {
+                let rows = space.inputs(functions[i].where_it_vanishes(&walls));
+                let [found, asked] = [value, given[i].value].map(|value| values(graph, value, &rows));
+                found.iter().zip(&asked).all(|(a, b)| (a - b).abs() <= SAME * size.max(greatest(&asked)))
+            })
+        };
+        let value = own.iter().map(|&i| given[i].value).find(|&value| holds(value));
+        let value = value.ok_or("walls with different values meet")?;
+        parts.push(Part { value, distance: product(own.iter().map(|&i| &given[i].gate)) });
     }
-    let scaled = |(group, text): (usize, String)| {
-        let function = Function::new(problem, &text).ok_or(NOT_READ)?;
-        let slope = function.slope_where_it_vanishes(&walls).ok_or(NOT_READ)?;
-        Ok(Distance { text: format!("({}*{text})", Digits(three_digits(1.0 / slope))), group })
-    };
-    parts.into_iter().map(scaled).collect()
+    if parts.len() > 1 {
+        for part in &mut parts {
+            let function = Function::new(problem, &part.distance).ok_or(NOT_READ)?;
+            let slope = function.slope_where_it_vanishes(&walls).ok_or(NOT_READ)?;
+            part.distance = format!("({}*{})", Digits(three_digits(1.0 / slope)), part.distance);
+        }
+    }
+    Ok(parts)
 }
 
 fn product<'a>(factors: impl Iterator<Item = &'a String>) -> String {
@@ -238,16 +231,20 @@ fn inside(problem: &Problem) -> Vec<Vec<f64>> {
     (1..=100 * LOOKS).map(|k| Coordinate::spread(&problem.coordinates, k)).filter(holds).take(LOOKS).collect()
 }
 
-/// Points on all walls that conditions name.
-fn on_all_walls(problem: &Problem) -> Vec<Vec<f64>> {
-    let mut rows = vec![];
-    for condition in problem.conditions.iter().filter(|condition| !condition.place.walls().is_empty()) {
-        let mut own: Vec<f64> =
-            (1..=LOOKS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
-        condition.place.take(&problem.coordinates, &mut own);
-        rows.extend(own.chunks_exact(problem.coordinates.len()).map(<[f64]>::to_vec));
-    }
-    rows
+/// How far apart points lie on a wall that is as wide as the domain.
+fn spacing(problem: &Problem) -> f64 {
+    let Some(geometry) = &problem.geometry else { return 0.0 };
+    let sides = geometry.domain.bounds().map(|(i, _)| &problem.coordinates[i]);
+    let sides: Vec<f64> = sides.map(|coordinate| coordinate.upper - coordinate.lower).collect();
+    let width = sides.iter().copied().fold(0.0, f64::max);
+    width * (WALL_LOOKS as f64).powf(-1.0 / (sides.len().max(2) - 1) as f64)
+}
+
+/// Points on the walls that a condition names.
+fn on_walls_of(coordinates: &[Coordinate], condition: &Condition) -> Vec<Vec<f64>> {
+    let mut own: Vec<f64> = (1..=WALL_LOOKS).flat_map(|k| Coordinate::spread(coordinates, k)).collect();
+    condition.place.take(coordinates, &mut own);
+    own.chunks_exact(coordinates.len()).map(<[f64]>::to_vec).collect()
 }
 
 /// A formula over the coordinates.
@@ -271,17 +268,22 @@ impl Function {
         values(&self.graph, self.root, rows)
     }
 
-    /// The mean length of the gradient at those of some places at which the function vanishes; none if there are none.
-    fn slope_where_it_vanishes(mut self, rows: &[Vec<f64>]) -> Option<f64> {
+    /// Those of some places at which the function vanishes.
+    fn where_it_vanishes(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let own = self.at(rows);
-        let most = own.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        let zero = |x: &f64| x.abs() <= 1e-9 * most;
-        let rows: Vec<Vec<f64>> =
-            rows.iter().zip(&own).filter(|(_, x)| zero(x)).map(|(row, _)| row.clone()).collect();
+        let most = greatest(&own);
+        let zeros = rows.iter().zip(&own).filter(|(_, x)| x.abs() <= 1e-9 * most);
+        zeros.map(|(row, _)| row.clone()).collect()
+    }
+
+    /// The mean length of the gradient where the function vanishes; none if it does so nowhere.
+    fn slope_where_it_vanishes(&self, rows: &[Vec<f64>]) -> Option<f64> {
+        let mut graph = self.graph.clone();
+        let rows = self.where_it_vanishes(rows);
         let mut squares = vec![0.0; rows.len()];
         for c in 0..self.coordinates {
-            let derivative = self.graph.derivative(self.root, c);
-            let slopes = values(&self.graph, derivative, &rows);
+            let derivative = graph.derivative(self.root, c);
+            let slopes = values(&graph, derivative, &rows);
             squares.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope * slope);
         }
         let mean = squares.iter().map(|square| square.sqrt()).sum::<f64>() / squares.len() as f64;
@@ -346,15 +348,37 @@ mod tests {
         // The walls are 0.2 to 0.4 apart.
         let most = |function: &Function| rows.iter().map(|row| slope(function, row)).fold(0.0, f64::max);
         assert!(most(&given) < 15.0 && most(&full) < 30.0, "{} {}", most(&given), most(&full));
-        let on = |condition: usize| -> Vec<Vec<f64>> {
-            let mut own: Vec<f64> =
-                (1..=LOOKS).flat_map(|k| Coordinate::spread(&problem.coordinates, k)).collect();
-            problem.conditions[condition].place.take(&problem.coordinates, &mut own);
-            own.chunks_exact(2).map(<[f64]>::to_vec).collect()
-        };
         for function in [&given, &full] {
-            assert!(function.at(&on(1)).iter().all(|u| (u - 1.0).abs() < 1e-12));
-            assert!(function.at(&on(2)).iter().all(|u| u.abs() < 1e-12));
+            assert!(
+                function
+                    .at(&on_walls_of(&problem.coordinates, &problem.conditions[1]))
+                    .iter()
+                    .all(|u| (u - 1.0).abs() < 1e-12)
+            );
+            assert!(
+                function
+                    .at(&on_walls_of(&problem.coordinates, &problem.conditions[2]))
+                    .iter()
+                    .all(|u| u.abs() < 1e-12)
+            );
         }
+    }
+
+    #[test]
+    fn walls_that_meet_share_a_value_that_holds_on_both() {
+        let edges = |right: &str| {
+            let text = PLATE.replace(
+                "edge = { place = \"wall of plate\", residual = \"u - 1\" }",
+                &format!(
+                    "left = {{ place = \"wall of plate where x = -1\", residual = \"u - (1 - y^2)\" }}\n\
+                     ends = {{ place = [\"wall of plate where y = -1\", \"wall of plate where y = 1\"], residual = \"u\" }}\n\
+                     right = {{ place = \"wall of plate where x = 1\", residual = \"{right}\" }}"
+                ),
+            );
+            let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
+            exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true).ansatz[0].clone()
+        };
+        assert!(edges("u_x").is_some_and(|ansatz| ansatz.contains("1 - y^2")));
+        assert_eq!(edges("u - 1"), None);
     }
 }
