@@ -143,6 +143,8 @@ pub enum Error {
 }
 
 fn place(x: &[f64]) -> String {
-    let numbers: Vec<_> = x.iter().map(f64::to_string).collect();
+    // Files in single precision have no more digits.
+    let short = |x: &f64| format!("{x:.5e}").parse::<f64>().unwrap_or(*x).to_string();
+    let numbers: Vec<_> = x.iter().map(short).collect();
     format!("({})", numbers.join(", "))
 }

@@ -5,6 +5,7 @@
 //! In the plane a patch is one such line; in space lines are summed up by Gauss's rule, finer where the sum is not smooth;
 //! above, patches that others cut are sampled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
@@ -22,7 +23,7 @@ pub type Predicate = Arc<dyn Fn(&[f64]) -> bool + Send + Sync>;
 /// Which part of a wall is meant; all of it by default.
 #[derive(Clone, Default)]
 pub struct Select<'a> {
-    /// What is left of this shape's wall.
+    /// What is left of this shape's wall, or of those of its parts, whose names begin with its name and a dot.
     pub shape: Option<&'a str>,
     /// Of what a mesh calls so.
     pub label: Option<&'a str>,
@@ -124,8 +125,12 @@ pub(crate) fn wall(
     if !bounds.is_finite() {
         return Err(Error::Unbounded);
     }
+    let part_of = |i: usize, name: &str| {
+        let rest = shapes[i].0.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     let wanted: Vec<usize> =
-        used.iter().copied().filter(|&i| select.shape.is_none_or(|name| shapes[i].0 == name)).collect();
+        used.iter().copied().filter(|&i| select.shape.is_none_or(|name| part_of(i, name))).collect();
     if wanted.is_empty() {
         return Err(Error::UnknownShape { span: 0..0, name: select.shape.unwrap_or_default().into() });
     }
@@ -145,6 +150,7 @@ pub(crate) fn wall(
         cut: Cut { part: select.part.clone(), ..cut },
     };
     let mut seen = false;
+    let mut labels: BTreeSet<Arc<str>> = BTreeSet::new();
     for &i in &wanted {
         let within = bounds.intersection(&shapes[i].1.bounds());
         if within.is_empty() {
@@ -153,6 +159,9 @@ pub(crate) fn wall(
         for patch in shapes[i].1.0.wall(&within)? {
             let fits = select.label.is_none_or(|label| patch.label.as_deref() == Some(label))
                 && on(&patch, bounds.dimension, select.on, 1e-9 * size);
+            if select.label.is_some() {
+                labels.extend(patch.label.clone());
+            }
             if fits {
                 seen = true;
                 wall.add(patch, i, &shapes[i].0, used);
@@ -170,7 +179,11 @@ pub(crate) fn wall(
         Some(name) if whole => Err(Error::Removed { name: name.into() }),
         None if whole => Err(Error::Empty),
         _ if !seen => Err(Error::NoPart(match select.label {
-            Some(label) => format!("nothing is called `{label}` there"),
+            Some(label) if labels.is_empty() => format!("nothing of it has a name, as `{label}`"),
+            Some(label) => {
+                let known: Vec<&str> = labels.iter().map(|label| &**label).collect();
+                format!("nothing of it is called `{label}`: its parts are {}", known.join(", "))
+            }
             None => "no straight piece of it lies there".into(),
         })),
         _ => Err(Error::NoPart("the combination leaves nothing of it".into())),

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::expr::{closest, listed};
 use crate::limits::{MAX_ASKED, MAX_MESH_BYTES};
-use crate::output::Layout;
+use crate::output::{Layout, Mesh};
 
 /// Points of a chunk: enough to keep all threads busy, and few enough to stay in memory whatever is asked for.
 const CHUNK: usize = 1 << 16;
@@ -169,6 +169,15 @@ impl Points {
         let failed = |reason: String| PointsError { name: self.name.clone(), reason };
         self.source.next(&self.wanted).map_err(failed)
     }
+}
+
+/// The points and cells of a vtu file.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(crate) fn cells(bytes: &[u8]) -> Result<Mesh, String> {
+    vtu::read(bytes, &[]).map(|read| read.mesh)
 }
 
 /// Names of everything that is wanted.

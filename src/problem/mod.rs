@@ -11,6 +11,7 @@ mod diagnostic;
 mod embedded;
 mod file;
 mod geometry;
+mod mesh;
 #[cfg(test)]
 mod messages;
 mod model;

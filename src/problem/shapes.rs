@@ -1,5 +1,7 @@
 //! Domains made of shapes: what is said where they are wrong, which places they have, and what is known there.
 
+use std::path::Path;
+
 use super::{Document, Place, Problem};
 use crate::sample;
 use crate::settings::Sampler;
@@ -32,17 +34,26 @@ residual = "u"
 "#;
 
 fn built(text: &str) -> Problem {
+    built_in(Path::new(""), text)
+}
+
+fn built_in(folder: &Path, text: &str) -> Problem {
     let document = Document::parse("test.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    document.build(std::path::Path::new("")).unwrap_or_else(|mistakes| panic!("{mistakes}")).0
+    document.build(folder).unwrap_or_else(|mistakes| panic!("{mistakes}")).0
 }
 
 /// What is said where `from` stands as `to`: one mistake, with every part of `expected`, pointing at `at`.
 #[track_caller]
 fn says(from: &str, to: &str, expected: &[&str], at: &str) {
     assert!(PLATE.contains(from), "{from}");
-    let text = PLATE.replace(from, to);
-    let document = Document::parse("test.toml", &text).expect("TOML");
-    let mistakes = match document.build(std::path::Path::new("")) {
+    refused(Path::new(""), &PLATE.replace(from, to), to, expected, at);
+}
+
+/// What is said of `text`, in which `to` is wrong: one mistake, with every part of `expected`, pointing at `at`.
+#[track_caller]
+fn refused(folder: &Path, text: &str, to: &str, expected: &[&str], at: &str) {
+    let document = Document::parse("test.toml", text).expect("TOML");
+    let mistakes = match document.build(folder) {
         Ok((_, warnings)) => panic!("`{to}` was taken: {warnings}"),
         Err(mistakes) => mistakes,
     };
@@ -114,7 +125,7 @@ fn mistakes_have_one_message_each() {
 fn a_wall_that_the_combination_removes_is_named() {
     let text = PLATE.replace("region = \"plate - hole\"", "region = \"plate\"");
     let document = Document::parse("test.toml", &text).expect("TOML");
-    let mistakes = document.build(std::path::Path::new("")).expect_err("no wall of the hole");
+    let mistakes = document.build(Path::new("")).expect_err("no wall of the hole");
     assert!(mistakes.to_string().contains("`hole` is no part of the domain `plate`"), "{mistakes}");
 }
 
@@ -219,4 +230,134 @@ fn measured_where_the_region_is() {
     let points = problem.reference_points();
     assert!(!points.is_empty());
     assert!(points.chunks_exact(3).all(|row| (row[0] - 0.5).hypot(row[1] - 0.5) > 0.1 - 1e-8));
+}
+
+/// A tetrahedron with a corner in the origin and three edges of length `size`, as STL; without its first triangle if it
+/// leaks.
+fn tetrahedron(size: f64, leaks: bool) -> String {
+    let p = [[0.0, 0.0, 0.0], [size, 0.0, 0.0], [0.0, size, 0.0], [0.0, 0.0, size]];
+    let mut text = String::new();
+    let faces = [("floor", [0, 2, 1]), ("side", [0, 1, 3]), ("slope", [1, 2, 3]), ("side", [2, 0, 3])];
+    for (name, face) in faces.iter().skip(usize::from(leaks)) {
+        text += &format!("solid {name}\nfacet normal 0 0 0\nouter loop\n");
+        face.iter().for_each(|&i| text += &format!("vertex {} {} {}\n", p[i][0], p[i][1], p[i][2]));
+        text += "endloop\nendfacet\nendsolid\n";
+    }
+    text
+}
+
+/// A unit square of two materials, each a triangle, with its lower side as a group; Gmsh's format.
+const SQUARE: &str = "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$PhysicalNames\n3\n1 3 \"lower side\"\n2 1 \"iron\"\n\
+    2 2 \"air\"\n$EndPhysicalNames\n$Nodes\n4\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n$EndNodes\n$Elements\n3\n\
+    1 1 2 3 1 1 2\n2 2 2 1 1 1 2 3\n3 2 2 2 2 1 3 4\n$EndElements\n";
+
+const PART: &str = r#"[coordinates]
+x = {}
+y = {}
+z = {}
+[shapes]
+part = { mesh = "part.stl", scale = 0.5, translate = [1, 0, 0] }
+[domain]
+region = "part"
+[unknowns]
+u = {}
+[conditions.physics]
+place = "interior"
+residual = "u_xx + u_yy + u_zz"
+[conditions.held]
+place = "wall of part.floor"
+residual = "u"
+[conditions.rest]
+place = ["wall of part.slope", "wall of part.side"]
+residual = "u_n"
+"#;
+
+#[test]
+fn meshes_are_shapes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    std::fs::write(folder.join("part.stl"), tetrahedron(2.0, false)).expect("written");
+    std::fs::write(folder.join("leaky.stl"), tetrahedron(2.0, true)).expect("written");
+    std::fs::write(folder.join("square.msh"), SQUARE).expect("written");
+    let problem = built_in(folder, PART);
+    let geometry = problem.geometry.as_ref().expect("shapes");
+    assert!((geometry.domain.measure() - 1.0 / 6.0).abs() < 1e-12);
+    let floor = sample::points(&problem, &problem.conditions[1], 1, 0);
+    assert!(floor.rows.chunks_exact(3).all(|x| x[2] == 0.0 && x[0] > 1.0 && x[0] + x[1] < 2.0));
+    assert!(floor.data[2].iter().all(|n| *n == -1.0));
+    let [slope, side] = problem.conditions[2].place.walls() else { panic!("two walls") };
+    assert!((slope.measure() - 0.75_f64.sqrt()).abs() < 1e-12 && (side.measure() - 1.0).abs() < 1e-12);
+    // What a run keeps of it is read from anywhere.
+    let written = problem.to_toml();
+    assert_eq!(built(&written), problem);
+    let says = |from: &str, to: &str, expected: &[&str], at: &str| {
+        assert!(PART.contains(from), "{from}");
+        refused(folder, &PART.replace(from, to), to, expected, at);
+    };
+    says(
+        "part.stl",
+        "prat.stl",
+        &["`prat.stl`: there is no such file", "relative to the problem file"],
+        "prat",
+    );
+    says("part.stl", "part.step", &["that end in .stl, .obj, .msh and .vtu"], "part.step");
+    says("part.stl", "square.msh", &["`scale`"], "0.5");
+    says(
+        "part.stl",
+        "leaky.stl",
+        &["open at 3 edges; one of them is from (0, 0, 0) to (2, 0, 0)", "close it"],
+        "leaky.stl",
+    );
+    says(
+        "part.floor",
+        "part.roof",
+        &["nothing of it is called `roof`: its parts are floor, side, slope"],
+        "roof",
+    );
+    let millimetres = PART.replace("x = {}", "x = [0, 0.003]").replace("y = {}", "y = [0, 0.001]");
+    let millimetres = millimetres.replace("z = {}", "z = [0, 0.001]");
+    refused(folder, &millimetres, "mm", &["other units", "`scale = 0.001`"], "part.stl");
+    let metres = PART.replace("x = {}", "x = [0, 3000]").replace("y = {}", "y = [0, 1000]");
+    let metres = metres.replace("z = {}", "z = [0, 1000]");
+    refused(folder, &metres, "m", &["other units", "`scale = 1000`"], "part.stl");
+}
+
+#[test]
+fn physical_groups_are_regions_and_walls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("square.msh"), SQUARE).expect("written");
+    let text = r#"[coordinates]
+x = {}
+y = {}
+[shapes]
+square = { mesh = "square.msh" }
+[domain]
+region = "square"
+[unknowns]
+T1 = { region = "square.iron" }
+T2 = { region = "square.air" }
+[conditions.iron]
+place = "region square.iron"
+residual = "T1_xx + T1_yy"
+[conditions.air]
+place = "region square.air"
+residual = "T2_xx + T2_yy"
+[conditions.contact]
+place = "interface of square.iron and square.air"
+residual = ["T1 - T2", "T1_n - 2*T2_n"]
+[conditions.lower]
+place = "wall of square.lower_side"
+residual = "T1"
+[conditions.left]
+place = "wall of square where x = 0"
+residual = "T2 - 1"
+"#;
+    let problem = built_in(folder.path(), text);
+    let measures: Vec<f64> =
+        problem.conditions[2..].iter().map(|condition| condition.place.walls()[0].measure()).collect();
+    let expected = [2_f64.sqrt(), 1.0, 1.0];
+    assert!(measures.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{measures:?}");
+    let rows = sample::points(&problem, &problem.conditions[0], 1, 0).rows;
+    assert!(rows.chunks_exact(2).all(|x| x[1] <= x[0]));
+    assert_eq!(built(&problem.to_toml()), problem);
 }

@@ -29,7 +29,7 @@ pub(crate) fn place(lines: &[u64], row: usize) -> String {
 ///
 /// What is wrong with the file.
 pub(crate) fn read(path: &Path) -> Result<Numbers, Fault> {
-    let bytes = bytes(path).map_err(|message| Fault { missing: true, ..message.into() })?;
+    let bytes = bytes(path, MAX_TABLE_BYTES)?;
     let npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     let numbers = if npy { npy_table(&bytes)? } else { csv_table(&bytes)? };
     if numbers.columns.first().is_none_or(Vec::is_empty) {
@@ -44,7 +44,16 @@ pub(crate) fn read(path: &Path) -> Result<Numbers, Fault> {
     Ok(numbers)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+/// All bytes of a file, `most` at the most.
+///
+/// # Errors
+///
+/// Why they cannot be had.
+pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
+    read_bytes(path, most).map_err(|message| Fault { missing: true, ..message.into() })
+}
+
+fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     // Asked first, so that a pipe or a device is not even opened.
     let metadata = fs::metadata(path).map_err(why)?;
     if metadata.is_dir() {
@@ -53,12 +62,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("it is not a regular file".into());
     }
-    if metadata.len() > MAX_TABLE_BYTES {
+    if metadata.len() > most {
         let size = metadata.len();
-        return Err(format!("it has {size} bytes, more than {MAX_TABLE_BYTES}"));
+        return Err(format!("it has {size} bytes, more than {most}"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_TABLE_BYTES).read_to_end(&mut bytes)).map_err(why)?;
+    fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(why)?;
     Ok(bytes)
 }
 

@@ -139,7 +139,8 @@ impl Mesh {
         self.dimension
     }
 
-    /// The names of groups of cells, which [`shape`](Self::shape) knows.
+    /// The names of groups of cells, which [`shape`](Self::shape) knows; signs that are neither letters nor digits are
+    /// underscores in names.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.names.iter().filter(|((d, _), _)| *d == self.dimension).map(|(_, name)| &name[..])
     }
@@ -259,8 +260,19 @@ impl Mesh {
         }
         self.cells.retain(|cell| cell.0.dimension() == dimension);
         self.dimension = dimension;
+        // Groups without a name are called by their number.
+        let numbers = self.cells.iter().map(|cell| (dimension, cell.2));
+        let numbers = numbers.chain(self.faces.iter().map(|face| (dimension - 1, face.1)));
+        for (dimension, number) in numbers.filter(|(_, number)| *number != 0) {
+            self.names.entry((dimension, number)).or_insert_with(|| number.to_string());
+        }
         Ok(self)
     }
+}
+
+/// A group's name as formulas of regions hold it: letters, digits and underscores.
+fn name(written: &str) -> String {
+    written.trim().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// A face as facets: itself in the plane, triangles in space.

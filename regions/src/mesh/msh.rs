@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Kind, MAX_PARTS, Mesh};
+use super::{Kind, MAX_PARTS, Mesh, name};
 use crate::Error;
 use crate::vector::vector;
 
@@ -185,7 +185,7 @@ impl Reader<'_> {
             let mut parts = line.trim().splitn(3, char::is_whitespace);
             let dimension = parts.next().and_then(|word| word.parse().ok());
             let number = parts.next().and_then(|word| word.parse().ok());
-            let name = parts.next().map(|name| name.trim().trim_matches('"').to_owned());
+            let name = parts.next().map(|written| name(written.trim().trim_matches('"')));
             let (Some(dimension), Some(number), Some(name)) = (dimension, number, name) else {
                 return Err(self.wrong("a name of a group is expected before: dimension, number, name"));
             };

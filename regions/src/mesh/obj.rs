@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{fan, surface};
+use super::{fan, name, surface};
 use crate::vector::{Vector, vector};
 use crate::{Error, Shape};
 
@@ -42,7 +42,7 @@ pub fn obj(bytes: &[u8]) -> Result<Shape, Error> {
                     labels.push(label.clone());
                 }
             }
-            "g" | "o" if !rest.trim().is_empty() => label = Some(Arc::from(rest.trim())),
+            "g" | "o" if !rest.trim().is_empty() => label = Some(Arc::from(name(rest))),
             _ => {}
         }
     }

@@ -16,7 +16,8 @@ fn torus(m: usize, n: usize) -> Triangles {
     let point = |i: usize, j: usize| {
         let (su, cu) = ((i % m) as f64 * TAU / m as f64).sin_cos();
         let (sv, cv) = ((j % n) as f64 * TAU / n as f64).sin_cos();
-        [(2.0 + 0.75 * cv) * cu, (2.0 + 0.75 * cv) * su, 0.75 * sv].map(|x| f64::from(x as f32))
+        [(2.0 + 0.75 * cv) * cu, (2.0 + 0.75 * cv) * su, 0.75 * sv]
+            .map(|x| (x as f32).to_string().parse().unwrap())
     };
     let quad = |i: usize, j: usize| {
         let [a, b, c, d] = [point(i, j), point(i + 1, j), point(i + 1, j + 1), point(i, j + 1)];
@@ -106,7 +107,7 @@ fn surfaces_are_bodies() {
     let ring = named.wall(&Select { label: Some("ring"), ..Select::default() }).unwrap();
     close(ring.measure().value, whole(&named).measure().value, 1e-12);
     let missing = named.wall(&Select { label: Some("lid"), ..Select::default() });
-    assert!(missing.err().unwrap().to_string().contains("nothing is called `lid`"));
+    assert!(missing.err().unwrap().to_string().contains("is called `lid`"));
 }
 
 #[test]
@@ -161,6 +162,11 @@ fn leaks_are_named() {
         let error = stl(bytes).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
+    let mut named = text_stl(&torus(8, 6)).replace("solid torus", "solid outer ring");
+    named = named.replacen("endloop\nendfacet\n", "endloop\nendfacet\nendsolid\nsolid in-let\n", 1);
+    let region = Region::of("it", stl(named.as_bytes()).unwrap());
+    let wall = |label| region.wall(&Select { label: Some(label), ..Select::default() });
+    assert_eq!((wall("outer").unwrap().pieces().len(), wall("in_let").unwrap().pieces().len()), (1, 95));
     file(b"", "no STL file");
     file(b"solid nothing\nendsolid", "no triangles");
     file(b"solid a\nvertex 0 0\n", "line 2: a vertex has three numbers");
@@ -289,7 +295,7 @@ fn gmsh_files_of_both_versions_are_read_in_text_and_bytes() {
     for (newer, binary) in [(false, false), (false, true), (true, false), (true, true)] {
         let mesh = Mesh::msh(&msh(newer, binary)).unwrap_or_else(|error| panic!("{newer} {binary}: {error}"));
         assert_eq!(mesh.dimension(), 2);
-        assert_eq!(mesh.regions().collect::<Vec<_>>(), ["copper", "mild steel"]);
+        assert_eq!(mesh.regions().collect::<Vec<_>>(), ["copper", "mild_steel"]);
         assert_eq!(mesh.walls().collect::<Vec<_>>(), ["inlet"]);
         let region = Region::of("part", mesh.shape(None).unwrap());
         close(region.measure().unwrap().value, 2.0, 1e-12);
@@ -299,14 +305,25 @@ fn gmsh_files_of_both_versions_are_read_in_text_and_bytes() {
         assert!(inlet.sample(20, &mut rng(1)).iter().all(|spot| spot.x[0] == 0.0 && spot.normal[0] == -1.0));
         let all = shapes(&[
             ("copper", mesh.shape(Some("copper")).unwrap()),
-            ("steel", mesh.shape(Some("mild steel")).unwrap()),
+            ("steel", mesh.shape(Some("mild_steel")).unwrap()),
         ]);
         let [copper, steel] = ["copper", "steel"].map(|name| Region::parse(name, &all).unwrap());
         let between = copper.interface(&steel, &Select::default()).unwrap();
         close(between.measure().value, 1.0, 1e-9);
         assert!(between.sample(20, &mut rng(1)).iter().all(|spot| spot.x[0] == 1.0 && spot.normal[0] == 1.0));
-        assert!(mesh.shape(Some("gold")).unwrap_err().to_string().contains("it has copper, mild steel"));
+        assert!(mesh.shape(Some("gold")).unwrap_err().to_string().contains("it has copper, mild_steel"));
         check_sides(&region, &whole(&region), 200);
+        // Parts under the mesh's name have its wall together, but for what lies between them.
+        let parts = shapes(&[
+            ("part.copper", mesh.shape(Some("copper")).unwrap()),
+            ("part.mild_steel", mesh.shape(Some("mild_steel")).unwrap()),
+        ]);
+        let both = Region::parse("part.copper + part.mild_steel", &parts).unwrap();
+        let wall = |label| both.wall(&Select { shape: Some("part"), label, ..Select::default() });
+        close(wall(None).unwrap().measure().value, 6.0, 1e-9);
+        close(wall(Some("inlet")).unwrap().measure().value, 1.0, 1e-9);
+        let error = wall(Some("outlet")).err().unwrap().to_string();
+        assert!(error.contains("nothing of it is called `outlet`: its parts are inlet"), "{error}");
     }
     let cut = &msh(true, true)[..700];
     assert!(Mesh::msh(cut).unwrap_err().to_string().contains("cut off"));

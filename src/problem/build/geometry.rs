@@ -18,6 +18,7 @@ use crate::limits::MAX_FORMULAS;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article};
 use crate::problem::geometry::{Body, Boundary, Geometry};
+use crate::problem::mesh::{self, Meshed};
 use crate::problem::model::Formula;
 use crate::problem::place::{Coordinate, Place};
 use crate::problem::table::Numbers;
@@ -29,6 +30,9 @@ const CHANGES: [&str; 5] = ["extrude", "revolve", "scale", "rotate", "translate"
 const SHAPES: &str = "write, for example, `hole = { disk = { center = [0.5, 0.5], radius = 0.1 } }`";
 const WALLS: &str =
     "write `wall`, `wall of NAME`, or a part such as `wall of NAME where x = 0` or `wall where y > 0.5`";
+
+/// A domain so many times as large as a mesh, or as small, is in other units.
+const UNITS: f64 = 20.0;
 
 /// A shape by a formula over the coordinates.
 struct ByFormula {
@@ -83,6 +87,7 @@ impl Builder<'_> {
             return None;
         };
         let geometry = self.domain(domain, &entries, coordinates);
+        let stated: Vec<bool> = coordinates.iter().map(|c| !c.lower.is_nan()).collect();
         for (c, (key, value)) in coordinates.iter_mut().zip(keys) {
             let stated = value.get_ref().as_table().is_none_or(|table| table.contains_key("domain"));
             if !c.lower.is_nan() || stated {
@@ -104,7 +109,35 @@ impl Builder<'_> {
         }
         let geometry = geometry?;
         let mut fine = true;
-        for (i, (lower, upper)) in geometry.domain.extent() {
+        let extent = geometry.domain.extent();
+        // How many times as long as the region the domain is, where the file says how long that is.
+        let ratios = extent
+            .iter()
+            .filter(|(i, _)| stated[*i])
+            .map(|&(i, (lower, upper))| (coordinates[i].upper - coordinates[i].lower) / (upper - lower));
+        let ratios: Vec<f64> = ratios.collect();
+        let far = |x: &f64| *x >= UNITS || *x <= 1.0 / UNITS;
+        let mesh = entries.iter().find_map(|(_, shape)| shape.get_ref().as_table()?.get("mesh"));
+        if let (Some(mesh), Some(first)) = (mesh, ratios.first().filter(|_| ratios.iter().all(far))) {
+            let sides: Vec<String> = extent
+                .iter()
+                .map(|(_, (lower, upper))| Digits(Digits::four(upper - lower)).to_string())
+                .collect();
+            let message = format!(
+                "the region is {}, and the domain about {} times as large: other units?",
+                sides.join(" × "),
+                Digits(Digits::four(*first))
+            );
+            let hint = format!(
+                "`scale = {}` beside `mesh` brings it to the domain's size; coordinates without a domain (`{} = {{}}`) \
+                 have the region's",
+                Digits(10_f64.powf(first.log10().round())),
+                coordinates[extent[0].0].name
+            );
+            self.report(Diagnostic::error(mesh.span(), message).hint(hint));
+            return None;
+        }
+        for (i, (lower, upper)) in extent {
             let c = &coordinates[i];
             let slack = 1e-9 * (upper - lower);
             if lower < c.lower - slack || upper > c.upper + slack {
@@ -172,8 +205,11 @@ impl Builder<'_> {
                 continue;
             }
             match self.shape(name, value, &shapes, &space, coordinates) {
-                Some(shape) => {
+                Some((shape, parts)) => {
                     shapes.insert(text, shape);
+                    parts
+                        .into_iter()
+                        .for_each(|(part, shape)| shapes.insert(&format!("{text}.{part}"), shape));
                     written.push((text.to_owned(), self.inline(value.get_ref())));
                 }
                 None => fine = false,
@@ -254,6 +290,7 @@ impl Builder<'_> {
 
     // Shapes.
 
+    /// What `value` describes, and the parts of it that have names of their own.
     fn shape(
         &mut self,
         name: &Spanned<toml::de::DeString<'_>>,
@@ -261,13 +298,14 @@ impl Builder<'_> {
         shapes: &Shapes,
         space: &[usize],
         coordinates: &[Coordinate],
-    ) -> Option<Shape> {
+    ) -> Option<(Shape, Vec<(String, Shape)>)> {
         let Some(table) = value.get_ref().as_table() else {
             let message = format!("a shape is a table, not {}", article(value.get_ref()));
             self.report(Diagnostic::error(value.span(), message).hint(SHAPES));
             return None;
         };
-        let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).chain(["formula", "region"]).collect();
+        let kinds: Vec<&str> =
+            KINDS.iter().map(|kind| kind.name).chain(["mesh", "formula", "region"]).collect();
         let mut own = table.iter().filter(|(key, _)| {
             let key: &str = key.get_ref();
             !CHANGES.contains(&key) && !["from", "to", "about"].contains(&key)
@@ -301,7 +339,13 @@ impl Builder<'_> {
                 return None;
             }
         }
+        let mut parts = vec![];
         let shape = match given {
+            "mesh" => {
+                let mesh = self.mesh(numbers)?;
+                parts = mesh.parts;
+                mesh.whole
+            }
             "formula" => self.shape_by_formula(table, numbers, space, coordinates)?,
             "region" => {
                 let (text, locate) = self.located(numbers)?;
@@ -316,7 +360,15 @@ impl Builder<'_> {
             }
             _ => self.shape_by_numbers(given, numbers)?,
         };
-        self.changed(shape, table)
+        let shape = self.changed(shape, table)?;
+        let changed = parts.into_iter().map(|(name, part)| Some((name, self.changed(part, table)?)));
+        Some((shape, changed.collect::<Option<Vec<_>>>()?))
+    }
+
+    fn mesh(&mut self, value: &Value<'_>) -> Option<Meshed> {
+        let name = self.text(value, "a file's name")?;
+        let path = self.folder.join(name);
+        mesh::read(&path).map_err(|fault| self.unusable(name, value, &path, fault)).ok()
     }
 
     fn shape_by_numbers(&mut self, kind: &str, value: &Value<'_>) -> Option<Shape> {
@@ -506,7 +558,9 @@ impl Builder<'_> {
                 let entry = |(name, value): (&Spanned<toml::de::DeString<'_>>, &Value<'_>)| {
                     let name: &str = name.get_ref();
                     let text = match value.get_ref() {
-                        DeValue::String(file) if name == "file" && !file.starts_with("built-in:") => {
+                        DeValue::String(file)
+                            if ["file", "mesh"].contains(&name) && !file.starts_with("built-in:") =>
+                        {
                             let path = self.folder.join(file.as_ref());
                             quoted(&std::path::absolute(&path).unwrap_or(path).display().to_string())
                         }
@@ -663,7 +717,14 @@ impl Builder<'_> {
             (Some(shape), Some(clause)) => format!("wall of {shape} where {clause}"),
         };
         let (on, part) = self.clause(value, geometry, coordinates, clause)?;
-        let select = Select { shape, on: &on, part, ..Select::default() };
+        // A part of a mesh is a shape, or what the mesh calls a part of its wall.
+        let (shape, label) = match shape.and_then(|name| name.split_once('.')) {
+            Some((mesh, label)) if !geometry.names().any(|known| Some(known) == shape) => {
+                (Some(mesh), Some(label))
+            }
+            _ => (shape, None),
+        };
+        let select = Select { shape, label, on: &on, part };
         let wall = geometry.wall(&written, &select);
         self.found(value, geometry, wall, shape)
     }

@@ -1,7 +1,7 @@
 //! Single values: numbers, texts, formulas, files; and what is said where they are wrong.
 
 use core::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -14,6 +14,7 @@ use crate::problem::file::{Table, Value, article};
 use crate::problem::model::Formula;
 use crate::problem::place::Coordinate;
 use crate::problem::table::{self, Numbers};
+use crate::rows::Fault;
 
 impl Builder<'_> {
     pub(super) fn entries<'t>(&mut self, table: &'t Table<'t>, key: &str, required: bool) -> Vec<Entry<'t>> {
@@ -225,14 +226,20 @@ impl Builder<'_> {
         match table::read(&path) {
             Ok(numbers) => Some((path, numbers)),
             Err(fault) => {
-                let message = format!("cannot use the file `{}`: {fault}", name.escape_debug());
-                let relative =
-                    || format!("file names are relative to the problem file: this is `{}`", path.display());
-                let hint = fault.hint.or_else(|| fault.missing.then(relative));
-                self.report(Diagnostic { hint, ..Diagnostic::error(value.span(), message) });
+                self.unusable(name, value, &path, fault);
                 None
             }
         }
+    }
+
+    /// Reports why the file called `name`, which is `path`, cannot be used.
+    pub(super) fn unusable(&mut self, name: &str, value: &Value<'_>, path: &Path, fault: Fault) {
+        let message = format!("cannot use the file `{}`: {fault}", name.escape_debug());
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let relative =
+            || format!("file names are relative to the problem file: this is `{}`", path.display());
+        let hint = fault.hint.or_else(|| fault.missing.then(relative));
+        self.report(Diagnostic { hint, ..Diagnostic::error(value.span(), message) });
     }
 
     /// The numbers of a file that comes with the program, wherever it runs.
