@@ -141,11 +141,14 @@ pub fn integrals(
     let Some(columns) = columns else {
         let columns = listed(quantity.columns());
         let normal = trained.language().columns().contains(&quantity.columns()[0]);
-        let message = format!(
-            "{} has values where {columns} {}, and nothing to integrate between",
-            listed(quantity.names()),
-            if normal { "is known, which is on walls" } else { "was measured" }
-        );
+        let names = listed(quantity.names());
+        let message = if normal {
+            format!(
+                "{names} takes the normal, which walls have and `{over}` has not: write --over wall, or --over \"wall of NAME\""
+            )
+        } else {
+            format!("{names} has values where {columns} was measured, and nothing to integrate between")
+        };
         return Err(PredictError::Wrong(message));
     };
     if !place.is_drawn() || place.periodic().is_some() {
@@ -194,13 +197,19 @@ fn integral(part: &Part<'_>, mut f: impl FnMut(&[f64], &[Vec<f64>]) -> Vec<f64>)
             inside.iter().map(value).collect()
         }),
         Onto::Wall(wall) => {
-            let measure = wall.measure();
             let mut on_wall = |rows: &[f64]| {
-                let (mut rows, mut normal) = (rows.to_vec(), vec![]);
-                for row in rows.chunks_exact_mut(length) {
-                    part.settle(row, &mut normal);
+                let (mut kept, mut normal) = (vec![], vec![]);
+                let mut measures = vec![];
+                for row in rows.chunks_exact(length) {
+                    let mut row = row.to_vec();
+                    // Where the wall is not there at this time, it is nothing.
+                    let there = part.settle(&mut row, &mut normal);
+                    measures.push(there.then(|| wall.measure_at(&row)));
+                    kept.extend(row.iter().filter(|_| there));
                 }
-                f(&rows, &normal).into_iter().map(|value| measure * value).collect()
+                let mut values = f(&kept, &normal).into_iter();
+                let mut value = |measure| measure * values.next().unwrap_or(f64::NAN);
+                measures.into_iter().map(|measure| measure.map_or(0.0, &mut value)).collect()
             };
             let of_piece = |ends: (f64, f64)| {
                 let mut bounds = part.bounds.clone();

@@ -15,13 +15,16 @@ use pinn::problem::{Document, Problem, embedded};
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("problem", problem),
     ("expression", expression),
     ("reference", reference),
     ("sweep", sweep),
     ("checkpoint", checkpoint),
     ("points", points),
+    ("mesh", mesh),
+    ("polygon", polygon),
+    ("region", region),
 ];
 
 /// A problem file: it is built or its mistakes are shown; what is built is written out and read back unchanged.
@@ -209,4 +212,69 @@ pub fn checkpoint(bytes: &[u8]) {
         }
         Err(wrong) => assert!(!wrong.to_string().is_empty()),
     }
+}
+
+/// A file of a mesh, in the format that it begins like: a body that holds its own wall, or refused with a reason.
+pub fn mesh(bytes: &[u8]) {
+    // Numbers of a count that is too large for so short a file are refused before; larger files take long.
+    if bytes.len() > 1 << 16 {
+        return;
+    }
+    let ending = match bytes {
+        [b'$', ..] => "msh",
+        [b'<', ..] => "vtu",
+        [b's', b'o', b'l', ..] => "stl",
+        [b'v' | b'o' | b'#', ..] => "obj",
+        _ => "stl",
+    };
+    shaped(bytes, &format!("mesh.{ending}"), "a = { mesh = \"FILE\" }", "a");
+}
+
+/// The corners of a polygon: a figure of the plane, or refused with a reason.
+pub fn polygon(bytes: &[u8]) {
+    if bytes.len() > 1 << 12 {
+        return;
+    }
+    shaped(bytes, "polygon.csv", "a = { polygon = { file = \"FILE\" } }", "a");
+}
+
+/// A formula of a region over shapes of the plane: it is empty, or its points are inside.
+pub fn region(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if text.len() > 200 || text.contains(['"', '\\', '\n', '\r']) || text.chars().any(char::is_control) {
+        return;
+    }
+    let shapes = "a = { disk = { center = [0, 0], radius = 1 } }\nb = { rectangle = { from = [0, 0], to = [2, 1] } }\n\
+                  c = { half-plane = { point = [0.5, 0], normal = [1, 1] } }\n\
+                  d = { polygon = { points = [[0, 0], [1, 0], [0, 1]] } }";
+    shaped(b"", "none", shapes, text);
+}
+
+/// What problems with a region of `shapes` are checked for, of which one may be read from a file with these bytes.
+fn shaped(bytes: &[u8], name: &str, shapes: &str, region: &str) {
+    thread_local! {
+        static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+    }
+    FOLDER.with(|folder| {
+        std::fs::write(folder.path().join(name), bytes).expect("a file");
+        for coordinates in ["x = {}\ny = {}", "x = {}\ny = {}\nz = {}"] {
+            let text = format!(
+                "[coordinates]\n{coordinates}\n[shapes]\n{}\n[domain]\nregion = \"{region}\"\n[unknowns]\nu = {{}}\n\
+                 [conditions.inside]\nplace = \"interior\"\nresidual = \"u_x\"\n\
+                 [conditions.wall]\nplace = \"wall\"\nresidual = \"u\"\n",
+                shapes.replace("FILE", name)
+            );
+            let document = Document::parse("fuzz.toml", &text).expect("TOML");
+            match document.build(folder.path()) {
+                Ok((problem, _)) => {
+                    let points = problem.reference_points();
+                    assert!(points.iter().all(|x| x.is_finite()));
+                    let geometry = problem.geometry.as_ref().expect("shapes");
+                    assert!(geometry.domain.measure() > 0.0);
+                    break;
+                }
+                Err(mistakes) => assert!(!mistakes.render(false).is_empty()),
+            }
+        }
+    });
 }

@@ -96,7 +96,12 @@ impl Bounds {
 
     /// The length of its diagonal.
     pub fn diagonal(&self) -> f64 {
-        distance(&self.lower[..self.dimension], &self.upper[..self.dimension])
+        let plain = distance(&self.lower[..self.dimension], &self.upper[..self.dimension]);
+        if plain > 1e-100 && plain < 1e100 {
+            return plain;
+        }
+        // Squares of these are no numbers.
+        (0..self.dimension).map(|i| self.upper[i] - self.lower[i]).fold(0.0, f64::max)
     }
 
     pub(crate) fn center(&self) -> Vector {

@@ -22,7 +22,7 @@ pub enum Error {
         message: String,
     },
     /// Shapes of different dimensions in one formula.
-    #[error("`{name}` has {found} dimensions, and the shapes before it have {expected}")]
+    #[error("`{name}` has {}, and the shapes before it have {expected}", dimensions(*.found))]
     Dimension {
         /// Where, in bytes of the formula.
         span: Range<usize>,
@@ -122,6 +122,21 @@ pub enum Error {
         /// Of how many.
         tried: usize,
     },
+    /// A shape that is no more than a point beside the others.
+    #[error("`{name}` is {size:.1e} across, in a region of {whole:.1e}: too small to be told from a point")]
+    Tiny {
+        /// Where, in bytes of the formula.
+        span: Range<usize>,
+        /// The shape.
+        name: String,
+        /// The diagonal of its box.
+        size: f64,
+        /// That of the region's.
+        whole: f64,
+    },
+    /// Sizes whose squares are no numbers any more.
+    #[error("the region is {0:.1e} across: choose a unit in which that is between 1e-50 and 1e50")]
+    Extreme(f64),
     /// Nothing of a shape's wall is wall of the region.
     #[error("nothing is left of the wall of `{name}`: the combination removes it")]
     Removed {
@@ -129,7 +144,7 @@ pub enum Error {
         name: String,
     },
     /// A region without the wall asked for.
-    #[error("no part of the wall fulfils what was asked for: {0}")]
+    #[error("{0}")]
     NoPart(String),
     /// Two regions have no wall in common.
     #[error("the two regions have no wall in common")]
@@ -140,6 +155,10 @@ pub enum Error {
         /// The place.
         at: Vec<f64>,
     },
+}
+
+fn dimensions(count: usize) -> String {
+    if count == 1 { "1 dimension".into() } else { format!("{count} dimensions") }
 }
 
 fn place(x: &[f64]) -> String {

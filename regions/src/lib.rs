@@ -5,8 +5,8 @@
 //! cube onto itself so that equal volumes go to equal measures, each point with the normal that points out of the region.
 //! [`Gate`]s are formulas that vanish on walls, for conditions that shall hold exactly.
 //!
-//! It knows nothing of equations, networks, files of problems or time: what moves is built anew for each time
-//! ([`moving`]), and what a formula says comes in through [`Level`].
+//! It knows nothing of equations, networks, files of problems or time: what moves is built anew for each time,
+//! and what a formula says comes in through [`Level`].
 //!
 //! Shapes have 1 to [`MAX_DIMENSION`] dimensions; lengths are in the caller's units, angles in radians.
 #![warn(missing_docs)]
@@ -16,7 +16,6 @@ mod bounds;
 mod error;
 mod gate;
 mod mesh;
-pub mod moving;
 mod outline;
 mod patch;
 mod region;

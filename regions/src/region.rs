@@ -10,6 +10,11 @@ use crate::vector::{Vector, along, norm, scaled, vector};
 use crate::wall::{Rule, wall};
 use crate::{Bounds, Error, Select, Shape, Wall};
 
+/// Lengths whose squares, and products of squares, are numbers.
+const SMALLEST: f64 = 1e-50;
+/// A shape that is smaller than this share of its region is no more than a point there.
+const POINT: f64 = 1e-7;
+
 /// Shapes by name.
 #[derive(Clone, Default, Debug)]
 pub struct Shapes {
@@ -82,7 +87,7 @@ impl Region {
     /// [`Error::Syntax`], [`Error::UnknownShape`], [`Error::Dimension`], each with its place in the formula, and
     /// [`Error::Empty`] where boxes tell that nothing is left.
     pub fn parse(formula: &str, shapes: &Arc<Shapes>) -> Result<Self, Error> {
-        let mut used = vec![];
+        let (mut used, mut spans) = (vec![], vec![]);
         let mut dimension = None;
         let tree = tree::parse(formula, &mut |name, span| {
             let known = shapes.names().position(|known| known == name);
@@ -94,16 +99,26 @@ impl Region {
             }
             if !used.contains(&i) {
                 used.push(i);
+                spans.push((i, span));
             }
             Ok(i)
         })?;
         used.sort_unstable();
         let bounds = bounds(&tree, shapes);
         if bounds.is_empty() {
-            Err(Error::Empty)
-        } else {
-            Ok(Self { shapes: shapes.clone(), tree, used, bounds, boxes: boxes(shapes) })
+            return Err(Error::Empty);
         }
+        let whole = bounds.diagonal();
+        if whole.is_finite() && !(SMALLEST..=1.0 / SMALLEST).contains(&whole) {
+            return Err(Error::Extreme(whole));
+        }
+        let size = |i: usize| shapes.all[i].1.bounds().diagonal();
+        if let Some((i, span)) =
+            spans.into_iter().find(|(i, _)| whole.is_finite() && size(*i) < POINT * whole)
+        {
+            return Err(Error::Tiny { span, name: shapes.all[i].0.clone(), size: size(i), whole });
+        }
+        Ok(Self { shapes: shapes.clone(), tree, used, bounds, boxes: boxes(shapes) })
     }
 
     /// The region that is one shape, under a name for its wall.
@@ -235,6 +250,9 @@ impl Region {
                         .collect(),
                 };
                 return Ok(Inside { points, acceptance: found as f64 / tried as f64 });
+            }
+            if tried >= most && found == 0 {
+                return Err(Error::Empty);
             }
             if tried >= most {
                 return Err(Error::TooSmall { accepted: found, tried });

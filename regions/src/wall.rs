@@ -179,14 +179,16 @@ pub(crate) fn wall(
         Some(name) if whole => Err(Error::Removed { name: name.into() }),
         None if whole => Err(Error::Empty),
         _ if !seen => Err(Error::NoPart(match select.label {
-            Some(label) if labels.is_empty() => format!("nothing of it has a name, as `{label}`"),
+            Some(label) if labels.is_empty() => {
+                format!("no part of the wall is called `{label}`: it has no names")
+            }
             Some(label) => {
                 let known: Vec<&str> = labels.iter().map(|label| &**label).collect();
-                format!("nothing of it is called `{label}`: its parts are {}", known.join(", "))
+                format!("no part of the wall is called `{label}`: its parts are {}", known.join(", "))
             }
-            None => "no straight piece of it lies there".into(),
+            None => "no straight piece of the wall lies there".into(),
         })),
-        _ => Err(Error::NoPart("the combination leaves nothing of it".into())),
+        _ => Err(Error::NoPart("the combination leaves nothing of this wall".into())),
     }
 }
 

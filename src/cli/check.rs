@@ -8,6 +8,7 @@ use pinn::internals::auto::Decision;
 use pinn::internals::run::write_whole;
 use pinn::internals::solve::region;
 
+use super::predict::refuse_existing;
 use super::{Exit, Failure, ProblemArgs, print, warn};
 
 #[derive(Args)]
@@ -18,6 +19,9 @@ pub(crate) struct CheckArgs {
     /// Draw the domain that shapes make: walls with their names, lengths and normals, and points.
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
+    /// Write over a picture that exists already.
+    #[arg(long, requires = "plot")]
+    force: bool,
     #[command(flatten)]
     problem: ProblemArgs,
 }
@@ -50,8 +54,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
                 path.display()
             )));
         }
+        refuse_existing(path, args.force)?;
         let figure = region(&loaded.problem).map_err(|why| Failure::usage(format!("--plot: {why}")))?;
         write_whole(path, &figure.png().map_err(Failure::unexpected)?)?;
+        tell!("the region is drawn in {}", path.display());
     }
     Ok(Exit::Done)
 }

@@ -392,7 +392,7 @@ fn refuse_own(path: &Path, run: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
+pub(super) fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
     if force || !path.exists() {
         return Ok(());
     }

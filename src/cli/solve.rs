@@ -12,7 +12,7 @@ use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSet
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
 use pinn::internals::verdict::Word;
-use pinn::problem::{Condition, Coordinate, Problem};
+use pinn::problem::{Condition, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
 use super::progress::Progress;
@@ -355,8 +355,8 @@ fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<Stri
         RunOutcome::Interrupted => vec![format!("pinn-solve resume {path}")],
         RunOutcome::Diverged => vec![],
         RunOutcome::Done | RunOutcome::ToleranceNotReached => {
-            let middle = |c: &Coordinate| format!("{}={}", c.name, Digits(0.5 * (c.lower + c.upper)));
-            let at: Vec<_> = problem.coordinates.iter().map(middle).collect();
+            let named = problem.coordinates.iter().zip(problem.middle());
+            let at: Vec<_> = named.map(|(c, x)| format!("{}={}", c.name, Digits(x))).collect();
             let mut commands = vec![format!("pinn-solve predict {path} --at {}", at.join(","))];
             if !result.files.iter().any(|file| file.ends_with(".png")) {
                 commands.insert(0, format!("pinn-solve report {path}"));

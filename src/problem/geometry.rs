@@ -1,12 +1,15 @@
 //! Space that is no box: a domain made of shapes, bodies that are parts of it, and walls.
 //!
-//! It knows the package of regions, and which coordinates are those of space; all others multiply what is here.
+//! It knows the package of regions, and which coordinates are those of space; all others multiply what is here, but for
+//! time, with which shapes may move: what depends on it is built for the time that is asked for.
 //! It does not know conditions, samplers, or how anything was written in a file.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use regions::{Error, Keep, MAX_DIMENSION, Outline, Region, Select, Shapes, Spot, Vector, Wall};
+use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall};
+
+use super::making::{Stock, Wrong};
 
 /// Points that have to be found in a body before anything is drawn from it.
 const TRIED: usize = 256;
@@ -18,7 +21,7 @@ pub struct Geometry {
     pub written: Vec<(String, String)>,
     /// The whole domain.
     pub domain: Body,
-    shapes: Arc<Shapes>,
+    shapes: Arc<Stock>,
     /// The components of the normal, as formulas name them: one for each coordinate of space.
     normal: Vec<String>,
 }
@@ -28,8 +31,11 @@ pub struct Geometry {
 pub struct Body {
     /// Its formula over names of shapes.
     pub written: String,
+    /// As it is at first.
     region: Arc<Region>,
-    /// A small box around it, along each coordinate of space.
+    /// As it is at any time, if it moves.
+    moving: Option<Arc<Moving<Region>>>,
+    /// A small box around it at all times, along each coordinate of space.
     bounds: Vec<(f64, f64)>,
     /// Which coordinates are those of space.
     axes: Vec<usize>,
@@ -40,9 +46,41 @@ pub struct Body {
 pub struct Boundary {
     /// As places are written: `wall of hole`.
     pub written: String,
+    /// As it is at first.
     wall: Arc<Wall>,
+    /// As it is at any time, if it moves.
+    moving: Option<Arc<Moving<Wall>>>,
+    /// Its length or area, where it moves the mean over time.
+    measure: f64,
     axes: Vec<usize>,
     normal: Vec<String>,
+}
+
+/// What depends on time, kept for the time that was asked for last.
+struct Moving<T> {
+    /// Which coordinate is time.
+    time: usize,
+    build: Box<dyn Fn(f64) -> Result<T, Error> + Send + Sync>,
+    last: Mutex<Option<(u64, Arc<T>)>>,
+}
+
+impl<T> Moving<T> {
+    fn new(time: usize, build: impl Fn(f64) -> Result<T, Error> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { time, build: Box::new(build), last: Mutex::default() })
+    }
+
+    /// As it is at the time of a row of coordinates; `None` where it is not there.
+    fn at(&self, row: &[f64]) -> Option<Arc<T>> {
+        let t = row[self.time];
+        // What another thread left half done is not in it.
+        let lock = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = lock().as_ref().filter(|(bits, _)| *bits == t.to_bits()) {
+            return Some(known.clone());
+        }
+        let found = Arc::new((self.build)(t).ok()?);
+        *lock() = Some((t.to_bits(), found.clone()));
+        Some(found)
+    }
 }
 
 impl Geometry {
@@ -53,18 +91,18 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// What is wrong with the formula; a region that is empty, has no end, or is too thin to draw points from.
-    pub fn new(
-        shapes: Arc<Shapes>,
+    /// What is wrong with the formula; a region that is empty, has no end, or is too thin to draw points from, at any time.
+    pub(super) fn new(
+        shapes: Arc<Stock>,
         written: Vec<(String, String)>,
         formula: &str,
         names: &[&str],
         space: &[usize],
-    ) -> Result<Self, Error> {
-        let region = Region::parse(formula, &shapes)?;
+    ) -> Result<Self, Wrong> {
+        let region = Region::parse(formula, &shapes.first)?;
         let axes: Vec<usize> = space.iter().copied().take(region.dimension()).collect();
         let normal = axes.iter().map(|&i| format!("n_{}", names[i])).collect();
-        let domain = Body::new(formula, region, axes)?;
+        let domain = Body::new(formula, region, axes, &shapes)?;
         Ok(Self { written, domain, shapes, normal })
     }
 
@@ -80,7 +118,7 @@ impl Geometry {
 
     /// Names of all shapes.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.shapes.names()
+        self.shapes.first.names()
     }
 
     /// The part of space that a formula over names of shapes is.
@@ -88,32 +126,35 @@ impl Geometry {
     /// # Errors
     ///
     /// As for [`Geometry::new`].
-    pub fn body(&self, formula: &str) -> Result<Body, Error> {
-        Body::new(formula, Region::parse(formula, &self.shapes)?, self.domain.axes.clone())
+    pub fn body(&self, formula: &str) -> Result<Body, Wrong> {
+        let region = Region::parse(formula, &self.shapes.first)?;
+        Body::new(formula, region, self.domain.axes.clone(), &self.shapes)
     }
 
-    /// The part of the domain's wall that `select` says, called `written`.
+    /// Does any of the domain's shapes move?
+    pub fn moves(&self) -> bool {
+        self.domain.moving.is_some()
+    }
+
+    /// The part of the domain's wall that `choice` says, called `written`.
     ///
     /// # Errors
     ///
-    /// If there is no such wall.
-    pub fn wall(&self, written: &str, select: &Select<'_>) -> Result<Boundary, Error> {
-        Ok(self.boundary(written, self.domain.region.wall(select)?))
+    /// If there is no such wall, or none at some time.
+    pub fn wall(&self, written: &str, choice: Choice) -> Result<Boundary, Wrong> {
+        let domain = self.domain.clone();
+        self.boundary(written, self.moves(), move |t| domain.region_at(t)?.wall(&choice.select()))
     }
 
     /// The wall between two bodies, with normals from `a` to `b`, called `written`.
     ///
     /// # Errors
     ///
-    /// If they have none in common.
-    pub fn interface(
-        &self,
-        written: &str,
-        a: &Body,
-        b: &Body,
-        select: &Select<'_>,
-    ) -> Result<Boundary, Error> {
-        Ok(self.boundary(written, a.region.interface(&b.region, select)?))
+    /// If they have none in common, or none at some time.
+    pub fn interface(&self, written: &str, a: &Body, b: &Body, choice: Choice) -> Result<Boundary, Wrong> {
+        let (a, b) = (a.clone(), b.clone());
+        let moves = a.moving.is_some() || b.moving.is_some();
+        self.boundary(written, moves, move |t| a.region_at(t)?.interface(&*b.region_at(t)?, &choice.select()))
     }
 
     /// A formula over `names`, the coordinates of space, that vanishes on a wall of the domain and is positive in the rest of
@@ -123,6 +164,9 @@ impl Geometry {
     ///
     /// Why there is none, for a sentence.
     pub fn gate(&self, wall: &Boundary, names: &[&str]) -> Result<String, String> {
+        if self.moves() {
+            return Err("walls of a domain that moves are held by the loss".to_owned());
+        }
         let none = || format!("no smooth factor is known that vanishes on `{}` alone", wall.written);
         let gate = self.domain.region.gate(&wall.wall, names).ok_or_else(none)?;
         match gate.singular.first() {
@@ -140,11 +184,10 @@ impl Geometry {
 
     /// Of every shape whose wall is wall of the domain: its name, the wall, and places of it, about `count` on all walls.
     pub fn walls(&self, count: usize) -> Vec<(String, Boundary, Vec<Spot>)> {
-        let total = self.domain.region.wall(&Select::default()).map_or(0.0, |wall| wall.measure().value);
+        let total = self.domain.region.wall(&Select::default()).map_or(1.0, |wall| wall.measure().value);
         let of_shape = |name: &str| {
-            let wall = self
-                .wall(&format!("wall of {name}"), &Select { shape: Some(name), ..Select::default() })
-                .ok()?;
+            let choice = Choice { shape: Some(name.to_owned()), ..Choice::default() };
+            let wall = self.wall(&format!("wall of {name}"), choice).ok()?;
             let coordinates = wall.wall.coordinates();
             let count = ((count as f64 * wall.measure() / total) as usize).max(8);
             let spot = |k: usize| {
@@ -158,18 +201,59 @@ impl Geometry {
         self.domain.region.names().filter_map(of_shape).collect()
     }
 
-    fn boundary(&self, written: &str, wall: Wall) -> Boundary {
-        Boundary {
+    /// The wall that `build` gives at a time.
+    fn boundary(
+        &self,
+        written: &str,
+        moves: bool,
+        build: impl Fn(f64) -> Result<Wall, Error> + Send + Sync + 'static,
+    ) -> Result<Boundary, Wrong> {
+        let wall = build(self.shapes.start()).map_err(|error| self.shapes.wrong(moves, error))?;
+        let mut measure = wall.measure().value;
+        let mut moving = None;
+        if let (true, Some((time, _))) = (moves, self.shapes.time) {
+            let moments = self.shapes.moments();
+            let at = |&t: &f64| match build(t) {
+                Ok(wall) => Ok(wall.measure().value),
+                Err(error) => Err(Wrong { error, time: Some(t) }),
+            };
+            let measures = moments.iter().map(at).collect::<Result<Vec<f64>, _>>()?;
+            measure = measures.iter().sum::<f64>() / measures.len() as f64;
+            moving = Some(Moving::new(time, build));
+        }
+        Ok(Boundary {
             written: written.to_owned(),
             wall: Arc::new(wall),
+            moving,
+            measure,
             axes: self.domain.axes.clone(),
             normal: self.normal.clone(),
-        }
+        })
+    }
+}
+
+/// Which part of a wall is meant; all of it by default.
+#[derive(Clone, Default)]
+pub struct Choice {
+    /// What is left of this shape's wall.
+    pub shape: Option<String>,
+    /// Of what a mesh calls so.
+    pub label: Option<String>,
+    /// Of the straight pieces on which coordinates of space, by number among these, have a value.
+    pub on: Vec<(usize, f64)>,
+    /// Of the places where this holds.
+    pub part: Option<Predicate>,
+}
+
+impl Choice {
+    fn select(&self) -> Select<'_> {
+        let Self { shape, label, on, part } = self;
+        Select { shape: shape.as_deref(), label: label.as_deref(), on, part: part.clone() }
     }
 }
 
 impl Body {
-    fn new(formula: &str, region: Region, axes: Vec<usize>) -> Result<Self, Error> {
+    fn new(formula: &str, region: Region, axes: Vec<usize>, shapes: &Arc<Stock>) -> Result<Self, Wrong> {
         let d = region.dimension();
         // Evenly spread: the additive sequence of a generalized golden ratio (Roberts 2018).
         let ratio = (0..60).fold(2.0_f64, |ratio, _| (1.0 + ratio).powf(1.0 / (d as f64 + 1.0)));
@@ -178,15 +262,58 @@ impl Body {
                 |k: usize| (1..=d).map(move |i| ((k + 1) as f64 * ratio.powi(-(i as i32)) + 0.5).fract());
             (0..count).flat_map(row).collect()
         };
-        region.interior(TRIED, Keep::First, unit)?;
-        let tight = region.tight()?;
-        let bounds = (0..d).map(|k| (tight.lower[k], tight.upper[k])).collect();
-        Ok(Self { written: formula.to_owned(), region: Arc::new(region), bounds, axes })
+        let looked_at = |region: &Region| {
+            region.interior(TRIED, Keep::First, unit)?;
+            let tight = region.tight()?;
+            Ok((0..d).map(|k| (tight.lower[k], tight.upper[k])).collect::<Vec<(f64, f64)>>())
+        };
+        let moves = shapes.moves(&region);
+        let mut bounds = looked_at(&region).map_err(|error| shapes.wrong(moves, error))?;
+        let mut moving = None;
+        if let (true, Some((time, _))) = (moves, shapes.time) {
+            let (stock, written) = (shapes.clone(), formula.to_owned());
+            let build = move |t: f64| Region::parse(&written, &stock.at(t)?);
+            // Between two moments it may go on as far as it went from one to the other.
+            let (mut before, mut step) = (bounds.clone(), 0.0_f64);
+            for t in shapes.moments() {
+                let wrong = |error| Wrong { error, time: Some(t) };
+                let now = looked_at(&build(t).map_err(wrong)?).map_err(wrong)?;
+                for ((all, now), before) in bounds.iter_mut().zip(&now).zip(&before) {
+                    *all = (all.0.min(now.0), all.1.max(now.1));
+                    step = step.max((now.0 - before.0).abs()).max((now.1 - before.1).abs());
+                }
+                before = now;
+            }
+            bounds.iter_mut().for_each(|(lower, upper)| (*lower, *upper) = (*lower - step, *upper + step));
+            moving = Some(Moving::new(time, build));
+        }
+        Ok(Self { written: formula.to_owned(), region: Arc::new(region), moving, bounds, axes })
+    }
+
+    /// As it is at the time of a row of coordinates; `None` where it is not there.
+    fn at(&self, row: &[f64]) -> Option<Arc<Region>> {
+        match &self.moving {
+            None => Some(self.region.clone()),
+            Some(moving) => moving.at(row),
+        }
+    }
+
+    fn region_at(&self, t: f64) -> Result<Arc<Region>, Error> {
+        match &self.moving {
+            None => Ok(self.region.clone()),
+            Some(moving) => (moving.build)(t).map(Arc::new),
+        }
     }
 
     /// Does a row of coordinates lie in it? On its wall rounding decides.
     pub fn contains(&self, row: &[f64]) -> bool {
-        self.region.contains(&in_space(&self.axes, row)[..self.axes.len()])
+        self.at(row).is_some_and(|region| region.contains(&in_space(&self.axes, row)[..self.axes.len()]))
+    }
+
+    /// How far a row of coordinates is from its wall at least, negative outside.
+    pub(super) fn depth(&self, row: &[f64]) -> f64 {
+        let level = |region: Arc<Region>| region.level(&in_space(&self.axes, row)[..self.axes.len()]);
+        self.at(row).map_or(f64::NEG_INFINITY, level)
     }
 
     /// Does a row of coordinates lie in it, or so close to its wall that rounding may have put it outside?
@@ -197,7 +324,8 @@ impl Body {
         let d = self.axes.len();
         let x = in_space(&self.axes, row);
         let size: f64 = self.bounds.iter().map(|(lower, upper)| upper - lower).sum();
-        let level = self.region.level(&x[..d]);
+        let Some(region) = self.at(row) else { return false };
+        let level = region.level(&x[..d]);
         if level.abs() > 1e-9 * size {
             return level > 0.0;
         }
@@ -207,7 +335,7 @@ impl Body {
             for (k, x) in beside.iter_mut().enumerate().take(d) {
                 *x += 1e-7 * size * ((direction / 3_usize.pow(k as u32) % 3) as f64 - 1.0);
             }
-            self.region.level(&beside[..d]) > 1e-9 * size
+            region.level(&beside[..d]) > 1e-9 * size
         })
     }
 
@@ -216,9 +344,14 @@ impl Body {
         self.axes.iter().copied().zip(self.bounds.iter().copied())
     }
 
-    /// Which coordinates are those of space, and how far its wall reaches along each; the box's ends above three dimensions.
+    /// Which coordinates are those of space, and how far its wall reaches along each; the box's ends above three dimensions,
+    /// and where it moves.
     pub(super) fn extent(&self) -> Vec<(usize, (f64, f64))> {
-        let points: Vec<Vec<f64>> = self.outline(64).into_iter().flat_map(|line| line.points).collect();
+        if self.moving.is_some() {
+            return self.bounds().collect();
+        }
+        let lines = self.region.wall(&Select::default()).map_or(vec![], |wall| wall.outline(64));
+        let points: Vec<Vec<f64>> = lines.into_iter().flat_map(|line| line.points).collect();
         let reach = |k: usize| {
             let along = || points.iter().map(|point| point[k]);
             (along().fold(f64::INFINITY, f64::min), along().fold(f64::NEG_INFINITY, f64::max))
@@ -247,9 +380,10 @@ impl Body {
         let k = self.axes.len() - 1;
         let (lower, upper) = self.bounds[k];
         let mut x = in_space(&self.axes, row);
+        let Some(region) = self.at(row) else { return vec![] };
         let mut at = |value: f64| {
             x[k] = value;
-            self.region.level(&x[..=k])
+            region.level(&x[..=k])
         };
         let least = 1e-4 * (upper - lower);
         let (mut spans, mut begin) = (vec![], None);
@@ -278,21 +412,35 @@ impl Body {
         spans
     }
 
-    /// Length, area or volume.
+    /// Length, area or volume; of what moves, at first.
     pub fn measure(&self) -> f64 {
         self.region.measure().map_or(f64::NAN, |measure| measure.value)
     }
 
-    /// All of its wall as lines, in space as triangles.
-    pub fn outline(&self, fineness: usize) -> Vec<Outline> {
-        self.region.wall(&Select::default()).map_or(vec![], |wall| wall.outline(fineness))
+    /// All of its wall as lines, in space as triangles, at the time of a row of coordinates.
+    pub fn outline(&self, fineness: usize, row: &[f64]) -> Vec<Outline> {
+        let wall = self.at(row).and_then(|region| region.wall(&Select::default()).ok());
+        wall.map_or(vec![], |wall| wall.outline(fineness))
     }
 }
 
 impl Boundary {
-    /// Length or area; along a line the number of its points.
+    /// Length or area, where it moves the mean over time; along a line the number of its points.
     pub fn measure(&self) -> f64 {
-        self.wall.measure().value
+        self.measure
+    }
+
+    /// Length or area at the time of a row of coordinates.
+    pub fn measure_at(&self, row: &[f64]) -> f64 {
+        self.at(row).map_or(0.0, |wall| wall.measure().value)
+    }
+
+    /// As it is at the time of a row of coordinates; `None` where it is not there.
+    fn at(&self, row: &[f64]) -> Option<Arc<Wall>> {
+        match &self.moving {
+            None => Some(self.wall.clone()),
+            Some(moving) => moving.at(row),
+        }
     }
 
     /// The points of a wall along a line; `None` where it has an extent.
@@ -314,23 +462,26 @@ impl Boundary {
     }
 
     /// Moves a row of coordinates onto the wall, where the first of those of space are numbers from 0 to 1 that say where;
-    /// returns the normal.
-    pub(super) fn settle(&self, row: &mut [f64]) -> Vector {
-        let Spot { x, normal, .. } = self.wall.at(&in_space(&self.axes, row)[..self.wall.coordinates()]);
+    /// returns the normal, or nothing where the wall is not there at the row's time.
+    pub(super) fn settle(&self, row: &mut [f64]) -> Option<Vector> {
+        let Spot { x, normal, .. } = self.at(row)?.at(&in_space(&self.axes, row)[..self.wall.coordinates()]);
         for (k, &i) in self.axes.iter().enumerate() {
             row[i] = x[k];
         }
-        normal
+        Some(normal)
     }
 
-    /// Its pieces as lines, in space as triangles.
+    /// Its pieces as lines, in space as triangles; of what moves, at first.
     pub fn outline(&self, fineness: usize) -> Vec<Outline> {
         self.wall.outline(fineness)
     }
 
-    /// The parts of the unit cube's first direction that its pieces take, each smooth.
+    /// The parts of the unit cube's first direction that its pieces take, each smooth; all of it where they change.
     pub(crate) fn pieces(&self) -> Vec<(f64, f64)> {
-        let total = self.measure();
+        if self.moving.is_some() {
+            return vec![(0.0, 1.0)];
+        }
+        let total = self.measure;
         let mut before = 0.0;
         let piece = |piece: &regions::Piece| {
             let from = before;

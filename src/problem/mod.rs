@@ -11,6 +11,7 @@ mod diagnostic;
 mod embedded;
 mod file;
 mod geometry;
+mod making;
 mod mesh;
 #[cfg(test)]
 mod messages;

@@ -156,6 +156,28 @@ impl Problem {
         self.shape().parameters() + self.trainable.len()
     }
 
+    /// A point of the domain: the middle of its box or, where shapes leave that out, the one of many that is farthest from the
+    /// wall.
+    pub fn middle(&self) -> Vec<f64> {
+        let middle: Vec<f64> = self.coordinates.iter().map(|c| 0.5 * (c.lower + c.upper)).collect();
+        let Some(geometry) = &self.geometry else { return middle };
+        let depth = |row: &Vec<f64>| {
+            let lives = self.unknowns.iter().filter(|unknown| unknown.lives_at(row)).count();
+            (lives, geometry.domain.depth(row))
+        };
+        // Few digits are enough to name a place.
+        let short =
+            |row: Vec<f64>| row.into_iter().map(|x| format!("{x:.1e}").parse().unwrap_or(x)).collect();
+        let others = (1..=500).map(|k| short(Coordinate::spread(&self.coordinates, k)));
+        let best = others.max_by(|a, b| {
+            let (a, b) = (depth(a), depth(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        });
+        let (lives, level) = depth(&middle);
+        let fine = level > 0.0 && lives == self.unknowns.len();
+        if fine { middle } else { best.unwrap_or(middle) }
+    }
+
     /// Makes unknowns NaN where they do not live: of `values`, rows of all unknowns at rows of coordinates.
     pub(crate) fn leave_out(&self, points: &[f64], values: &mut [f64]) {
         for (i, unknown) in self.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {

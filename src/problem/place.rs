@@ -206,7 +206,7 @@ impl Place {
     }
 
     /// Moves rows of coordinates to where points are drawn, faces and walls taking them in turn; of paired faces to the
-    /// lower. Those that cannot be moved into a body are left out.
+    /// lower. Those that cannot be moved into a body, or onto a wall that is not there at their time, are left out.
     pub fn take(&self, coordinates: &[Coordinate], rows: &mut Vec<f64>) {
         let length = coordinates.len();
         match self {
@@ -215,13 +215,17 @@ impl Place {
                 *rows = inside.flatten().copied().collect();
             }
             Self::Walls(walls) => {
+                let mut settled = vec![];
                 for (row, wall) in rows.chunks_exact_mut(length).zip(walls.iter().cycle()) {
                     for &i in wall.axes() {
                         let Coordinate { lower, upper, .. } = coordinates[i];
                         row[i] = (row[i] - lower) / (upper - lower);
                     }
-                    wall.settle(row);
+                    if wall.settle(row).is_some() {
+                        settled.extend_from_slice(row);
+                    }
                 }
+                *rows = settled;
             }
             _ => {
                 let lower = |i: usize| vec![vec![(i, coordinates[i].lower)]];
@@ -380,7 +384,7 @@ impl Part<'_> {
             Onto::Box => true,
             Onto::Body(body) => body.contains(row),
             Onto::Wall(wall) => {
-                let found = wall.settle(row);
+                let Some(found) = wall.settle(row) else { return false };
                 normal.resize(wall.axes().len(), vec![]);
                 normal.iter_mut().zip(found).for_each(|(column, x)| column.push(x));
                 true

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Document, Place, Problem};
+use super::{Document, Place, Posedness, Problem};
 use crate::sample;
 use crate::settings::Sampler;
 
@@ -80,13 +80,20 @@ fn mistakes_have_one_message_each() {
         "widget",
     );
     region_says("hole - plate", &["the region is empty"], "hole - plate");
+    region_says("hole - hole", &["the region is empty"], "hole - hole");
     region_says("plate -", &[], "");
     says("[domain]\nregion = \"plate - hole\"\n", "", &["there are shapes, but no domain"], "shapes");
     says("region = \"plate - hole\"", "regions = \"plate\"", &["did you mean `region`?"], "regions");
     says("radius = \"r\"", "radius = -1", &["`radius` of the disk is -1"], "-1");
+    says("radius = \"r\"", "radius = 1e-200", &["`hole` is", "too small to be told from a point"], "hole");
     says("radius = \"r\"", "radus = \"r\"", &["unknown key `radus`", "did you mean `radius`?"], "radus");
     says("radius = \"r\"", "radius = \"q\"", &["unknown symbol `q`"], "q");
     says("{ disk =", "{ disc =", &["there is no shape `disc`", "did you mean `disk`?"], "disc");
+    let formula = |text: &str| format!("hole = {{ formula = \"{text}\", from = [0, 0], to = [1, 1] }}");
+    let disk = "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }";
+    says(disk, &formula("1 + x"), &["is positive everywhere in its box"], "1 + x");
+    says(disk, &formula("-1 - x"), &["is nowhere positive in its box"], "-1 - x");
+    says(disk, &formula("sqrt((x - 0.5)^2) - 0.5*abs(y)"), &["has no derivatives at"], "sqrt");
     says("center = [0.5, 0.5]", "center = [0.5]", &["`center`", "2 are needed"], "[0.5]");
     says("y = [0, 1]", "y = [0, 0.9]", &["beyond its domain [0, 0.9]", "widen"], "[domain]");
     says(
@@ -106,10 +113,10 @@ fn mistakes_have_one_message_each() {
     };
     place_says("wall of hol", &["no shape is called `hol`", "did you mean `hole`?"], "hol");
     place_says("wall hole", &["is not a place", "wall of NAME"], "wall hole");
-    place_says("wall of hole where x = 0", &["no wall lies there"], "wall of hole");
+    place_says("wall of hole where x = 0", &["no straight piece of the wall lies there"], "wall of hole");
     place_says("wall of hole where z > 0", &["unknown symbol `z`"], "z");
     place_says("wall of hole where t > 1", &["coordinates of space"], "t > 1");
-    place_says("x = 1", &["no wall lies there"], "x = 1");
+    place_says("x = 1", &["no straight piece of the wall lies there"], "x = 1");
     place_says("x = 0.5, y = 0.5", &["outside the region"], "x = 0.5");
     place_says("periodic x", &["not linked"], "periodic x");
     place_says("region hol", &["no shape is called `hol`"], "hol");
@@ -119,6 +126,16 @@ fn mistakes_have_one_message_each() {
     says("u_t - u_xx - u_yy", "u_t - n_x*u_x", &["`n_x` is a component of the normal"], "n_x");
     says("u_t - u_xx - u_yy", "u_t - u_m", &["`m` in `u_m` is not a row of coordinates"], "u_m");
     says("r = 0.1", "r = 0.1\nn_x = 1", &["`n_x` is a component of the normal"], "");
+}
+
+#[test]
+fn a_distance_is_a_shape() {
+    let disk = "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }";
+    let distance =
+        "hole = { formula = \"0.25 - sqrt((x - 0.5)^2 + (y - 0.5)^2)\", from = [0, 0], to = [1, 1] }";
+    let problem = built(&PLATE.replace(disk, distance));
+    let length = problem.conditions[1].place.walls()[0].measure();
+    assert!((length - 0.5 * std::f64::consts::PI).abs() < 1e-6, "{length}");
 }
 
 #[test]
@@ -300,8 +317,13 @@ fn meshes_are_shapes() {
         &["`prat.stl`: there is no such file", "relative to the problem file"],
         "prat",
     );
-    says("part.stl", "part.step", &["that end in .stl, .obj, .msh and .vtu"], "part.step");
-    says("part.stl", "square.msh", &["`scale`"], "0.5");
+    says("part.stl", "part.step", &["that end in `.stl`, `.obj`, `.msh` and `.vtu`"], "part.step");
+    says(
+        "part.stl",
+        "square.msh",
+        &["`translate` of the shape has 3 numbers where 2 are needed"],
+        "[1, 0, 0]",
+    );
     says(
         "part.stl",
         "leaky.stl",
@@ -311,7 +333,7 @@ fn meshes_are_shapes() {
     says(
         "part.floor",
         "part.roof",
-        &["nothing of it is called `roof`: its parts are floor, side, slope"],
+        &["no part of the wall is called `roof`: its parts are floor, side, slope"],
         "roof",
     );
     let millimetres = PART.replace("x = {}", "x = [0, 0.003]").replace("y = {}", "y = [0, 0.001]");
@@ -360,4 +382,125 @@ residual = "T2 - 1"
     let rows = sample::points(&problem, &problem.conditions[0], 1, 0).rows;
     assert!(rows.chunks_exact(2).all(|x| x[1] <= x[0]));
     assert_eq!(built(&problem.to_toml()), problem);
+}
+
+#[test]
+fn shapes_move() {
+    let text = PLATE.replace("center = [0.5, 0.5]", "center = [\"0.5 + t/4\", 0.5]");
+    let problem = built(&text);
+    let from_hole = |row: &[f64]| (row[0] - 0.5 - row[2] / 4.0).hypot(row[1] - 0.5);
+    let inside = sample::points(&problem, &problem.conditions[0], 1, 0).rows;
+    assert!(inside.chunks_exact(3).all(|row| from_hole(row) >= 0.1 - 1e-12));
+    // Some are where the hole was at another time.
+    assert!(inside.chunks_exact(3).any(|row| (row[0] - 0.5).hypot(row[1] - 0.5) < 0.05));
+    let hole = sample::points(&problem, &problem.conditions[1], 1, 0);
+    for (k, row) in hole.rows.chunks_exact(3).enumerate() {
+        assert!((from_hole(row) - 0.1).abs() < 1e-12, "{row:?}");
+        assert!((hole.data[1][k] - (0.5 - row[1]) / 0.1).abs() < 1e-9, "{row:?}");
+    }
+    let start = sample::points(&problem, &problem.conditions[3], 1, 0).rows;
+    assert!(start.chunks_exact(3).all(|row| row[2] == 0.0 && from_hole(row) >= 0.1 - 1e-12));
+    assert_eq!(built(&problem.to_toml()), problem);
+    // A turned square, and a mesh or a region that is carried along.
+    let turned = "hole = { rectangle = { from = [0.4, 0.4], to = [0.6, 0.6] }, rotate = \"pi*t/4\", about = [0.5, 0.5] }";
+    let disk = "hole = { disk = { center = [0.5, 0.5], radius = \"r\" } }";
+    let problem = built(&PLATE.replace(disk, turned));
+    let body = &problem.geometry.as_ref().expect("shapes").domain;
+    // At t = 1 it stands on a corner.
+    assert_eq!([0.0, 1.0, 2.0].map(|t| body.contains(&[0.62, 0.5, t])), [true, false, true]);
+    let carried = format!("{disk}\nmoved = {{ region = \"hole\", translate = [\"t/2\", 0] }}");
+    let problem = built(
+        &PLATE
+            .replace(disk, &carried)
+            .replace("plate - hole", "plate - moved")
+            .replace("wall of hole", "wall of moved"),
+    );
+    let body = &problem.geometry.as_ref().expect("shapes").domain;
+    assert_eq!([0.0, 1.0, 2.0].map(|t| body.contains(&[1.0, 0.5, t])), [true, false, true]);
+    says("\"r\"", "\"0.1 - t/10\"", &["at the time 1: `radius` of the disk is 0"], "disk");
+    says(
+        "\"r\"",
+        "\"x/10\"",
+        &["depends on a coordinate of space", "formulas of parameters, and of time"],
+        "x/10",
+    );
+    says(
+        "center = [0.5, 0.5]",
+        "center = [\"0.5 + t\", 0.5]",
+        &["at the time 1.6", "nothing is left of the wall of `hole`"],
+        "wall of hole",
+    );
+    says(
+        disk,
+        "hole = { formula = \"0.01 - (x - t)^2 - y^2\", from = [-1, -1], to = [1, 1] }",
+        &["`t` is no coordinate of this shape's space", "may be formulas of time"],
+        "(x - t)",
+    );
+}
+
+#[test]
+fn what_conditions_on_walls_leave_open_is_said() {
+    let said = |text: &str| match built(text).posedness() {
+        Posedness::NoDoubt => "nothing".to_owned(),
+        Posedness::UnderDetermined(gaps) => {
+            let said: Vec<_> = gaps.into_iter().map(|gap| gap.message).collect();
+            format!("open: {}", said.join("; "))
+        }
+        Posedness::Contradictory(contradiction) => contradiction.message,
+    };
+    let check = |text: &str, expected: &str| {
+        let said = said(text);
+        assert!(said.contains(expected), "{said}\n{text}");
+    };
+    // It has one on a side of length 1, of a length of 6 in all.
+    check(PLATE, "% of the wall of `plate` has no condition, such as the point (");
+    check(&PLATE.replace("wall of plate where x = 0", "wall of plate"), "nothing");
+    check(
+        &PLATE.replace("wall of hole", "wall of plate where x > 0"),
+        "open: no condition is on the wall of `hole`",
+    );
+    // Of first derivatives it depends on where they lead.
+    check(&PLATE.replace("u_t - u_xx - u_yy", "u_t + u_x"), "nothing");
+    let disk = |wall: &str| {
+        format!(
+            "[coordinates]\nx = {{}}\ny = {{}}\n[shapes]\na = {{ disk = {{ center = [0, 0], radius = 1 }} }}\n[domain]\n\
+             region = \"a\"\n[unknowns]\nu = {{}}\n[conditions.inside]\nplace = \"interior\"\n\
+             residual = \"3*(u_xx + u_yy) - 12\"\n[conditions.rim]\nplace = \"wall\"\nresidual = \"{wall}\"\n"
+        )
+    };
+    check(&disk("u"), "nothing");
+    check(&disk("u_n + u"), "nothing");
+    // ∫ Δu = 4π, and ∮ u_n = 2π·g.
+    check(&disk("2*u_n - 4 - x"), "open:");
+    check(&disk("2*u_n - 3"), "the flux of `u` through them is 9.425, and by the equation it is 12.57");
+}
+
+#[test]
+fn a_point_inside_is_known() {
+    let annulus = r#"[coordinates]
+x = {}
+y = {}
+[shapes]
+ring = { annulus = { center = [0, 0], inner = 0.9, outer = 1 } }
+[domain]
+region = "ring"
+[unknowns]
+u = {}
+[conditions.inside]
+place = "interior"
+residual = "u_xx + u_yy"
+[conditions.rim]
+place = "wall"
+residual = "u"
+"#;
+    let problem = built(annulus);
+    let at = problem.middle();
+    assert!(problem.geometry.as_ref().expect("shapes").domain.contains(&at), "{at:?}");
+    refused(
+        Path::new(""),
+        &annulus.replace("0.9", "1e-200").replace("outer = 1 ", "outer = 2e-200 "),
+        "1e-200",
+        &["the region is", "choose a unit"],
+        "ring",
+    );
 }

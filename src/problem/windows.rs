@@ -254,13 +254,20 @@ fn edges(problem: &Problem, along: usize) -> Result<Vec<f64>, String> {
         }
         Cut::At(joints) => [&[lower], &joints[..], &[upper]].concat(),
     };
-    match edges.windows(2).find(|pair| pair[0].partial_cmp(&pair[1]) != Some(Ordering::Less)) {
-        Some(pair) => Err(format!(
-            "windows meet at times within `{}`'s domain, in rising order; after {} comes {}",
-            problem.coordinates[along].name,
-            Digits(pair[0]),
-            Digits(pair[1])
-        )),
+    let name = &problem.coordinates[along].name;
+    let joints = &edges[1..edges.len() - 1];
+    if let Some(&joint) = joints.iter().find(|&&joint| !(lower < joint && joint < upper)) {
+        let (lower, upper) = (Digits(lower), Digits(upper));
+        return Err(format!(
+            "windows meet within `{name}`'s domain, between {lower} and {upper}, and {} is not",
+            Digits(joint)
+        ));
+    }
+    match joints.windows(2).find(|pair| pair[0].partial_cmp(&pair[1]) != Some(Ordering::Less)) {
+        Some(pair) => {
+            let (first, second) = (Digits(pair[0]), Digits(pair[1]));
+            Err(format!("the times at which windows meet rise, and after {first} comes {second}"))
+        }
         None => Ok(edges),
     }
 }

@@ -88,7 +88,7 @@ impl Problem {
                     None => format!("more than {MAX_SHOWN} operations"),
                 };
                 if understood != *written {
-                    line("  computed", understood);
+                    line("  computed", shortened(understood));
                 }
             }
             if condition.is_scaled() {
@@ -330,6 +330,18 @@ fn number(x: f64) -> String {
 pub(crate) fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) }
+}
+
+/// A formula of which the beginning says enough.
+fn shortened(text: String) -> String {
+    /// More characters than a few lines of a terminal are not read.
+    const MOST: usize = 500;
+    let count = text.chars().count();
+    if count <= MOST {
+        return text;
+    }
+    let beginning: String = text.chars().take(MOST).collect();
+    format!("{beginning} … ({} characters in all)", grouped(count))
 }
 
 fn plain(settings: &impl Serialize) -> String {

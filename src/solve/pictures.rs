@@ -186,7 +186,9 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
         rows.filter(|(covered, _)| !**covered).for_each(|(_, values)| values.fill(f64::NAN));
     }
     problem.leave_out(&points, &mut predicted);
-    let outline = outline(problem);
+    // At the values of the other coordinates that the maps show.
+    let middle: Vec<f64> = coordinates.iter().map(|c| c.values[c.values.len() / 2]).collect();
+    let outline = outline(problem, &middle);
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     let reference = |i: usize| match &known {
         Some((scorer, _)) => scorer.references()[i].clone(),
@@ -228,13 +230,13 @@ fn finite_where(mut values: Vec<f64>, covered: Option<Vec<bool>>) -> Option<Vec<
 }
 
 /// The wall of a domain in the plane of the first two coordinates, where shapes say what it is.
-fn outline(problem: &Problem) -> Vec<Vec<(f64, f64)>> {
+fn outline(problem: &Problem, row: &[f64]) -> Vec<Vec<(f64, f64)>> {
     let Some(geometry) = &problem.geometry else { return vec![] };
     let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
     if axes != [0, 1] {
         return vec![];
     }
-    lines(geometry.domain.outline(FINE))
+    lines(geometry.domain.outline(FINE, row))
 }
 
 /// Evenly spaced values of every coordinate over its domain.

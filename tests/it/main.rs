@@ -16,6 +16,7 @@ mod recovery;
 mod reliability;
 mod resume;
 mod second_order;
+mod shapes;
 mod signal;
 mod structure;
 mod sweep;

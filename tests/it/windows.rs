@@ -299,8 +299,8 @@ fn what_cannot_be_marched_is_refused_with_a_reason() {
         "of the 2 values that the equations need at `t = 0` 1 is given",
     );
     check("windows = 4", "windows = 0", "`windows` is 0, not from 1 to 1000");
-    check("windows = 4", "windows = [4, 3]", "within `t`'s domain, in rising order; after 4 comes 3");
-    check("windows = 4", "windows = [25.13]", "after 25.13 comes 25.13");
+    check("windows = 4", "windows = [4, 3]", "the times at which windows meet rise, and after 4 comes 3");
+    check("windows = 4", "windows = [25.13]", "between 0 and 25.13, and 25.13 is not");
     check(
         "windows = 4",
         "windows = \"many\"",

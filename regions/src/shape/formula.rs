@@ -49,20 +49,32 @@ pub(super) fn build(level: Arc<dyn Level>, from: &[f64], to: &[f64]) -> Result<S
     };
     let count = side.pow(dimension as u32);
     let mut steepest = 0.0_f64;
-    let mut values = vec![0.0; count];
+    let (mut values, mut kinks) = (vec![0.0; count], vec![]);
     for (k, value) in values.iter_mut().enumerate() {
         let x = node(k);
         let mut gradient = ZERO;
         *value = level.value(&x[..dimension]);
         level.gradient(&x[..dimension], &mut gradient[..dimension]);
         let slope = norm(&gradient);
-        if !(value.is_finite() && slope.is_finite()) {
+        if !value.is_finite() {
             return bad("formula", format!("is not finite at {:?}", &x[..dimension]));
         }
-        steepest = steepest.max(slope);
+        // Kinks inside, such as that of a distance, are no harm: its wall is what has to be smooth.
+        if slope.is_finite() {
+            steepest = steepest.max(slope);
+        } else {
+            kinks.push(k);
+        }
     }
     if values.iter().all(|&value| value <= 0.0) {
-        return Err(Error::Empty);
+        return bad("formula", "is nowhere positive in its box, so that nothing is inside".into());
+    }
+    if values.iter().all(|&value| value > 0.0) {
+        return bad("formula", "is positive everywhere in its box, so that it has no wall there".into());
+    }
+    let reach = steepest * bounds.diagonal() / cells as f64;
+    if let Some(&k) = kinks.iter().find(|&&k| values[k].abs() <= reach) {
+        return bad("formula", format!("has no derivatives at {:?}, on its wall", &node(k)[..dimension]));
     }
     let shape = Formula {
         frame: bounds,

@@ -323,7 +323,7 @@ fn gmsh_files_of_both_versions_are_read_in_text_and_bytes() {
         close(wall(None).unwrap().measure().value, 6.0, 1e-9);
         close(wall(Some("inlet")).unwrap().measure().value, 1.0, 1e-9);
         let error = wall(Some("outlet")).err().unwrap().to_string();
-        assert!(error.contains("nothing of it is called `outlet`: its parts are inlet"), "{error}");
+        assert!(error.contains("no part of the wall is called `outlet`: its parts are inlet"), "{error}");
     }
     let cut = &msh(true, true)[..700];
     assert!(Mesh::msh(cut).unwrap_err().to_string().contains("cut off"));

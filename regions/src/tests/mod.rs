@@ -150,16 +150,3 @@ fn bad_numbers_are_named() {
     check("polygon", &[("points", &[0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 1.0, 1.0])], "edges 1 and 2");
     check("polygon", &[("points", &[0.0, 0.0, 1.0, 1.0, 2.0, 2.0])], "edges");
 }
-
-#[test]
-fn shapes_are_built_again_for_every_time() {
-    let at = |t: f64| Region::of("drop", disk([0.0, 0.0], 1.0 + t));
-    let wall = |t: f64| at(t).wall(&Select::default());
-    let times = crate::moving::Times::new(0.0, 2.0, 65, |t| Ok(wall(t)?.measure().value)).unwrap();
-    // ∫ 2π(1 + t) dt = 8π; half of it lies before (1 + t)² - 1 = 4.
-    close(times.total(), 8.0 * core::f64::consts::PI, 1e-12);
-    close(times.at(0.5), 5.0_f64.sqrt() - 1.0, 1e-4);
-    let (t, spot) = crate::moving::at(&times, &[0.25, 0.5], wall).unwrap();
-    close(crate::vector::norm(&spot.x), 1.0 + t, 1e-12);
-    assert_eq!(vector(&spot.x[..2]), spot.x);
-}

@@ -6,18 +6,19 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use regions::shape::KINDS;
-use regions::{Error, Level, Select, Shape, Shapes};
+use regions::{Error, Level, Shape};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::conditions::split_outside_parentheses;
 use super::values::{Locator, misspelt};
-use super::{Builder, Entry, SHAPE};
+use super::{Builder, Entry, MOVING, SHAPE};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, closest, is_name, is_time, listed};
 use crate::limits::MAX_FORMULAS;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article};
-use crate::problem::geometry::{Body, Boundary, Geometry};
+use crate::problem::geometry::{Body, Boundary, Choice, Geometry};
+use crate::problem::making::{self, Base, Change, Made, Number, Stock, Wrong};
 use crate::problem::mesh::{self, Meshed};
 use crate::problem::model::Formula;
 use crate::problem::place::{Coordinate, Place};
@@ -30,6 +31,9 @@ const CHANGES: [&str; 5] = ["extrude", "revolve", "scale", "rotate", "translate"
 const SHAPES: &str = "write, for example, `hole = { disk = { center = [0.5, 0.5], radius = 0.1 } }`";
 const WALLS: &str =
     "write `wall`, `wall of NAME`, or a part such as `wall of NAME where x = 0` or `wall where y > 0.5`";
+
+const FORMULAS_MOVE: &str =
+    "what stands beside the formula may be formulas of time: `translate`, `rotate`, `scale`";
 
 /// A domain so many times as large as a mesh, or as small, is in other units.
 const UNITS: f64 = 20.0;
@@ -100,7 +104,8 @@ impl Builder<'_> {
                 None => {
                     let message = format!("the coordinate `{}` has no domain", c.name);
                     let hint = format!(
-                        "the region has {} dimensions and says nothing of it: give its two ends, for example [0, 1]",
+                        "the region takes the first {} of the coordinates of space and says nothing of it: give its two \
+                         ends, for example [0, 1]",
                         geometry.dimension()
                     );
                     self.report(Diagnostic::error(key.span(), message).hint(hint));
@@ -185,7 +190,10 @@ impl Builder<'_> {
         let table = self.table(domain, "[domain]")?;
         self.check_keys(table, "[domain]", &["region"]);
         let space: Vec<usize> = (0..coordinates.len()).filter(|&i| !is_time(&coordinates[i].name)).collect();
-        let (mut shapes, mut written, mut fine) = (Shapes::default(), vec![], true);
+        let time = coordinates.iter().position(|c| is_time(&c.name));
+        self.time = time;
+        let mut stock = Stock::new(time.map(|i| (i, (coordinates[i].lower, coordinates[i].upper))));
+        let (mut written, mut fine) = (vec![], true);
         for (name, value) in entries {
             let text: &str = name.get_ref();
             let mut wrong = |builder: &mut Self, message: String| {
@@ -204,14 +212,8 @@ impl Builder<'_> {
                 wrong(self, format!("`{text}` has a meaning of its own in places"));
                 continue;
             }
-            match self.shape(name, value, &shapes, &space, coordinates) {
-                Some((shape, parts)) => {
-                    shapes.insert(text, shape);
-                    parts
-                        .into_iter()
-                        .for_each(|(part, shape)| shapes.insert(&format!("{text}.{part}"), shape));
-                    written.push((text.to_owned(), self.inline(value.get_ref())));
-                }
+            match self.shape(name, value, &mut stock, &space, coordinates) {
+                Some(()) => written.push((text.to_owned(), self.inline(value.get_ref()))),
                 None => fine = false,
             }
         }
@@ -232,14 +234,18 @@ impl Builder<'_> {
             );
             return None;
         }
-        let shapes = Arc::new(shapes);
+        let stock = Arc::new(stock);
         let names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
-        match Geometry::new(shapes.clone(), written, formula, &names, &space) {
+        match Geometry::new(stock.clone(), written, formula, &names, &space) {
             Ok(geometry) if geometry.dimension() > space.len() => {
+                let has = match geometry.dimension() {
+                    1 => "one dimension".to_owned(),
+                    count => format!("{count} dimensions"),
+                };
                 let message = format!(
-                    "the region has {} dimensions, and there {}",
-                    geometry.dimension(),
+                    "the region has {has}, and there {}",
                     match space.len() {
+                        0 => "is no coordinate of space: time is none".to_owned(),
                         1 => "is one coordinate of space".to_owned(),
                         count => format!("are {count} coordinates of space"),
                     }
@@ -250,9 +256,9 @@ impl Builder<'_> {
                 None
             }
             Ok(geometry) => Some(geometry),
-            Err(error) => {
-                let names: Vec<&str> = shapes.names().collect();
-                self.wrong_region(error, &names, region.span(), &locate, 0);
+            Err(wrong) => {
+                let names: Vec<&str> = stock.first.names().collect();
+                self.wrong_region(wrong, &names, region.span(), &locate, 0);
                 None
             }
         }
@@ -261,23 +267,25 @@ impl Builder<'_> {
     /// Reports what is wrong with a formula over names of shapes, which begins `offset` bytes into its string.
     fn wrong_region(
         &mut self,
-        error: Error,
+        wrong: Wrong,
         names: &[&str],
         whole: Range<usize>,
         locate: &Locator,
         offset: usize,
     ) {
+        let Wrong { error, time } = wrong;
         let at = |span: &Range<usize>| locate.place(span.start + offset..span.end + offset);
         let item = match &error {
             Error::UnknownShape { span, name } => {
                 let span = if span.is_empty() { whole } else { at(span) };
                 let hint = match closest(name, names.iter().copied()) {
                     Some(known) => format!("did you mean `{known}`?"),
+                    None if names.is_empty() => "no shape comes before this one".to_owned(),
                     None => format!("the shapes are {}", listed(names)),
                 };
                 Diagnostic::error(span, error.to_string()).hint(hint)
             }
-            Error::Syntax { span, .. } | Error::Dimension { span, .. } => {
+            Error::Syntax { span, .. } | Error::Dimension { span, .. } | Error::Tiny { span, .. } => {
                 Diagnostic::error(at(span), error.to_string())
             }
             Error::Empty => Diagnostic::error(whole, error.to_string()).hint("nothing is left of its shapes"),
@@ -285,20 +293,24 @@ impl Builder<'_> {
                 .hint("take the wall of what cuts it off, or of another shape"),
             _ => Diagnostic::error(whole, error.to_string()),
         };
+        let item = match time {
+            Some(t) => Diagnostic { message: format!("at the time {}: {}", Digits(t), item.message), ..item },
+            None => item,
+        };
         self.report(item);
     }
 
     // Shapes.
 
-    /// What `value` describes, and the parts of it that have names of their own.
+    /// Adds what `value` describes to the shapes, and the parts of it that have names of their own.
     fn shape(
         &mut self,
         name: &Spanned<toml::de::DeString<'_>>,
         value: &Value<'_>,
-        shapes: &Shapes,
+        stock: &mut Stock,
         space: &[usize],
         coordinates: &[Coordinate],
-    ) -> Option<(Shape, Vec<(String, Shape)>)> {
+    ) -> Option<()> {
         let Some(table) = value.get_ref().as_table() else {
             let message = format!("a shape is a table, not {}", article(value.get_ref()));
             self.report(Diagnostic::error(value.span(), message).hint(SHAPES));
@@ -340,29 +352,35 @@ impl Builder<'_> {
             }
         }
         let mut parts = vec![];
-        let shape = match given {
+        let start = stock.start();
+        let base = match given {
             "mesh" => {
                 let mesh = self.mesh(numbers)?;
                 parts = mesh.parts;
-                mesh.whole
+                Base::Shape(mesh.whole)
             }
-            "formula" => self.shape_by_formula(table, numbers, space, coordinates)?,
-            "region" => {
-                let (text, locate) = self.located(numbers)?;
-                match regions::Region::parse(text, &Arc::new(shapes.clone())) {
-                    Ok(region) => region.into(),
-                    Err(error) => {
-                        let names: Vec<&str> = shapes.names().collect();
-                        self.wrong_region(error, &names, numbers.span(), &locate, 0);
-                        return None;
-                    }
-                }
-            }
-            _ => self.shape_by_numbers(given, numbers)?,
+            "formula" => Base::Shape(self.shape_by_formula(table, numbers, space, coordinates)?),
+            "region" => Base::Region(self.text(numbers, "a region")?.to_owned()),
+            _ => self.shape_by_numbers(given, numbers, start)?,
         };
-        let shape = self.changed(shape, table)?;
-        let changed = parts.into_iter().map(|(name, part)| Some((name, self.changed(part, table)?)));
-        Some((shape, changed.collect::<Option<Vec<_>>>()?))
+        if let Base::Region(formula) = &base
+            && let Err(error) = regions::Region::parse(formula, &stock.first)
+        {
+            let (_, locate) = self.located(numbers)?;
+            let names: Vec<&str> = stock.first.names().collect();
+            self.wrong_region(error.into(), &names, numbers.span(), &locate, 0);
+            return None;
+        }
+        let changes = self.changes(table, &base, stock)?;
+        let text: &str = name.get_ref();
+        let parts = parts.into_iter().map(|(part, shape)| (format!("{text}.{part}"), Base::Shape(shape)));
+        for (name, base) in core::iter::once((text.to_owned(), base)).chain(parts) {
+            if let Err(wrong) = stock.add(&name, Made { base, changes: changes.clone() }) {
+                self.report(Diagnostic::error(value.span(), wrong.to_string()));
+                return None;
+            }
+        }
+        Some(())
     }
 
     fn mesh(&mut self, value: &Value<'_>) -> Option<Meshed> {
@@ -371,7 +389,7 @@ impl Builder<'_> {
         mesh::read(&path).map_err(|fault| self.unusable(name, value, &path, fault)).ok()
     }
 
-    fn shape_by_numbers(&mut self, kind: &str, value: &Value<'_>) -> Option<Shape> {
+    fn shape_by_numbers(&mut self, kind: &str, value: &Value<'_>, start: f64) -> Option<Base> {
         let table = self.table(value, &format!("`{kind}`"))?;
         let known = KINDS.iter().find(|known| known.name == kind)?;
         let keys: Vec<&str> = known.keys.iter().map(|key| key.trim_matches(['[', ']'])).collect();
@@ -383,7 +401,7 @@ impl Builder<'_> {
         if self.items.len() > before {
             return None;
         }
-        let mut given: Vec<(&str, Vec<f64>, Range<usize>)> = vec![];
+        let mut given: Vec<(&str, Vec<Number>, Range<usize>)> = vec![];
         if let (true, Some(file)) = (from_file, table.get("file")) {
             let name = self.text(file, "a file's name")?;
             let (_, Numbers { columns, .. }) = self.numbers(name, file)?;
@@ -396,16 +414,17 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(file.span(), message));
                 return None;
             };
-            given.push(("points", x.iter().zip(y).flat_map(|(x, y)| [*x, *y]).collect(), file.span()));
+            let points = x.iter().zip(y).flat_map(|(x, y)| [*x, *y]).map(Number::Still).collect();
+            given.push(("points", points, file.span()));
         }
         for (key, value) in table.iter().filter(|_| !from_file) {
             let name: &str = key.get_ref();
             given.push((name, self.vector(value, &format!("`{name}` of `{kind}`"))?, value.span()));
         }
-        let numbers: Vec<(&str, &[f64])> =
-            given.iter().map(|(name, numbers, _)| (*name, &numbers[..])).collect();
-        match Shape::build(kind, &numbers) {
-            Ok(shape) => Some(shape),
+        let numbers = given.iter().map(|(name, numbers, _)| ((*name).to_owned(), numbers.clone())).collect();
+        let base = Base::Numbers { kind: known.name, given: numbers };
+        match base.at(start, &Arc::default()) {
+            Ok(_) => Some(base),
             Err(error) => {
                 let about = match &error {
                     Error::BadNumber { key, .. } => Some(*key),
@@ -430,7 +449,20 @@ impl Builder<'_> {
         let (node, _) = self.formula(value, SHAPE)?;
         let level = self.extract(&[node]);
         let ends: [Vec<f64>; 2] = match (table.get("from"), table.get("to")) {
-            (Some(from), Some(to)) => [self.vector(from, "`from`")?, self.vector(to, "`to`")?],
+            (Some(from), Some(to)) => {
+                let mut still = |value, what| match self.vector(value, what) {
+                    Some(numbers) if numbers.iter().all(|x| matches!(x, Number::Still(_))) => {
+                        Some(making::at(&numbers, 0.0))
+                    }
+                    Some(_) => {
+                        let message = "the box of a shape by formula does not move";
+                        self.report(Diagnostic::error(value.span(), message).hint(FORMULAS_MOVE));
+                        None
+                    }
+                    None => None,
+                };
+                [still(from, "`from`")?, still(to, "`to`")?]
+            }
             (None, None) => {
                 let ends =
                     |end: fn(&Coordinate) -> f64| space.iter().map(|&i| end(&coordinates[i])).collect();
@@ -456,7 +488,8 @@ impl Builder<'_> {
         if let Some(coordinate) = foreign {
             let name = &coordinates[coordinate].name;
             let message = format!("`{name}` is no coordinate of this shape's space");
-            self.report(Diagnostic::error(value.span(), message).hint("shapes do not move"));
+            let hint = if is_time(name) { FORMULAS_MOVE } else { "write it over coordinates of its box" };
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
         }
         let mut graph = level.graph.clone();
@@ -473,25 +506,28 @@ impl Builder<'_> {
     }
 
     /// Extruded or revolved, then scaled, rotated, translated, as far as its table says so.
-    fn changed(&mut self, mut shape: Shape, table: &Table<'_>) -> Option<Shape> {
+    fn changes(&mut self, table: &Table<'_>, base: &Base, stock: &Stock) -> Option<Vec<Change>> {
+        let start = stock.start();
+        // Of a base that cannot be made it was said already.
+        let mut shape = base.at(start, &stock.first).ok()?;
         let about = match table.get("about") {
-            Some(value) => Some(self.vector(value, "`about`")?),
-            None => None,
+            Some(value) => self.vector(value, "`about`")?,
+            None => vec![],
         };
+        let mut changes = vec![];
         for change in CHANGES {
             let Some(value) = table.get(change) else { continue };
-            let origin = vec![0.0; shape.dimension()];
-            let about = about.as_ref().unwrap_or(&origin);
-            let changed = match change {
-                "extrude" => match self.vector(value, "`extrude`")?[..] {
-                    [from, to] => shape.extruded(from, to),
+            let about = about.clone();
+            let change = match change {
+                "extrude" => match &self.vector(value, "`extrude`")?[..] {
+                    [from, to] => Change::Extruded([from.clone(), to.clone()]),
                     _ => return self.wrong_change(value, "`extrude` has two heights, for example [0, 1]"),
                 },
                 "revolve" => match value.get_ref().as_bool() {
-                    Some(true) => shape.revolved(),
+                    Some(true) => Change::Revolved,
                     _ => return self.wrong_change(value, "`revolve` is true, or left out"),
                 },
-                "scale" => shape.scaled(&self.vector(value, "`scale`")?, about),
+                "scale" => Change::Scaled { factors: self.vector(value, "`scale`")?, about },
                 "rotate" => match value.get_ref().as_table() {
                     Some(turn) => {
                         self.check_keys(turn, "`rotate`", &["angle", "axis"]);
@@ -499,28 +535,59 @@ impl Builder<'_> {
                             return self
                                 .wrong_change(value, "in space `rotate` has an `angle` and an `axis`");
                         };
-                        let (angle, axis) = (self.number(angle, "the angle")?, self.vector(axis, "`axis`")?);
-                        shape.rotated(angle, Some(&axis), about)
+                        let angle = self.moving_number(angle, "the angle")?;
+                        Change::Rotated { angle, axis: Some(self.vector(axis, "`axis`")?), about }
                     }
-                    None => shape.rotated(self.number(value, "the angle")?, None, about),
+                    None => {
+                        Change::Rotated { angle: self.moving_number(value, "the angle")?, axis: None, about }
+                    }
                 },
-                _ => shape.translated(&self.vector(value, "`translate`")?),
+                _ => Change::Translated(self.vector(value, "`translate`")?),
             };
-            match changed {
+            match change.applied(&shape, start) {
                 Ok(changed) => shape = changed,
                 Err(error) => return self.wrong_change(value, &error.to_string()),
             }
+            changes.push(change);
         }
-        Some(shape)
+        Some(changes)
     }
 
-    fn wrong_change(&mut self, value: &Value<'_>, message: &str) -> Option<Shape> {
+    fn wrong_change(&mut self, value: &Value<'_>, message: &str) -> Option<Vec<Change>> {
         self.report(Diagnostic::error(value.span(), message));
         None
     }
 
+    /// A finite number, or a formula of time for one.
+    fn moving_number(&mut self, value: &Value<'_>, what: &str) -> Option<Number> {
+        let expr = self.expr(value)?.0;
+        let node = self.lowered(&expr, MOVING)?;
+        match self.graph.node(node) {
+            Node::Constant(x) if x.is_finite() => return Some(Number::Still(x)),
+            Node::Constant(_) => {
+                let message = format!("{what} is not a finite number");
+                self.report(Diagnostic::error(value.span(), message));
+                return None;
+            }
+            _ => {}
+        }
+        let formula = self.extract(&[node]);
+        let place = formula.graph.nodes().iter().find_map(|node| match *node {
+            Node::Coordinate { coordinate, .. } if Some(coordinate) != self.time => Some(coordinate),
+            _ => None,
+        });
+        if place.is_some() {
+            let message = format!("{what} depends on a coordinate of space");
+            let hint = "a shape's numbers are formulas of parameters, and of time where it moves; \
+                        `{ formula = \"1 - x^2\" }` is a shape by a formula over space";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        Some(Number::Moving(Arc::new(formula)))
+    }
+
     /// A number or a list of them, lists in it one after the other.
-    fn vector(&mut self, value: &Value<'_>, what: &str) -> Option<Vec<f64>> {
+    fn vector(&mut self, value: &Value<'_>, what: &str) -> Option<Vec<Number>> {
         let mut numbers = vec![];
         match value.get_ref() {
             DeValue::Array(list) if list.len() > MAX_FORMULAS => {
@@ -533,7 +600,7 @@ impl Builder<'_> {
                     numbers.extend(self.vector(value, what)?);
                 }
             }
-            _ => numbers.push(self.number(value, what)?),
+            _ => numbers.push(self.moving_number(value, what)?),
         }
         Some(numbers)
     }
@@ -587,7 +654,7 @@ impl Builder<'_> {
         let (head, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let rest = rest.trim();
         match head {
-            "region" => Some(self.part_of_domain(value, geometry, rest).map(Place::Inside)),
+            "region" => Some(self.part_of_domain(value, geometry, coordinates, rest).map(Place::Inside)),
             "wall" | "boundary" => {
                 Some(self.wall(value, geometry, coordinates, rest).map(|wall| Place::Walls(vec![wall])))
             }
@@ -626,7 +693,17 @@ impl Builder<'_> {
         if fixed == space.len() {
             let mut row: Vec<f64> = coordinates.iter().map(|c| c.lower).collect();
             face.iter().for_each(|&(i, x)| row[i] = x);
-            if geometry.domain.touches(&row) {
+            let time = coordinates.iter().position(|c| is_time(&c.name));
+            let fixed = |i: &usize| face.iter().any(|(j, _)| i == j);
+            let outside = match time.filter(|i| geometry.moves() && !fixed(i)) {
+                Some(i) => (0..=64).any(|k| {
+                    row[i] = coordinates[i].lower
+                        + f64::from(k) / 64.0 * (coordinates[i].upper - coordinates[i].lower);
+                    !geometry.domain.touches(&row)
+                }),
+                None => !geometry.domain.touches(&row),
+            };
+            if !outside {
                 return Some(Some(Place::face(face)));
             }
             let message = "this point lies outside the region";
@@ -639,7 +716,7 @@ impl Builder<'_> {
     }
 
     /// The part of the domain that an unknown lives in.
-    pub(super) fn home(&mut self, value: &Value<'_>) -> Option<Body> {
+    pub(super) fn home(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Body> {
         let formula = self.text(value, "a region")?.trim().to_owned();
         let Some(geometry) = self.geometry.clone() else {
             let message = "the domain is a box, and has no regions";
@@ -647,26 +724,26 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
         };
-        self.part_of_domain(value, &geometry, &formula)
+        self.part_of_domain(value, &geometry, coordinates, &formula)
     }
 
-    fn part_of_domain(&mut self, value: &Value<'_>, geometry: &Geometry, formula: &str) -> Option<Body> {
+    fn part_of_domain(
+        &mut self,
+        value: &Value<'_>,
+        geometry: &Geometry,
+        coordinates: &[Coordinate],
+        formula: &str,
+    ) -> Option<Body> {
         let body = self.body(value, geometry, formula)?;
         // Points of it that the domain does not have belong to nothing.
-        let axes: Vec<(usize, (f64, f64))> = body.bounds().collect();
-        let boxed: Vec<Coordinate> = axes
-            .iter()
-            .map(|&(_, (lower, upper))| Coordinate { name: String::new(), lower, upper, unit: String::new() })
-            .collect();
-        let length = axes.iter().map(|(i, _)| i + 1).max().unwrap_or(0);
+        let axes: Vec<usize> = body.bounds().map(|(i, _)| i).collect();
+        let mut boxed = coordinates.to_vec();
+        body.bounds().for_each(|(i, (lower, upper))| (boxed[i].lower, boxed[i].upper) = (lower, upper));
         for k in 1..=1000 {
-            let mut row = vec![0.0; length];
-            for (x, (i, _)) in Coordinate::spread(&boxed, k).iter().zip(&axes) {
-                row[*i] = *x;
-            }
+            let row = Coordinate::spread(&boxed, k);
             if body.contains(&row) && !geometry.domain.touches(&row) {
                 let at: Vec<String> =
-                    axes.iter().map(|(i, _)| Digits(Digits::four(row[*i])).to_string()).collect();
+                    axes.iter().map(|&i| Digits(Digits::four(row[i])).to_string()).collect();
                 let message = format!(
                     "`{formula}` has points that the domain does not have, such as ({})",
                     at.join(", ")
@@ -683,10 +760,10 @@ impl Builder<'_> {
         let (text, locate) = self.located(value)?;
         match geometry.body(formula) {
             Ok(body) => Some(body),
-            Err(error) => {
+            Err(wrong) => {
                 let names: Vec<&str> = geometry.names().collect();
                 let offset = text.find(formula).unwrap_or(0);
-                self.wrong_region(error, &names, value.span(), &locate, offset);
+                self.wrong_region(wrong, &names, value.span(), &locate, offset);
                 None
             }
         }
@@ -716,7 +793,7 @@ impl Builder<'_> {
             (None, Some(clause)) => format!("wall where {clause}"),
             (Some(shape), Some(clause)) => format!("wall of {shape} where {clause}"),
         };
-        let (on, part) = self.clause(value, geometry, coordinates, clause)?;
+        let choice = self.clause(value, geometry, coordinates, clause)?;
         // A part of a mesh is a shape, or what the mesh calls a part of its wall.
         let (shape, label) = match shape.and_then(|name| name.split_once('.')) {
             Some((mesh, label)) if !geometry.names().any(|known| Some(known) == shape) => {
@@ -724,8 +801,8 @@ impl Builder<'_> {
             }
             _ => (shape, None),
         };
-        let select = Select { shape, label, on: &on, part };
-        let wall = geometry.wall(&written, &select);
+        let choice = Choice { shape: shape.map(str::to_owned), label: label.map(str::to_owned), ..choice };
+        let wall = geometry.wall(&written, choice);
         self.found(value, geometry, wall, shape)
     }
 
@@ -746,13 +823,12 @@ impl Builder<'_> {
         };
         let (a, b) = (a.trim(), b.trim());
         let (first, second) = (self.body(value, geometry, a)?, self.body(value, geometry, b)?);
-        let (on, part) = self.clause(value, geometry, coordinates, clause)?;
+        let choice = self.clause(value, geometry, coordinates, clause)?;
         let written = match clause {
             None => format!("interface of {a} and {b}"),
             Some(clause) => format!("interface of {a} and {b} where {clause}"),
         };
-        let select = Select { on: &on, part, ..Select::default() };
-        let wall = geometry.interface(&written, &first, &second, &select);
+        let wall = geometry.interface(&written, &first, &second, choice);
         self.found(value, geometry, wall, None)
     }
 
@@ -760,40 +836,40 @@ impl Builder<'_> {
         &mut self,
         value: &Value<'_>,
         geometry: &Geometry,
-        wall: Result<Boundary, Error>,
+        wall: Result<Boundary, Wrong>,
         shape: Option<&str>,
     ) -> Option<Boundary> {
-        let error = match wall {
+        let wrong = match wall {
             Ok(wall) => return Some(wall),
-            Err(error) => error,
+            Err(wrong) => wrong,
         };
         let (_, locate) = self.located(value)?;
         let names: Vec<&str> = geometry.names().collect();
-        match (&error, shape) {
+        match (&wrong.error, shape) {
             (Error::UnknownShape { .. }, Some(shape)) if names.contains(&shape) => {
                 let message = format!("`{shape}` is no part of the domain `{}`", geometry.domain.written);
                 let hint = "walls are those of the domain; between two regions of it lies an `interface`";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
             (Error::NoPart(why), _) => {
-                let message = format!("no wall lies there: {why}");
+                let when = wrong.time.map(|t| format!("at the time {}: ", Digits(t))).unwrap_or_default();
+                let message = format!("{when}{why}");
                 self.report(Diagnostic::error(value.span(), message).hint(WALLS));
             }
-            _ => self.wrong_region(error, &names, value.span(), &locate, 0),
+            _ => self.wrong_region(wrong, &names, value.span(), &locate, 0),
         }
         None
     }
 
     /// What comes after `where`: equations that straight pieces fulfil, and inequalities that cut a wall.
-    #[expect(clippy::type_complexity, reason = "what `Select` takes")]
     fn clause(
         &mut self,
         value: &Value<'_>,
         geometry: &Geometry,
         coordinates: &[Coordinate],
         clause: Option<&str>,
-    ) -> Option<(Vec<(usize, f64)>, Option<Arc<dyn Fn(&[f64]) -> bool + Send + Sync>>)> {
-        let Some(clause) = clause else { return Some((vec![], None)) };
+    ) -> Option<Choice> {
+        let Some(clause) = clause else { return Some(Choice::default()) };
         let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
         let (text, locate) = self.located(value)?;
         let start = text.rfind(clause).unwrap_or(0);
@@ -830,7 +906,7 @@ impl Builder<'_> {
             sides.push(self.graph.binary(Binary::Sub, more, less));
         }
         if sides.is_empty() {
-            return Some((on, None));
+            return Some(Choice { on, ..Choice::default() });
         }
         let Formula { graph, roots } = self.extract(&sides);
         let time = |graph: &Graph| {
@@ -847,7 +923,7 @@ impl Builder<'_> {
         let formula = Formula { graph, roots };
         let part =
             move |x: &[f64]| (0..formula.roots.len()).all(|root| value_of(&formula, &axes, x, root) > 0.0);
-        Some((on, Some(Arc::new(part))))
+        Some(Choice { on, part: Some(Arc::new(part)), ..Choice::default() })
     }
 }
 

@@ -32,7 +32,7 @@ use crate::problem::place::Coordinate;
 use crate::problem::posedness::{Contradiction, Posedness};
 use crate::problem::size::check_points;
 use crate::problem::windows::Windows;
-use crate::settings::Training;
+use crate::settings::{Cut, Training};
 
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
 const ANSATZ: Context = Context {
@@ -63,6 +63,8 @@ pub(crate) const RESIDUAL: Context = Context {
     ],
 };
 /// What a shape by formula may use.
+const MOVING: Context =
+    Context { place: "a shape's number", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const SHAPE: Context =
     Context { place: "a shape's formula", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const SOLUTION: Context = Context {
@@ -126,6 +128,8 @@ struct Builder<'a> {
     scope: Scope,
     /// What part of their box the domain is, once that is known.
     geometry: Option<Geometry>,
+    /// Which coordinate is time, with which shapes may move.
+    time: Option<usize>,
     /// Names that formulas mention.
     used: BTreeSet<String>,
     /// Formulas read so far.
@@ -140,7 +144,18 @@ type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Value<'t>);
 impl<'a> Builder<'a> {
     fn new(sources: &'a Sources, folder: &'a Path, graph: Graph, scope: Scope) -> Self {
         let (items, used) = (Vec::new(), BTreeSet::new());
-        Self { sources, folder, items, graph, scope, geometry: None, used, formulas: 0, extracted: 0 }
+        Self {
+            sources,
+            folder,
+            items,
+            graph,
+            scope,
+            geometry: None,
+            time: None,
+            used,
+            formulas: 0,
+            extracted: 0,
+        }
     }
 }
 
@@ -189,7 +204,7 @@ impl Builder<'_> {
             return None;
         }
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
-        let (unknowns, values) = self.unknowns(&unknowns);
+        let (unknowns, values) = self.unknowns(&unknowns, &coordinates);
         let definitions = self.definitions(&definitions);
         let (network, activation, features, written_features) =
             self.network(table.get("network"), &coordinates, unknowns.len());
@@ -279,7 +294,11 @@ impl Builder<'_> {
         let training = table.get("training").and_then(|value| value.get_ref().as_table());
         let span = training.and_then(|table| table.get("windows")).map(Spanned::span);
         if let Err(message) = Windows::new(problem) {
-            self.report(Diagnostic::error(span, message).hint("remove `windows`"));
+            let hint = match problem.training.windows {
+                Cut::Equal(_) => "remove `windows`",
+                Cut::At(_) => "list other times, or remove `windows`",
+            };
+            self.report(Diagnostic::error(span, message).hint(hint));
         }
     }
 
@@ -562,7 +581,7 @@ impl Builder<'_> {
         coordinates
     }
 
-    fn unknowns(&mut self, entries: &[Entry<'_>]) -> (Vec<Unknown>, Vec<NodeId>) {
+    fn unknowns(&mut self, entries: &[Entry<'_>], coordinates: &[Coordinate]) -> (Vec<Unknown>, Vec<NodeId>) {
         let (mut unknowns, mut values) = (Vec::new(), Vec::new());
         for (output, (key, value)) in entries.iter().enumerate() {
             let name: &str = key.get_ref();
@@ -573,7 +592,7 @@ impl Builder<'_> {
                 DeValue::Table(table) => {
                     self.check_keys(table, "an unknown", &["ansatz", "unit", "region"]);
                     unit = self.unit(table);
-                    region = table.get("region").and_then(|value| self.home(value));
+                    region = table.get("region").and_then(|value| self.home(value, coordinates));
                     table.get("ansatz")
                 }
                 _ => Some(*value),

@@ -15,7 +15,7 @@ use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
 use crate::problem::model::Formula;
 use crate::problem::place::Coordinate;
-use crate::settings::{LinearSolver, Network, Scaling, Schedule, Stage, Training};
+use crate::settings::{Cut, LinearSolver, Network, Scaling, Schedule, Stage, Training};
 
 impl Builder<'_> {
     pub(super) fn network(
@@ -156,6 +156,11 @@ impl Builder<'_> {
             let span = table.get("windows").map(Spanned::span);
             let message = format!("`windows` is {windows}, not from 1 to {}", WINDOWS.end());
             self.report(Diagnostic::error(span, message));
+        }
+        if matches!(&training.windows, Cut::At(joints) if joints.is_empty()) {
+            let span = table.get("windows").map(Spanned::span);
+            let message = "`windows` lists no times at which windows meet";
+            self.report(Diagnostic::error(span, message).hint("write a number of windows, or remove it"));
         }
         self.adaptation(&training, table, coordinates);
         let stages = table.get("stages");

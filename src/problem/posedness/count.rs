@@ -46,6 +46,15 @@ pub(super) fn gaps(problem: &Problem) -> Vec<Gap> {
     gaps
 }
 
+/// Unknowns to which any constant may be added.
+pub(super) fn constants(problem: &Problem) -> Vec<Gap> {
+    if !problem.trainable.is_empty() {
+        return vec![];
+    }
+    let Problem { coordinates, unknowns, values, features, conditions, .. } = problem;
+    Posed { coordinates, unknowns, values, features, conditions }.constants()
+}
+
 impl Posed<'_> {
     /// Unknowns to which any constant may be added.
     fn constants(&self) -> Vec<Gap> {

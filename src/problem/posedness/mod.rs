@@ -2,6 +2,7 @@
 //!
 //! Three looks, each in its own file: conditions that contradict one another on a face (`clash`), conditions that are too
 //! few (`count`), and the rank of the discretized problem (`rank`), which sees what counting cannot.
+//! Domains made of shapes have a look of their own, at their walls (`walls`).
 //! Where none of them can tell, nothing is said; so no doubt is no proof.
 //! This knows problems; it does not know the text they came from, nor how they are trained.
 
@@ -13,6 +14,7 @@ mod rank;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod walls;
 
 use crate::expr::{Digits, listed};
 use crate::problem::model::Problem;
@@ -87,9 +89,13 @@ impl Problem {
     ///
     /// Takes some hundredths of a second for ordinary problems, and the same bits come out every time.
     pub fn posedness(&self) -> Posedness {
-        if self.geometry.is_some() {
-            // What conditions on curved walls determine is not understood here.
-            return Posedness::NoDoubt;
+        if let Some(geometry) = &self.geometry {
+            // What conditions on curved walls determine is understood in plain cases only.
+            if let Some(contradiction) = walls::unbalanced(self, geometry) {
+                return Posedness::Contradictory(contradiction);
+            }
+            let gaps = [count::constants(self), walls::gaps(self, geometry)].concat();
+            return if gaps.is_empty() { Posedness::NoDoubt } else { Posedness::UnderDetermined(gaps) };
         }
         if let Some(contradiction) = clash::on_a_face(self).map(|clash| self.told(&clash)) {
             return Posedness::Contradictory(contradiction);
