@@ -68,6 +68,7 @@ mod breakdown;
 mod engine;
 mod estimate;
 mod evaluate;
+mod export;
 mod expr;
 mod init;
 mod integrate;
@@ -77,6 +78,7 @@ mod march;
 mod network;
 mod optim;
 mod output;
+mod page;
 mod points;
 mod predict;
 pub mod problem;
@@ -133,6 +135,7 @@ pub mod internals {
         engine
         estimate
         evaluate
+        export
         expr
         init
         integrate
@@ -142,6 +145,7 @@ pub mod internals {
         network
         optim
         output
+        page
         points
         predict
         report

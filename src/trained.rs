@@ -10,10 +10,11 @@ use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
 use crate::evaluate::{Evaluation, evaluate, judge};
+use crate::export::{DERIVATIVES, Program, VALUES, differentiated};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_name, listed};
 use crate::jet::JetSet;
 use crate::march::March;
-use crate::problem::{Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
+use crate::problem::{Carried, Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
 use crate::rng;
 use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
 use crate::score::Scorer;
@@ -106,6 +107,11 @@ impl Quantity {
     /// A name for each of the values.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The values as formulas, one root each.
+    pub(crate) fn formula(&self) -> &Formula {
+        &self.formula
     }
 
     /// Names of the columns of data that have to come with the points; most quantities need none.
@@ -290,6 +296,27 @@ impl Trained {
         (&self.problem, &mut *self.engine, &self.theta)
     }
 
+    /// The windows that time is cut into, if it is.
+    pub(crate) fn windows(&self) -> Option<&Windows> {
+        self.windows.as_ref()
+    }
+
+    /// The network as a program of plain arithmetic for its unknowns, with their first and second derivatives if these are
+    /// wanted.
+    ///
+    /// # Errors
+    ///
+    /// As for making an engine.
+    pub fn program(&self, derivatives: bool) -> Result<Program, TrainedError> {
+        let Self { problem, windows, theta, .. } = self;
+        let mut functions = vec![(VALUES.to_owned(), problem.values.clone())];
+        if derivatives {
+            let all = differentiated(&problem.values, problem.coordinates.len());
+            functions.push((DERIVATIVES.to_owned(), all));
+        }
+        Ok(program(problem, windows.as_ref(), theta, &functions)?)
+    }
+
     /// How training has ended; `None` if it has not, or was killed.
     pub fn outcome(&self) -> Option<RunOutcome> {
         self.outcome
@@ -431,6 +458,30 @@ impl Trained {
     }
 }
 
+/// The network `theta` as a program for `functions`, which have names.
+///
+/// # Errors
+///
+/// As for making an engine.
+pub(crate) fn program(
+    problem: &Problem,
+    windows: Option<&Windows>,
+    theta: &[f64],
+    functions: &[(String, Formula)],
+) -> Result<Program, EngineError> {
+    let mut program = Program::new(problem, windows, theta);
+    let mut march = windows.map(|all| March::new(problem, all.clone(), 1)).transpose()?;
+    let mut carry = |window: usize, wanted: &[Carried]| {
+        // Which point asks does not matter: it is laid onto the joint.
+        let columns = march.as_mut().map_or(vec![], |march| march.carried(window, theta, wanted, 1, &[0.0]));
+        columns.into_iter().map(|column| column[0]).collect()
+    };
+    for (name, formula) in functions {
+        program.add(problem, windows, theta, name, formula, &mut carry);
+    }
+    Ok(program)
+}
+
 /// A formula over those of the columns of data that it reads, and their names.
 fn of_columns(formula: &Formula, columns: &[String]) -> (Formula, Vec<String>) {
     let (mut used, mut graph) = (vec![], Graph::default());
@@ -442,7 +493,7 @@ fn of_columns(formula: &Formula, columns: &[String]) -> (Formula, Vec<String>) {
 }
 
 /// The residuals of a condition.
-fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
+pub(crate) fn residual(condition: &Condition) -> Result<Quantity, TrainedError> {
     let name = &condition.name;
     if condition.place.periodic().is_some() {
         return Err(TrainedError::Quantity(format!(

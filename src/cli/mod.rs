@@ -13,6 +13,7 @@ macro_rules! tell {
 mod check;
 mod completions;
 mod devices;
+mod export;
 mod new;
 mod predict;
 mod problems;
@@ -60,6 +61,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Ask a trained network anywhere, for any formula, in any format.
     Predict(predict::PredictArgs),
+    /// Write a trained network for other programs: ONNX, C, JavaScript, or weights with lines of NumPy.
+    Export(export::ExportArgs),
     /// Draw and tabulate a run or a sweep again, without training anything.
     Report(report::ReportArgs),
     /// Write a problem file to start from.
@@ -163,6 +166,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Check(args)) => check::run(&args),

@@ -383,7 +383,7 @@ fn series(
 }
 
 /// A run is made of its files; none of them is written over, not even with `--force`.
-fn refuse_own(path: &Path, run: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_own(path: &Path, run: &Path) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let same = folder.canonicalize().ok().zip(run.canonicalize().ok()).is_some_and(|(a, b)| a == b);
     if same && path.file_name().and_then(OsStr::to_str).is_some_and(is_run_file) {

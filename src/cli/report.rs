@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pinn::internals::solve::{Drawn, redraw};
+use pinn::internals::page::PAGE;
+use pinn::internals::solve::{Drawn, page_alone, redraw};
 use pinn::internals::sweep::{Collection, Sweep, Tally};
 use pinn::internals::trained::Trained;
 
@@ -57,6 +58,13 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 fn sweep(folder: &Path) -> Result<Exit, Failure> {
     let sweep = Sweep::read(&folder.join("sweep.toml"))?;
     let collection = Collection::read(&sweep, folder)?;
+    let runs = collection.records.iter().filter(|record| record.state.is_final());
+    for run in runs.map(|record| folder.join("runs").join(&record.name)) {
+        // Runs of other programs have results, and no problem.
+        if run.join("resolved.toml").is_file() && !run.join(PAGE).is_file() {
+            page_alone(&run)?;
+        }
+    }
     collection.write(&sweep, folder)?;
     print(&summary(&Tally::of(&collection.records), folder))?;
     Ok(Exit::Done)

@@ -305,6 +305,16 @@ impl Body {
         }
     }
 
+    /// As its formula was written.
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// Positive inside, and nowhere more than the distance from the wall.
+    pub fn level(&self, row: &[f64]) -> f64 {
+        self.region.level(&in_space(&self.axes, row)[..self.axes.len()])
+    }
+
     /// Does a row of coordinates lie in it? On its wall rounding decides.
     pub fn contains(&self, row: &[f64]) -> bool {
         self.at(row).is_some_and(|region| region.contains(&in_space(&self.axes, row)[..self.axes.len()]))

@@ -133,6 +133,14 @@ impl Place {
         }
     }
 
+    /// The part of space that it is; `None` where it is no such part.
+    pub fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Inside(body) => Some(body),
+            _ => None,
+        }
+    }
+
     /// How many faces or walls share the points, and what they are.
     pub fn sharing(&self) -> (&'static str, usize) {
         match self {

@@ -77,6 +77,14 @@ impl Solution {
 }
 
 impl Solution {
+    /// The closed form, if it has one.
+    pub(crate) fn formula(&self) -> Option<&Formula> {
+        match self {
+            Self::Exact(formula) => Some(formula),
+            _ => None,
+        }
+    }
+
     /// Does it take seconds to compute, at however few points?
     pub(crate) fn is_costly(&self) -> bool {
         matches!(self, Self::AllenCahn { .. })

@@ -223,6 +223,16 @@ impl Windows {
         Some(Joint { before, at, along: self.along, dimensions: window.problem.coordinates.len() })
     }
 
+    /// For every slice of the domain, from its lower end upwards, the window that it is.
+    pub fn slices(&self) -> &[usize] {
+        &self.slices
+    }
+
+    /// Where two slices meet, from the lowest place upwards.
+    pub fn joints(&self) -> &[f64] {
+        &self.joints
+    }
+
     /// Which window a point with this value of the coordinate belongs to; a joint is the beginning of the one above it.
     pub fn at(&self, value: f64) -> usize {
         self.slices[self.joints.partition_point(|&joint| joint <= value)]

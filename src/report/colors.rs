@@ -49,7 +49,7 @@ impl ColorMap {
     ///
     /// Lightness rises evenly and hue turns evenly in Oklab (Ottosson 2020), so that equal steps look equal;
     /// chroma follows the screen's gamut and stays within it.
-    pub(super) fn at(self, t: f64) -> Rgb {
+    pub fn at(self, t: f64) -> (u8, u8, u8) {
         oklch(self.path(t.clamp(0.0, 1.0))).map_or(MISSING, |linear| linear.map(encode).into())
     }
 

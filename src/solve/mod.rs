@@ -26,6 +26,7 @@ use crate::init::{self, InitError};
 use crate::march::{self, March};
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
+use crate::page::PAGE;
 use crate::problem::{Diagnostics, Document, Problem, Windows};
 use crate::report::ReportError;
 use crate::rng;
@@ -41,7 +42,7 @@ use crate::trained::TrainedError;
 use crate::verdict::Verdict;
 use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
-pub use pictures::{Drawn, redraw};
+pub use pictures::{Drawn, page_alone, redraw};
 use recorder::{Recorder, Recording};
 pub use region::region;
 
@@ -111,6 +112,17 @@ impl Settings {
     fn engine(&self, problem: &Problem) -> Result<Box<dyn Differentiable>, EngineError> {
         let Self { threads, chunk, .. } = *self;
         device::engine(&self.device, &Request { problem, threads, chunk })
+    }
+
+    /// The device in words.
+    fn device_detail(&self) -> String {
+        match self.device.as_str() {
+            "cpu" => {
+                let threads = self.threads;
+                format!("{}, {threads} {}", Isa::best().name(), plural(threads, "thread"))
+            }
+            _ => "Burn".into(),
+        }
     }
 
     /// What is written down, so that the run goes on as it began.
@@ -192,7 +204,7 @@ impl Solver {
             self.theta.len(),
             precision(&self.problem),
             self.settings.device,
-            self.device_detail()
+            self.settings.device_detail()
         )
     }
 
@@ -305,6 +317,7 @@ impl Solver {
             Some((part, scorer)) => (*part, scorer.as_ref()),
             None => (&self.problem, scorer.as_ref()),
         };
+        let windows = engine.windows();
         let (engine, answer) = (engine.get(), &outcome.state.solution());
         let evaluation = evaluate(problem, scorer, engine, &adapted, answer);
         let diverged = match &outcome.end {
@@ -323,7 +336,7 @@ impl Solver {
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
         let drawn = pictures::write(problem, scorer, engine, answer, stages, folder, plots)?;
-        let mut result = self.result(problem, &outcome, &evaluation, verdict, recording);
+        let mut result = result_of(&self.settings, problem, &outcome, &evaluation, verdict, recording);
         let files = [
             "problem.toml",
             "resolved.toml",
@@ -333,86 +346,81 @@ impl Solver {
             "result.json",
         ];
         result.files = files.map(String::from).into_iter().chain(drawn.files).collect();
+        result.files.extend(plots.then(|| PAGE.to_owned()));
         result.files.sort();
+        if plots {
+            let windows = windows.as_ref();
+            pictures::write_page(problem, windows, scorer, engine, answer, Some(&result), stages, folder)?;
+        }
         directory.write("result.json", result.to_json().as_bytes())?;
         if result.outcome != RunOutcome::Interrupted {
             directory.remove_previous_checkpoint()?;
         }
         Ok(result)
     }
+}
 
-    fn device_detail(&self) -> String {
-        match self.settings.device.as_str() {
-            "cpu" => {
-                let threads = self.settings.threads;
-                format!("{}, {threads} {}", Isa::best().name(), plural(threads, "thread"))
-            }
-            _ => "Burn".into(),
-        }
-    }
-
-    /// `problem` is what was evaluated, the whole or a part of it.
-    fn result(
-        &self,
-        problem: &Problem,
-        outcome: &Outcome,
-        evaluation: &Evaluation,
-        verdict: Verdict,
-        recording: Recording,
-    ) -> RunResult {
-        let (network, training) = (&problem.network, &problem.training);
-        let by_condition = |terms: &[f64]| -> BTreeMap<String, f64> {
-            let conditions = problem.conditions.iter().zip(terms);
-            conditions.map(|(condition, &term)| (condition.name.clone(), term)).collect()
-        };
-        let unknowns = problem.unknowns.iter().zip(&evaluation.scores);
-        RunResult {
-            schema_version: RESULT_VERSION,
-            version: env!("CARGO_PKG_VERSION").into(),
-            problem: problem.name.clone(),
-            title: problem.title.clone(),
-            device: self.settings.device.clone(),
-            device_detail: self.device_detail(),
-            precision: precision(problem).into(),
-            seed: training.seed,
-            threads: self.settings.threads,
-            parameters: outcome.state.solution().len(),
-            activation: network.activation.clone(),
-            scale: network.scale,
-            init: network.init.name().into(),
-            depth: network.depth,
-            width: network.width,
-            outcome: RunOutcome::from(&outcome.end),
-            verdict: Some(verdict.word),
-            verdict_reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
-            advice: verdict.advice,
-            estimated_error: verdict.estimated_error,
-            difference: verdict.signs.difference,
-            reason: verdict.signs.diverged,
-            steps: outcome.state.step,
-            stages: outcome.state.reports.clone(),
-            seconds: recording.seconds,
-            step_ms: recording.step_ms,
-            loss: Loss {
-                total: evaluation.loss,
-                terms: by_condition(&evaluation.terms),
-                unscaled: by_condition(&evaluation.unscaled),
-            },
-            final_loss: recording.final_loss,
-            unknowns: unknowns
-                .filter_map(|(unknown, score)| {
-                    let Score { rel_l2, rms_error, max_error } = *score.as_ref()?;
-                    Some((unknown.name.clone(), UnknownResult { rel_l2, rms_error, max_error }))
-                })
-                .collect::<BTreeMap<_, _>>(),
-            trainable: trainable(problem, &outcome.state.answer, evaluation),
-            combinations: combinations(problem, evaluation),
-            residuals: residuals(problem, evaluation),
-            measures: BTreeMap::new(),
-            reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
-            peak_memory_bytes: peak_memory_bytes(),
-            files: vec![],
-        }
+/// What a run came to; `problem` is what was evaluated, the whole or a part of it.
+fn result_of(
+    settings: &Settings,
+    problem: &Problem,
+    outcome: &Outcome,
+    evaluation: &Evaluation,
+    verdict: Verdict,
+    recording: Recording,
+) -> RunResult {
+    let (network, training) = (&problem.network, &problem.training);
+    let by_condition = |terms: &[f64]| -> BTreeMap<String, f64> {
+        let conditions = problem.conditions.iter().zip(terms);
+        conditions.map(|(condition, &term)| (condition.name.clone(), term)).collect()
+    };
+    let unknowns = problem.unknowns.iter().zip(&evaluation.scores);
+    RunResult {
+        schema_version: RESULT_VERSION,
+        version: env!("CARGO_PKG_VERSION").into(),
+        problem: problem.name.clone(),
+        title: problem.title.clone(),
+        device: settings.device.clone(),
+        device_detail: settings.device_detail(),
+        precision: precision(problem).into(),
+        seed: training.seed,
+        threads: settings.threads,
+        parameters: outcome.state.solution().len(),
+        activation: network.activation.clone(),
+        scale: network.scale,
+        init: network.init.name().into(),
+        depth: network.depth,
+        width: network.width,
+        outcome: RunOutcome::from(&outcome.end),
+        verdict: Some(verdict.word),
+        verdict_reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
+        advice: verdict.advice,
+        estimated_error: verdict.estimated_error,
+        difference: verdict.signs.difference,
+        reason: verdict.signs.diverged,
+        steps: outcome.state.step,
+        stages: outcome.state.reports.clone(),
+        seconds: recording.seconds,
+        step_ms: recording.step_ms,
+        loss: Loss {
+            total: evaluation.loss,
+            terms: by_condition(&evaluation.terms),
+            unscaled: by_condition(&evaluation.unscaled),
+        },
+        final_loss: recording.final_loss,
+        unknowns: unknowns
+            .filter_map(|(unknown, score)| {
+                let Score { rel_l2, rms_error, max_error } = *score.as_ref()?;
+                Some((unknown.name.clone(), UnknownResult { rel_l2, rms_error, max_error }))
+            })
+            .collect::<BTreeMap<_, _>>(),
+        trainable: trainable(problem, &outcome.state.answer, evaluation),
+        combinations: combinations(problem, evaluation),
+        residuals: residuals(problem, evaluation),
+        measures: BTreeMap::new(),
+        reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
+        peak_memory_bytes: peak_memory_bytes(),
+        files: vec![],
     }
 }
 
@@ -433,6 +441,13 @@ enum Answering<'a> {
 }
 
 impl Answering<'_> {
+    fn windows(&self) -> Option<Windows> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Windows(march) => Some(march.windows().clone()),
+        }
+    }
+
     fn get(&mut self) -> &mut dyn Engine {
         match self {
             Self::Whole(engine) => &mut **engine,

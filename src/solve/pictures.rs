@@ -5,13 +5,15 @@ use std::path::Path;
 use super::SolveError;
 use super::region::lines;
 use crate::engine::Engine;
+use crate::export::VALUES;
 use crate::output::{self, Layout, Table};
-use crate::problem::{Axis, Coverage, Problem, Solution};
+use crate::page::{self, Content, Grid, PAGE};
+use crate::problem::{Axis, Coverage, Problem, Solution, Windows};
 use crate::report::{self, Coordinate, Field, Figure, LossHistory, Samples};
-use crate::run::{Found, StepLine, read_metrics, write_whole};
+use crate::run::{Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole};
 use crate::score::Scorer;
 use crate::train::StageReport;
-use crate::trained::Trained;
+use crate::trained::{Trained, program, residual};
 
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
 const FINE: usize = 201;
@@ -63,15 +65,124 @@ pub struct Drawn {
     pub damaged: Option<String>,
 }
 
-/// Draws the pictures of the run in `folder` again, and writes its table, from its network.
+/// Draws the pictures of the run in `folder` again, and writes its table and its page, from its network.
 ///
 /// # Errors
 ///
 /// If a file cannot be written.
 pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Drawn, SolveError> {
-    let stages = trained.stages().to_vec();
+    let (stages, windows) = (trained.stages().to_vec(), trained.windows().cloned());
     let (problem, engine, theta) = trained.parts();
-    write(problem, Scorer::new(problem).as_ref(), engine, theta, &stages, folder, true)
+    let scorer = Scorer::new(problem);
+    let mut drawn = write(problem, scorer.as_ref(), engine, theta, &stages, folder, true)?;
+    let result = read_result(folder)?.content;
+    write_page(problem, windows.as_ref(), scorer.as_ref(), engine, theta, result.as_ref(), &stages, folder)?;
+    drawn.files.push(PAGE.to_owned());
+    Ok(drawn)
+}
+
+/// Writes the page of the run in `folder`, and nothing else.
+///
+/// # Errors
+///
+/// If the run cannot be read, or the file cannot be written.
+pub fn page_alone(folder: &Path) -> Result<(), SolveError> {
+    let mut trained = Trained::load_on(folder, 1)?;
+    let (stages, windows) = (trained.stages().to_vec(), trained.windows().cloned());
+    let (problem, engine, theta) = trained.parts();
+    let (scorer, result) = (Scorer::new(problem), read_result(folder)?.content);
+    write_page(problem, windows.as_ref(), scorer.as_ref(), engine, theta, result.as_ref(), &stages, folder)
+}
+
+/// Values of a reference that a page holds.
+const MOST_VALUES: usize = 60_000;
+
+/// Writes the page of a run: the network, asked for the unknowns and for the residuals within the domain, and all that is
+/// known of it.
+pub(super) fn write_page(
+    problem: &Problem,
+    windows: Option<&Windows>,
+    scorer: Option<&Scorer>,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    result: Option<&RunResult>,
+    stages: &[StageReport],
+    folder: &Path,
+) -> Result<(), SolveError> {
+    let mut functions = vec![(VALUES.to_owned(), problem.values.clone())];
+    let mut residuals = vec![];
+    for (i, condition) in problem.conditions.iter().enumerate().filter(|(_, c)| c.place.is_interior()) {
+        // One that asks for data has no value between them.
+        let Ok(quantity) = residual(condition) else { continue };
+        if quantity.columns().is_empty() {
+            let name = format!("residual_{i}");
+            functions.push((name.clone(), quantity.formula().clone()));
+            residuals.push((i, name));
+        }
+    }
+    let program = program(problem, windows, theta, &functions)?;
+    let steps = read_metrics(folder)?.content;
+    let resolved = read_resolved(folder)?.unwrap_or_else(|| problem.to_toml());
+    let differences = differences(problem, scorer, engine, theta);
+    let content = Content {
+        problem,
+        program: &program,
+        residuals: &residuals,
+        result,
+        steps: &steps,
+        stages,
+        differences: &differences,
+        resolved: &resolved,
+    };
+    Ok(write_whole(&folder.join(PAGE), page::run(&content).as_bytes())?)
+}
+
+/// For every unknown how far it is from its reference where that is known, if that is no formula and these points are a grid.
+fn differences(
+    problem: &Problem,
+    scorer: Option<&Scorer>,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+) -> Vec<Option<Grid>> {
+    let (unknowns, dimensions) = (problem.unknowns.len(), problem.coordinates.len());
+    let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
+    let no_formula =
+        |k: usize| matches!(solutions.get(k), Some(Some(solution)) if solution.formula().is_none());
+    let Some(scorer) = scorer.filter(|_| (0..unknowns).any(no_formula)) else { return vec![None; unknowns] };
+    let points = scorer.points();
+    let Some(axes) = grid_of(points, dimensions).filter(|_| points.len() / dimensions <= MOST_VALUES) else {
+        return vec![None; unknowns];
+    };
+    let predicted = engine.predict(theta, points);
+    let grid = |k: usize| {
+        let reference = scorer.references().get(k)?.as_ref().filter(|_| no_formula(k))?;
+        let values =
+            predicted.iter().skip(k).step_by(unknowns).zip(reference).map(|(u, reference)| u - reference);
+        Some(Grid { axes: axes.clone(), values: values.collect() })
+    };
+    (0..unknowns).map(grid).collect()
+}
+
+/// The axes whose combinations `points` are, in order, the last one fastest; `None` if they are none.
+fn grid_of(points: &[f64], dimensions: usize) -> Option<Vec<Vec<f64>>> {
+    let axis = |i: usize| {
+        let mut values: Vec<f64> = points.iter().skip(i).step_by(dimensions).copied().collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        values
+    };
+    let axes: Vec<Vec<f64>> = (0..dimensions).map(axis).collect();
+    let count: usize = axes.iter().map(Vec::len).product();
+    let fits = |(k, row): (usize, &[f64])| {
+        let mut rest = k;
+        axes.iter().zip(row).rev().all(|(axis, x)| {
+            let own = axis[rest % axis.len()];
+            rest /= axis.len();
+            own == *x
+        })
+    };
+    let whole = count == points.len() / dimensions && axes.iter().all(|axis| axis.len() > 1);
+    (whole && points.chunks_exact(dimensions).enumerate().all(fits)).then_some(axes)
 }
 
 /// Writes `solution.csv` and, if asked for, the pictures into `folder`.

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::collect::{Collection, Record, RecordState};
+use super::collect::{Collection, Record, RecordState, run_folder};
 use super::config::Sweep;
 use super::{figures, summary};
 use crate::output;
+use crate::page::{self, PAGE, Picture};
 use crate::report::ReportError;
 use crate::run::{RunError, RunResult, write_whole};
 
@@ -27,7 +28,7 @@ pub enum OutputError {
 }
 
 impl Collection {
-    /// Writes `sweep.csv`, `sweep.json`, `summary.md` and the figures into `folder`.
+    /// Writes `sweep.csv`, `sweep.json`, `summary.md`, the figures and the page into `folder`.
     ///
     /// # Errors
     ///
@@ -48,12 +49,25 @@ impl Collection {
         Ok(())
     }
 
-    /// The figures alone.
+    /// The figures and the page alone.
     pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
         let png = output::by_ending("png").picture.expect("PNG holds pictures");
+        let mut pictures = vec![];
         for (name, figure) in figures::all(sweep, self) {
-            write_whole(&folder.join(name), &png(&figure)?)?;
+            let picture = Picture { png: png(&figure)?, name };
+            write_whole(&folder.join(&picture.name), &picture.png)?;
+            pictures.push(picture);
         }
+        let link = |record: &Record| {
+            let page = run_folder(folder, &record.name).join(PAGE);
+            page.is_file().then(|| format!("runs/{}/{PAGE}", record.name))
+        };
+        let links: Vec<Option<String>> = self.records.iter().map(link).collect();
+        let axes: Vec<&str> = sweep.axes.iter().map(|axis| axis.name.as_str()).collect();
+        let ended = self.records.iter().filter(|record| record.state.is_final()).count();
+        let about = format!("{ended} of {} runs have ended", self.records.len());
+        let page = page::sweep(&sweep.title, &about, &axes, &self.table(sweep), &links, &pictures);
+        write_whole(&folder.join(PAGE), page.as_bytes())?;
         Ok(())
     }
 

@@ -102,7 +102,15 @@ fn a_run_leaves_its_result_and_its_files() {
         let path = run.join(file.as_str().expect("a name"));
         assert!(path.is_file(), "{} is missing", path.display());
     }
-    for file in ["loss.png", "solution.png", "slices.png", "solution.csv", "metrics.jsonl", "resolved.toml"] {
+    for file in [
+        "report.html",
+        "loss.png",
+        "solution.png",
+        "slices.png",
+        "solution.csv",
+        "metrics.jsonl",
+        "resolved.toml",
+    ] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
     let saved: Value =

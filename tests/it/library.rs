@@ -158,7 +158,9 @@ fn a_run_is_watched_stopped_and_left_in_a_folder() -> Result<(), Box<dyn Error>>
     let stopped = pinn::solve_with(&problem, Options { folder: Some(path.clone()), ..options() })?;
     assert_eq!((stopped.outcome(), stopped.steps(), seen.get()), (Some(RunOutcome::Interrupted), 30, 30));
     assert_eq!(stopped.theta(), in_memory.theta());
-    for name in ["resolved.toml", "metrics.jsonl", "result.json", "solution.csv", "solution.png"] {
+    for name in
+        ["resolved.toml", "metrics.jsonl", "result.json", "solution.csv", "solution.png", "report.html"]
+    {
         assert!(path.join(name).is_file(), "{name}");
     }
     // In one coordinate slices would be the solution again.

@@ -7,6 +7,7 @@ mod configs;
 mod data;
 mod docs;
 mod engine;
+mod export;
 mod inputs;
 mod library;
 mod paths;

@@ -314,7 +314,7 @@ fn a_run_is_drawn_again_from_what_it_left() {
     let output = run(folder.path(), &["--problem", "heat.toml", "--out", "run", "--quiet"]);
     assert_eq!(exit(&output), 0);
     let path = folder.path().join("run");
-    let names = ["loss.png", "slices.png", "solution.csv", "solution.png"];
+    let names = ["loss.png", "report.html", "slices.png", "solution.csv", "solution.png"];
     let read = |name: &str| fs::read(path.join(name)).expect("a file");
     let kept = ["result.json", "metrics.jsonl", "checkpoint.safetensors", "resolved.toml"]
         .map(|name| (name, read(name)));

@@ -197,6 +197,8 @@ fn nobody_knows_what_the_map_forbids() {
         ("signal", "problem report run"),
         ("engine", "optim train run solve"),
         ("optim", "network engine problem train"),
+        ("export", "engine train run solve report"),
+        ("page", "engine optim solve sweep"),
         ("score", "train optim"),
         ("verify", "train score optim"),
         ("adapt", "optim"),

@@ -57,7 +57,14 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     let expected = table(&alone);
     assert_eq!(expected.len(), 8);
     assert!(expected.values().all(|row| row["outcome"] == "done" && row["steps"] == "300"), "{expected:?}");
-    for file in ["sweep.json", "summary.md", "loss-vs-scale.png", "error-vs-scale.png", "loss-curves.png"] {
+    for file in [
+        "report.html",
+        "sweep.json",
+        "summary.md",
+        "loss-vs-scale.png",
+        "error-vs-scale.png",
+        "loss-curves.png",
+    ] {
         assert!(alone.join(file).is_file(), "{file} is missing");
     }
 

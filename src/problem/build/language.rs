@@ -70,6 +70,15 @@ impl Language {
             || self.scope.along_normal(name).is_some()
     }
 
+    /// What `name` is the derivative of, and along which coordinates, each as often as it is taken; `n` is the normal.
+    pub fn derivative(&self, name: &str) -> Option<(String, Vec<String>)> {
+        if let Some(base) = self.scope.along_normal(name) {
+            return Some((base.to_owned(), vec!["n".to_owned()]));
+        }
+        let (base, index) = self.scope.derivative(name)?;
+        Some((base, index.coordinates().map(|i| self.coordinates[i].name.clone()).collect()))
+    }
+
     /// The columns of data that formulas may ask for: the components of the normal, where there are walls.
     pub fn columns(&self) -> &[String] {
         self.geometry.as_ref().map_or(&[], Geometry::normal)

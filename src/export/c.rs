@@ -1,0 +1,365 @@
+//! C99: a source file and its header, which need nothing but the standard library.
+//!
+//! There are two functions: the values alone, and the values with their first and second derivatives, which go through the
+//! network beside them.
+
+use std::fmt::Write as _;
+
+use super::program::{Function, Program};
+use super::text::{Dialect, calls, number, statements, uses};
+use super::{DERIVATIVES, ExportError, File, Options, VALUES};
+use crate::expr::{Binary, Node, Unary};
+use crate::problem::Formula;
+
+const C: Dialect = Dialect {
+    declare: "    const double ",
+    end: ";",
+    unary: |f| match f {
+        Unary::Neg => "-",
+        Unary::Sin => "sin",
+        Unary::Cos => "cos",
+        Unary::Tan => "tan",
+        Unary::Asin => "asin",
+        Unary::Acos => "acos",
+        Unary::Atan => "atan",
+        Unary::Sinh => "sinh",
+        Unary::Cosh => "cosh",
+        Unary::Tanh => "tanh",
+        Unary::Exp => "exp",
+        Unary::Ln => "log",
+        Unary::Sqrt => "sqrt",
+        Unary::Abs => "fabs",
+        Unary::Sign => "sign",
+        Unary::Step => "step",
+        Unary::Erf => "erf",
+        Unary::Phi => "normal",
+    },
+    power: "pow",
+    least: "least",
+    greatest: "greatest",
+};
+
+/// Words that a function cannot be called by: those of C, and those that the file itself uses.
+const TAKEN: &str = "auto break case char const continue default do double else enum extern float for goto if inline int \
+    long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main \
+    sin cos tan asin acos atan sinh cosh tanh exp log sqrt fabs erf erfc pow sign step normal least greatest dense piece_of \
+    abs exit free malloc gamma j0 j1 jn y0 y1 yn";
+
+pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
+    let name = name(&options.stem);
+    let (header, source) = (format!("{}.h", options.stem), format!("{}.c", options.stem));
+    Ok(vec![
+        File { name: source, bytes: self::source(program, &name, &header).into_bytes() },
+        File { name: header, bytes: self::header(program, &name).into_bytes() },
+    ])
+}
+
+/// What the function is called for a file of this name.
+fn name(stem: &str) -> String {
+    let word: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let taken = word.starts_with(|c: char| c.is_ascii_digit() || c == '_')
+        || TAKEN.split_whitespace().any(|taken| taken == word);
+    if taken { format!("net_{word}") } else { word }
+}
+
+fn comment(text: &str) -> String {
+    text.replace("*/", "* /").replace("/*", "/ *")
+}
+
+/// What the file is, and how it is called.
+fn declarations(program: &Program, name: &str) -> [String; 2] {
+    let (inputs, outputs) = (program.inputs.len(), program.unknowns.len());
+    [
+        format!("void {name}(const double x[{inputs}], double u[{outputs}])"),
+        format!(
+            "void {name}_derivatives(const double x[{inputs}], double u[{outputs}], double first[{outputs}][{inputs}],\n    \
+             double second[{outputs}][{inputs}][{inputs}])"
+        ),
+    ]
+}
+
+fn header(program: &Program, name: &str) -> String {
+    let guard = format!("{}_H", name.to_uppercase());
+    let [values, derivatives] = declarations(program, name);
+    let mut text = format!("#ifndef {guard}\n#define {guard}\n\n/*\n");
+    for line in &program.about {
+        let _ = writeln!(text, " * {}", comment(line));
+    }
+    let _ = writeln!(text, " *");
+    for (i, c) in program.inputs.iter().enumerate() {
+        let _ = writeln!(text, " * x[{i}]: {}, from {} to {}", c.name, number(c.lower), number(c.upper));
+    }
+    for (i, unknown) in program.unknowns.iter().enumerate() {
+        let _ = writeln!(text, " * u[{i}]: {unknown}");
+    }
+    let _ = write!(
+        text,
+        " *\n * Written by pinn-solve; it needs C99 and the mathematical library (-lm).\n */\n\n\
+         #ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n\
+         /* The unknowns at a point. */\n{values};\n\n\
+         /* The same, with first[k][i] = du[k]/dx[i] and second[k][i][j] = d2u[k]/dx[i]dx[j]. */\n{derivatives};\n\n\
+         #ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
+    );
+    text
+}
+
+/// What formulas call that C does not have.
+const HELPERS: [(Unary, &str); 3] = [
+    (
+        Unary::Sign,
+        "static double sign(double a)\n{\n    return a > 0.0 ? 1.0 : a < 0.0 ? -1.0 : a + 0.0;\n}\n",
+    ),
+    (
+        Unary::Step,
+        "static double step(double a)\n{\n    return a > 0.0 ? 1.0 : a < 0.0 ? 0.0 : a + 0.5;\n}\n",
+    ),
+    (
+        Unary::Phi,
+        "static double normal(double a)\n{\n    return 0.5 * erfc(-a * 0.7071067811865475244);\n}\n",
+    ),
+];
+
+/// The source file's text.
+fn source(program: &Program, name: &str, header: &str) -> String {
+    let mut text = format!("#include \"{header}\"\n\n#include <math.h>\n\n");
+    let formulas = program.formulas();
+    let called = calls(formulas.iter().copied());
+    for (_, helper) in HELPERS.iter().filter(|(function, _)| called.contains(function)) {
+        let _ = writeln!(text, "{helper}");
+    }
+    for (function, name, relation) in [(Binary::Min, "least", "<"), (Binary::Max, "greatest", ">")] {
+        if uses(formulas.iter().copied(), function) {
+            let _ = writeln!(
+                text,
+                "static double {name}(double a, double b)\n{{\n    return a {relation} b || a != a ? a : b;\n}}\n"
+            );
+        }
+    }
+    let longest = program.pieces.first().map_or(0, Vec::len);
+    let _ = writeln!(
+        text,
+        "/* Weights, row by row, and biases of every layer. */\nstatic const double weights[{}][{longest}] = {{",
+        program.pieces.len()
+    );
+    for piece in &program.pieces {
+        let rows: Vec<String> = piece
+            .chunks(4)
+            .map(|row| row.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(", "))
+            .collect();
+        let _ = writeln!(text, "    {{\n        {}\n    }},", rows.join(",\n        "));
+    }
+    text += "};\n\n";
+    text += DENSE;
+    if let Some(choice) = &program.choice {
+        let joints: Vec<String> = choice.joints.iter().map(|x| format!("{x:?}")).collect();
+        let slices: Vec<String> = choice.slices.iter().map(usize::to_string).collect();
+        let _ = writeln!(
+            text,
+            "\n/* Which network is for a point: time is cut into windows. */\nstatic int piece_of(const double *x)\n{{\n    \
+             static const double joints[] = {{{}}};\n    static const int pieces[] = {{{}}};\n    int slice = 0;\n    \
+             while (slice < {} && joints[slice] <= x[{}]) {{\n        slice++;\n    }}\n    return pieces[slice];\n}}",
+            joints.join(", "),
+            slices.join(", "),
+            joints.len(),
+            choice.along
+        );
+    }
+    for function in &program.functions {
+        text += &self::function(program, function);
+    }
+    text + &entries(program, name)
+}
+
+/// A layer, for the values and all their derivatives.
+const DENSE: &str = "\
+/* z = W a + b for the value, and W a for each of its derivatives, which follow it; returns what comes after W and b. */
+static const double *dense(const double *w, int channels, int from, int to, const double *a, double *z)
+{
+    const double *b = w + from * to;
+    for (int c = 0; c < channels; c++) {
+        for (int j = 0; j < to; j++) {
+            double sum = c == 0 ? b[j] : 0.0;
+            for (int i = 0; i < from; i++) {
+                sum += w[j * from + i] * a[c * from + i];
+            }
+            z[c * to + j] = sum;
+        }
+    }
+    return b + to;
+}
+";
+
+/// The body of a C function that fills `into` with the roots of a formula.
+fn body(program: &Program, function: &Function, formula: &Formula, into: &str) -> String {
+    let leaf = |node| match node {
+        Node::Coordinate { coordinate, .. } => format!("x[{coordinate}]"),
+        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.shape, output, index)),
+        Node::Data(column) => format!("c[{column}]"),
+        node => unreachable!("{node:?} is a number by now"),
+    };
+    let (lines, roots) = statements(formula, &C, &leaf);
+    let assigned = roots.iter().enumerate().map(|(k, root)| format!("    {into}[{k}] = {root};"));
+    let body: Vec<String> = lines.into_iter().chain(assigned).collect();
+    // What no formula reads is an argument all the same.
+    let reads = |name: &str| body.iter().any(|line| line.contains(&format!("{name}[")));
+    let arguments: &[&str] = if into == "a" { &["x"] } else { &["x", "n", "c"] };
+    let silent = arguments.iter().filter(|name| !reads(name)).map(|name| format!("    (void){name};\n"));
+    silent.collect::<String>() + &body.join("\n") + "\n"
+}
+
+/// The static functions that a function consists of.
+fn function(program: &Program, function: &Function) -> String {
+    let Function { name, values, jets, rule, carried, .. } = function;
+    let (shape, channels) = (&program.shape, jets.channels());
+    let (dimensions, outputs) = (program.inputs.len(), shape.outputs * channels);
+    let mut text = String::new();
+    for (k, piece) in function.pieces.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "\nstatic void {name}_inputs_{k}(const double *x, double *a)\n{{\n{}}}",
+            body(program, function, &piece.inputs, "a")
+        );
+        let _ = writeln!(
+            text,
+            "\nstatic void {name}_values_{k}(const double *x, const double *n, const double *c, double *y)\n{{\n{}}}",
+            body(program, function, &piece.values, "y")
+        );
+        if *carried > 0 {
+            let _ = writeln!(
+                text,
+                "\nstatic void {name}_hand_on_{k}(const double *x, const double *n, const double *c, double *y)\n{{\n{}}}",
+                body(program, function, &piece.handed_on, "y")
+            );
+        }
+    }
+    // The chain rule, term by term.
+    let (lines, slopes) = statements(&function.activation, &C, &|_| "v".to_owned());
+    let _ = write!(
+        text,
+        "\n/* The activation, and what the chain rule makes of derivatives. */\n\
+         static void {name}_activate(int width, const double *z, double *a)\n{{\n    \
+         for (int j = 0; j < width; j++) {{\n        const double v = z[j];\n"
+    );
+    for line in &lines {
+        let _ = writeln!(text, "    {line}");
+    }
+    for (k, slope) in slopes.iter().enumerate() {
+        let _ = writeln!(text, "        const double f{k} = {slope};");
+    }
+    let _ = writeln!(text, "        a[j] = f0;");
+    for channel in 1..channels {
+        let terms = rule.terms(channel).iter().map(|term| {
+            let coefficient =
+                if term.coefficient == 1.0 { String::new() } else { format!("{:?} * ", term.coefficient) };
+            let factors = term.factors.iter().map(|factor| format!(" * z[{factor} * width + j]"));
+            format!("{coefficient}f{}{}", term.factors.len(), factors.collect::<String>())
+        });
+        let sum = terms.collect::<Vec<_>>().join("\n            + ");
+        let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
+    }
+    text += "    }\n}\n";
+    let room = channels * shape.inputs.max(shape.width).max(shape.outputs);
+    let _ = write!(
+        text,
+        "\nstatic void {name}_network(const double *w, double *a, double *n)\n{{\n    double z[{room}];\n    \
+         int width = {};\n    for (int layer = 0; layer < {}; layer++) {{\n        \
+         w = dense(w, {channels}, width, {}, a, z);\n        width = {};\n        \
+         {name}_activate(width, z, a);\n    }}\n    \
+         dense(w, {channels}, width, {}, a, n);\n}}\n",
+        shape.inputs, shape.depth, shape.width, shape.width, shape.outputs
+    );
+    if program.choice.is_none() {
+        let _ = writeln!(
+            text,
+            "\nstatic void {name}(const double *x, double *y)\n{{\n    double a[{room}], n[{outputs}];\n    \
+             {name}_inputs_0(x, a);\n    {name}_network(weights[0], a, n);\n    {name}_values_0(x, n, n, y);\n}}"
+        );
+        return text;
+    }
+    text + &choosing(program, function, room, dimensions, outputs, *values)
+}
+
+/// The function of a point where there is a piece for each window.
+fn choosing(
+    program: &Program,
+    function: &Function,
+    room: usize,
+    dimensions: usize,
+    outputs: usize,
+    values: usize,
+) -> String {
+    let Function { name, carried, pieces, .. } = function;
+    let choice = program.choice.as_ref().expect("there are several pieces");
+    let table = |part: &str| {
+        let names: Vec<String> = (0..pieces.len()).map(|k| format!("{name}_{part}_{k}")).collect();
+        names.join(",\n    ")
+    };
+    let mut text = format!(
+        "\nstatic void (*const {name}_inputs[])(const double *x, double *a) = {{\n    {}\n}};\n\
+         static void (*const {name}_values[])(const double *x, const double *n, const double *c, double *y) = {{\n    {}\n}};\n",
+        table("inputs"),
+        table("values")
+    );
+    let kept = (*carried).max(1);
+    if *carried > 0 {
+        let starts = &choice.starts[..pieces.len()];
+        let before: Vec<String> = starts
+            .iter()
+            .map(|start| start.map_or("-1".to_owned(), |start| start.window.to_string()))
+            .collect();
+        let at: Vec<String> =
+            starts.iter().map(|start| format!("{:?}", start.map_or(0.0, |start| start.at))).collect();
+        let _ = write!(
+            text,
+            "static void (*const {name}_hand_on[])(const double *x, const double *n, const double *c, double *y) = {{\n    {}\n}};\n\n\
+             /* What a window takes over from the one before, at their joint. */\n\
+             static void {name}_take_over(int piece, const double *x, double *c)\n{{\n    \
+             static const int before[] = {{{}}};\n    static const double at[] = {{{}}};\n    \
+             double joint[{dimensions}], earlier[{kept}] = {{0.0}}, a[{room}], n[{outputs}];\n    \
+             const int from = before[piece];\n    if (from < 0) {{\n        return;\n    }}\n    \
+             for (int i = 0; i < {dimensions}; i++) {{\n        joint[i] = x[i];\n    }}\n    \
+             joint[{}] = at[piece];\n    {name}_take_over(from, joint, earlier);\n    \
+             {name}_inputs[from](joint, a);\n    {name}_network(weights[from], a, n);\n    \
+             {name}_hand_on[from](joint, n, earlier, c);\n}}\n",
+            table("hand_on"),
+            before.join(", "),
+            at.join(", "),
+            choice.along
+        );
+    }
+    let take_over =
+        if *carried > 0 { format!("    {name}_take_over(piece, x, c);\n") } else { String::new() };
+    let missing = if choice.slices.len() > pieces.len() {
+        format!(
+            "    if (piece >= {}) {{\n        for (int k = 0; k < {values}; k++) {{\n            y[k] = NAN;\n        }}\n        \
+             return;\n    }}\n",
+            pieces.len()
+        )
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        text,
+        "\nstatic void {name}(const double *x, double *y)\n{{\n    double a[{room}], n[{outputs}], c[{kept}] = {{0.0}};\n    \
+         const int piece = piece_of(x);\n{missing}{take_over}    {name}_inputs[piece](x, a);\n    \
+         {name}_network(weights[piece], a, n);\n    {name}_values[piece](x, n, c, y);\n}}"
+    );
+    text
+}
+
+/// The functions that the header names.
+fn entries(program: &Program, name: &str) -> String {
+    let [values, derivatives] = declarations(program, name);
+    let (d, m) = (program.inputs.len(), program.unknowns.len());
+    let all = m + m * d + m * d * (d + 1) / 2;
+    format!(
+        "\n{values}\n{{\n    {VALUES}(x, u);\n}}\n\n{derivatives}\n{{\n    double y[{all}];\n    \
+         const double *from = y;\n    {DERIVATIVES}(x, y);\n    \
+         for (int k = 0; k < {m}; k++) {{\n        u[k] = *from++;\n    }}\n    \
+         for (int k = 0; k < {m}; k++) {{\n        for (int i = 0; i < {d}; i++) {{\n            \
+         first[k][i] = *from++;\n        }}\n    }}\n    \
+         for (int k = 0; k < {m}; k++) {{\n        for (int i = 0; i < {d}; i++) {{\n            \
+         for (int j = i; j < {d}; j++) {{\n                second[k][i][j] = second[k][j][i] = *from++;\n            \
+         }}\n        }}\n    }}\n}}\n"
+    )
+}

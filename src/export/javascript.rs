@@ -1,0 +1,253 @@
+//! JavaScript: a module of its own, and the functions that a run's page evaluates.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::program::{Function, Program};
+use super::text::{Dialect, calls, statements};
+use super::{DERIVATIVES, ExportError, File, Options, VALUES};
+use crate::expr::{Node, Unary};
+use crate::problem::Formula;
+
+const JAVASCRIPT: Dialect = Dialect {
+    declare: "    const ",
+    end: ";",
+    unary: |f| match f {
+        Unary::Neg => "-",
+        Unary::Sin => "Math.sin",
+        Unary::Cos => "Math.cos",
+        Unary::Tan => "Math.tan",
+        Unary::Asin => "Math.asin",
+        Unary::Acos => "Math.acos",
+        Unary::Atan => "Math.atan",
+        Unary::Sinh => "Math.sinh",
+        Unary::Cosh => "Math.cosh",
+        Unary::Tanh => "Math.tanh",
+        Unary::Exp => "Math.exp",
+        Unary::Ln => "Math.log",
+        Unary::Sqrt => "Math.sqrt",
+        Unary::Abs => "Math.abs",
+        Unary::Sign => "Math.sign",
+        Unary::Step => "step",
+        Unary::Erf => "erf",
+        Unary::Phi => "normal",
+    },
+    power: "Math.pow",
+    least: "Math.min",
+    greatest: "Math.max",
+};
+
+const STEP: &str = "const step = a => 0.5 + 0.5 * Math.sign(a);\n";
+
+/// A series below 2.5 and a continued fraction above it (Abramowitz and Stegun 7.1.6 and 7.1.14).
+const ERROR_FUNCTION: &str = "\
+function erf(a) {
+    if (!(Math.abs(a) < 2.5)) return Math.sign(a) * (1 - erfc(Math.abs(a)));
+    let term = a, sum = a;
+    for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k++) sum += term *= 2 * a * a / (2 * k + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-a * a) * sum;
+}
+function erfc(a) {
+    if (a < 2.5) return a < -2.5 ? 2 - erfc(-a) : 1 - erf(a);
+    let rest = a;
+    for (let k = 40; k > 0; k--) rest = a + 0.5 * k / rest;
+    return Math.exp(-a * a) / (Math.sqrt(Math.PI) * rest);
+}
+const normal = a => 0.5 * erfc(-a * Math.SQRT1_2);
+";
+
+/// z = W a + b for the value and W a for each of its derivatives.
+const DENSE: &str = "\
+function dense(w, at, channels, from, to, a, z) {
+    const b = at + from * to;
+    for (let c = 0; c < channels; c++) {
+        for (let j = 0; j < to; j++) {
+            let sum = c === 0 ? w[b + j] : 0;
+            for (let i = 0, row = at + j * from, own = c * from; i < from; i++) sum += w[row + i] * a[own + i];
+            z[c * to + j] = sum;
+        }
+    }
+    return b + to;
+}
+";
+
+pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
+    let mut text = String::new();
+    for line in &program.about {
+        let _ = writeln!(text, "// {}", line.replace(['\n', '\r', '\u{2028}', '\u{2029}'], " "));
+    }
+    let names = |names: Vec<&str>| serde_json::to_string(&names).expect("texts");
+    let (d, m) = (program.inputs.len(), program.unknowns.len());
+    let _ = write!(
+        text,
+        "// Written by pinn-solve.\n\nconst functions = {};\n\n\
+         /** What a point consists of, in order. */\nexport const coordinates = {};\n\
+         /** What it has values for. */\nexport const unknowns = {};\n\n\
+         /** The unknowns at a point. */\nexport function evaluate(x) {{\n    \
+         return functions.{VALUES}(x, new Array({m}));\n}}\n\n\
+         /** The unknowns, first[k][i] = du[k]/dx[i] and second[k][i][j] = d2u[k]/dx[i]dx[j]. */\n\
+         export function derivatives(x) {{\n    const y = functions.{DERIVATIVES}(x, []);\n    \
+         const rows = (from, n) => Array.from({{ length: {m} }}, (_, k) => y.slice(from + k * n, from + (k + 1) * n));\n    \
+         const pairs = rows({m} + {m} * {d}, {pairs});\n    \
+         const place = (i, j) => i <= j ? i * {d} - i * (i - 1) / 2 + j - i : place(j, i);\n    \
+         const each = Array.from({{ length: {d} }}, (_, i) => i);\n    \
+         return {{\n        values: y.slice(0, {m}),\n        first: rows({m}, {d}),\n        \
+         second: pairs.map(pair => each.map(i => each.map(j => pair[place(i, j)]))),\n    }};\n}}\n",
+        functions(program, &[]),
+        names(program.inputs.iter().map(|c| c.name.as_str()).collect()),
+        names(program.unknowns.iter().map(String::as_str).collect()),
+        pairs = d * (d + 1) / 2,
+    );
+    Ok(vec![File { name: format!("{}.js", options.stem), bytes: text.into_bytes() }])
+}
+
+/// An expression for an object of functions (x, y) that fill y and return it: those of `program`, and `closed` forms over
+/// coordinates by name.
+pub fn functions(program: &Program, closed: &[(String, Formula)]) -> String {
+    let mut text = "(() => {\n".to_owned();
+    let all = program.formulas().into_iter().chain(closed.iter().map(|(_, formula)| formula));
+    let called = calls(all);
+    if called.contains(&Unary::Step) {
+        text += STEP;
+    }
+    if called.iter().any(|f| matches!(f, Unary::Erf | Unary::Phi)) {
+        text += ERROR_FUNCTION;
+    }
+    text += DENSE;
+    text += &weights(program);
+    if let Some(choice) = &program.choice {
+        let _ = writeln!(
+            text,
+            "const joints = {:?}, slices = {:?};\n\
+             const pieceOf = x => {{ let s = 0; while (s < joints.length && joints[s] <= x[{}]) s++; return slices[s]; }};",
+            choice.joints, choice.slices, choice.along
+        );
+    }
+    let mut names: Vec<&str> = vec![];
+    for function in &program.functions {
+        text += &self::function(program, function);
+        names.push(&function.name);
+    }
+    for (name, formula) in closed {
+        let _ = writeln!(text, "function {name}(x, y) {{\n{}    return y;\n}}", body(None, formula, "y"));
+        names.push(name);
+    }
+    let _ = write!(text, "return {{ {} }};\n}})()", names.join(", "));
+    text
+}
+
+/// Numbers of single precision take half the room, where that is all they have.
+fn weights(program: &Program) -> String {
+    let all = || program.pieces.iter().flatten();
+    let single = all().all(|&x| f64::from(x as f32) == x);
+    let pieces = program.pieces.iter().map(|piece| {
+        let bytes: Vec<u8> = match single {
+            true => piece.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
+            false => piece.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        };
+        format!("    \"{}\"", STANDARD.encode(bytes))
+    });
+    format!(
+        "const weights = [\n{}\n].map(text => Float64Array.from(new {}(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer)));\n",
+        pieces.collect::<Vec<_>>().join(",\n"),
+        if single { "Float32Array" } else { "Float64Array" }
+    )
+}
+
+/// Statements that fill `into` with the roots of a formula; one over coordinates alone has no function.
+fn body(of: Option<(&Program, &Function)>, formula: &Formula, into: &str) -> String {
+    let leaf = |node| match (node, of) {
+        (Node::Coordinate { coordinate, .. }, _) => format!("x[{coordinate}]"),
+        (Node::Jet { output, index, .. }, Some((program, function))) => {
+            format!("n[{}]", function.place(&program.shape, output, index))
+        }
+        (Node::Data(column), Some(_)) => format!("c[{column}]"),
+        (node, _) => unreachable!("{node:?} is a number by now"),
+    };
+    let (lines, roots) = statements(formula, &JAVASCRIPT, &leaf);
+    let assigned = roots.iter().enumerate().map(|(k, root)| format!("    {into}[{k}] = {root};"));
+    lines.into_iter().chain(assigned).map(|line| line + "\n").collect()
+}
+
+fn function(program: &Program, function: &Function) -> String {
+    let Function { name, values, jets, rule, carried, pieces, activation } = function;
+    let (shape, channels) = (&program.shape, jets.channels());
+    let of = Some((program, function));
+    let list = |arguments: &str, part: &dyn Fn(usize) -> String| {
+        let each = (0..pieces.len()).map(|k| format!("({arguments}) => {{\n{}}}", part(k)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!(
+        "const {name} = (() => {{\nconst inputs = [{}];\nconst values = [{}];\n",
+        list("x, a", &|k| body(of, &pieces[k].inputs, "a")),
+        list("x, n, c, y", &|k| body(of, &pieces[k].values, "y"))
+    );
+    let (lines, slopes) = statements(activation, &JAVASCRIPT, &|_| "v".to_owned());
+    text += "function activate(width, z, a) {\n  for (let j = 0; j < width; j++) {\n    const v = z[j];\n";
+    for line in &lines {
+        let _ = writeln!(text, "{line}");
+    }
+    for (k, slope) in slopes.iter().enumerate() {
+        let _ = writeln!(text, "    const f{k} = {slope};");
+    }
+    let _ = writeln!(text, "    a[j] = f0;");
+    for channel in 1..channels {
+        let terms = rule.terms(channel).iter().map(|term| {
+            let factors = term.factors.iter().map(|factor| format!(" * z[{factor} * width + j]"));
+            format!("{:?} * f{}{}", term.coefficient, term.factors.len(), factors.collect::<String>())
+        });
+        let _ = writeln!(text, "    a[{channel} * width + j] = {};", terms.collect::<Vec<_>>().join(" + "));
+    }
+    let room = channels * shape.inputs.max(shape.width).max(shape.outputs);
+    let _ = write!(
+        text,
+        "  }}\n}}\nconst a = new Float64Array({room}), z = new Float64Array({room}), n = new Float64Array({});\n\
+         function network(w) {{\n    let at = 0, width = {};\n    \
+         for (let layer = 0; layer < {}; layer++) {{\n        at = dense(w, at, {channels}, width, {}, a, z);\n        \
+         width = {};\n        activate(width, z, a);\n    }}\n    dense(w, at, {channels}, width, {}, a, n);\n}}\n",
+        channels * shape.outputs,
+        shape.inputs,
+        shape.depth,
+        shape.width,
+        shape.width,
+        shape.outputs
+    );
+    match &program.choice {
+        None => {
+            text += "return (x, y) => {\n    inputs[0](x, a);\n    network(weights[0]);\n    values[0](x, n, null, y);\n    \
+                     return y;\n};\n";
+        }
+        Some(choice) => {
+            let starts = &choice.starts[..pieces.len()];
+            if *carried > 0 {
+                let _ = write!(
+                    text,
+                    "const handOn = [{}];\nconst before = {:?}, begin = {:?};\n\
+                     function takeOver(piece, x) {{\n    const from = before[piece], c = new Float64Array({carried});\n    \
+                     if (from < 0) return c;\n    const joint = Array.from(x);\n    joint[{}] = begin[piece];\n    \
+                     const earlier = takeOver(from, joint);\n    inputs[from](joint, a);\n    network(weights[from]);\n    \
+                     handOn[from](joint, n, earlier, c);\n    return c;\n}}\n",
+                    list("x, n, c, y", &|k| body(of, &pieces[k].handed_on, "y")),
+                    starts
+                        .iter()
+                        .map(|start| start.map_or(-1, |start| start.window as i64))
+                        .collect::<Vec<_>>(),
+                    starts.iter().map(|start| start.map_or(0.0, |start| start.at)).collect::<Vec<_>>(),
+                    choice.along
+                );
+            }
+            let _ = write!(
+                text,
+                "return (x, y) => {{\n    const piece = pieceOf(x);\n    if (piece >= {}) {{\n        \
+                 for (let k = 0; k < {values}; k++) y[k] = NaN;\n        return y;\n    }}\n    \
+                 const c = {};\n    inputs[piece](x, a);\n    network(weights[piece]);\n    \
+                 values[piece](x, n, c, y);\n    return y;\n}};\n",
+                pieces.len(),
+                if *carried > 0 { "takeOver(piece, x)" } else { "null" }
+            );
+        }
+    }
+    text + "})();\n"
+}

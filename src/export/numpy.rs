@@ -1,0 +1,230 @@
+//! Weights as safetensors, and a page of Markdown whose lines of NumPy evaluate them.
+//!
+//! NumPy gets the values alone: no derivative goes through its network.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use safetensors::{Dtype, View};
+
+use super::program::{Function, Program};
+use super::text::{Dialect, calls, statements};
+use super::{ExportError, File, Options, VALUES};
+use crate::expr::{Node, Unary};
+use crate::problem::Formula;
+
+const NUMPY: Dialect = Dialect {
+    declare: "    ",
+    end: "",
+    unary: |f| match f {
+        Unary::Neg => "-",
+        Unary::Sin => "np.sin",
+        Unary::Cos => "np.cos",
+        Unary::Tan => "np.tan",
+        Unary::Asin => "np.arcsin",
+        Unary::Acos => "np.arccos",
+        Unary::Atan => "np.arctan",
+        Unary::Sinh => "np.sinh",
+        Unary::Cosh => "np.cosh",
+        Unary::Tanh => "np.tanh",
+        Unary::Exp => "np.exp",
+        Unary::Ln => "np.log",
+        Unary::Sqrt => "np.sqrt",
+        Unary::Abs => "np.abs",
+        Unary::Sign => "np.sign",
+        Unary::Step => "step",
+        Unary::Erf => "erf",
+        Unary::Phi => "normal",
+    },
+    power: "np.power",
+    least: "np.minimum",
+    greatest: "np.maximum",
+};
+
+/// What formulas call that NumPy does not have.
+const HELPERS: [(Unary, &str); 3] = [
+    (Unary::Step, "def step(a):\n    return 0.5 + 0.5 * np.sign(a)\n"),
+    (Unary::Erf, "erf = np.vectorize(math.erf, otypes=[float])\n"),
+    (
+        Unary::Phi,
+        "normal = np.vectorize(lambda a: 0.5 * math.erfc(-a * 0.7071067811865476), otypes=[float])\n",
+    ),
+];
+
+pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
+    let function = program.functions.iter().find(|function| function.name == VALUES).expect("it has values");
+    if function.jets.channels() > 1 {
+        return Err(ExportError::Unfit(
+            "its windows of time carry derivatives on, for which NumPy would have to differentiate the network: take .c, .js or \
+             .onnx, which do"
+                .into(),
+        ));
+    }
+    let name = format!("{}.safetensors", options.stem);
+    let weights = tensors(program);
+    let readme = readme(program, function, &name);
+    Ok(vec![
+        File { name, bytes: weights },
+        File { name: format!("{}.md", options.stem), bytes: readme.into_bytes() },
+    ])
+}
+
+/// An array of f64.
+struct Tensor {
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F64
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+fn tensors(program: &Program) -> Vec<u8> {
+    let mut tensors = vec![];
+    for (k, theta) in program.pieces.iter().enumerate() {
+        for (l, layer) in program.shape.layers().into_iter().enumerate() {
+            let part =
+                |at: usize, count: usize| theta[at..][..count].iter().flat_map(|x| x.to_le_bytes()).collect();
+            let (inputs, outputs) = (layer.inputs, layer.outputs);
+            let weights =
+                Tensor { shape: vec![outputs, inputs], bytes: part(layer.weights, outputs * inputs) };
+            tensors.push((format!("{k}.{l}.weight"), weights));
+            tensors.push((
+                format!("{k}.{l}.bias"),
+                Tensor { shape: vec![outputs], bytes: part(layer.biases, outputs) },
+            ));
+        }
+    }
+    let about = HashMap::from([("about".to_owned(), program.about.join("\n"))]);
+    safetensors::serialize(tensors, Some(about)).expect("whole tensors with names of their own")
+}
+
+/// A Python function that returns the roots of a formula.
+fn definition(
+    program: &Program,
+    function: &Function,
+    name: &str,
+    arguments: &str,
+    formula: &Formula,
+) -> String {
+    let leaf = |node| match node {
+        Node::Coordinate { coordinate, .. } => format!("x[{coordinate}]"),
+        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.shape, output, index)),
+        Node::Data(column) => format!("c[{column}]"),
+        node => unreachable!("{node:?} is a number by now"),
+    };
+    let (lines, roots) = statements(formula, &NUMPY, &leaf);
+    let lines: String = lines.into_iter().map(|line| line + "\n").collect();
+    format!("def {name}({arguments}):\n{lines}    return [{}]\n\n", roots.join(", "))
+}
+
+fn code(program: &Program, function: &Function, file: &str) -> String {
+    let called = calls(program.formulas());
+    let uses_math = called.iter().any(|f| matches!(f, Unary::Erf | Unary::Phi));
+    let mut text = if uses_math { "import math\n".to_owned() } else { String::new() };
+    let _ = write!(
+        text,
+        "import numpy as np\nfrom safetensors.numpy import load_file\n\ntensors = load_file(\"{file}\")\n\n"
+    );
+    for (_, helper) in HELPERS.iter().filter(|(f, _)| called.contains(f)) {
+        let _ = writeln!(text, "{helper}");
+    }
+    let (lines, slopes) = statements(&function.activation, &NUMPY, &|_| "v".to_owned());
+    let lines: String = lines.into_iter().map(|line| format!("        {line}\n")).collect();
+    let (depth, d) = (program.shape.depth, program.inputs.len());
+    let _ = write!(
+        text,
+        "def network(piece, a):\n    for layer in range({depth}):\n        \
+         v = tensors[f\"{{piece}}.{{layer}}.weight\"] @ a + tensors[f\"{{piece}}.{{layer}}.bias\"][:, None]\n{lines}        \
+         a = {}\n    return tensors[f\"{{piece}}.{depth}.weight\"] @ a + tensors[f\"{{piece}}.{depth}.bias\"][:, None]\n\n",
+        slopes[0]
+    );
+    let carries = function.carried > 0;
+    for (k, piece) in function.pieces.iter().enumerate() {
+        text += &definition(program, function, &format!("inputs_{k}"), "x", &piece.inputs);
+        text += &definition(program, function, &format!("values_{k}"), "x, n, c", &piece.values);
+        if carries {
+            text += &definition(program, function, &format!("hand_on_{k}"), "x, n, c", &piece.handed_on);
+        }
+    }
+    text += "def rows(parts, x):\n    return np.stack([np.broadcast_to(part, x.shape[1:]) for part in parts])\n\n";
+    let Some(choice) = &program.choice else {
+        let _ = write!(
+            text,
+            "def evaluate(points):  # N × {d} numbers in, N × {} out\n    x = np.asarray(points, dtype=float).T\n    \
+             return rows(values_0(x, network(0, rows(inputs_0(x), x)), None), x).T\n",
+            program.unknowns.len()
+        );
+        return text;
+    };
+    let count = function.pieces.len();
+    let list = |part: &str| (0..count).map(|k| format!("{part}_{k}")).collect::<Vec<_>>().join(", ");
+    let _ = write!(text, "inputs = [{}]\nvalues = [{}]\n", list("inputs"), list("values"));
+    if carries {
+        let starts = || choice.starts[..count].iter();
+        let before: Vec<i64> = starts().map(|start| start.map_or(-1, |start| start.window as i64)).collect();
+        let at: Vec<f64> = starts().map(|start| start.map_or(0.0, |start| start.at)).collect();
+        let _ = write!(
+            text,
+            "hand_on = [{}]\nbefore = {before:?}\nbegin = {at:?}\n\ndef take_over(piece, x):\n    \
+             if before[piece] < 0:\n        return None\n    joint = x.copy()\n    joint[{}] = begin[piece]\n    \
+             return compute(before[piece], hand_on, joint)\n\n",
+            list("hand_on"),
+            choice.along
+        );
+    }
+    let taken = if carries { "take_over(piece, x)" } else { "None" };
+    let _ = write!(
+        text,
+        "\ndef compute(piece, formulas, x):\n    n = network(piece, rows(inputs[piece](x), x))\n    \
+         return rows(formulas[piece](x, n, {taken}), x)\n\n\
+         def evaluate(points):  # N × {d} numbers in, N × {m} out\n    x = np.asarray(points, dtype=float).T\n    \
+         pieces = np.array({:?})[np.searchsorted({:?}, x[{}], side=\"right\")]\n    \
+         y = np.full((x.shape[1], {m}), np.nan)\n    for piece in range({count}):\n        here = pieces == piece\n        \
+         y[here] = compute(piece, values, x[:, here]).T\n    return y\n",
+        choice.slices,
+        choice.joints,
+        choice.along,
+        m = program.unknowns.len()
+    );
+    text
+}
+
+fn readme(program: &Program, function: &Function, file: &str) -> String {
+    let mut text = String::new();
+    for line in &program.about {
+        let _ = writeln!(text, "{line}\n");
+    }
+    let _ = write!(
+        text,
+        "`{file}` holds the weights (outputs × inputs) and biases of every layer, in double precision, as `PIECE.LAYER.weight` \
+         and `PIECE.LAYER.bias`.\n\n| layer | inputs | outputs |\n|---|---|---|\n"
+    );
+    for (l, layer) in program.shape.layers().iter().enumerate() {
+        let _ = writeln!(text, "| {l} | {} | {} |", layer.inputs, layer.outputs);
+    }
+    let list = |names: Vec<&str>| names.join(", ");
+    let _ = write!(
+        text,
+        "\nA point is {}; its values are {}.\nThis evaluates them:\n\n```python\n{}```\n",
+        list(program.inputs.iter().map(|c| c.name.as_str()).collect()),
+        list(program.unknowns.iter().map(String::as_str).collect()),
+        code(program, function, file)
+    );
+    text
+}

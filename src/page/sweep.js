@@ -1,0 +1,105 @@
+// The page of a sweep: a table of runs to sort and to filter, and their numbers over one another.
+
+const columns = data.runs.length ? Object.keys(data.runs[0]) : [];
+const filled = columns.filter(name => data.runs.some(run => run[name] !== null && run[name] !== ""));
+const isNumber = name => data.runs.every(run => run[name] === null || typeof run[name] === "number");
+const numbers = filled.filter(isNumber);
+const titles = { run: "run", best_loss: "best loss", final_loss: "final loss", rel_l2: "relative L² error of", rms_error: "rms error of", loss: "loss of" };
+const title = name => titles[name] ?? name.replace(/^(rel_l2|rms_error|loss)_(.+)$/, (_, kind, of) => `${titles[kind]} ${of}`);
+const rows = data.runs.map((run, i) => ({ run, link: data.links[i] }));
+const table = document.getElementById("run-table");
+const view = { sort: null, down: false, text: "", choices: {} };
+
+const visible = () => {
+    const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const kept = rows.filter(({ run }) =>
+        words.every(word => filled.some(name => String(run[name]).toLowerCase().includes(word)))
+        && Object.entries(view.choices).every(([name, value]) => value === "" || String(run[name]) === value));
+    if (!view.sort) return kept;
+    const order = (a, b) => {
+        const [x, y] = [a.run[view.sort], b.run[view.sort]];
+        // What has no value comes last, whichever way.
+        if (x === null || y === null) return (x === null) - (y === null);
+        const sign = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), undefined, { numeric: true });
+        return view.down ? -sign : sign;
+    };
+    return [...kept].sort(order);
+};
+
+function fill() {
+    const head = filled.map(name => {
+        const cell = element("th", { scope: "col" }, element("button", {
+            type: "button", textContent: title(name),
+            onclick: () => { view.down = view.sort === name && !view.down; view.sort = name; fill(); table.querySelector(`[data-name="${CSS.escape(name)}"] button`)?.focus(); },
+        }));
+        cell.dataset.name = name;
+        if (view.sort === name) cell.setAttribute("aria-sort", view.down ? "descending" : "ascending");
+        return cell;
+    });
+    const kept = visible();
+    const body = kept.map(({ run, link }) => element("tr", {}, ...filled.map((name, i) => {
+        const value = run[name];
+        const text = value === null ? "–" : typeof value === "number" ? shown(value, 4) : value;
+        if (i > 0) return element("td", { textContent: text });
+        return element("th", { scope: "row" }, link ? element("a", { href: encodeURI(link), textContent: text }) : text);
+    })));
+    table.replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
+    document.getElementById("run-count").textContent = `${kept.length} of ${rows.length} runs`;
+    compare();
+}
+
+const choice = (label, options, value, change) => {
+    const select = element("select", { onchange: () => change(select.value) },
+        ...options.map(([text, value]) => element("option", { textContent: text, value })));
+    select.value = value;
+    return element("label", { className: "half" }, label, select);
+};
+
+const search = element("input", { type: "search", placeholder: "any words", oninput: () => { view.text = search.value; fill(); } });
+document.getElementById("run-controls").append(
+    element("label", {}, "Filter", search),
+    ...data.axes.filter(name => filled.includes(name)).map(name => {
+        const values = [...new Set(data.runs.map(run => String(run[name])))];
+        return choice(title(name), [["all", ""], ...values.map(value => [value, value])], "", value => { view.choices[name] = value; fill(); });
+    }),
+);
+
+const measured = numbers.filter(name => !data.axes.includes(name));
+const axesOfNumbers = numbers.filter(name => data.axes.includes(name) && name !== "seed" && new Set(data.runs.map(run => run[name])).size > 1);
+const picked = {
+    x: axesOfNumbers[0] ?? numbers[0],
+    y: measured.find(name => name.startsWith("rel_l2")) ?? measured[0],
+    by: data.axes.find(name => !isNumber(name)) ?? "",
+};
+
+let plot = null;
+function compare() {
+    const holder = document.getElementById("compare-plot");
+    if (!picked.x || !picked.y) return;
+    const kept = visible().map(({ run }) => run).filter(run => run[picked.x] !== null && run[picked.y] !== null);
+    const groups = [...new Set(kept.map(run => picked.by ? String(run[picked.by]) : "runs"))];
+    const points = k => kept.map(run => run[picked[k]]);
+    // Evenly or by powers, whichever spreads the numbers better.
+    const isLog = k => {
+        const values = points(k);
+        const [low, high] = [Math.min(...values), Math.max(...values)];
+        return values.length > 0 && low > 0 && high > 9 * low;
+    };
+    plot = chart(holder, {
+        label: "Runs compared", x: { label: title(picked.x), log: isLog("x") }, y: { label: title(picked.y), log: isLog("y") },
+        xRange: rangeOf(points("x"), isLog("x"), 0.06),
+        series: groups.map((label, i) => ({
+            label, color: 1 + i % 7, marked: "alone",
+            points: kept.filter(run => !picked.by || String(run[picked.by]) === label).map(run => [run[picked.x], run[picked.y]]),
+        })),
+    });
+}
+
+const named = names => names.map(name => [title(name), name]);
+document.getElementById("compare-controls").append(
+    choice("Across", named(numbers), picked.x, value => { picked.x = value; compare(); }),
+    choice("Up", named(measured), picked.y, value => { picked.y = value; compare(); }),
+    choice("Colour", [["none", ""], ...named(data.axes)], picked.by, value => { picked.by = value; compare(); }),
+);
+
+fill();
