@@ -105,6 +105,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// One element, whatever is in it.
     fn written(&self, expr: &Expr) -> String {
         match &expr.kind {
             Kind::Number(x) => number(*x),
@@ -117,7 +118,7 @@ impl Writer<'_> {
                 format!("<mrow><mo>|</mo>{}<mo>|</mo></mrow>", self.written(a))
             }
             Kind::Unary(Unary::Exp, a) => {
-                format!("<msup><mi>e</mi><mrow>{}</mrow></msup>", self.written(a))
+                format!("<msup><mi>e</mi>{}</msup>", self.written(a))
             }
             Kind::Unary(f, a) => self.call(f.name(), std::slice::from_ref(&**a)),
             Kind::Binary(f @ (Binary::Min | Binary::Max), a, b) => {
@@ -129,7 +130,7 @@ impl Writer<'_> {
             Kind::Binary(Binary::Pow, a, b) => {
                 let atom = matches!(&a.kind, Kind::Number(x) if *x >= 0.0)
                     || matches!(&a.kind, Kind::Name(text) if (self.derivative)(text).is_none());
-                format!("<msup>{}<mrow>{}</mrow></msup>", self.within(a, !atom), self.written(b))
+                format!("<msup>{}{}</msup>", self.within(a, !atom), self.written(b))
             }
             Kind::Binary(Binary::Mul, a, b) => {
                 // Numbers that follow one another need a sign between them.

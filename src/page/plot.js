@@ -143,7 +143,7 @@ class Plot {
     }
 
     margin() {
-        return { left: this.surface.clientWidth < 500 ? 50 : 62, top: 10, bottom: 42 };
+        return { left: this.surface.clientWidth < 500 ? 52 : 76, top: 10, bottom: 42 };
     }
 
     /** The rectangle within the axes, in pixels of the page. */

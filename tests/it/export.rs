@@ -69,7 +69,6 @@ fn a_page_holds_a_run_and_asks_nobody() {
             "--out",
             "rod",
             "--quiet",
-            "--accept",
             "--steps",
             "20",
             "--set",
