@@ -238,7 +238,7 @@ mod tests {
         check("a - (b - c)", "a−(b−c)");
         check("2*3^x", "2·^3x");
         check("(a*b)^2", "^(ab)2");
-        check("1e-3*x1", "^10−3_x1");
+        check("1e-9*x1", "^10−9_x1");
         check("atan2(y, sqrt(x))", "atan2\u{2061}(y,x)".replace('\u{2061}', "&#x2061;").as_str());
         check("a < b".replace('<', "+").as_str(), "a+b");
     }

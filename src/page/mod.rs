@@ -32,6 +32,8 @@ const RUN: &str = include_str!("run.js");
 
 /// Nodes along the longest side of the grid that says where a region of space is.
 const NODES: usize = 49;
+/// The same where there are four directions, one of them time.
+const FEW_NODES: usize = 19;
 /// Parts of a curved piece of wall.
 const FINE: usize = 120;
 
@@ -188,21 +190,32 @@ fn bodies(problem: &Problem) -> Vec<&Body> {
 /// Every region: its wall as lines in the plane, elsewhere its level on a grid.
 fn regions(problem: &Problem) -> Vec<Value> {
     let region = |body: &Body| {
-        let (axes, ends): (Vec<usize>, Vec<(f64, f64)>) = body.bounds().unzip();
-        if axes.len() == 2 {
-            let lines = body.outline(FINE).into_iter().map(|line| line.points);
+        let (mut axes, ends): (Vec<usize>, Vec<(f64, f64)>) = body.bounds().unzip();
+        let time = body.moves_with();
+        if axes.len() == 2 && time.is_none() {
+            let row: Vec<f64> = problem.coordinates.iter().map(|c| c.lower).collect();
+            let lines = body.outline(FINE, &row).into_iter().map(|line| line.points);
             return json!({ "axes": axes, "lines": lines.collect::<Vec<_>>() });
         }
+        let nodes = if axes.len() + usize::from(time.is_some()) > 3 { FEW_NODES } else { NODES };
         let longest = ends.iter().map(|(low, high)| high - low).fold(0.0, f64::max);
-        let step = longest / (NODES - 1) as f64;
+        let step = longest / (nodes - 1) as f64;
         // A cell of room on all sides, so that the wall lies within the grid.
-        let grid: Vec<Vec<f64>> = ends
+        let mut grid: Vec<Vec<f64>> = ends
             .iter()
             .map(|(low, high)| {
                 let count = ((high - low) / step).ceil() as usize + 3;
                 (0..count).map(|i| low + step * (i as f64 - 1.0)).collect()
             })
             .collect();
+        if let Some(time) = time {
+            // Time changes slowest: what moves is built anew for each.
+            let c = &problem.coordinates[time];
+            let last = (nodes - 1) as f64;
+            let inner = (0..nodes - 1).map(|i| c.lower + (c.upper - c.lower) * (i as f64 / last));
+            axes.insert(0, time);
+            grid.insert(0, inner.chain([c.upper]).collect());
+        }
         let mut row: Vec<f64> = problem.coordinates.iter().map(|c| c.lower).collect();
         let count: usize = grid.iter().map(Vec::len).product();
         let levels = (0..count).map(|i| {
@@ -212,7 +225,7 @@ fn regions(problem: &Problem) -> Vec<Value> {
                 rest /= values.len();
             }
             // Only the sign, and how soon it changes, is looked at.
-            (127.0 * (body.level(&row) / (2.0 * step)).clamp(-1.0, 1.0)).round() as i8 as u8
+            (127.0 * (body.depth(&row) / (2.0 * step)).clamp(-1.0, 1.0)).round() as i8 as u8
         });
         let levels: Vec<u8> = levels.collect();
         json!({ "axes": axes, "grid": grid, "levels": STANDARD.encode(levels) })

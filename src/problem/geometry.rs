@@ -310,9 +310,9 @@ impl Body {
         &self.written
     }
 
-    /// Positive inside, and nowhere more than the distance from the wall.
-    pub fn level(&self, row: &[f64]) -> f64 {
-        self.region.level(&in_space(&self.axes, row)[..self.axes.len()])
+    /// Which coordinate is the time with which it moves; `None` where it stands still.
+    pub fn moves_with(&self) -> Option<usize> {
+        self.moving.as_ref().map(|moving| moving.time)
     }
 
     /// Does a row of coordinates lie in it? On its wall rounding decides.
@@ -321,7 +321,7 @@ impl Body {
     }
 
     /// How far a row of coordinates is from its wall at least, negative outside.
-    pub(super) fn depth(&self, row: &[f64]) -> f64 {
+    pub fn depth(&self, row: &[f64]) -> f64 {
         let level = |region: Arc<Region>| region.level(&in_space(&self.axes, row)[..self.axes.len()]);
         self.at(row).map_or(f64::NEG_INFINITY, level)
     }
