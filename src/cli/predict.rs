@@ -118,7 +118,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
         Some(path) => to_file(&mut trained, &quantity, &asked, path, args.force)?,
     };
     if !args.quiet {
-        say(&answered, args.to.as_deref());
+        say(&answered, trained.problem().geometry.is_some(), args.to.as_deref());
     }
     Ok(Exit::Done)
 }
@@ -139,14 +139,18 @@ pub(super) fn say_state(trained: &Trained) {
     }
 }
 
-fn say(answered: &Answered, to: Option<&Path>) {
+fn say(answered: &Answered, shapes: bool, to: Option<&Path>) {
     let Answered { points, outside } = *answered;
     if outside > 0 {
-        let lie = if outside == 1 { "lies" } else { "lie" };
-        let points = counted(points, "point");
-        tell!(
-            "warning: {outside} of {points} {lie} outside the domain, where the network has learned nothing"
-        );
+        let lie = match outside {
+            1 if points == 1 => "the point lies".to_owned(),
+            1 => format!("1 of {} lies", counted(points, "point")),
+            all if all == points => format!("all {} lie", counted(points, "point")),
+            some => format!("{some} of {} lie", counted(points, "point")),
+        };
+        let there =
+            if shapes { "where nothing has a value (NaN)" } else { "where the network has learned nothing" };
+        tell!("warning: {lie} outside the domain, {there}");
     }
     if let Some(path) = to {
         tell!("{} written to {}", counted(points, "point"), path.display());

@@ -1,37 +1,29 @@
-//! How shapes are made: once, or at every moment anew where their numbers are formulas of time.
+//! How shapes are made: once, or at every moment anew where their numbers depend on time.
 //!
-//! It knows the package of regions and formulas; it does not know conditions, or how anything was written in a file.
+//! It knows the package of regions; it does not know formulas, conditions, or how anything was written in a file.
 
 use std::fmt;
 use std::sync::Arc;
 
 use regions::{Error, Region, Shape, Shapes};
 
-use super::model::Formula;
-use crate::expr::{Digits, Node};
+use crate::expr::Digits;
 
 /// Moments at which a domain that moves is looked at before anything is done with it.
 const MOMENTS: usize = 65;
 
-/// A number of a shape, or a formula of time for one.
+/// A number of a shape, or a function of time for one.
 #[derive(Clone)]
 pub(super) enum Number {
     Still(f64),
-    Moving(Arc<Formula>),
+    Moving(Arc<dyn Fn(f64) -> f64 + Send + Sync>),
 }
 
 impl Number {
     pub(super) fn at(&self, t: f64) -> f64 {
         match self {
             Self::Still(x) => *x,
-            Self::Moving(formula) => {
-                let mut values = vec![];
-                formula.graph.eval(&mut values, |node| match node {
-                    Node::Coordinate { .. } => t,
-                    _ => f64::NAN,
-                });
-                values[formula.roots[0].index()]
-            }
+            Self::Moving(of) => of(t),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Charts as PNG, from plain numbers.
 //!
 //! A [`Figure`] is data: rows of panels, each a [`LineChart`] or a [`Map`]; [`Figure::png`] draws it.
-//! [`loss`], [`solution`] and [`slices`] make the figures of a run, [`region`] one of its domain.
+//! [`loss`], [`solution`] and [`slices`] make the figures of a run, [`region`] and [`body`] one of its domain.
 //! This module knows numbers and names; it does not know problems, engines or files.
 
+mod body;
 mod canvas;
 mod colors;
 mod figure;
@@ -12,6 +13,8 @@ mod region;
 mod run;
 mod scale;
 
+pub(crate) use body::around;
+pub use body::{Cut, body};
 pub use colors::ColorMap;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
 pub use histogram::histogram;

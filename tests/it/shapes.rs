@@ -23,6 +23,9 @@ fn a_run_on_a_mesh_can_be_asked() {
          u_zz\"\n[conditions.outside]\nplace = \"wall\"\nresidual = \"u_n + u - x\"\n{SMALL}"
     );
     fs::write(folder.path().join("files/part.toml"), text).expect("written");
+    let output = run(folder.path(), &["check", "files/part.toml", "--plot", "part.png"]);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    assert!(fs::read(folder.path().join("part.png")).expect("a picture").starts_with(b"\x89PNG"));
     let output = run(folder.path(), &["files/part.toml", "--out", "run"]);
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
     // The middle of the box, (0.5, 0.5, 0.5), is not inside; what the run proposes is.
@@ -32,6 +35,8 @@ fn a_run_on_a_mesh_can_be_asked() {
     for (at, inside) in [(&*proposed, true), ("x=0.1,y=0.2,z=0.3", true), ("x=0.5,y=0.5,z=0.5", false)] {
         let output = run(folder.path(), &["predict", "run", "--at", at]);
         assert_eq!(exit(&output), 0, "{}", stderr(&output));
+        let outside = "the point lies outside the domain, where nothing has a value (NaN)";
+        assert_eq!(stderr(&output).contains(outside), !inside, "{}", stderr(&output));
         let row = String::from_utf8_lossy(&output.stdout).lines().last().expect("a row").to_owned();
         assert_eq!(
             row.rsplit(',').next().expect("a number").parse::<f64>().is_ok_and(f64::is_finite),

@@ -59,7 +59,7 @@ impl Level for ByFormula {
     }
 }
 
-/// A function over coordinates of space, which are numbered by `axes`.
+/// A function over the coordinates that are numbered by `axes`.
 fn value_of(formula: &Formula, axes: &[usize], x: &[f64], root: usize) -> f64 {
     let mut values = vec![];
     formula.graph.eval(&mut values, |node| match node {
@@ -583,7 +583,8 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
         }
-        Some(Number::Moving(Arc::new(formula)))
+        let axes = Vec::from_iter(self.time);
+        Some(Number::Moving(Arc::new(move |t| value_of(&formula, &axes, &[t], 0))))
     }
 
     /// A number or a list of them, lists in it one after the other.

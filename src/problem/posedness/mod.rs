@@ -94,7 +94,14 @@ impl Problem {
             if let Some(contradiction) = walls::unbalanced(self, geometry) {
                 return Posedness::Contradictory(contradiction);
             }
-            let gaps = [count::constants(self), walls::gaps(self, geometry)].concat();
+            let named = self.coordinates.iter().zip(self.middle());
+            let at: Vec<String> = named.map(|(c, x)| format!("{} = {}", c.name, Digits(x))).collect();
+            let inside = |gap: Gap| Gap {
+                hint: format!("fix it somewhere, for example at `place = \"{}\"`", at.join(", ")),
+                ..gap
+            };
+            let mut gaps: Vec<Gap> = count::constants(self).into_iter().map(inside).collect();
+            gaps.extend(walls::gaps(self, geometry));
             return if gaps.is_empty() { Posedness::NoDoubt } else { Posedness::UnderDetermined(gaps) };
         }
         if let Some(contradiction) = clash::on_a_face(self).map(|clash| self.told(&clash)) {
