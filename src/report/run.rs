@@ -126,21 +126,21 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
         1 => curves_of(field),
         _ => maps_of(field),
     });
-    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0].coordinates) })
+    Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0]) })
 }
 
 /// Width and height of a plotting area where nothing else is better, in points.
 const USUAL: (f64, f64) = (230.0, 190.0);
 
 /// Width and height of the plotting area of a field, in points.
-fn proportions(coordinates: &[Coordinate]) -> (f64, f64) {
-    /// Sides that differ by more are better stretched than narrow.
-    const COMPARABLE: f64 = 3.0;
-    let [x, y, ..] = coordinates else { return USUAL };
+fn proportions(field: &Field) -> (f64, f64) {
+    // Sides that differ by more are better stretched than narrow; circles shall look like circles.
+    let comparable = if field.outline.is_empty() { 3.0 } else { 8.0 };
+    let [x, y, ..] = &field.coordinates[..] else { return USUAL };
     let extent = |c: &Coordinate| c.values[c.values.len() - 1] - c.values[0];
     let ratio = extent(y) / extent(x);
     let lengths = !is_time(&x.name) && !is_time(&y.name) && x.unit == y.unit;
-    if !lengths || !(1.0 / COMPARABLE..=COMPARABLE).contains(&ratio) {
+    if !lengths || !(1.0 / comparable..=comparable).contains(&ratio) {
         return USUAL;
     }
     proportions_of(ratio)
@@ -488,14 +488,19 @@ mod tests {
 
     #[test]
     fn scales_are_equal_where_both_are_lengths_of_comparable_extent() {
-        let check = |x: Coordinate, y: Coordinate, equal: bool| {
-            let (width, height) = proportions(&[x.clone(), y.clone()]);
+        let check_with = |outline: Vec<Vec<(f64, f64)>>, x: Coordinate, y: Coordinate, equal: bool| {
+            let drawn = Field { outline, coordinates: vec![x.clone(), y.clone()], ..field(2) };
+            let (width, height) = proportions(&drawn);
             let extent = |c: &Coordinate| c.values[c.values.len() - 1] - c.values[0];
             let stretched = (height / extent(&y)) / (width / extent(&x));
             assert_eq!((stretched - 1.0).abs() < 1e-12, equal, "{width} × {height}");
             assert!((width * height - 230.0 * 190.0).abs() < 1e-6);
         };
+        let check = |x, y, equal| check_with(vec![], x, y, equal);
         let (unit, twice, long) = ([0.0, 1.0], [-1.0, 1.0], [0.0, 10.0]);
+        let channel = [0.0, 5.0];
+        check(coordinate("x", &channel), coordinate("y", &unit), false);
+        check_with(vec![vec![(0.5, 0.5)]], coordinate("x", &channel), coordinate("y", &unit), true);
         check(coordinate("x", &unit), coordinate("y", &unit), true);
         check(coordinate("x", &twice), coordinate("y", &unit), true);
         check(coordinate("x", &unit), coordinate("y", &twice), true);
