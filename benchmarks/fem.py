@@ -117,6 +117,9 @@ def nut(width, dimension):
     face = occ.addPlaneSurface([outside, bore])
     occ.extrude([(2, face)], 0, 0, 0.5)
     occ.synchronize()
+    if dimension == 2:
+        for _, volume in gmsh.model.getEntities(3):
+            gmsh.model.mesh.setOutwardOrientation(volume)
     gmsh.model.mesh.generate(dimension)
     tags, points, _ = gmsh.model.mesh.getNodes()
     place = {t: i for i, t in enumerate(tags)}
