@@ -7,7 +7,7 @@
 use crate::engine::{Differentiable, Engine};
 use crate::problem::Problem;
 use crate::sample::{self, Points};
-use crate::settings::{Balance, Causal};
+use crate::settings::{Balance, BalanceMeasure, Causal};
 use crate::verify;
 
 /// What has been adapted so far: with the problem and the parameters enough to go on bit for bit.
@@ -123,7 +123,7 @@ pub fn update(
         && step / balance.every >= state.balanced
     {
         state.balanced = step / balance.every + 1;
-        let norms = gradient_norms(problem, engine, theta);
+        let norms = gradient_norms(problem, engine, theta, balance.measure);
         balance_weights(&norms, balance, &mut state.balance);
         changes.reweighted = true;
     }
@@ -177,8 +177,13 @@ fn redraw(
 
 // Weights by gradient norms.
 
-/// ‖∇ mean(w·residual²)‖ of every condition; `None` of those that hold exactly.
-fn gradient_norms(problem: &Problem, engine: &mut dyn Differentiable, theta: &[f64]) -> Vec<Option<f64>> {
+/// ‖∇ mean(w·residual²)‖ of every condition, or that of its root; `None` of those that hold exactly.
+fn gradient_norms(
+    problem: &Problem,
+    engine: &mut dyn Differentiable,
+    theta: &[f64],
+    measure: BalanceMeasure,
+) -> Vec<Option<f64>> {
     let mut gradient = vec![0.0; theta.len()];
     let conditions = problem.conditions.iter().enumerate();
     conditions
@@ -186,8 +191,13 @@ fn gradient_norms(problem: &Problem, engine: &mut dyn Differentiable, theta: &[f
             if condition.is_exact() {
                 return None;
             }
-            engine.condition_gradient(theta, i, &mut gradient);
-            Some(gradient.iter().map(|g| g * g).sum::<f64>().sqrt())
+            let loss = engine.condition_gradient(theta, i, &mut gradient);
+            let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+            match measure {
+                BalanceMeasure::Loss => Some(norm),
+                // ∇√L is ∇L/(2√L), and nothing is known of it where L is zero; a common factor does not matter.
+                BalanceMeasure::Root => (loss > 0.0).then(|| norm / loss.sqrt()),
+            }
         })
         .collect()
 }
@@ -333,5 +343,25 @@ mod tests {
         assert_eq!(factors, before);
         balance_weights(&[0.0, 1.0, 1.0].map(Some), &settings, &mut factors);
         assert!(factors.iter().all(|factor| factor.is_finite()));
+    }
+
+    #[test]
+    fn the_root_of_a_loss_says_nothing_of_how_large_the_residual_is() {
+        use crate::engine::cpu::{CpuEngine, Isa};
+        let norms = |value: f64, measure| {
+            let text = format!(
+                "training.auto = false\n[coordinates]\nx = [0, 1]\n[unknowns]\nu = {{}}\n[network]\ndepth = 1\nwidth = 3\n\
+                 [conditions.left]\nplace = \"x = 0\"\nresidual = \"u - {value}\"\n"
+            );
+            let problem = Problem::parse(&text).expect("a problem");
+            let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
+            start(&problem, &mut engine, &State::default());
+            let theta: Vec<f64> = (0..problem.parameters_in_all()).map(|k| 0.1 * k as f64).collect();
+            gradient_norms(&problem, &mut engine, &theta, measure)[0].expect("it is in the loss")
+        };
+        let [near, far] = [10.0, 1000.0].map(|value| norms(value, BalanceMeasure::Root));
+        assert!((near / far - 1.0).abs() < 1e-12, "{near} {far}");
+        let [near, far] = [10.0, 1000.0].map(|value| norms(value, BalanceMeasure::Loss));
+        assert!(far > 50.0 * near, "{near} {far}");
     }
 }

@@ -212,12 +212,24 @@ pub struct Balance {
     pub every: usize,
     /// The part of the old weights that an update keeps.
     pub memory: f64,
+    /// What is to pull equally hard.
+    pub measure: BalanceMeasure,
 }
 
 impl Default for Balance {
     fn default() -> Self {
-        Self { every: 1000, memory: 0.9 }
+        Self { every: 1000, memory: 0.9, measure: BalanceMeasure::Loss }
     }
+}
+
+/// Whose gradients' norms are balanced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BalanceMeasure {
+    /// The mean square of a condition's residual, as published.
+    Loss,
+    /// Its root: how much residuals change with the parameters, however large they are.
+    Root,
 }
 
 /// Causal weights in time (Wang, Sankaran and Perdikaris 2022, arXiv 2203.07404).

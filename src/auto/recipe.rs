@@ -131,7 +131,11 @@ pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> 
     if problem.conditions.iter().filter(|condition| condition.weight > 0.0 && !condition.is_exact()).count()
         > 1
     {
-        default("balance", "{ every = 250 }", "several terms of the loss pull equally hard");
+        default(
+            "balance",
+            "{ every = 250, measure = \"root\" }",
+            "several terms of the loss count alike, and one that is small already no more than others",
+        );
     }
     decisions
 }
