@@ -7,13 +7,14 @@
 
 use crate::adapt;
 use crate::engine::Engine;
-use crate::estimate::{ErrorEstimate, estimate};
+use crate::estimate::{ErrorEstimate, Growth, estimate};
+use crate::expr::Digits;
 use crate::problem::{Condition, Posedness, Problem};
 use crate::sample::Points;
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
 use crate::verdict::{Signs, Verdict, verdict};
-use crate::verify::{self, Residual, Sites};
+use crate::verify::{self, Check, Residual, Sites};
 
 /// What is known about one network.
 #[derive(Clone, Debug)]
@@ -28,8 +29,21 @@ pub struct Evaluation {
     pub scores: Vec<Option<Score>>,
     /// For every condition its residuals, at points where training has not looked if there are such.
     pub residuals: Vec<Residual>,
+    /// For every unknown that may as well be zero, how far its network reaches (see [`Check`]).
+    pub zeros: Vec<Option<f64>>,
     /// How well the trainable parameters are known, where that can be told.
     pub uncertainty: Option<Uncertainty>,
+}
+
+/// What is known of how an answer came about.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Origin {
+    /// Where training broke down for good, if it did.
+    pub diverged: Option<String>,
+    /// Was training interrupted, so that there is more to come?
+    pub interrupted: bool,
+    /// How far a second solution is from this one, relative to it, if there is one.
+    pub difference: Option<f64>,
 }
 
 /// Evaluates the network with parameters `theta`.
@@ -53,23 +67,22 @@ pub fn evaluate(
         Some(scorer) => scorer.score(engine, theta),
         None => vec![None; problem.unknowns.len()],
     };
-    let residuals = verify::residuals(problem, engine, theta);
-    Evaluation { terms, unscaled, loss, scores, residuals, uncertainty }
+    let Check { residuals, zeros } = verify::check(problem, engine, theta);
+    Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty }
 }
 
 /// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.
 ///
-/// Where training diverged, `diverged` says how; `difference` is how far a second solution is from this one, if there is
-/// one.
-/// The error is estimated on `threads` threads, which change nothing.
+/// The error is estimated on `threads` threads, which change nothing; not that of an answer that is on its way.
 pub fn judge(
     problem: &Problem,
     evaluation: &Evaluation,
+    engine: &mut dyn Engine,
     theta: &[f64],
     threads: usize,
-    diverged: Option<String>,
-    difference: Option<f64>,
+    origin: Origin,
 ) -> Verdict {
+    let Origin { diverged, interrupted, difference } = origin;
     let names = || problem.conditions.iter().map(|condition| condition.name.clone());
     let worst = |numbers: Vec<f64>| names().zip(numbers).max_by(|a, b| a.1.total_cmp(&b.1));
     let residuals = || evaluation.residuals.iter().zip(&evaluation.terms).zip(&problem.conditions);
@@ -87,33 +100,52 @@ pub fn judge(
         let known = uncertainty.parameters.iter().zip(parameters.clone());
         known.filter(|(estimate, _)| !estimate.determined).map(|(_, name)| name)
     });
-    let (open, contradiction) = match problem.posedness() {
+    let (open, no_answer) = match problem.posedness() {
         Posedness::NoDoubt => (None, None),
         Posedness::UnderDetermined(gaps) => (gaps.into_iter().next().map(|gap| gap.message), None),
-        Posedness::Contradictory(contradiction) => (None, Some(contradiction.message)),
+        Posedness::Contradictory(contradiction) => (None, Some((contradiction.message, contradiction.hint))),
+        Posedness::BlowsUp(blow_up) => (None, Some((blow_up.message, blow_up.hint))),
     };
     let signs = Signs {
         diverged,
+        interrupted,
         difference,
         open,
-        contradiction,
+        no_answer,
         between: worst(between.collect()),
         relative: worst(relative.collect()),
         undetermined: undetermined.collect(),
         ..Signs::default()
     };
-    let Some(ErrorEstimate { unknowns, parameters: found, explained, amplification, .. }) =
-        estimate(problem, theta, threads)
+    let estimate = (!interrupted).then(|| estimate(problem, engine, theta, threads)).flatten();
+    let Some(ErrorEstimate { unknowns, sizes, parameters: found, explained, amplification, growth }) =
+        estimate
     else {
         return verdict(signs);
     };
-    let names = problem.unknowns.iter().map(|unknown| unknown.name.clone()).chain(parameters);
+    let names = || problem.unknowns.iter().map(|unknown| unknown.name.clone());
+    let sizes = sizes.iter().zip(&evaluation.zeros);
+    let relative = unknowns.iter().zip(sizes).map(|(error, (size, zero))| {
+        // Beside what may as well be zero only that is known which it could have been.
+        error / size.max(zero.unwrap_or(0.0))
+    });
+    let absolute = names().zip(&unknowns).zip(&evaluation.zeros);
     verdict(Signs {
-        errors: names.zip(unknowns.into_iter().chain(found)).collect(),
+        errors: names().chain(parameters).zip(relative.chain(found)).collect(),
+        zeros: absolute.filter(|(_, zero)| zero.is_some()).map(|((name, error), _)| (name, *error)).collect(),
         explained,
         amplification,
+        growth: growth.map(|Growth { factor, from, to }| {
+            let at = |t: f64| format!("{} = {}", problem.coordinates[0].name, Digits(short(t)));
+            (factor, at(from), at(to))
+        }),
         ..signs
     })
+}
+
+/// To four digits.
+fn short(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 /// The loss with the problem's own weights at the engine's points, and its unweighted terms.

@@ -426,6 +426,6 @@ fn pass_on(
         Event::StageEnded { stage, report } => {
             observer(Event::StageEnded { stage, report: &finished.report(report) })
         }
-        event @ (Event::WindowStarted { .. } | Event::StageStarted { .. }) => observer(event),
+        event @ (Event::WindowStarted { .. } | Event::StageStarted { .. } | Event::Ended) => observer(event),
     }
 }

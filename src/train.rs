@@ -196,6 +196,8 @@ pub enum Event<'a> {
     },
     /// Now is the time to write the state down.
     Checkpoint(&'a State),
+    /// Training is over and its state written down; what is left is to say what the answer is worth.
+    Ended,
     /// A stage has ended.
     StageEnded {
         /// Which one.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
-use crate::evaluate::{Evaluation, evaluate, judge};
+use crate::evaluate::{Evaluation, Origin, evaluate, judge};
 use crate::export::{DERIVATIVES, Program, VALUES, differentiated};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_name, listed};
 use crate::jet::JetSet;
@@ -283,12 +283,14 @@ impl Trained {
     }
 
     /// As [`Trained::verdict`], where `evaluation` is known already.
-    pub fn judge(&self, evaluation: &Evaluation) -> Verdict {
+    pub fn judge(&mut self, evaluation: &Evaluation) -> Verdict {
         let diverged = (self.outcome == Some(RunOutcome::Diverged)).then(|| {
             let last = self.stages.last().and_then(|stage| stage.breakdowns.last());
             last.map_or(String::new(), ToString::to_string)
         });
-        judge(&self.problem, evaluation, &self.theta, self.threads, diverged, None)
+        let interrupted = self.outcome == Some(RunOutcome::Interrupted);
+        let origin = Origin { diverged, interrupted, difference: None };
+        judge(&self.problem, evaluation, &mut *self.engine, &self.theta, self.threads, origin)
     }
 
     /// The problem, the engine and the parameters, for who evaluates more than a quantity.

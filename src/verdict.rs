@@ -20,6 +20,8 @@ const MATTER: f64 = 1e3;
 const BETWEEN: f64 = 10.0;
 /// What two solutions may differ by.
 const APART: f64 = 1e-2;
+/// By how much an error at the start grows before that is worth a word.
+const GROWS: f64 = 1e4;
 /// The part of the residuals' squares that the network has to be able to explain for its training to be called unfinished.
 const EXPLAINED: f64 = 0.5;
 
@@ -53,9 +55,14 @@ impl Word {
 pub struct Signs {
     /// Where training broke down for good, if it did.
     pub diverged: Option<String>,
+    /// Was training interrupted, so that there is more to come?
+    pub interrupted: bool,
     /// The estimated relative error of every unknown and of every parameter that training found, by name; empty where
     /// they cannot be estimated.
     pub errors: Vec<(String, f64)>,
+    /// Of these the unknowns that may as well be zero, and their estimated errors, which are relative to nothing; those in
+    /// `errors` are relative to what such an unknown could have been.
+    pub zeros: Vec<(String, f64)>,
     /// How much of the residuals' squares a change of the network would explain.
     pub explained: f64,
     /// By how much the answer changes, relative to itself, where residuals change by as much as they are.
@@ -70,8 +77,11 @@ pub struct Signs {
     pub undetermined: Vec<String>,
     /// What the conditions leave open, if anything: other answers fulfil them as well.
     pub open: Option<String>,
-    /// Which conditions contradict one another, if any do: no answer fulfils them.
-    pub contradiction: Option<String>,
+    /// Why there is no answer, if there is none, and what to do about it: conditions contradict one another, or the
+    /// solution leaves every bound.
+    pub no_answer: Option<(String, String)>,
+    /// By how much an error at the start of an evolution grows beside the unknowns, and from where to where, if that is known.
+    pub growth: Option<(f64, String, String)>,
 }
 
 /// What is said of an answer.
@@ -92,12 +102,26 @@ pub struct Verdict {
 impl Verdict {
     /// In a line, without the advice.
     pub fn line(&self) -> String {
-        let error = self
-            .estimated_error
-            .map_or(String::new(), |error| format!(" (estimated relative error {error:.0e})"));
-        let reason = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
-        format!("{}{error}{reason}", self.word.name())
+        let zeros = self.signs.zeros.iter().map(|(name, error)| (&name[..], *error));
+        line(self.word, self.estimated_error, zeros, &self.reason)
     }
+}
+
+/// A verdict in a line, without the advice; `zeros` are those of its [`Signs`].
+pub fn line<'a>(
+    word: Word,
+    estimated_error: Option<f64>,
+    zeros: impl Iterator<Item = (&'a str, f64)>,
+    reason: &str,
+) -> String {
+    let zero = |(name, error): (&str, f64)| format!("{name} is zero to within {error:.0e}");
+    let relative = estimated_error.map(|error| format!("estimated relative error {error:.0e}"));
+    let mut known: Vec<String> = zeros.map(zero).collect();
+    // Where everything is zero, nothing is relative to anything.
+    known.splice(0..0, relative);
+    let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join("; ")) };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("{}{known}{reason}", word.name())
 }
 
 /// The verdict on an answer with the signs `signs`.
@@ -108,31 +132,38 @@ pub fn verdict(signs: Signs) -> Verdict {
     let believed =
         |error: f64| error >= NOT_SOLVED || error.is_nan() || by_residual(&signs) < Word::NotSolved;
     let estimated_error = worst.map(|(_, error)| error).filter(|&error| believed(error));
-    Verdict {
-        word,
-        estimated_error,
-        reason,
-        advice: advice.iter().map(|&advice| advice.to_owned()).collect(),
-        signs,
-    }
+    Verdict { word, estimated_error, reason, advice, signs }
 }
 
 /// The word, the reason and the advice, where `worst` has the greatest error.
-fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'static str>) {
-    let say = |word, reason: String, advice: &[&'static str]| (word, reason, advice.to_vec());
+fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<String>) {
+    let say = |word, reason: String, advice: &[&str]| {
+        (word, reason, advice.iter().map(|&advice| advice.to_owned()).collect())
+    };
     if let Some(breakdown) = &signs.diverged {
         return say(Word::NotSolved, format!("training diverged: {breakdown}"), &[]);
     }
-    if let Some(contradiction) = &signs.contradiction {
-        return say(Word::NotSolved, contradiction.clone(), &["other conditions"]);
+    if signs.interrupted {
+        let reason = "training was interrupted".to_owned();
+        return say(
+            by_residual(signs).max(Word::Doubtful),
+            reason,
+            &["`pinn-solve resume`, which goes on with it"],
+        );
+    }
+    if let Some((reason, hint)) = &signs.no_answer {
+        return (Word::NotSolved, reason.clone(), vec![hint.clone()]);
     }
     if let Some(open) = &signs.open {
         let word = worst.map_or(Word::Doubtful, |(_, error)| by_error(*error)).max(by_residual(signs));
         return say(word.max(Word::Doubtful), open.clone(), &["a further condition"]);
     }
     let Some((of, error)) = worst else {
-        let reason = "its error cannot be estimated".to_owned();
-        return say(by_residual(signs).max(Word::Doubtful), reason, &["--estimate"]);
+        let word = by_residual(signs).max(Word::Doubtful);
+        if let Some((reason, advice)) = missed(signs) {
+            return say(word, reason, &advice);
+        }
+        return say(word, "its error cannot be estimated".to_owned(), &["--estimate"]);
     };
     let word = by_error(cautious(*error, signs)).max(by_residual(signs));
     if let Some(difference) = signs.difference.filter(|difference| *difference > APART || difference.is_nan())
@@ -155,14 +186,19 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     if word == Word::Solved {
         return say(word, String::new(), &[]);
     }
-    if let Some((condition, relative)) =
-        signs.relative.as_ref().filter(|(_, relative)| *relative > HOLDS || relative.is_nan())
-    {
+    if let Some((reason, advice)) = missed(signs) {
+        return say(word, reason, &advice);
+    }
+    if let Some((factor, from, to)) = signs.growth.as_ref().filter(|(factor, _, _)| *factor > GROWS) {
         let reason = format!(
-            "`{condition}` misses by {} of the size of its terms at fresh points",
-            percent(*relative)
+            "solutions beside this one grow away from it: an error at {from} is {factor:.0e} times as large at {to}, \
+             so that {of} may be off by {error:.0e}"
         );
-        return say(word, reason, &["more --steps", "a wider network or other features"]);
+        return say(
+            word,
+            reason,
+            &["a shorter domain", "a condition at its other end in place of one at the start"],
+        );
     }
     if let Some((condition, ratio)) = signs.between.as_ref().filter(|(_, ratio)| *ratio > BETWEEN) {
         let reason =
@@ -176,6 +212,15 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<&'s
     }
     let reason = format!("residuals as small as they are may still change {of} by {error:.0e}");
     say(word, reason, &["a wider network", "more --points and --steps"])
+}
+
+/// What is said of a condition that does not hold, and what to try.
+fn missed(signs: &Signs) -> Option<(String, [&'static str; 2])> {
+    let fails = |(_, relative): &&(String, f64)| *relative > HOLDS || relative.is_nan();
+    let (condition, relative) = signs.relative.as_ref().filter(fails)?;
+    let part = percent(*relative);
+    let reason = format!("`{condition}` misses by {part} of the size of its terms at fresh points");
+    Some((reason, ["more --steps", "a wider network or other features"]))
 }
 
 /// What the error may be: where hardly anything of the residuals is explained, more than what is estimated, but not

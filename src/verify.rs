@@ -82,12 +82,28 @@ pub struct Residual {
     pub relative: f64,
 }
 
-/// The residuals of every condition, at fresh points where it has some.
-pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Vec<Residual> {
+/// What the check of an answer finds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Check {
+    /// The residuals of every condition, at fresh points where it has some.
+    pub residuals: Vec<Residual>,
+    /// For every unknown that may as well be zero: with zero in its place no condition is missed by more, at none of its
+    /// residuals; how far its network reaches, beside which it is as small as it is.
+    ///
+    /// Nothing is relative to such an unknown.
+    pub zeros: Vec<Option<f64>>,
+}
+
+/// Checks the answer `theta` where training has not looked.
+pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check {
     let dimensions = problem.coordinates.len();
-    let solution = Solution::new(problem, engine, theta);
+    let mut solution = Solution::new(problem, engine, theta);
+    let zeros = solution.zeros(problem, engine);
+    for ((_, spread), reach) in solution.spread.iter_mut().zip(&zeros) {
+        *spread = spread.max(reach.unwrap_or(0.0));
+    }
     let conditions = problem.conditions.iter().enumerate();
-    conditions
+    let residuals = conditions
         .map(|(i, condition)| {
             let most = if condition.place.is_interior() { INTERIOR } else { FACE };
             let (sites, Points { rows: points, data }) = sites(problem, condition, most);
@@ -113,7 +129,8 @@ pub fn residuals(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> V
                 relative: sizes.map_or(f64::NAN, |sizes| greatest_ratio(&each, &sizes)),
             }
         })
-        .collect()
+        .collect();
+    Check { residuals, zeros }
 }
 
 /// The greatest of some residuals over their sizes; a NaN is the greatest there is.
@@ -244,6 +261,84 @@ impl<'a> Solution<'a> {
         Self { theta, equations, spread: spread.collect(), anywhere }
     }
 
+    /// See [`Check::zeros`].
+    fn zeros(&self, problem: &Problem, engine: &mut dyn Engine) -> Vec<Option<f64>> {
+        let count = problem.unknowns.len();
+        let mut may_be_zero = vec![self.equations.is_some(); count];
+        for condition in &problem.conditions {
+            let formula =
+                self.equations.as_ref().and_then(|equations| equations.residuals(problem, condition));
+            let squares =
+                formula.and_then(|formula| self.squares_with_zeros(problem, engine, condition, &formula));
+            for (unknown, may_be) in may_be_zero.iter_mut().enumerate() {
+                // Not `a <= b` turned round: what is no number is no zero either.
+                *may_be &= squares.as_ref().is_some_and(|(found, with_zero)| {
+                    found.iter().zip(&with_zero[unknown]).all(|(found, zero)| zero <= found)
+                });
+            }
+        }
+        let reach = self.reach(problem);
+        may_be_zero.into_iter().zip(reach).map(|(may_be, reach)| may_be.then_some(reach)).collect()
+    }
+
+    /// Sums of squares of every residual of `condition`: as they are, and for every unknown with zero in its place.
+    #[expect(clippy::type_complexity, reason = "two sums, the second for every unknown")]
+    fn squares_with_zeros(
+        &self,
+        problem: &Problem,
+        engine: &mut dyn Engine,
+        condition: &Condition,
+        formula: &Formula,
+    ) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
+        let (dimensions, sides) = (problem.coordinates.len(), condition.sides());
+        let Points { rows, data } = sites(problem, condition, TERMS).1;
+        let jets: Vec<_> = formula.graph.jets(&formula.roots).into_iter().collect();
+        let values = jets_at(problem, engine, self.theta, &jets, &rows)?;
+        let mut scratch = vec![];
+        let mut squares = |absent: Option<usize>| {
+            let mut squares = vec![0.0; formula.roots.len()];
+            for (i, row) in rows.chunks_exact(dimensions * sides).enumerate() {
+                formula.graph.eval(&mut scratch, |node| match node {
+                    Node::Coordinate { coordinate, side } => row[side * dimensions + coordinate],
+                    Node::Data(column) => data[column].get(i).copied().unwrap_or(f64::NAN),
+                    Node::Jet { output, .. } if Some(output) == absent => 0.0,
+                    Node::Jet { output, index, side } => {
+                        let jet =
+                            jets.iter().position(|jet| *jet == (output, index)).expect("all were asked for");
+                        values[(i * sides + side) * jets.len() + jet]
+                    }
+                    _ => f64::NAN,
+                });
+                for (square, root) in squares.iter_mut().zip(&formula.roots) {
+                    *square += scratch[root.index()].powi(2);
+                }
+            }
+            squares
+        };
+        let found = squares(None);
+        Some((found, (0..problem.unknowns.len()).map(|unknown| squares(Some(unknown))).collect()))
+    }
+
+    /// How far a network of size one reaches in every unknown's ansatz, in the mean square over the domain.
+    fn reach(&self, problem: &Problem) -> Vec<f64> {
+        let Formula { graph, roots } = &problem.values;
+        let mut scratch = vec![];
+        let mut reaches = vec![vec![]; roots.len()];
+        for row in self.anywhere.chunks_exact(problem.coordinates.len()) {
+            let [low, high] = [-1.0, 1.0].map(|network| {
+                graph.eval(&mut scratch, |node| match node {
+                    Node::Coordinate { coordinate, .. } => row[coordinate],
+                    _ => network,
+                });
+                roots.iter().map(|root| scratch[root.index()]).collect::<Vec<_>>()
+            });
+            for (k, reaches) in reaches.iter_mut().enumerate() {
+                reaches.push(0.5 * (high[k] - low[k]));
+            }
+        }
+        reaches.into_iter().map(|reaches| rms(reaches.into_iter().filter(|x| x.is_finite()))).collect()
+    }
+
     /// The size of every residual of `condition`, which is looked at at `points`; `None` if it cannot be told.
     fn sizes(
         &self,
@@ -261,10 +356,12 @@ impl<'a> Solution<'a> {
         let mut sites = some(points, site);
         let data: Vec<Vec<f64>> =
             data.iter().map(|column| column.iter().copied().step_by(step).collect()).collect();
-        if !condition.uses_data() && condition.sides() == 1 && !condition.place.is_interior() {
-            sites.extend(&self.anywhere);
+        if !condition.uses_data() && !condition.place.is_interior() {
+            // Linked points are one and the same there: their terms are compared one by one.
+            let rows = self.anywhere.chunks_exact(dimensions);
+            sites.extend(rows.flat_map(|row| row.repeat(condition.sides())));
         }
-        let jets = self.jets(problem, engine, terms.jets(), &sites)?;
+        let jets = jets_at(problem, engine, self.theta, terms.jets(), &sites)?;
         let count = terms.jets().len();
         let jet = |of: usize, index: MultiIndex| {
             terms.jets().iter().position(|known| *known == (of, index)).expect("all jets were asked for")
@@ -302,34 +399,34 @@ impl<'a> Solution<'a> {
         };
         Some(sizes.into_iter().zip(floors).map(size).collect())
     }
+}
 
-    /// Derivatives of the unknowns at `rows` of coordinates, row by row.
-    fn jets(
-        &self,
-        problem: &Problem,
-        engine: &mut dyn Engine,
-        jets: &[(usize, MultiIndex)],
-        rows: &[f64],
-    ) -> Option<Vec<f64>> {
-        let mut graph = problem.values.graph.clone();
-        let mut roots = vec![];
-        for &(unknown, index) in jets {
-            let mut node = problem.values.roots[unknown];
-            for coordinate in index.coordinates() {
-                node = graph.derivative(node, coordinate);
-                if graph.nodes().len() > MAX_OPERATIONS {
-                    return None;
-                }
+/// Derivatives of the unknowns at `rows` of coordinates, row by row; `None` if their formulas are too long.
+pub(crate) fn jets_at(
+    problem: &Problem,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    jets: &[(usize, MultiIndex)],
+    rows: &[f64],
+) -> Option<Vec<f64>> {
+    let mut graph = problem.values.graph.clone();
+    let mut roots = vec![];
+    for &(unknown, index) in jets {
+        let mut node = problem.values.roots[unknown];
+        for coordinate in index.coordinates() {
+            node = graph.derivative(node, coordinate);
+            if graph.nodes().len() > MAX_OPERATIONS {
+                return None;
             }
-            roots.push(node);
         }
-        let (graph, roots) = graph.extract(&roots);
-        let formula = Formula { graph, roots };
-        if formula.roots.is_empty() {
-            return Some(vec![]);
-        }
-        Some(engine.evaluate(self.theta, &formula.jets(), &formula, 1, rows, &[]))
+        roots.push(node);
     }
+    let (graph, roots) = graph.extract(&roots);
+    let formula = Formula { graph, roots };
+    if formula.roots.is_empty() {
+        return Some(vec![]);
+    }
+    Some(engine.evaluate(theta, &formula.jets(), &formula, 1, rows, &[]))
 }
 
 /// The root of the mean square of every column, over the rows where it is finite.

@@ -8,15 +8,13 @@
 
 mod exact;
 mod frequency;
-mod pilot;
 mod recipe;
 mod units;
 mod windows;
 
 use std::path::Path;
 
-use self::pilot::Course;
-use crate::problem::{Diagnostics, Document, OpenError, Opened, Problem, open};
+use crate::problem::{Course, Diagnostics, Document, OpenError, Opened, Problem, course, open};
 
 /// One thing that a file left open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,7 +79,7 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
     let mut decisions = Vec::new();
     if problem.training.auto {
         let mut filled = document.clone();
-        let given = Given { document, plain: &plain, course: pilot::course(&plain) };
+        let given = Given { document, plain: &plain, course: course(&plain) };
         for decide in GROUPS {
             let decided = decide(&given, &problem)?;
             if decided.is_empty() {

@@ -10,11 +10,10 @@
 use rand::RngExt;
 
 use crate::auto::Decision;
-use crate::auto::pilot::Course;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
-use crate::problem::{Condition, Document, Equations, Formula, Place, Problem, key};
+use crate::problem::{Condition, Course, Document, Equations, Formula, Place, Problem, key};
 use crate::rng::{self, Stream};
 use crate::sample::{self, Purpose};
 use crate::terms::Terms;
@@ -740,7 +739,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::auto::pilot;
 
     fn problem(text: &str) -> Problem {
         Document::parse("test.toml", text)
@@ -750,7 +748,7 @@ mod tests {
     }
 
     fn sizes_of(problem: &Problem) -> Vec<Size> {
-        sizes(problem, pilot::course(problem).as_ref())
+        sizes(problem, crate::problem::course(problem).as_ref())
     }
 
     /// Offset and size of every unknown of a problem over `coordinates`, given as `place: residual`.

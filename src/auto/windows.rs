@@ -3,12 +3,11 @@
 //! It knows how much happens, from a pilot, and what kind an equation is of; it does not know how windows are carried out.
 
 use super::frequency::{LINES, place, residuals};
-use super::pilot::Course;
 use super::{Decision, Given};
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
 use crate::limits::WINDOWS;
-use crate::problem::{Problem, Windows};
+use crate::problem::{Course, Problem, Windows};
 use crate::rng;
 use crate::settings::Cut;
 use rand::RngExt;

@@ -14,6 +14,7 @@ mod check;
 mod completions;
 mod devices;
 mod export;
+mod interrupt;
 mod new;
 mod predict;
 mod problems;
@@ -159,6 +160,7 @@ pub(crate) fn arguments() -> Vec<OsString> {
 
 /// Runs the command; every failure is rendered here.
 pub(crate) fn run(cli: Cli) -> Exit {
+    interrupt::listen();
     let result = match cli.command {
         None if std::env::args_os().len() < 2 => print(FIRST_STEPS).map(|()| Exit::Done),
         None => solve::run(None, &cli.solve),

@@ -14,7 +14,8 @@ use pinn::internals::run::{RunOutcome, is_run_file, make_folder, write_as_it_com
 use pinn::internals::trained::{Quantity, Trained, TrainedError};
 use pinn::problem::Problem;
 
-use super::solve::{stop_flag, threads};
+use super::interrupt;
+use super::solve::threads;
 use super::{Exit, Failure, counted, print};
 
 #[derive(Args)]
@@ -331,13 +332,14 @@ fn to_file(
     let holds = |format: &Format| format.numbers.is_some() || format.series.is_some();
     let format = output::by_name(&path.display().to_string(), holds)?;
     refuse_existing(path, force)?;
-    let stop = stop_flag();
+    interrupt::wait_for_me();
+    let stop = interrupt::asked();
     let Some(format) = format.numbers else {
         let index = format.series.expect("a format holds numbers or a series");
-        return series(trained, quantity, asked, path, force, index, &stop);
+        return series(trained, quantity, asked, path, force, index, stop);
     };
     let mut points = asked.all_points()?;
-    write_as_it_comes(path, |out| Ok(predict::write(trained, quantity, &mut points, format, &stop, out)?))
+    write_as_it_comes(path, |out| Ok(predict::write(trained, quantity, &mut points, format, stop, out)?))
 }
 
 /// A file for each time, in a folder beside `path`, which lists them.

@@ -51,7 +51,8 @@ impl Progress {
             Event::BrokenDown { .. }
             | Event::Redrawn { .. }
             | Event::Reweighted { .. }
-            | Event::Checkpoint(_) => {}
+            | Event::Checkpoint(_)
+            | Event::Ended => {}
         }
     }
 

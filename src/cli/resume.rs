@@ -6,7 +6,8 @@ use clap::Args;
 use pinn::internals::run::{Found, RunDirectory, RunSettings};
 use pinn::internals::solve::Solver;
 
-use super::solve::{ComputeArgs, ShowArgs, finish, stop_flag};
+use super::interrupt;
+use super::solve::{ComputeArgs, ShowArgs, finish};
 use super::{Exit, Failure};
 
 #[derive(Args)]
@@ -37,5 +38,5 @@ pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     for damaged in damaged.iter().chain(&resumed.damaged).filter(|_| !show.silent()) {
         tell!("warning: {damaged}");
     }
-    finish(&mut solver, &args.run, &show, |solver, watch| solver.resume(resumed, &stop_flag(), watch))
+    finish(&mut solver, &args.run, &show, |solver, watch| solver.resume(resumed, interrupt::asked(), watch))
 }

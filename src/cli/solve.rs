@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use pinn::internals::expr::Digits;
@@ -11,10 +9,11 @@ use pinn::internals::limits::MAX_THREADS;
 use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
-use pinn::internals::verdict::Word;
+use pinn::internals::verdict::{self, Word};
 use pinn::problem::{Condition, Problem};
 use pinn::settings::{Init, Precision, Stage};
 
+use super::interrupt;
 use super::progress::Progress;
 use super::{Exit, Failure, ProblemArgs, counted, print, warn};
 
@@ -151,7 +150,7 @@ pub(crate) fn run(file: Option<&str>, args: &SolveArgs) -> Result<Exit, Failure>
     };
     let path = directory.path().to_owned();
     finish(&mut solver, &path, &args.show, |solver, watch| {
-        solver.run(directory, &loaded.text, &stop_flag(), watch)
+        solver.run(directory, &loaded.text, interrupt::asked(), watch)
     })
 }
 
@@ -172,7 +171,16 @@ pub(super) fn finish(
     let windows = problem.training.windows.count();
     let steps = windows * stages.iter().map(Stage::steps).sum::<usize>();
     let mut progress = Progress::new(steps, show.silent());
-    let result = train(solver, &mut |event| progress.observe(event, &stages, windows));
+    interrupt::wait_for_me();
+    let result = train(solver, &mut |event| {
+        if matches!(event, Event::Ended) {
+            let command = resume_command(path);
+            interrupt::end_at_once(format!(
+                "interrupted after training; `{command}` says what the answer is worth"
+            ));
+        }
+        progress.observe(event, &stages, windows);
+    });
     progress.finish();
     let result = result?;
     if show.json {
@@ -236,15 +244,6 @@ fn advice(problem: &Problem, steps: usize) -> String {
         ways.push("other units, so that unknowns and residuals are of order 1");
     }
     ways.join(", or ")
-}
-
-/// A flag that Ctrl-C and termination signals raise.
-pub(super) fn stop_flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    // A second handler cannot be set; this is called once in a process.
-    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
-    stop
 }
 
 /// What a person wants to know at the end.
@@ -330,10 +329,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         );
     }
     if let Some(word) = result.verdict {
-        let error = result.estimated_error;
-        let error = error.map_or(String::new(), |error| format!(" (estimated relative error {error:.0e})"));
-        let reason = result.verdict_reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-        line("verdict", format!("{}{error}{reason}", word.name()));
+        let zeros = result.zeros.iter().map(|(name, error)| (&name[..], *error));
+        let reason = result.verdict_reason.as_deref().unwrap_or_default();
+        line("verdict", verdict::line(word, result.estimated_error, zeros, reason));
         if let Some(difference) = result.difference {
             line("", format!("a second solution differs by {difference:.0e}"));
         }
@@ -350,11 +348,11 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
 
 /// The commands that go on from a run's end; none where there is nothing to go on from.
 fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<String> {
-    let path = quoted(&path.display().to_string());
     match result.outcome {
-        RunOutcome::Interrupted => vec![format!("pinn-solve resume {path}")],
+        RunOutcome::Interrupted => vec![resume_command(path)],
         RunOutcome::Diverged => vec![],
         RunOutcome::Done | RunOutcome::ToleranceNotReached => {
+            let path = quoted(&path.display().to_string());
             let named = problem.coordinates.iter().zip(problem.middle());
             let at: Vec<_> = named.map(|(c, x)| format!("{}={}", c.name, Digits(x))).collect();
             let mut commands = vec![format!("pinn-solve predict {path} --at {}", at.join(","))];
@@ -364,6 +362,11 @@ fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<Stri
             commands
         }
     }
+}
+
+/// The command that goes on with the run in `path`.
+fn resume_command(path: &Path) -> String {
+    format!("pinn-solve resume {}", quoted(&path.display().to_string()))
 }
 
 /// `text` as one word of a shell's command line.

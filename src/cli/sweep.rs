@@ -10,7 +10,8 @@ use pinn::internals::sweep::{
     execute,
 };
 
-use super::solve::{ComputeArgs, cores, stop_flag};
+use super::interrupt;
+use super::solve::{ComputeArgs, cores};
 use super::{Exit, Failure, print};
 
 #[derive(Args)]
@@ -118,9 +119,10 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
             mine().count()
         );
     }
-    let stop = stop_flag();
+    interrupt::wait_for_me();
+    let stop = interrupt::asked();
     let ended = AtomicUsize::new(0);
-    let collection = execute(&plan, collection, &stop, &|event| {
+    let collection = execute(&plan, collection, stop, &|event| {
         if !args.quiet {
             show(&event, &ended, left);
         }

@@ -23,6 +23,7 @@
 //! This file knows problems and the fused engine.
 //! It does not know how the answer was found, nor what it is compared with.
 
+mod initial;
 mod windows;
 
 use faer::{Mat, MatRef, Side};
@@ -30,7 +31,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_distr::StandardNormal;
 
-use crate::engine::Engine as _;
+use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::network::Shape;
 use crate::problem::{Condition, Place, Problem, Unknown};
@@ -67,20 +68,45 @@ const ANSWERED: f64 = 1e-12;
 /// What is estimated of an answer's error.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ErrorEstimate {
-    /// For every unknown its error relative to its own size, both as roots of mean squares over the domain.
+    /// For every unknown its error, the root of its mean square over the domain.
     pub unknowns: Vec<f64>,
+    /// For every unknown its own size, the same way.
+    pub sizes: Vec<f64>,
     /// For every trainable parameter its error relative to its value.
     pub parameters: Vec<f64>,
     /// How much of the residuals' squares the network could explain.
     pub explained: f64,
     /// By how much, at most, an unknown changes where residuals change by as much as they are, over its own size.
     pub amplification: f64,
+    /// What becomes of errors at the start, of an initial-value problem of ordinary differential equations.
+    pub growth: Option<Growth>,
+}
+
+/// What becomes of an error at the start of an evolution.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Growth {
+    /// The greatest change of an unknown over its size, where a number of the start is changed by as much as it is.
+    pub factor: f64,
+    /// Where the evolution starts, and where it changes most.
+    pub from: f64,
+    /// See `from`.
+    pub to: f64,
 }
 
 /// Estimates the error of the network with parameters `theta`, on `threads` threads, which change nothing.
 ///
+/// `engine` is that of the answer; what needs other points or precision than it has makes its own.
+///
 /// `None` where a number is not finite or the network is too large.
-pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
+pub fn estimate(
+    problem: &Problem,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    threads: usize,
+) -> Option<ErrorEstimate> {
+    if let Some(estimate) = initial::estimate(problem, engine, theta, threads) {
+        return Some(estimate);
+    }
     if theta.len() > MOST {
         return None;
     }
@@ -117,13 +143,15 @@ pub fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<Erro
     let seen = model.explained.max(LEAST_EXPLAINED).sqrt();
     let mut estimate = ErrorEstimate {
         unknowns: vec![],
+        sizes: (0..unknowns).map(|k| size(&u, k, &homes)).collect(),
         parameters: vec![],
         explained: model.explained,
         amplification: model.amplification(&values, &u, &homes),
+        growth: None,
     };
     for k in 0..unknowns {
         let (mean, spread) = model.error(&of_unknown(&values, functions, k, &homes));
-        estimate.unknowns.push(mean.hypot(spread) / size(&u, k, &homes) / seen);
+        estimate.unknowns.push(mean.hypot(spread) / seen);
     }
     let entries = theta.len() - problem.trainable.len();
     for (k, trainable) in problem.trainable.iter().enumerate() {

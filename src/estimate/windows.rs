@@ -60,7 +60,7 @@ fn sampled(problem: &Problem, theta: &[f64], threads: usize, rng: &mut Stream) -
     let known = vec![vec![]; count];
     let mut sample = Sample { windows: &windows, theta: first, changes: vec![], known, threads };
     let unknowns = problem.unknowns.len();
-    let (mut errors, mut sizes) = (vec![0.0; unknowns], vec![0.0; unknowns]);
+    let [mut errors, mut sizes, mut weights] = [(); 3].map(|()| vec![0.0; unknowns]);
     let (mut explained, mut amplification) = (0.0, 0.0_f64);
     for (w, window) in windows.all.iter().enumerate() {
         let own = sample.theta[w * new.parameters()..][..new.parameters()].to_vec();
@@ -103,15 +103,26 @@ fn sampled(problem: &Problem, theta: &[f64], threads: usize, rng: &mut Stream) -
                 let added: f64 = row.iter().zip(&change).map(|(x, change)| x * change).sum();
                 errors[k] += (to - from) * (came[i] - u[i] + added).powi(2);
                 sizes[k] += (to - from) * u[i] * u[i];
+                weights[k] += to - from;
             }
         }
         explained += model.explained / count as f64;
         amplification = amplification.max(model.amplification(&values, &u, &homes));
         sample.changes.push(buckets.iter().map(|(bucket, sign)| sign * change[*bucket]).collect());
     }
-    let errors: Vec<f64> = errors.iter().zip(&sizes).map(|(error, size)| (error / size).sqrt()).collect();
+    let mean = |sums: Vec<f64>| -> Vec<f64> {
+        sums.iter().zip(&weights).map(|(sum, weight)| (sum / weight).sqrt()).collect()
+    };
+    let (errors, sizes) = (mean(errors), mean(sizes));
     let fine = errors.iter().all(|error| error.is_finite());
-    fine.then_some(ErrorEstimate { unknowns: errors, parameters: vec![], explained, amplification })
+    fine.then_some(ErrorEstimate {
+        unknowns: errors,
+        sizes,
+        parameters: vec![],
+        explained,
+        amplification,
+        growth: None,
+    })
 }
 
 /// A sample of the error, as far as it has been carried.

@@ -58,6 +58,9 @@ pub struct RunResult {
     /// The estimated relative error, the greatest over unknowns and parameters; `null` where there is no saying.
     #[serde(default)]
     pub estimated_error: Option<f64>,
+    /// Unknowns that may as well be zero, beside which no error is relative, and the estimated error of each, in its unit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zeros: BTreeMap<String, f64>,
     /// How far a second solution is from this one, relative to it, the greatest over unknowns and parameters, if one was
     /// asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,7 +20,7 @@ use crate::adapt;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Differentiable, Engine, EngineError};
-use crate::evaluate::{Evaluation, evaluate, judge};
+use crate::evaluate::{Evaluation, Origin, evaluate, judge};
 use crate::expr::plural;
 use crate::init::{self, InitError};
 use crate::march::{self, March};
@@ -311,6 +311,7 @@ impl Solver {
             },
         )?;
         let recording = recorder.finish(&outcome)?;
+        watch(&Event::Ended);
         // Of a march that was interrupted only a part can be measured.
         let part = part.as_ref().map(|part| (part, Scorer::new(part)));
         let (problem, scorer) = match &part {
@@ -331,7 +332,9 @@ impl Solver {
             true => second::difference(problem, engine, answer, &self.settings, stop)?,
             false => None,
         };
-        let verdict = judge(problem, &evaluation, answer, self.settings.threads, diverged, difference);
+        let interrupted = outcome.end == End::Interrupted;
+        let origin = Origin { diverged, interrupted, difference };
+        let verdict = judge(problem, &evaluation, engine, answer, self.settings.threads, origin);
         let plots = self.settings.plots;
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports, directory.path());
@@ -396,6 +399,7 @@ fn result_of(
         verdict_reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
         advice: verdict.advice,
         estimated_error: verdict.estimated_error,
+        zeros: verdict.signs.zeros.iter().cloned().collect(),
         difference: verdict.signs.difference,
         reason: verdict.signs.diverged,
         steps: outcome.state.step,

@@ -85,7 +85,7 @@ impl<'a> Recorder<'a> {
                 self.last = Instant::now();
                 Ok(())
             }
-            Event::StageEnded { .. } => Ok(()),
+            Event::StageEnded { .. } | Event::Ended => Ok(()),
             Event::Redrawn { step, round } => {
                 self.directory.log(&serde_json::json!({ "event": "redrawn", "step": step, "round": round }))
             }

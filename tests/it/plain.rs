@@ -88,6 +88,25 @@ fn pascals_and_metres() {
 }
 
 #[test]
+fn nothing_at_all() {
+    let heat = "[coordinates]\nx = [0, 1]\nt = [0, 1]\n[unknowns]\nu = {}\n[conditions.physics]\nplace = \"interior\"\n\
+                residual = \"u_t - u_xx\"\n[conditions.edges]\nplace = [\"t = 0\", \"x = 0\", \"x = 1\"]\nresidual = \"u\"\n";
+    let line = "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {}\n[conditions.physics]\nplace = \"interior\"\n\
+                residual = \"u_xx\"\n[conditions.ends]\nplace = \"boundary\"\nresidual = \"u\"\n";
+    for text in [heat, line] {
+        let mut trained = solve(&Problem::parse(text).expect("a problem")).expect("it trains");
+        let verdict = trained.verdict();
+        assert_eq!(verdict.word, Word::Solved, "{text}: {}", verdict.line());
+        let [(name, error)] = &verdict.signs.zeros[..] else { panic!("{verdict:?}") };
+        assert!(name == "u" && *error < 1e-6, "{verdict:?}");
+    }
+    // What is small is not nothing.
+    let small = line.replace("residual = \"u\"", "residual = \"u - 1e-9*x\"");
+    let mut trained = solve(&Problem::parse(&small).expect("a problem")).expect("it trains");
+    assert_eq!(trained.verdict().signs.zeros, []);
+}
+
+#[test]
 fn a_plate_with_a_source() {
     let text = "[coordinates]\nx = [-1, 1]\ny = [-1, 1]\n[definitions]\nexact = \"x*(1 - x)*cos(pi*y)\"\n[unknowns]\nu = {}\n\
                 [conditions.physics]\nplace = \"interior\"\n\

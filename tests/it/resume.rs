@@ -131,6 +131,36 @@ fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_after_training_ends_the_program_and_loses_nothing() {
+    let folder = folder();
+    let stages = "training.stages=[{adam={steps=20000}}]";
+    // The checkpoint is written when training ends.
+    let plain = ["--set", "training.auto=false", "--set", "training.checkpoint=0"];
+    let flags = [&["--problem", "heat.toml", "--set", stages, "--no-plots"], &plain[..]].concat();
+    // The second solution takes as long as the first one.
+    let flags = [&flags[..], &["--estimate", "--out"]].concat();
+    let whole = run(folder.path(), &[&flags[..], &["a"]].concat());
+    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
+    let mut child = start(folder.path(), &[&flags[..], &["b"]].concat());
+    let checkpoint = folder.path().join("b/checkpoint.safetensors");
+    while !checkpoint.exists() {
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended before the signal");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let resumed = run(folder.path(), &["resume", "b"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    let results = ["a", "b"].map(|name| result(&folder.path().join(name)));
+    for key in ["unknowns", "difference", "verdict", "steps"] {
+        assert_eq!(results[0][key], results[1][key], "{key}");
+    }
+    assert!(results[0]["difference"].is_number());
+}
+
 #[test]
 fn what_cannot_be_resumed_is_refused_with_a_reason() {
     let folder = folder();

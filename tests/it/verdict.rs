@@ -1,5 +1,6 @@
 //! What is said of an answer without a reference, held against what its reference says.
 
+use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::verdict::{Signs, Word, verdict};
 use pinn::{Problem, Trained};
 use serde_json::Value;
@@ -46,7 +47,9 @@ fn the_verdict_knows_no_reference() {
 fn a_residual_in_other_units_changes_no_estimate() {
     let theta = heat(100);
     let estimate = |problem: &Problem| {
-        pinn::internals::estimate::estimate(problem, theta.theta(), 1).expect("an estimate").unknowns[0]
+        let mut engine = CpuEngine::<f64>::new(problem, 1, Isa::best()).expect("an engine");
+        let estimated = pinn::internals::estimate::estimate(problem, &mut engine, theta.theta(), 1);
+        estimated.expect("an estimate").unknowns[0]
     };
     let plain = estimate(theta.problem());
     let changes = [("u_t - u_xx", "1e9*(u_t - u_xx)"), ("u - sin(pi*x)", "1e-6*u - 1e-6*sin(pi*x)")];
@@ -108,6 +111,12 @@ fn words_follow_from_the_signs() {
     check(Signs { relative: Some(("physics".into(), 1e-7)), ..unexplained() }, Word::Solved, "");
     check(Signs { errors: error(f64::NAN), ..good() }, Word::NotSolved, "u");
     check(Signs { errors: vec![], ..good() }, Word::Doubtful, "cannot be estimated");
+    // What fails is worth more than that there is no estimate.
+    let relative = |x: f64| Some(("physics".to_owned(), x));
+    check(Signs { errors: vec![], relative: relative(1.0), ..good() }, Word::NotSolved, "misses by 100 %");
+    let stopped = Signs { errors: vec![], interrupted: true, relative: relative(1.0), ..good() };
+    check(stopped.clone(), Word::NotSolved, "interrupted");
+    assert!(verdict(stopped).advice[0].contains("pinn-solve resume"));
     // Small residuals say nothing where other answers leave as little, or where there is no answer.
     check(Signs { open: Some("any constant".into()), ..good() }, Word::Doubtful, "any constant");
     check(
@@ -115,8 +124,10 @@ fn words_follow_from_the_signs() {
         Word::NotSolved,
         "any constant",
     );
-    check(Signs { contradiction: Some("`a` and `b`".into()), ..good() }, Word::NotSolved, "`a` and `b`");
-    let relative = |x: f64| Some(("physics".to_owned(), x));
+    let none = Some(("`a` and `b`".to_owned(), "change one".to_owned()));
+    check(Signs { no_answer: none, ..good() }, Word::NotSolved, "`a` and `b`");
+    let growth = Some((1e9, "t = 0".to_owned(), "t = 24".to_owned()));
+    check(Signs { growth, errors: error(0.5), ..good() }, Word::NotSolved, "1e9 times as large at t = 24");
     check(Signs { relative: relative(0.1), ..good() }, Word::Doubtful, "`physics` misses by 10 %");
     check(Signs { relative: relative(1.0), ..good() }, Word::NotSolved, "`physics` misses by 100 %");
     check(Signs { relative: relative(f64::NAN), ..good() }, Word::NotSolved, "physics");
@@ -126,6 +137,27 @@ fn words_follow_from_the_signs() {
     assert_eq!(verdict(good()).estimated_error, Some(1e-6));
     let diverged = verdict(Signs { diverged: Some("at step 3".into()), ..good() });
     assert_eq!((diverged.word, diverged.reason.as_str()), (Word::NotSolved, "training diverged: at step 3"));
+}
+
+#[test]
+fn what_may_as_well_be_zero_is_relative_to_nothing() {
+    let zeros = vec![("u".to_owned(), 3e-9)];
+    let errors = vec![("u".to_owned(), 4e-9)];
+    let found = verdict(Signs { errors, zeros, explained: 0.9, ..Signs::default() });
+    assert_eq!(found.line(), "solved (estimated relative error 4e-9; u is zero to within 3e-9)");
+}
+
+#[test]
+fn a_periodic_condition_on_what_is_level_there_is_measured_by_its_terms_elsewhere() {
+    // The slope of cos(πx) is zero at both ends, and what is left of it there small beside what it is in between.
+    let text = "[coordinates]\nx = [-1, 1]\nt = [0, 0.1]\n[unknowns]\nu = {}\n[network]\ndepth = 2\nwidth = 8\n\
+                [training]\nauto = false\nstages = [{ adam = { steps = 300 } }, { ssbroyden = { steps = 500 } }]\n\
+                [conditions.physics]\nplace = \"interior\"\nresidual = \"u_t - u_xx\"\npoints = 100\n\
+                [conditions.start]\nplace = \"t = 0\"\nresidual = \"u - cos(pi*x)\"\npoints = 30\n\
+                [conditions.around]\nplace = \"periodic x\"\npoints = 20\n";
+    let mut trained = pinn::solve(&Problem::parse(text).expect("a problem")).expect("it trains");
+    let around = trained.evaluation().residuals[2].clone();
+    assert!(around.relative > 0.0 && around.relative < 0.1, "{around:?}");
 }
 
 #[test]
@@ -148,6 +180,23 @@ fn an_error_is_followed_through_windows() {
         let estimated = trained.verdict().estimated_error.expect("an estimate");
         assert!((0.2..5.0).contains(&(estimated / error)), "{residual}: {estimated:e} for {error:e}");
     }
+}
+
+#[test]
+fn errors_that_grow_are_told_and_named() {
+    // Beside exp(−t) there is exp(t); a few steps leave what has grown to the size of the solution at the end.
+    let text = "[coordinates]\nt = [0, 12]\n[unknowns]\nu = { ansatz = \"1 - t + t^2*net\" }\n\
+                [network]\ndepth = 2\nwidth = 8\ninit = \"xavier\"\n[training]\nauto = false\nwindows = [3, 6, 9]\n\
+                stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 600 } }]\n\
+                [conditions.ode]\nplace = \"interior\"\nresidual = \"u_tt - u\"\npoints = 100\n\
+                [conditions.start]\nplace = \"t = 0\"\nresidual = [\"u - 1\", \"u_t + 1\"]\n\
+                [reference]\nsolution = { u = \"exp(-t)\" }\n";
+    let mut trained = pinn::solve(&Problem::parse(text).expect("a problem")).expect("it trains");
+    let error = trained.evaluation().scores[0].expect("a reference").error();
+    let verdict = trained.verdict();
+    let estimated = verdict.signs.errors[0].1;
+    assert!(error > 1e-3 && (0.9..1.1).contains(&(estimated / error)), "{estimated:e} for {error:e}");
+    assert!(verdict.reason.contains("grow away") && verdict.reason.contains("t = 12"), "{verdict:?}");
 }
 
 #[test]

@@ -18,11 +18,10 @@ use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
-use super::pilot::Course;
 use super::units::{Size, sizes};
 use crate::expr::{Binary, Digits, Graph, Node};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Diagnostic, Diagnostics, Document, Problem, key, quoted};
+use crate::problem::{Condition, Course, Diagnostic, Diagnostics, Document, Problem, key, quoted};
 use crate::settings::Enforce;
 
 /// What data may differ by where faces meet, relative to their size.

@@ -29,7 +29,7 @@ use crate::problem::file::{Document, Table, Value, article};
 use crate::problem::geometry::Geometry;
 use crate::problem::model::{Condition, Formula, Problem, Trainable, Unknown, Written};
 use crate::problem::place::Coordinate;
-use crate::problem::posedness::{Contradiction, Posedness};
+use crate::problem::posedness::{BlowUp, Contradiction, Posedness};
 use crate::problem::size::check_points;
 use crate::problem::windows::Windows;
 use crate::settings::{Cut, Training};
@@ -114,6 +114,9 @@ impl Document {
             Posedness::Contradictory(Contradiction { conditions, message, hint }) => {
                 let last = conditions.last().map_or("", |&i| problem.conditions[i].name.as_str());
                 vec![warning(last, message, hint)]
+            }
+            Posedness::BlowsUp(BlowUp { message, hint, .. }) => {
+                vec![warning(&problem.coordinates[0].name, message, hint)]
             }
         })
     }

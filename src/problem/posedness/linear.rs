@@ -13,7 +13,7 @@ const MOST_OPERATIONS: usize = 20_000;
 
 /// What a residual changes with.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Input {
+pub(in crate::problem) enum Input {
     /// A derivative of a raw output at one of the linked points.
     Jet { output: usize, index: MultiIndex, side: usize },
     /// An entry of θ that is a sought parameter.
@@ -21,24 +21,24 @@ pub(super) enum Input {
 }
 
 /// Some residuals over one graph, with their slopes.
-pub(super) struct Linear {
+pub(in crate::problem) struct Linear {
     graph: Graph,
     /// What the residuals change with.
-    pub(super) inputs: Vec<Input>,
+    pub(in crate::problem) inputs: Vec<Input>,
     roots: Vec<NodeId>,
     slopes: Vec<Vec<(usize, NodeId)>>,
     affine: Vec<bool>,
 }
 
 /// Where residuals are looked at: both linked points (one point twice, where there is but one), and columns of data.
-pub(super) struct Site<'a> {
-    pub(super) rows: [&'a [f64]; 2],
-    pub(super) data: &'a [f64],
+pub(in crate::problem) struct Site<'a> {
+    pub(in crate::problem) rows: [&'a [f64]; 2],
+    pub(in crate::problem) data: &'a [f64],
 }
 
 impl Linear {
     /// `None` where slopes take too many operations.
-    pub(super) fn new(formula: &Formula) -> Option<Self> {
+    pub(in crate::problem) fn new(formula: &Formula) -> Option<Self> {
         let mut inputs = vec![];
         let mut graph = Graph::default();
         let roots = formula.graph.transplant(&formula.roots, &mut graph, |graph, leaf| match leaf {
@@ -84,17 +84,17 @@ impl Linear {
         Some(Self { graph: lean, inputs, roots, slopes, affine })
     }
 
-    pub(super) fn residuals(&self) -> usize {
+    pub(in crate::problem) fn residuals(&self) -> usize {
         self.roots.len()
     }
 
     /// Is a residual a sum of multiples of its inputs, and a rest without them?
-    pub(super) fn is_affine(&self, residual: usize) -> bool {
+    pub(in crate::problem) fn is_affine(&self, residual: usize) -> bool {
         self.affine[residual]
     }
 
     /// Computes everything where the inputs are `inputs`.
-    pub(super) fn eval(&self, scratch: &mut Vec<f64>, site: &Site<'_>, inputs: &[f64]) {
+    pub(in crate::problem) fn eval(&self, scratch: &mut Vec<f64>, site: &Site<'_>, inputs: &[f64]) {
         self.graph.eval(scratch, |node| match node {
             Node::Coordinate { coordinate, .. } => inputs[coordinate],
             Node::Data(k) if k < 2 * MAX_COORDINATES => site.rows[k % 2][k / 2],
@@ -104,12 +104,12 @@ impl Linear {
     }
 
     /// A residual's value, after [`Linear::eval`].
-    pub(super) fn value(&self, scratch: &[f64], residual: usize) -> f64 {
+    pub(in crate::problem) fn value(&self, scratch: &[f64], residual: usize) -> f64 {
         scratch[self.roots[residual].index()]
     }
 
     /// A residual's slopes with the inputs they belong to, after [`Linear::eval`].
-    pub(super) fn slopes<'a>(
+    pub(in crate::problem) fn slopes<'a>(
         &'a self,
         scratch: &'a [f64],
         residual: usize,

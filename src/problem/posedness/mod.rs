@@ -16,12 +16,18 @@ mod shape;
 mod tests;
 mod walls;
 
+use rand::RngExt;
+
 use crate::expr::{Digits, listed};
+use crate::problem::initial_value::InitialValue;
 use crate::problem::model::Problem;
+use crate::problem::pilot;
 use crate::problem::place::Place;
+use crate::rng;
 use rank::Discretized;
 
 pub(super) use count::Posed;
+pub(super) use linear::{Input, Linear, Site};
 
 /// What is known about whether a problem has one answer.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +38,19 @@ pub enum Posedness {
     UnderDetermined(Vec<Gap>),
     /// Conditions contradict one another: there is no answer.
     Contradictory(Contradiction),
+    /// The solution leaves every bound before the end of its domain: there is none on all of it.
+    BlowsUp(BlowUp),
+}
+
+/// Where a solution leaves every bound.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BlowUp {
+    /// The value of the coordinate, to three digits.
+    pub at: f64,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// Something that the conditions leave open.
@@ -112,6 +131,10 @@ impl Problem {
             return Posedness::Contradictory(self.told(&clash));
         }
         let mut gaps = count::gaps(self);
+        if gaps.is_empty() && self.is_told_by_its_start() {
+            let blow_up = pilot::blow_up(self).map(|at| self.blow_up(at));
+            return blow_up.map_or(Posedness::NoDoubt, Posedness::BlowsUp);
+        }
         let open = discretized.as_ref().and_then(|discretized| self.open(discretized));
         match (gaps.first_mut(), open) {
             (None, None) => return Posedness::NoDoubt,
@@ -125,6 +148,41 @@ impl Problem {
             (None, Some(open)) => gaps.push(self.gap(open)),
         }
         Posedness::UnderDetermined(gaps)
+    }
+
+    /// Is this an initial-value problem of ordinary differential equations that are solved for the highest derivatives?
+    ///
+    /// Such a one has a single solution, and what grows out of a start that is almost nothing beside it is no other one.
+    fn is_told_by_its_start(&self) -> bool {
+        /// Places in the domain at which the equations are looked at.
+        const LOOKS: usize = 64;
+        /// A determinant, with equations in units of their terms, below which there is no solving.
+        const SINGULAR: f64 = 1e-10;
+        let Some(mut equations) = InitialValue::new(self) else { return false };
+        let Some(start) = equations.start() else { return false };
+        let mut random = rng::stream(0, "posedness/start");
+        let (lower, upper) = (self.coordinates[0].lower, self.coordinates[0].upper);
+        let unknowns = equations.orders.len();
+        let mut draw = |count: usize| (0..count).map(|_| 0.5 + random.random::<f64>()).collect::<Vec<_>>();
+        let (anywhere, highest) = (draw(start.len()), draw(unknowns));
+        let at_start = equations.determinant(equations.begin, &[&start[..], &highest].concat());
+        let elsewhere = (0..=LOOKS).map(|k| {
+            let t = lower + (upper - lower) * k as f64 / LOOKS as f64;
+            equations.determinant(t, &[&anywhere[..], &highest].concat())
+        });
+        let elsewhere: Vec<f64> = elsewhere.collect();
+        let regular = |determinant: f64| determinant.abs() > SINGULAR;
+        regular(at_start) && elsewhere.iter().all(|&x| regular(x) && x.signum() == elsewhere[0].signum())
+    }
+
+    fn blow_up(&self, at: f64) -> BlowUp {
+        let name = &self.coordinates[0].name;
+        let place = format!("{name} = {}", Digits(at));
+        BlowUp {
+            at,
+            message: format!("the solution leaves every bound near `{place}`, before the end of its domain"),
+            hint: format!("let the domain of `{name}` end before that"),
+        }
     }
 
     /// Conditions in one coordinate that together have no solution.

@@ -84,6 +84,16 @@ fn conditions_that_fix_the_same_constant_leave_another_open() {
 }
 
 #[test]
+fn a_start_tells_everything_however_much_grows_out_of_it() {
+    silent("t = [0, 50]", U, &[("interior", "u_t - u"), ("t = 0", "u - 1")]);
+    silent("t = [0, 50]", "u = \"1 + 2e21*tanh(0.6*t)*net\"", &[("interior", "u_t - u"), ("t = 0", "u - 1")]);
+    silent("t = [0, 40]", U, &[("interior", "u_tt - u"), ("t = 0", "[\"u - 1\", \"u_t + 1\"]")]);
+    let blows_up = problem("t = [0, 2]", U, &[("interior", "u_t - u^2"), ("t = 0", "u - 1")]).posedness();
+    let Posedness::BlowsUp(found) = &blows_up else { panic!("{blows_up:?}") };
+    assert!(found.at == 1.0 && found.message.contains("near `t = 1`"), "{found:?}");
+}
+
+#[test]
 fn a_free_function_is_named_with_what_is_missing() {
     open(X, U, &[("interior", "u_x + u")], "1 condition along `x` & there is none & `u + c*exp(-x)`");
     open(X, U, &[("interior", "u_xx + u"), ("x = 0", "u - 1")], "there is 1 & `u + c*sin(x)`");
