@@ -282,7 +282,6 @@ impl<'a> Solution<'a> {
     }
 
     /// Sums of squares of every residual of `condition`: as they are, and for every unknown with zero in its place.
-    #[expect(clippy::type_complexity, reason = "two sums, the second for every unknown")]
     fn squares_with_zeros(
         &self,
         problem: &Problem,

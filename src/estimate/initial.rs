@@ -17,6 +17,8 @@ use crate::verify;
 /// Steps in a network that is alone, and in each of several.
 const ALONE: usize = 512;
 const EACH: usize = 64;
+/// How far inside a window its last point is, as a part of its length.
+const INSIDE: f64 = 1e-9;
 
 /// As [`super::estimate`]; `None` where the problem is of another kind.
 pub(super) fn estimate(
@@ -121,7 +123,11 @@ impl Sums {
         let step = (to - from) / steps as f64;
         let nodes = equations.radau.nodes;
         let begin = |i: usize| from + step * i as f64;
-        let times: Vec<f64> = (0..steps).flat_map(|i| nodes.map(|node| begin(i) + node * step)).collect();
+        let mut times: Vec<f64> = (0..steps).flat_map(|i| nodes.map(|node| begin(i) + node * step)).collect();
+        // Where windows meet begins the next one, whose highest derivatives are others.
+        if let Some(last) = times.last_mut() {
+            *last = to - INSIDE * (to - from);
+        }
         let jets = equations.jets();
         let places = verify::jets_at(problem, engine, theta, &jets, &times)?;
         let places: Vec<&[f64]> = places.chunks_exact(jets.len()).collect();

@@ -62,8 +62,6 @@ const LEAST_EXPLAINED: f64 = 1e-6;
 /// Ratios of variances that are tried, as parts of the greatest eigenvalue of ΦᵀΦ, and how many in a decade.
 const LEAST_RATIO: i32 = -15;
 const PER_DECADE: i32 = 4;
-/// Directions along which residuals change by less, as a part of the greatest eigenvalue, answer nothing.
-const ANSWERED: f64 = 1e-12;
 
 /// What is estimated of an answer's error.
 #[derive(Clone, PartialEq, Debug)]
@@ -349,6 +347,32 @@ struct Model {
     response: Vec<f64>,
 }
 
+/// What speaks for a right side of the linear model: the ratio of its variances at the greatest likelihood, and τ².
+struct Evidence {
+    ratio: f64,
+    noise: f64,
+}
+
+impl Evidence {
+    /// From the eigenvalues of ΦᵀΦ, the right side along its eigenvectors, its square, and how many numbers it has.
+    fn of(values: &[f64], along: &[f64], square: f64, count: usize) -> Option<Self> {
+        let greatest = values.iter().copied().fold(0.0, f64::max);
+        let noise = |ratio: f64| {
+            let explained: f64 = along.iter().zip(values).map(|(b, value)| b * b / (value + ratio)).sum();
+            (square - explained).max(f64::EPSILON * square) / count as f64
+        };
+        // Twice the negative logarithm of the likelihood, at the best τ.
+        let cost = |ratio: f64| {
+            let volume: f64 = values.iter().map(|value| (value / ratio).ln_1p()).sum();
+            count as f64 * noise(ratio).ln() + volume
+        };
+        let ratios = (PER_DECADE * LEAST_RATIO..=0)
+            .map(|step| greatest * 10_f64.powf(f64::from(step) / f64::from(PER_DECADE)));
+        let ratio = ratios.min_by(|a, b| cost(*a).total_cmp(&cost(*b)))?;
+        Some(Self { ratio, noise: noise(ratio) })
+    }
+}
+
 impl Model {
     /// `None` where there are no residuals, or eigenvalues cannot be found.
     fn new(rows: &Rows, functions: usize) -> Option<Self> {
@@ -360,24 +384,15 @@ impl Model {
         let phi = MatRef::from_row_major_slice(phi, count, functions);
         let eigen = (phi.transpose() * phi).self_adjoint_eigen(Side::Lower).ok()?;
         let vectors = eigen.U().to_owned();
-        let along =
-            vectors.transpose() * (phi.transpose() * MatRef::from_column_major_slice(residuals, count, 1));
-        let along: Vec<f64> = (0..functions).map(|k| along[(k, 0)]).collect();
         let values: Vec<f64> = (0..functions).map(|k| eigen.S()[k].max(0.0)).collect();
-        let greatest = values.iter().copied().fold(0.0, f64::max);
+        let project = |right: &[f64]| -> Vec<f64> {
+            let along =
+                vectors.transpose() * (phi.transpose() * MatRef::from_column_major_slice(right, count, 1));
+            (0..functions).map(|k| along[(k, 0)]).collect()
+        };
+        let along = project(residuals);
         let square: f64 = residuals.iter().map(|r| r * r).sum();
-        let noise = |ratio: f64| {
-            let explained: f64 = along.iter().zip(&values).map(|(b, value)| b * b / (value + ratio)).sum();
-            (square - explained).max(f64::EPSILON * square) / count as f64
-        };
-        // Twice the negative logarithm of the likelihood, at the best τ.
-        let cost = |ratio: f64| {
-            let volume: f64 = values.iter().map(|value| (value / ratio).ln_1p()).sum();
-            count as f64 * noise(ratio).ln() + volume
-        };
-        let ratios = (PER_DECADE * LEAST_RATIO..=0)
-            .map(|step| greatest * 10_f64.powf(f64::from(step) / f64::from(PER_DECADE)));
-        let ratio = ratios.min_by(|a, b| cost(*a).total_cmp(&cost(*b)))?;
+        let Evidence { ratio, noise } = Evidence::of(&values, &along, square, count)?;
         let inverse: Vec<f64> = values.iter().map(|value| (value + ratio).recip()).collect();
         let mean: Vec<f64> = along.iter().zip(&inverse).map(|(b, inverse)| b * inverse).collect();
         let left: f64 = square
@@ -387,20 +402,18 @@ impl Model {
                 .zip(&values)
                 .map(|((b, d), value)| d * (2.0 * b - value * d))
                 .sum::<f64>();
-        // Changes whose reason is known are no noise.
-        let response = if changes.is_empty() {
+        let explained = 1.0 - left.max(0.0) / square;
+        // What is answered of changes is what these functions can: where a condition has kinks, not all of them are of
+        // first order.
+        let square: f64 = changes.iter().map(|change| change * change).sum();
+        let response = if square == 0.0 {
             vec![0.0; functions]
         } else {
-            let along =
-                vectors.transpose() * (phi.transpose() * MatRef::from_column_major_slice(changes, count, 1));
-            values
-                .iter()
-                .enumerate()
-                .map(|(k, value)| along[(k, 0)] / (value + ANSWERED * greatest))
-                .collect()
+            let along = project(changes);
+            let Evidence { ratio, .. } = Evidence::of(&values, &along, square, count)?;
+            along.iter().zip(&values).map(|(b, value)| b / (value + ratio)).collect()
         };
-        let explained = 1.0 - left.max(0.0) / square;
-        Some(Self { vectors, inverse, mean, noise: noise(ratio), explained, response })
+        Some(Self { vectors, inverse, mean, noise, explained, response })
     }
 
     /// How much of each function an error may have that is as likely as others: the mean and a random part, over `seen`, and

@@ -49,6 +49,13 @@ fn many_oscillations() {
 }
 
 #[test]
+fn what_dies_down_at_once() {
+    // Towards the cosine within a thousandth; an explicit method would take thousands of steps.
+    let solution = reference("y = \"(1e6*cos(t) + 1e3*sin(t) + exp(-1000*t)*(1e6 + 2))/(1e6 + 1)\"");
+    check(&evolution(10.0, &["y"], &["y_t + 1000*(y - cos(t))"], &["y - 2"], &solution), 1e-7);
+}
+
+#[test]
 fn what_has_other_solutions_of_small_residuals() {
     // Lorenz's equations, towards a fixed point that is a solution as well; the reference is Runge and Kutta's method.
     let text = evolution(

@@ -135,9 +135,9 @@ fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
 #[test]
 fn a_signal_after_training_ends_the_program_and_loses_nothing() {
     let folder = folder();
-    let stages = "training.stages=[{adam={steps=20000}}]";
+    let stages = "training.stages=[{adam={steps=4000}}]";
     // The checkpoint is written when training ends.
-    let plain = ["--set", "training.auto=false", "--set", "training.checkpoint=0"];
+    let plain = ["--set", "training.auto=false", "--set", "training.checkpoint=0", "--threads", "1"];
     let flags = [&["--problem", "heat.toml", "--set", stages, "--no-plots"], &plain[..]].concat();
     // The second solution takes as long as the first one.
     let flags = [&flags[..], &["--estimate", "--out"]].concat();
