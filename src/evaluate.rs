@@ -103,8 +103,12 @@ pub fn judge(
     let (open, no_answer) = match problem.posedness() {
         Posedness::NoDoubt => (None, None),
         Posedness::UnderDetermined(gaps) => (gaps.into_iter().next().map(|gap| gap.message), None),
-        Posedness::Contradictory(contradiction) => (None, Some((contradiction.message, contradiction.hint))),
-        Posedness::BlowsUp(blow_up) => (None, Some((blow_up.message, blow_up.hint))),
+        Posedness::Contradictory(contradiction) => {
+            (None, Some((contradiction.message, "other conditions".to_owned())))
+        }
+        Posedness::BlowsUp(blow_up) => {
+            (None, Some((blow_up.message, "a domain that ends before that".to_owned())))
+        }
     };
     let signs = Signs {
         diverged,

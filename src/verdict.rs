@@ -77,7 +77,7 @@ pub struct Signs {
     pub undetermined: Vec<String>,
     /// What the conditions leave open, if anything: other answers fulfil them as well.
     pub open: Option<String>,
-    /// Why there is no answer, if there is none, and what to do about it: conditions contradict one another, or the
+    /// Why there is no answer, if there is none, and what to try: conditions contradict one another, or the
     /// solution leaves every bound.
     pub no_answer: Option<(String, String)>,
     /// By how much an error at the start of an evolution grows beside the unknowns, and from where to where, if that is known.
@@ -151,8 +151,8 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
             &["`pinn-solve resume`, which goes on with it"],
         );
     }
-    if let Some((reason, hint)) = &signs.no_answer {
-        return (Word::NotSolved, reason.clone(), vec![hint.clone()]);
+    if let Some((reason, advice)) = &signs.no_answer {
+        return (Word::NotSolved, reason.clone(), vec![advice.clone()]);
     }
     if let Some(open) = &signs.open {
         let word = worst.map_or(Word::Doubtful, |(_, error)| by_error(*error)).max(by_residual(signs));
