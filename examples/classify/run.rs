@@ -295,6 +295,7 @@ impl Classifiers<'_> {
             verdict_reason: None,
             advice: vec![],
             estimated_error: None,
+            zeros: BTreeMap::new(),
             difference: None,
             reason: (outcome == RunOutcome::Diverged)
                 .then(|| format!("the loss is not finite after step {}", last.map_or(0, |epoch| epoch.step))),

@@ -447,6 +447,7 @@ fn what_conditions_on_walls_leave_open_is_said() {
             format!("open: {}", said.join("; "))
         }
         Posedness::Contradictory(contradiction) => contradiction.message,
+        Posedness::BlowsUp(blow_up) => blow_up.message,
     };
     let check = |text: &str, expected: &str| {
         let said = said(text);
