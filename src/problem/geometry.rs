@@ -125,7 +125,7 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// As for [`Geometry::new`].
+    /// A shape cannot be made, or what a name or an operator asks for is not there.
     pub fn body(&self, formula: &str) -> Result<Body, Wrong> {
         let region = Region::parse(formula, &self.shapes.first)?;
         Body::new(formula, region, self.domain.axes.clone(), &self.shapes)
