@@ -29,7 +29,7 @@ pub struct Select<'a> {
     pub label: Option<&'a str>,
     /// Of the patches on which every one of these coordinates has the value given.
     pub on: &'a [(usize, f64)],
-    /// Of the places where this holds; what is smaller than a 256th of a patch may be missed.
+    /// Of the places where this holds; what is smaller than a 256th of a patch, or an eighth of a facet of a mesh, may be missed.
     pub part: Option<Predicate>,
 }
 
@@ -404,9 +404,13 @@ impl Wall {
             patch,
             extent: Extent::Even(1.0),
         };
-        let untouched = piece.patch.trim.is_none()
-            && self.cut.part.is_none()
-            && others.iter().all(|(_, state)| state.is_some());
+        let holds = self.cut.holds_on_facet(&piece.patch, self.dimension);
+        if holds == Some(false) {
+            return;
+        }
+        let whole = self.cut.part.is_none() || holds == Some(true);
+        let untouched =
+            piece.patch.trim.is_none() && whole && others.iter().all(|(_, state)| state.is_some());
         if untouched || free == 0 {
             // A skew place: walls coincide there only if they do everywhere.
             let cube: Vector = core::array::from_fn(|k| 0.436_7 + 0.041 * k as f64);
@@ -636,6 +640,17 @@ impl Cut {
 
     fn kept(&self, piece: &Piece, cube: &[f64], others: &Others) -> Option<Place> {
         Some(turned(piece.patch.map.at(cube), self.kept_sign(piece, cube, others)?))
+    }
+
+    /// Does the predicate hold on all of a facet of a mesh, or on none of it? A facet is small, and looked at in 64 places.
+    fn holds_on_facet(&self, patch: &Patch, dimension: usize) -> Option<bool> {
+        let part = self.part.as_ref().filter(|_| patch.map.rule().is_some())?;
+        let holds = |k: usize| {
+            let share = |k: usize| (k as f64 + 0.5) / 8.0;
+            part(&patch.map.at(&[share(k % 8), share(k / 8)]).x[..dimension])
+        };
+        let first = holds(0);
+        (1..64).all(|k| holds(k) == first).then_some(first)
     }
 
     /// Where the lines of a surface are to be looked at closely: cuts of its first coordinate, so that what is a thousandth
