@@ -126,7 +126,7 @@ class Plot {
         if (!width || !this.view) return;
         const inner = width - this.margin().left - this.right;
         const ratio = typeof this.ratio === "function" ? this.ratio() : this.ratio;
-        const within = clamp(inner * ratio, 180, Math.max(260, 0.7 * innerHeight));
+        const within = clamp(inner * ratio, this.isEqual ? 60 : 180, Math.max(260, 0.7 * innerHeight));
         const height = Math.round(within + 52);
         // Where both axes are lengths, a circle stays a circle.
         this.spare = this.isEqual ? Math.max(0, inner - within / ratio) : 0;

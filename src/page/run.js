@@ -100,13 +100,15 @@ const pointAt = (x, y) => {
 };
 const endsOf = i => [coordinates[i].lower, coordinates[i].upper];
 
-/** Height over width: that of the domain, where both coordinates are lengths and neither side is much longer. */
+/** Height over width: that of the domain, where both coordinates are lengths and neither side is much longer; a circle of a
+    domain made of shapes stays one in a longer domain, too. */
 function ratio() {
     fieldPlot.isEqual = false;
     if (isCurve()) return 0.45;
     const [a, b] = [coordinates[state.across], coordinates[state.up]];
     const own = (b.upper - b.lower) / (a.upper - a.lower);
-    fieldPlot.isEqual = !a.time && !b.time && a.unit === b.unit && own > 1 / 3 && own < 3;
+    const comparable = state.quantity.region ? 8 : 3;
+    fieldPlot.isEqual = !a.time && !b.time && a.unit === b.unit && own > 1 / comparable && own < comparable;
     return fieldPlot.isEqual ? own : 0.55;
 }
 
