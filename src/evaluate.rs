@@ -140,16 +140,11 @@ pub fn judge(
         explained,
         amplification,
         growth: growth.map(|Growth { factor, from, to }| {
-            let at = |t: f64| format!("{} = {}", problem.coordinates[0].name, Digits(short(t)));
+            let at = |t: f64| format!("{} = {}", problem.coordinates[0].name, Digits(Digits::four(t)));
             (factor, at(from), at(to))
         }),
         ..signs
     })
-}
-
-/// To four digits.
-fn short(x: f64) -> f64 {
-    format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 /// The loss with the problem's own weights at the engine's points, and its unweighted terms.

@@ -76,7 +76,7 @@ fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
             continue;
         }
         // Two digits say what there is to say.
-        let wave = format!("{wave:.1e}").parse::<f64>().unwrap_or(wave).min(FASTEST / part);
+        let wave = Digits::rounded(wave, 2).min(FASTEST / part);
         features.extend(["sin", "cos"].map(|f| format!("{f}({}*({mapped}))", Digits(wave))));
     }
     if features.len() == given.len() {

@@ -258,7 +258,7 @@ fn function(program: &Program, function: &Function) -> String {
         let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
     }
     text += "    }\n}\n";
-    let room = channels * shape.inputs.max(shape.width).max(shape.outputs);
+    let room = function.room(shape);
     let _ = write!(
         text,
         "\nstatic void {name}_network(const double *w, double *a, double *n)\n{{\n    double z[{room}];\n    \
@@ -302,13 +302,9 @@ fn choosing(
     );
     let kept = (*carried).max(1);
     if *carried > 0 {
-        let starts = &choice.starts[..pieces.len()];
-        let before: Vec<String> = starts
-            .iter()
-            .map(|start| start.map_or("-1".to_owned(), |start| start.window.to_string()))
-            .collect();
-        let at: Vec<String> =
-            starts.iter().map(|start| format!("{:?}", start.map_or(0.0, |start| start.at))).collect();
+        let (before, at) = choice.origins(pieces.len());
+        let before: Vec<String> = before.iter().map(i64::to_string).collect();
+        let at: Vec<String> = at.iter().map(|x| format!("{x:?}")).collect();
         let _ = write!(
             text,
             "static void (*const {name}_hand_on[])(const double *x, const double *n, const double *c, double *y) = {{\n    {}\n}};\n\n\

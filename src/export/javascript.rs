@@ -200,7 +200,7 @@ fn function(program: &Program, function: &Function) -> String {
         });
         let _ = writeln!(text, "    a[{channel} * width + j] = {};", terms.collect::<Vec<_>>().join(" + "));
     }
-    let room = channels * shape.inputs.max(shape.width).max(shape.outputs);
+    let room = function.room(shape);
     let _ = write!(
         text,
         "  }}\n}}\nconst a = new Float64Array({room}), z = new Float64Array({room}), n = new Float64Array({});\n\
@@ -220,21 +220,16 @@ fn function(program: &Program, function: &Function) -> String {
                      return y;\n};\n";
         }
         Some(choice) => {
-            let starts = &choice.starts[..pieces.len()];
             if *carried > 0 {
+                let (before, begin) = choice.origins(pieces.len());
                 let _ = write!(
                     text,
-                    "const handOn = [{}];\nconst before = {:?}, begin = {:?};\n\
+                    "const handOn = [{}];\nconst before = {before:?}, begin = {begin:?};\n\
                      function takeOver(piece, x) {{\n    const from = before[piece], c = new Float64Array({carried});\n    \
                      if (from < 0) return c;\n    const joint = Array.from(x);\n    joint[{}] = begin[piece];\n    \
                      const earlier = takeOver(from, joint);\n    inputs[from](joint, a);\n    network(weights[from]);\n    \
                      handOn[from](joint, n, earlier, c);\n    return c;\n}}\n",
                     list("x, n, c, y", &|k| body(of, &pieces[k].handed_on, "y")),
-                    starts
-                        .iter()
-                        .map(|start| start.map_or(-1, |start| start.window as i64))
-                        .collect::<Vec<_>>(),
-                    starts.iter().map(|start| start.map_or(0.0, |start| start.at)).collect::<Vec<_>>(),
                     choice.along
                 );
             }

@@ -176,9 +176,7 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
     let list = |part: &str| (0..count).map(|k| format!("{part}_{k}")).collect::<Vec<_>>().join(", ");
     let _ = write!(text, "inputs = [{}]\nvalues = [{}]\n", list("inputs"), list("values"));
     if carries {
-        let starts = || choice.starts[..count].iter();
-        let before: Vec<i64> = starts().map(|start| start.map_or(-1, |start| start.window as i64)).collect();
-        let at: Vec<f64> = starts().map(|start| start.map_or(0.0, |start| start.at)).collect();
+        let (before, at) = choice.origins(count);
         let _ = write!(
             text,
             "hand_on = [{}]\nbefore = {before:?}\nbegin = {at:?}\n\ndef take_over(piece, x):\n    \

@@ -73,7 +73,20 @@ pub struct Formulas {
     pub handed_on: Formula,
 }
 
+impl Choice {
+    /// Of the first `count` pieces the piece that each goes on from (−1 where it is none), and where along the coordinate.
+    pub fn origins(&self, count: usize) -> (Vec<i64>, Vec<f64>) {
+        let starts = self.starts[..count].iter();
+        starts.map(|start| start.map_or((-1, 0.0), |start| (start.window as i64, start.at))).unzip()
+    }
+}
+
 impl Function {
+    /// How many numbers the widest layer has, derivatives among them.
+    pub fn room(&self, shape: &Shape) -> usize {
+        self.jets.channels() * shape.inputs.max(shape.width).max(shape.outputs)
+    }
+
     /// Where `index` of an output lies in a list of outputs, channel by channel.
     pub fn place(&self, shape: &Shape, output: usize, index: MultiIndex) -> usize {
         let channel = self.jets.channel(index).expect("a function's jets hold all that it reads");

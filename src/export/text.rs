@@ -32,6 +32,13 @@ pub(super) fn statements(
 ) -> (Vec<String>, Vec<String>) {
     let (graph, roots) = formula.graph.extract(&formula.roots);
     let mut uses = vec![0_usize; graph.nodes().len()];
+    // Squares are written as products of names.
+    let mut squared = vec![false; graph.nodes().len()];
+    for node in graph.nodes() {
+        if let Node::Binary(Binary::Pow, a, b) = *node {
+            squared[a.index()] |= graph.node(b) == Node::Constant(2.0);
+        }
+    }
     roots.iter().for_each(|root| uses[root.index()] += 1);
     graph.nodes().iter().flat_map(|node| node.operands()).for_each(|operand| uses[operand.index()] += 1);
     let (mut lines, mut texts): (Vec<String>, Vec<String>) = (vec![], vec![]);
@@ -62,11 +69,7 @@ pub(super) fn statements(
                 continue;
             }
         };
-        let squared = graph.nodes().iter().any(|other| match *other {
-            Node::Binary(Binary::Pow, a, b) => a.index() == i && graph.node(b) == Node::Constant(2.0),
-            _ => false,
-        });
-        if uses[i] > 1 || written.len() > LONG || squared {
+        if uses[i] > 1 || written.len() > LONG || squared[i] {
             lines.push(format!("{}v{i} = {}{}", dialect.declare, bare(&written), dialect.end));
             texts.push(format!("v{i}"));
         } else {
@@ -105,14 +108,11 @@ fn bare(text: &str) -> &str {
 /// The functions that `formulas` call.
 pub(super) fn calls<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Vec<Unary> {
     let mut found = vec![];
-    for formula in formulas {
-        let needed = formula.graph.reachable(&formula.roots);
-        for (node, _) in formula.graph.nodes().iter().zip(needed).filter(|(_, needed)| *needed) {
-            if let Node::Unary(f, _) = *node
-                && !found.contains(&f)
-            {
-                found.push(f);
-            }
+    for node in formulas.into_iter().flat_map(needed) {
+        if let Node::Unary(f, _) = node
+            && !found.contains(&f)
+        {
+            found.push(f);
         }
     }
     found
@@ -120,9 +120,11 @@ pub(super) fn calls<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Vec<
 
 /// Do `formulas` use `wanted`?
 pub(super) fn uses<'a>(formulas: impl IntoIterator<Item = &'a Formula>, wanted: Binary) -> bool {
-    formulas.into_iter().any(|formula| {
-        let needed = formula.graph.reachable(&formula.roots);
-        let mut nodes = formula.graph.nodes().iter().zip(needed);
-        nodes.any(|(node, needed)| needed && matches!(node, Node::Binary(f, ..) if *f == wanted))
-    })
+    formulas.into_iter().flat_map(needed).any(|node| matches!(node, Node::Binary(f, ..) if f == wanted))
+}
+
+/// The nodes that the roots of a formula need.
+fn needed(formula: &Formula) -> impl Iterator<Item = Node> {
+    let reached = formula.graph.reachable(&formula.roots);
+    formula.graph.nodes().iter().copied().zip(reached).filter(|(_, needed)| *needed).map(|(node, _)| node)
 }

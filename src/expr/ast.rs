@@ -191,7 +191,12 @@ pub struct Digits(pub f64);
 impl Digits {
     /// A number to four digits, which is enough for people.
     pub fn four(x: f64) -> f64 {
-        format!("{x:.3e}").parse().unwrap_or(x)
+        Self::rounded(x, 4)
+    }
+
+    /// A number to so many digits, one at least.
+    pub fn rounded(x: f64, digits: usize) -> f64 {
+        format!("{x:.*e}", digits - 1).parse().unwrap_or(x)
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::export::{self, Program};
 use crate::expr::{Digits, is_time, parse};
-use crate::problem::{Body, Condition, Formula, Language, Problem};
+use crate::problem::{Body, Condition, Formula, Language, Problem, combinations};
 use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
 use crate::train::StageReport;
@@ -217,13 +217,9 @@ fn regions(problem: &Problem) -> Vec<Value> {
             grid.insert(0, inner.chain([c.upper]).collect());
         }
         let mut row: Vec<f64> = problem.coordinates.iter().map(|c| c.lower).collect();
-        let count: usize = grid.iter().map(Vec::len).product();
-        let levels = (0..count).map(|i| {
-            let mut rest = i;
-            for (axis, values) in axes.iter().zip(&grid).rev() {
-                row[*axis] = values[rest % values.len()];
-                rest /= values.len();
-            }
+        let places = combinations(&grid);
+        let levels = places.chunks_exact(axes.len()).map(|place| {
+            axes.iter().zip(place).for_each(|(&axis, &x)| row[axis] = x);
             // Only the sign, and how soon it changes, is looked at.
             (127.0 * (body.depth(&row) / (2.0 * step)).clamp(-1.0, 1.0)).round() as i8 as u8
         });
@@ -247,11 +243,7 @@ fn colors(map: ColorMap) -> String {
 
 /// Five digits are more than a curve can show.
 fn short(x: f64) -> Value {
-    if x.is_finite() {
-        format!("{x:.4e}").parse::<f64>().map_or(Value::Null, Value::from)
-    } else {
-        Value::Null
-    }
+    if x.is_finite() { Value::from(Digits::rounded(x, 5)) } else { Value::Null }
 }
 
 /// Curves over steps.

@@ -40,7 +40,7 @@ impl Radau {
             [0, 1, 2].map(|i| [0, 1, 2].map(|j| (0..3).map(|k| a[i][k] * weights[k][j]).sum()))
         };
         let mut powers = vec![one];
-        for _ in 0..order {
+        for _ in 0..order.max(1) {
             powers.push(times(&powers[powers.len() - 1]));
         }
         Self { nodes: weights.map(|row| row.iter().sum()), powers }
@@ -48,7 +48,8 @@ impl Radau {
 
     /// The weights of the stages in an integral over a step of length 1.
     pub(crate) fn weights(&self) -> [f64; 3] {
-        [(16.0 - 6.0_f64.sqrt()) / 36.0, (16.0 + 6.0_f64.sqrt()) / 36.0, 1.0 / 9.0]
+        // The last stage is the end of the step.
+        self.powers[1][2]
     }
 }
 

@@ -51,6 +51,7 @@ pub use open::{OpenError, Opened, embedded_text, open};
 pub(crate) use pilot::{Course, course};
 pub use place::{Coordinate, Face, Onto, Part, Place};
 pub use posedness::{BlowUp, Change, Contradiction, Gap, Open, Posedness};
+pub(crate) use reference::combinations;
 pub(crate) use table::NpyHeader;
 pub use windows::{Carried, Joint, Start, Window, Windows};
 pub(crate) use write::{key, quoted};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::geometry::{Body, Geometry};
 use super::place::{Coordinate, Place};
 use crate::activation::Activation;
-use crate::expr::{Graph, Node, NodeId};
+use crate::expr::{Digits, Graph, Node, NodeId};
 use crate::jet::JetSet;
 use crate::network::Shape;
 use crate::settings::{Enforce, Network, Sampler, Training};
@@ -166,8 +166,7 @@ impl Problem {
             (lives, geometry.domain.depth(row))
         };
         // Few digits are enough to name a place.
-        let short =
-            |row: Vec<f64>| row.into_iter().map(|x| format!("{x:.1e}").parse().unwrap_or(x)).collect();
+        let short = |row: Vec<f64>| row.into_iter().map(|x| Digits::rounded(x, 2)).collect();
         let others = (1..=500).map(|k| short(Coordinate::spread(&self.coordinates, k)));
         let best = others.max_by(|a, b| {
             let (a, b) = (depth(a), depth(b));

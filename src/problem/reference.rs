@@ -144,7 +144,7 @@ pub(crate) fn grid_points(grid: &[Axis]) -> Vec<f64> {
 }
 
 /// All combinations of a number from each of `axes`, the last one changing fastest.
-fn combinations(axes: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn combinations(axes: &[Vec<f64>]) -> Vec<f64> {
     let mut points = vec![Vec::new()];
     for axis in axes {
         points = points

@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::export::VALUES;
 use crate::output::{self, Layout, Table};
 use crate::page::{self, Content, Grid, PAGE};
-use crate::problem::{Axis, Coverage, Problem, Solution, Windows};
+use crate::problem::{Axis, Coverage, Problem, Solution, Windows, combinations};
 use crate::report::{self, Coordinate, Field, Figure, LossHistory, Samples};
 use crate::run::{Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole};
 use crate::score::Scorer;
@@ -172,17 +172,10 @@ fn grid_of(points: &[f64], dimensions: usize) -> Option<Vec<Vec<f64>>> {
         values
     };
     let axes: Vec<Vec<f64>> = (0..dimensions).map(axis).collect();
+    let several = axes.iter().all(|axis| axis.len() > 1);
+    // Where they are too many, none of them are made.
     let count: usize = axes.iter().map(Vec::len).product();
-    let fits = |(k, row): (usize, &[f64])| {
-        let mut rest = k;
-        axes.iter().zip(row).rev().all(|(axis, x)| {
-            let own = axis[rest % axis.len()];
-            rest /= axis.len();
-            own == *x
-        })
-    };
-    let whole = count == points.len() / dimensions && axes.iter().all(|axis| axis.len() > 1);
-    (whole && points.chunks_exact(dimensions).enumerate().all(fits)).then_some(axes)
+    (several && count == points.len() / dimensions && combinations(&axes) == points).then_some(axes)
 }
 
 /// Writes `solution.csv` and, if asked for, the pictures into `folder`.

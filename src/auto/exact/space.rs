@@ -7,7 +7,7 @@
 use core::f64::consts::PI;
 
 use crate::expr::ast::Kind;
-use crate::expr::{Binary, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
+use crate::expr::{Binary, Digits, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Coordinate, Problem, RESIDUAL, Windows};
 
@@ -123,7 +123,7 @@ impl<'a> Space<'a> {
 fn name_pi(expr: &mut Expr) {
     match &mut expr.kind {
         Kind::Number(x) => {
-            let multiple = format!("{:.2e}", *x / PI).parse::<f64>().unwrap_or(0.0);
+            let multiple = Digits::rounded(*x / PI, 3);
             if multiple != 0.0 && multiple * PI == *x {
                 let pi = Expr::from(Kind::Name("pi".to_owned()));
                 expr.kind = match multiple {

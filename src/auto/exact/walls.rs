@@ -117,7 +117,8 @@ fn joined(
     given: &[Given],
     size: Size,
 ) -> Result<String, String> {
-    let parts = parts(problem, space, graph, given)?;
+    let inside = inside(problem);
+    let parts = parts(problem, space, graph, given, &inside)?;
     // With 1/distance as weights, both numerator and denominator times all distances.
     let weight =
         |k: usize| product(parts.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, part)| &part.distance));
@@ -140,9 +141,10 @@ fn joined(
     let mut factor = size.size;
     if parts.len() > 1 {
         free = format!("{free}/({sum})");
-        factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside(problem)));
+        factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside));
     }
-    let factor = if factor == 1.0 { String::new() } else { format!("{}*", Digits(three_digits(factor))) };
+    let factor =
+        if factor == 1.0 { String::new() } else { format!("{}*", Digits(Digits::rounded(factor, 3))) };
     let free = format!("{factor}{free}*net");
     Ok(if zero(&mean) { free } else { format!("{mean} + {free}") })
 }
@@ -157,10 +159,6 @@ fn zero(text: &str) -> bool {
     ["0", "-0"].contains(&text)
 }
 
-fn three_digits(x: f64) -> f64 {
-    format!("{x:.2e}").parse().unwrap_or(x)
-}
-
 /// Walls that touch one another, the value that holds on all of them, and a function that vanishes there.
 ///
 /// Where there are several parts, the function is about the distance close to its walls: it has slope one there.
@@ -171,19 +169,29 @@ struct Part {
     distance: String,
 }
 
-fn parts(problem: &Problem, space: &Space<'_>, graph: &Graph, given: &[Given]) -> Result<Vec<Part>, String> {
+/// The parts of what is given; `inside` are points of the domain.
+fn parts(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &Graph,
+    given: &[Given],
+    inside: &[Vec<f64>],
+) -> Result<Vec<Part>, String> {
     let functions = given.iter().map(|given| Function::new(problem, &given.gate));
     let functions: Vec<Function> = functions.collect::<Option<_>>().ok_or(NOT_READ)?;
     let conditions = problem.conditions.iter().enumerate();
     let named = conditions.filter(|(i, _)| given.iter().any(|given| given.condition == *i));
     let walls: Vec<Vec<f64>> =
         named.flat_map(|(_, condition)| on_walls_of(&problem.coordinates, condition)).collect();
-    // About the distance from each wall, close to it.
-    let distance = |function: &Function| {
-        let slope = function.slope_where_it_vanishes(&walls)?;
+    // Those on each wall, and how far all are from it, about, close to it.
+    let own_walls: Vec<Vec<Vec<f64>>> =
+        functions.iter().map(|function| function.where_it_vanishes(&walls)).collect();
+    let distance = |(function, own): (&Function, &Vec<Vec<f64>>)| {
+        let slope = function.slope(own)?;
         Some(function.at(&walls).into_iter().map(|gate| gate / slope).collect())
     };
-    let distances: Vec<Vec<f64>> = functions.iter().map(distance).collect::<Option<_>>().ok_or(NOT_READ)?;
+    let distances: Vec<Vec<f64>> =
+        functions.iter().zip(&own_walls).map(distance).collect::<Option<_>>().ok_or(NOT_READ)?;
     let touch = TOUCH * spacing(problem);
     // The part that each wall belongs to, by the number of its first one.
     let mut part: Vec<usize> = (0..given.len()).collect();
@@ -195,14 +203,15 @@ fn parts(problem: &Problem, space: &Space<'_>, graph: &Graph, given: &[Given]) -
             }
         }
     }
+    let inside = space.inputs(inside.to_vec());
+    let own_walls: Vec<Vec<Vec<f64>>> = own_walls.into_iter().map(|rows| space.inputs(rows)).collect();
     let mut parts = vec![];
     for first in (0..given.len()).filter(|&i| part[i] == i) {
         let own: Vec<usize> = (0..given.len()).filter(|&i| part[i] == first).collect();
         let holds = |value: NodeId| {
-            let size = greatest(&values(graph, value, &space.inputs(inside(problem))));
+            let size = greatest(&values(graph, value, &inside));
             own.iter().all(|&i| {
-                let rows = space.inputs(functions[i].where_it_vanishes(&walls));
-                let [found, asked] = [value, given[i].value].map(|value| values(graph, value, &rows));
+                let [found, asked] = [value, given[i].value].map(|value| values(graph, value, &own_walls[i]));
                 found.iter().zip(&asked).all(|(a, b)| (a - b).abs() <= SAME * size.max(greatest(&asked)))
             })
         };
@@ -213,8 +222,8 @@ fn parts(problem: &Problem, space: &Space<'_>, graph: &Graph, given: &[Given]) -
     if parts.len() > 1 {
         for part in &mut parts {
             let function = Function::new(problem, &part.distance).ok_or(NOT_READ)?;
-            let slope = function.slope_where_it_vanishes(&walls).ok_or(NOT_READ)?;
-            part.distance = format!("({}*{})", Digits(three_digits(1.0 / slope)), part.distance);
+            let slope = function.slope(&function.where_it_vanishes(&walls)).ok_or(NOT_READ)?;
+            part.distance = format!("({}*{})", Digits(Digits::rounded(1.0 / slope, 3)), part.distance);
         }
     }
     Ok(parts)
@@ -276,14 +285,13 @@ impl Function {
         zeros.map(|(row, _)| row.clone()).collect()
     }
 
-    /// The mean length of the gradient where the function vanishes; none if it does so nowhere.
-    fn slope_where_it_vanishes(&self, rows: &[Vec<f64>]) -> Option<f64> {
+    /// The mean length of the gradient at some places; none if there are none.
+    fn slope(&self, rows: &[Vec<f64>]) -> Option<f64> {
         let mut graph = self.graph.clone();
-        let rows = self.where_it_vanishes(rows);
         let mut squares = vec![0.0; rows.len()];
         for c in 0..self.coordinates {
             let derivative = graph.derivative(self.root, c);
-            let slopes = values(&graph, derivative, &rows);
+            let slopes = values(&graph, derivative, rows);
             squares.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope * slope);
         }
         let mean = squares.iter().map(|square| square.sqrt()).sum::<f64>() / squares.len() as f64;
