@@ -31,6 +31,12 @@ const ON_THE_WAY: f64 = 0.9;
 /// How well two integrations agree on where that is, as a part of the whole way.
 const AGREED: f64 = 1e-3;
 
+/// A quarter of the steps of a window that takes this part of it is a layer, in which a network of the window sees a jump.
+///
+/// Robertson's reactions came to 0.68 where the first of three windows was a hundred times as long as its layer.
+const RUN: usize = 4;
+const UNEVEN: f64 = 40.0;
+
 /// A rough solution, as far as decisions need it.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Course {
@@ -133,13 +139,42 @@ pub(super) fn blow_up(problem: &Problem) -> Option<f64> {
 }
 
 impl Course {
-    /// The times that divide it into `count` pieces in which equally much happens, to four digits of the whole.
+    /// The times that divide it into `count` pieces in which equally much happens, and into more where a part of what
+    /// happens in one of them does so within a small part of it; to four digits of the whole, or two of the shorter one beside
+    /// each.
     pub(crate) fn joints(&self, count: usize) -> Vec<f64> {
-        let span = self.times[self.times.len() - 1] - self.times[0];
-        let digits = 10_f64.powf((span * 1e-4).log10().floor().abs());
-        let round =
-            |t: f64| if span < 1e4 { (t * digits).round() / digits } else { (t / digits).round() * digits };
-        (1..count).map(|k| round(self.times[k * (self.times.len() - 1) / count])).collect()
+        let last = self.times.len() - 1;
+        let mut places: Vec<usize> = (0..=count).map(|k| k * last / count).collect();
+        let mut i = 0;
+        while i + 1 < places.len() {
+            let (from, to) = (places[i], places[i + 1]);
+            if self.is_uneven(from, to) {
+                places.insert(i + 1, from.midpoint(to));
+            } else {
+                i += 1;
+            }
+        }
+        let time = |i: usize| self.times[places[i]];
+        let round = |i: usize| {
+            let shorter = (time(i) - time(i - 1)).min(time(i + 1) - time(i));
+            let exponent = (1e-4 * (self.times[last] - self.times[0])).min(1e-2 * shorter).log10().floor();
+            let digits = 10_f64.powf(exponent.abs());
+            if exponent < 0.0 {
+                (time(i) * digits).round() / digits
+            } else {
+                (time(i) / digits).round() * digits
+            }
+        };
+        (1..places.len() - 1).map(round).collect()
+    }
+
+    /// Do some of the steps between two places go over a small part of the way that is as many of all the steps?
+    fn is_uneven(&self, from: usize, to: usize) -> bool {
+        let run = (to - from) / RUN;
+        let times = &self.times[from..=to];
+        let shortest =
+            times.windows(run + 1).map(|run| run[run.len() - 1] - run[0]).fold(f64::INFINITY, f64::min);
+        run > 1 && shortest * UNEVEN < times[times.len() - 1] - times[0]
     }
 }
 

@@ -29,7 +29,14 @@ pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64
     let domain = sites(coordinates, &[]);
     let mut greatest = vec![0.0; condition.residuals.roots.len()];
     for face in condition.place.faces() {
-        let here = left(condition, &[sites(coordinates, face)], std::slice::from_ref(&domain));
+        // Where faces meet, they may say different things, and both hold as near to there as can be.
+        let at_end = |site: &Vec<f64>| {
+            let free = |c: &usize| face.iter().all(|(fixed, _)| fixed != c);
+            let end = |c: usize| site[c] == coordinates[c].lower || site[c] == coordinates[c].upper;
+            (0..site.len()).filter(free).any(end)
+        };
+        let here: Vec<_> = sites(coordinates, face).into_iter().filter(|site| !at_end(site)).collect();
+        let here = left(condition, &[here], std::slice::from_ref(&domain));
         greatest.iter_mut().zip(here).for_each(|(most, left)| *most = greater(*most, left));
     }
     if !condition.place.walls().is_empty() {

@@ -281,7 +281,13 @@ fn times_power(graph: &mut Graph, product: NodeId, factor: NodeId, power: usize)
 }
 
 /// A formula that is the same at `sites` to within rounding of numbers of size `size`, without what it does not need.
-fn tidy(graph: &mut Graph, mut root: NodeId, sites: &[Vec<f64>], size: f64, space: &Space<'_>) -> NodeId {
+pub(super) fn tidy(
+    graph: &mut Graph,
+    mut root: NodeId,
+    sites: &[Vec<f64>],
+    size: f64,
+    space: &Space<'_>,
+) -> NodeId {
     let all = values(graph, root, sites);
     if greatest(&all) <= NOTHING * size {
         return graph.constant(0.0);
@@ -306,7 +312,7 @@ fn tidy(graph: &mut Graph, mut root: NodeId, sites: &[Vec<f64>], size: f64, spac
 }
 
 /// The number with the fewest digits that is `x` to within its rounding.
-fn snapped(x: f64) -> f64 {
+pub(super) fn snapped(x: f64) -> f64 {
     let candidates = (0..16).filter_map(|digits| format!("{x:.digits$e}").parse::<f64>().ok());
     candidates.into_iter().find(|short| (short - x).abs() <= 4.0 * f64::EPSILON * x.abs()).unwrap_or(x)
 }

@@ -49,6 +49,8 @@ pub(super) struct Statement {
     pub(super) residual: usize,
     /// What is known.
     pub(super) known: Result<Known, String>,
+    /// What would be known if it were smooth.
+    pub(super) rough: Option<Known>,
 }
 
 /// What the residuals of all conditions on faces say; formulas go to `graph`.
@@ -58,14 +60,19 @@ pub(super) fn statements(problem: &Problem, space: &Space<'_>, graph: &mut Graph
         for face in condition.place.faces() {
             for residual in 0..condition.residuals.roots.len() {
                 let known = known(problem, space, condition, residual, face, graph);
-                statements.push(Statement { condition: i, residual, known });
+                let (known, rough) = match known {
+                    Ok((known, Some(why))) => (Err(why), Some(known)),
+                    Ok((known, None)) => (Ok(known), None),
+                    Err(why) => (Err(why), None),
+                };
+                statements.push(Statement { condition: i, residual, known, rough });
             }
         }
     }
     statements
 }
 
-/// What a residual says on `face`.
+/// What a residual says on `face`, and why it is not to be carried into the domain, if it is not.
 fn known(
     problem: &Problem,
     space: &Space<'_>,
@@ -73,7 +80,7 @@ fn known(
     residual: usize,
     face: &Face,
     graph: &mut Graph,
-) -> Result<Known, String> {
+) -> Result<(Known, Option<String>), String> {
     let (root, output, index) = single(problem, space, condition, residual, graph)?;
     let &[(coordinate, at)] = &face[..] else {
         return Err("no smooth factor vanishes at an edge or a point of a larger domain alone".to_owned());
@@ -82,8 +89,9 @@ fn known(
     if order != index.order() {
         return Err("it is a derivative along the face".to_owned());
     }
-    let value = given(problem, space, root, output, &[(coordinate, at)], graph)?;
-    Ok(Known { output, coordinate, at, order, value })
+    let value = given(space, root, &[(coordinate, at)], graph)?;
+    let rough = rough(problem, space, output, graph, value, &[(coordinate, at)]);
+    Ok((Known { output, coordinate, at, order, value }, rough))
 }
 
 /// What a residual on a wall says of an unknown's value: which unknown, and g, over all coordinates.
@@ -98,7 +106,11 @@ pub(super) fn known_on_wall(
     if index != MultiIndex::VALUE {
         return Err("it says something of a derivative".to_owned());
     }
-    Ok((output, given(problem, space, root, output, &[], graph)?))
+    let value = given(space, root, &[], graph)?;
+    match rough(problem, space, output, graph, value, &[]) {
+        Some(why) => Err(why),
+        None => Ok((output, value)),
+    }
 }
 
 /// A residual, and the only derivative of an unknown that it has.
@@ -123,10 +135,8 @@ fn single(
 
 /// What a residual, which has one derivative of one unknown, says that this is, where some coordinates are `fixed`.
 fn given(
-    problem: &Problem,
     space: &Space<'_>,
     root: NodeId,
-    output: usize,
     fixed: &[(usize, f64)],
     graph: &mut Graph,
 ) -> Result<NodeId, String> {
@@ -159,15 +169,11 @@ fn given(
         return Err("the factor of the unknown vanishes somewhere on the face".to_owned());
     }
     let minus = graph.unary(Unary::Neg, rest);
-    let value = graph.binary(Binary::Div, minus, slope);
-    match rough(problem, space, output, graph, value, fixed) {
-        Some(why) => Err(why),
-        None => Ok(value),
-    }
+    Ok(graph.binary(Binary::Div, minus, slope))
 }
 
 /// Why data on a face are not to be carried into the domain, if they are not.
-fn rough(
+pub(super) fn rough(
     problem: &Problem,
     space: &Space<'_>,
     output: usize,

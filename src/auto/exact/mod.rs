@@ -7,6 +7,7 @@
 mod holds;
 mod interpolant;
 mod known;
+mod similar;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use core::f64::consts::PI;
 
 use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
+use self::similar::Apart;
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
 use super::units::{Size, sizes};
@@ -44,7 +46,7 @@ pub(super) struct Exact {
     /// For every unknown its ansatz, if it needs one.
     pub(super) ansatz: Vec<Option<String>>,
     /// What the network sees, where that is not each coordinate mapped to [−1, 1].
-    pub(super) features: Option<Vec<String>>,
+    pub(super) features: Option<(Vec<String>, &'static str)>,
     /// For every condition how it is made to hold; `None` where there is no choice.
     pub(super) ways: Vec<Option<Way>>,
 }
@@ -57,19 +59,22 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     let space = Space::new(problem, &mut graph);
     let mut said = statements(problem, &space, &mut graph);
     for statement in &mut said {
-        if problem.conditions[statement.condition].enforce == Enforce::Loss && statement.known.is_ok() {
-            statement.known = Err("the file says so".to_owned());
+        if problem.conditions[statement.condition].enforce == Enforce::Loss {
+            statement.rough = None;
+            if statement.known.is_ok() {
+                statement.known = Err("the file says so".to_owned());
+            }
         }
     }
     let mut repeats = Repeats::new(problem, free);
-    settle(problem, &space, &mut graph, &mut said, &mut repeats);
+    let apart = settle(problem, &space, &mut graph, &mut said, &mut repeats);
     let mut ansatz = Vec::new();
     for (output, unknown) in problem.unknowns.iter().enumerate() {
         let own = unknown.ansatz.is_some();
         ansatz.push(if own {
             None
         } else {
-            derived(problem, &space, &mut graph, &mut said, output, sizes[output])
+            derived(problem, &space, &mut graph, &mut said, output, sizes[output], apart[output])
         });
     }
     // Where nothing is given on faces, what is given on walls has the ansatz for itself.
@@ -80,7 +85,7 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     for (ansatz, on_walls) in ansatz.iter_mut().zip(on_walls) {
         *ansatz = on_walls.or(ansatz.take());
     }
-    let features = repeats.features(problem);
+    let features = features(problem, &space, &mut graph, &repeats, &apart);
     let ways = (0..problem.conditions.len()).map(|i| way(problem, i, &said, &repeats));
     let ways = ways.zip(on_walls_ways).map(|(way, on_wall)| on_wall.or(way)).collect();
     Exact { ansatz, features, ways }
@@ -136,10 +141,9 @@ impl Exact {
                 decisions.push(Decision::new(name, quoted(ansatz), why));
             }
         }
-        if let Some(features) = &self.features {
+        if let Some((features, why)) = &self.features {
             let list: Vec<String> = features.iter().map(|feature| quoted(feature)).collect();
-            let why = "waves that repeat where the solution does";
-            decisions.push(Decision::new("network.features", format!("[{}]", list.join(", ")), why));
+            decisions.push(Decision::new("network.features", format!("[{}]", list.join(", ")), *why));
         }
         for (condition, way) in problem.conditions.iter().zip(&self.ways) {
             let Some(Way { enforce, why }) = way else { continue };
@@ -154,7 +158,7 @@ impl Exact {
     }
 }
 
-/// The unknown `output` as G + size·D·net; `None` if it is the network's output as it is.
+/// The unknown `output` as G + size·D·net, what was set `apart` being a part of G; `None` if it is the network's output as it is.
 fn derived(
     problem: &Problem,
     space: &Space<'_>,
@@ -162,11 +166,13 @@ fn derived(
     said: &mut [Statement],
     output: usize,
     size: Size,
+    apart: Option<Apart>,
 ) -> Option<String> {
     let data = distinct(said, output);
     let net = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
     if !data.is_empty() {
         let whole = interpolant(graph, &data, space).and_then(|given| {
+            let given = apart.map_or(given, |apart| graph.binary(Binary::Add, apart.part, given));
             let factor = factor(graph, &directions(&data), space);
             let size = graph.constant(size.size);
             let factor = graph.binary(Binary::Mul, size, factor);
@@ -208,22 +214,51 @@ fn refuse(said: &mut [Statement], output: usize, why: &str) {
     }
 }
 
+/// What the network sees, and why, where that is not each coordinate as ever.
+fn features(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &mut Graph,
+    repeats: &Repeats,
+    apart: &[Option<Apart>],
+) -> Option<(Vec<String>, &'static str)> {
+    let waves = repeats.features(problem);
+    let mut roots = vec![];
+    for apart in apart.iter().flatten() {
+        let root = apart.feature(space, graph).and_then(|root| space.text(graph, root, MAX_WRITTEN));
+        roots.extend(root.filter(|root| !roots.contains(root)));
+    }
+    let why = match (&waves, roots.is_empty() || !repeats.free) {
+        (None, true) => return None,
+        (Some(_), true) => "waves that repeat where the solution does",
+        (None, false) => "what spreads from the start does so with the root of time",
+        (Some(_), false) => {
+            "waves that repeat where the solution does, and the root of time, with which the start spreads"
+        }
+    };
+    let mut features = waves.unwrap_or_else(|| problem.written.features.clone());
+    features.extend(roots);
+    Some((features, why))
+}
+
 // What agrees with what.
 
-/// Leaves to the loss what contradicts the rest, or lacks what it builds on.
+/// Leaves to the loss what contradicts the rest, or lacks what it builds on; returns for every unknown what data lost first.
 fn settle(
     problem: &Problem,
     space: &Space<'_>,
     graph: &mut Graph,
     said: &mut [Statement],
     repeats: &mut Repeats,
-) {
+) -> Vec<Option<Apart>> {
     contradictions_on_faces(problem, space, graph, said);
     incomplete(problem, said);
     repeats.settle(problem, space, graph, said);
     incomplete(problem, said);
+    let apart = similar::set_apart(problem, space, graph, said);
     contradictions_at_edges(problem, space, graph, said);
     incomplete(problem, said);
+    apart
 }
 
 /// Of two that say different things of the same, the first stays.

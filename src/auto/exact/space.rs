@@ -71,6 +71,12 @@ impl<'a> Space<'a> {
         self.coordinates.len()
     }
 
+    /// π, by its name.
+    pub(super) fn pi(&self, graph: &mut Graph) -> NodeId {
+        let pi = self.names.iter().position(|(name, _)| *name == "pi").expect("a name of every space");
+        graph.insert(Node::Coordinate { coordinate: self.coordinates.len() + 1 + pi, side: 0 })
+    }
+
     /// A residual of `condition`, over the unknowns' own derivatives.
     pub(super) fn residual(&self, graph: &mut Graph, condition: &Condition, which: usize) -> Option<NodeId> {
         self.lowered(graph, &condition.written[which])
