@@ -177,6 +177,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_called_auto_is_left_open() {
+        let plain = completed(PLAIN);
+        let words = "training = \"auto\"\nnetwork.init = \"auto\"\nnetwork.scale = \"auto\"\n";
+        let places = PLAIN
+            .replace("place = \"interior\"", "place = \"interior\"\npoints = \"auto\"\nscale = \"auto\"");
+        let called = completed(&format!("{words}{}", places.replace("u = {}", "u = { ansatz = \"auto\" }")));
+        assert_eq!(called.decisions, plain.decisions);
+        assert_eq!(called.problem.to_toml(), plain.problem.to_toml());
+    }
+
+    #[test]
     fn deep_networks_begin_by_the_proposed_rule() {
         let rule =
             |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;

@@ -7,7 +7,7 @@ use super::{Decision, Given};
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
 use crate::limits::WINDOWS;
-use crate::problem::{Course, Problem, Windows};
+use crate::problem::{Condition, Course, Problem, Windows};
 use crate::rng;
 use crate::settings::Cut;
 use rand::RngExt;
@@ -54,10 +54,11 @@ fn by_content(course: &Course) -> Cut {
     Cut::At(course.joints(((course.content / EACH).ceil() as usize).min(*WINDOWS.end())))
 }
 
-/// Is this a nonlinear evolution of first order in time with second derivatives in space?
+/// Is this a smooth nonlinear evolution of first order in time with second derivatives in space?
 ///
 /// Over long times it has other solutions of small residuals, which a later start does not reach.
 /// Waves, and what steepens, lost by windows: what is carried over of them is not smooth.
+/// An option that may be exercised, `min(…, …)`, is linear on either side of a line, and did not gain.
 fn has_others(problem: &Problem) -> bool {
     let Some(along) = Windows::along(problem) else { return false };
     let interior = problem.conditions.iter().filter(|condition| condition.place.is_interior());
@@ -67,7 +68,17 @@ fn has_others(problem: &Problem) -> bool {
         .collect();
     let first_order = jets.iter().map(|index| index.get(along)).max() == Some(1);
     let smooths = jets.iter().any(|index| index.get(along) == 0 && index.order() >= 2);
-    first_order && smooths && is_nonlinear(problem)
+    first_order && smooths && !is_kinked(problem) && is_nonlinear(problem)
+}
+
+/// Do the equations have kinks or jumps in the unknowns?
+fn is_kinked(problem: &Problem) -> bool {
+    let kinked = |condition: &Condition| {
+        let graph = &condition.residuals.graph;
+        let varies = graph.varies();
+        graph.nodes().iter().zip(varies).any(|(node, varies)| varies && node.is_rough())
+    };
+    problem.conditions.iter().filter(|condition| condition.place.is_interior()).any(kinked)
 }
 
 /// Are the equations nonlinear in the unknowns?

@@ -212,6 +212,15 @@ impl Node {
         };
         a.into_iter().chain(b)
     }
+
+    /// Does it kink or jump somewhere?
+    pub fn is_rough(self) -> bool {
+        matches!(
+            self,
+            Self::Unary(Unary::Abs | Unary::Sign | Unary::Step, _)
+                | Self::Binary(Binary::Min | Binary::Max, ..)
+        )
+    }
 }
 
 /// A set of formulas with shared nodes; see the module.

@@ -168,6 +168,7 @@ impl Document {
             }
             merge(&mut merged, table.into_iter().filter(|(key, _)| keep(i, key.get_ref())).collect());
         }
+        leave_open(&mut merged);
         merged
     }
 
@@ -258,6 +259,32 @@ pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
+    }
+}
+
+/// Takes out what is called `"auto"`: to leave a key to the program is to say nothing of it.
+fn leave_open(table: &mut Table<'_>) {
+    let is_auto = |value: &Value<'_>| value.get_ref().as_str() == Some("auto");
+    for name in ["network", "training"] {
+        match table.get_mut(name) {
+            Some(value) if is_auto(value) => drop(table.remove(name)),
+            Some(value) => open_keys(value, is_auto),
+            None => {}
+        }
+    }
+    for name in ["conditions", "unknowns"] {
+        let Some(DeValue::Table(all)) = table.get_mut(name).map(Spanned::get_mut) else { continue };
+        all.iter_mut().for_each(|(_, value)| open_keys(value, is_auto));
+    }
+}
+
+/// Takes the keys out of a table whose values are to be left open.
+fn open_keys(value: &mut Value<'_>, is_open: impl Fn(&Value<'_>) -> bool) {
+    let DeValue::Table(table) = value.get_mut() else { return };
+    let keys: Vec<String> =
+        table.iter().filter(|(_, value)| is_open(value)).map(|(key, _)| key.get_ref().to_string()).collect();
+    for key in keys {
+        table.remove(key.as_str());
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Statement {
     pub(super) residual: usize,
     /// What is known.
     pub(super) known: Result<Known, String>,
-    /// What would be known if it were smooth.
-    pub(super) rough: Option<Known>,
+    /// What is known, and of no use as it is: it is not smooth, or lacks what it builds on.
+    pub(super) withheld: Option<Known>,
 }
 
 /// What the residuals of all conditions on faces say; formulas go to `graph`.
@@ -60,12 +60,12 @@ pub(super) fn statements(problem: &Problem, space: &Space<'_>, graph: &mut Graph
         for face in condition.place.faces() {
             for residual in 0..condition.residuals.roots.len() {
                 let known = known(problem, space, condition, residual, face, graph);
-                let (known, rough) = match known {
+                let (known, withheld) = match known {
                     Ok((known, Some(why))) => (Err(why), Some(known)),
                     Ok((known, None)) => (Ok(known), None),
                     Err(why) => (Err(why), None),
                 };
-                statements.push(Statement { condition: i, residual, known, rough });
+                statements.push(Statement { condition: i, residual, known, withheld });
             }
         }
     }

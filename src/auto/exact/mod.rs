@@ -7,16 +7,19 @@
 mod holds;
 mod interpolant;
 mod known;
+mod leading;
 mod similar;
 mod space;
 #[cfg(test)]
 mod tests;
+mod travels;
 mod walls;
 
 use core::f64::consts::PI;
 
 use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
+use self::leading::Leading;
 use self::similar::Apart;
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
@@ -60,7 +63,7 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     let mut said = statements(problem, &space, &mut graph);
     for statement in &mut said {
         if problem.conditions[statement.condition].enforce == Enforce::Loss {
-            statement.rough = None;
+            statement.withheld = None;
             if statement.known.is_ok() {
                 statement.known = Err("the file says so".to_owned());
             }
@@ -255,10 +258,26 @@ fn settle(
     incomplete(problem, said);
     repeats.settle(problem, space, graph, said);
     incomplete(problem, said);
-    let apart = similar::set_apart(problem, space, graph, said);
+    let apart =
+        (0..problem.unknowns.len()).map(|output| set_apart(problem, space, graph, said, output)).collect();
     contradictions_at_edges(problem, space, graph, said);
     incomplete(problem, said);
     apart
+}
+
+/// The part of an unknown that is singular and known; the data lose it.
+fn set_apart(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &mut Graph,
+    said: &mut [Statement],
+    output: usize,
+) -> Option<Apart> {
+    let equation = Leading::new(problem, space, graph, output)?;
+    let plain = |part| Apart { part, start: None };
+    similar::spreads(problem, &equation, space, graph, said)
+        .or_else(|| travels::travels(&equation, space, graph, said).map(plain))
+        .or_else(|| similar::at_corners(&equation, space, graph, said))
 }
 
 /// Of two that say different things of the same, the first stays.
@@ -298,6 +317,7 @@ fn incomplete(problem: &Problem, said: &mut [Statement]) {
                     _ => format!("not all lower derivatives of `{unknown}` there are given exactly"),
                 };
                 said[i].known = Err(format!("{what}, and no smooth factor leaves it open"));
+                said[i].withheld = Some(known);
             }
         }
     }

@@ -8,16 +8,14 @@
 //!
 //! It knows formulas and equations; it does not know what becomes of the data.
 
-use rand::RngExt;
-
-use super::interpolant::{snapped, tidy};
+use super::interpolant::tidy;
 use super::known::{Known, Statement, rough};
+use super::leading::{Leading, slope};
 use super::space::{Space, fixed, greatest, reads, values};
 use super::{AGREE, agree, distinct};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::MultiIndex;
 use crate::problem::Problem;
-use crate::rng;
 
 /// The time since the start is at least this, so that it can be divided by.
 const SOON: f64 = 1e-100;
@@ -26,10 +24,6 @@ const TINY: f64 = 1e-300;
 /// A part that belongs to one wall falls to zero at the wall opposite, by 1 − sᵖ, s from 0 to 1: near the first one it is
 /// as good as unchanged.
 const FALLS: f64 = 4.0;
-/// Random values of the unknowns with which an equation's coefficients are looked at.
-const DRAWS: usize = 32;
-/// What they may differ by.
-const SAME: f64 = 1e-9;
 
 /// A part of an unknown that is known by similarity.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,33 +34,27 @@ pub(super) struct Apart {
     pub(super) start: Option<(usize, f64)>,
 }
 
-/// For every unknown the part that is known by similarity; the data lose it.
-pub(super) fn set_apart(
+/// The part of an unknown that spreads from its start and its walls; the data lose it.
+pub(super) fn spreads(
     problem: &Problem,
+    equation: &Leading,
     space: &Space<'_>,
     graph: &mut Graph,
     said: &mut [Statement],
-) -> Vec<Option<Apart>> {
+) -> Option<Apart> {
     let starts: Vec<Known> = said
         .iter()
-        .filter_map(|statement| statement.known.as_ref().ok().or(statement.rough.as_ref()))
-        .filter(|known| known.order == 0 && is_end(space, known))
+        .filter_map(|statement| statement.known.as_ref().ok().or(statement.withheld.as_ref()))
+        .filter(|known| known.order == 0 && space.is_end(known.coordinate, known.at))
         .cloned()
         .collect();
-    let apart = |output: usize| {
-        let equation = Leading::new(problem, space, graph, output)?;
-        let parts = [
-            spread(problem, &equation, space, graph, said),
-            at_walls(&equation, space, graph, said),
-            at_fluxes(problem, &equation, space, graph, said, &starts),
-        ];
-        let together = parts
-            .into_iter()
-            .flatten()
-            .reduce(|a, b| Apart { part: graph.binary(Binary::Add, a.part, b.part), start: a.start });
-        together.or_else(|| at_corners(&equation, space, graph, said))
-    };
-    (0..problem.unknowns.len()).map(apart).collect()
+    let parts = [
+        spread(problem, equation, space, graph, said),
+        at_walls(equation, space, graph, said),
+        at_fluxes(problem, equation, space, graph, said, &starts),
+    ];
+    let parts = parts.into_iter().flatten();
+    parts.reduce(|a, b| Apart { part: graph.binary(Binary::Add, a.part, b.part), start: a.start })
 }
 
 impl Apart {
@@ -84,134 +72,6 @@ impl Apart {
     }
 }
 
-/// The coefficients of an unknown's only equation.
-struct Leading {
-    output: usize,
-    /// For every coordinate: of the first derivative.
-    first: Vec<NodeId>,
-    /// For every coordinate: of the second one.
-    second: Vec<NodeId>,
-}
-
-impl Leading {
-    /// Of the equation that has derivatives of `output`; `None` if there are several, or higher and mixed ones.
-    fn new(problem: &Problem, space: &Space<'_>, graph: &mut Graph, output: usize) -> Option<Self> {
-        if problem.unknowns[output].ansatz.is_some() || problem.geometry.is_some() {
-            return None;
-        }
-        let mut only = None;
-        for condition in problem.conditions.iter().filter(|condition| condition.place.is_interior()) {
-            for residual in 0..condition.residuals.roots.len() {
-                let root = space.residual(graph, condition, residual)?;
-                let jets = graph.jets(&[root]);
-                if jets.iter().any(|(of, index)| *of == output && index.order() > 0)
-                    && only.replace(root).is_some()
-                {
-                    return None;
-                }
-            }
-        }
-        let root = only?;
-        let own = graph.jets(&[root]).into_iter().filter(|(of, _)| *of == output).map(|(_, index)| index);
-        let pure = |index: &MultiIndex| {
-            index.order() <= 2 && index.coordinates().all(|c| index.get(c) == index.order())
-        };
-        if !own.collect::<Vec<_>>().iter().all(pure) {
-            return None;
-        }
-        let mut slope = |order: usize, c: usize| {
-            let index = (0..order).fold(MultiIndex::VALUE, |index, _| index.plus(c));
-            slope(space, graph, root, output, index)
-        };
-        let count = problem.coordinates.len();
-        let first = (0..count).map(|c| slope(1, c)).collect();
-        let second = (0..count).map(|c| slope(2, c)).collect();
-        Some(Self { output, first, second })
-    }
-
-    /// κ of u_t = κ·u_xx + … at a place where both coordinates are fixed, over the others; `None` where it is none.
-    fn diffusivity(
-        &self,
-        space: &Space<'_>,
-        graph: &mut Graph,
-        (t, begin): (usize, f64),
-        (x, at): (usize, f64),
-    ) -> Option<NodeId> {
-        let nothing = graph.constant(0.0);
-        if self.second[t] != nothing || t == x {
-            return None;
-        }
-        let ratio = graph.binary(Binary::Div, self.second[x], self.first[t]);
-        // Backwards from an end, time is counted from there.
-        let ratio = if begin == space.coordinates[t].upper { ratio } else { graph.unary(Unary::Neg, ratio) };
-        self.coefficient(space, graph, ratio, &[(t, begin), (x, at)])
-    }
-
-    /// A positive coefficient over the coordinates that are not fixed; `None` if it depends on the unknowns.
-    fn coefficient(
-        &self,
-        space: &Space<'_>,
-        graph: &mut Graph,
-        mut node: NodeId,
-        at: &[(usize, f64)],
-    ) -> Option<NodeId> {
-        for &(coordinate, value) in at {
-            node = fixed(graph, node, coordinate, value);
-        }
-        let (lean, roots) = graph.extract(&[node]);
-        let sites = space.sites(at);
-        let mut random = rng::stream(0, "similar");
-        let mut scratch = vec![];
-        let mut found: Vec<Vec<f64>> = vec![vec![]; sites.len()];
-        for (found, site) in found.iter_mut().zip(&sites) {
-            for _ in 0..DRAWS {
-                let mut draw = || 2.0 * random.random::<f64>() - 1.0;
-                lean.eval(&mut scratch, |node| match node {
-                    Node::Data(_) => draw(),
-                    Node::Coordinate { coordinate, .. } => site[coordinate],
-                    _ => f64::NAN,
-                });
-                // Where an equation is not that of the derivatives, as where an option is exercised, there is no coefficient.
-                found.extend(Some(scratch[roots[0].index()]).filter(|x| !x.is_nan()));
-            }
-        }
-        let all: Vec<f64> = found.iter().flatten().copied().collect();
-        let same = |values: &[f64]| values.iter().all(|x| (x - values[0]).abs() <= SAME * values[0].abs());
-        if all.is_empty()
-            || !all.iter().all(|x| *x > 0.0 && x.is_finite())
-            || !found.iter().all(|each| same(each))
-        {
-            return None;
-        }
-        if !lean.nodes().iter().any(|node| matches!(node, Node::Data(_))) {
-            return Some(node);
-        }
-        same(&all).then(|| graph.constant(snapped(all[0])))
-    }
-}
-
-/// The derivative of an equation after one of the derivatives in it; all of them are data, numbered as they are sorted.
-fn slope(space: &Space<'_>, graph: &mut Graph, root: NodeId, output: usize, index: MultiIndex) -> NodeId {
-    let jets: Vec<_> = graph.jets(&[root]).into_iter().collect();
-    let place = |jet: (usize, MultiIndex)| jets.iter().position(|other| *other == jet);
-    let unknown = Node::Coordinate { coordinate: space.unknown(), side: 0 };
-    let (lean, roots) = graph.extract(&[root]);
-    let varied = lean.transplant(&roots, graph, |graph, leaf| match leaf {
-        Node::Jet { output: of, index: which, .. } if (of, which) == (output, index) => graph.insert(unknown),
-        Node::Jet { output, index, .. } => {
-            let place = place((output, index)).expect("a derivative of the equation");
-            graph.insert(Node::Data(place))
-        }
-        leaf => graph.insert(leaf),
-    });
-    let slope = graph.derivative(varied[0], space.unknown());
-    let Some(own) = place((output, index)) else { return slope };
-    let (lean, roots) = graph.extract(&[slope]);
-    lean.transplant(&roots, graph, |graph, leaf| {
-        graph.insert(if leaf == unknown { Node::Data(own) } else { leaf })
-    })[0]
-}
-
 // A start that is not smooth.
 
 /// The start with its kinks and jumps as they spread.
@@ -222,7 +82,7 @@ fn spread(
     graph: &mut Graph,
     said: &mut [Statement],
 ) -> Option<Apart> {
-    let mut kinked = said.iter().filter_map(|statement| statement.rough.as_ref());
+    let mut kinked = said.iter().filter_map(|statement| statement.withheld.as_ref());
     let start = kinked.find(|known| known.output == equation.output && known.order == 0)?.clone();
     let part = spread_out(equation, space, graph, &start)?;
     // A front that was there besides is there still, and so is what has hardly spread at all by the end.
@@ -234,7 +94,7 @@ fn spread(
     }
     let nothing = graph.constant(0.0);
     for statement in said.iter_mut() {
-        if statement.rough.as_ref().is_some_and(|known| known.is_same_as(&start)) {
+        if statement.withheld.as_ref().is_some_and(|known| known.is_same_as(&start)) {
             statement.known = Ok(Known { value: nothing, ..start.clone() });
         }
     }
@@ -385,7 +245,7 @@ fn at_walls(
     let contradicts = |graph: &mut Graph, start: &Known, wall: &Known| {
         start.coordinate != wall.coordinate && !agree(graph, space, start, wall)
     };
-    for start in values_given().filter(|known| is_end(space, known)) {
+    for start in values_given().filter(|known| space.is_end(known.coordinate, known.at)) {
         let mut part = nothing;
         let mut walls = vec![];
         for wall in values_given() {
@@ -397,7 +257,7 @@ fn at_walls(
         }
         for (wall, kappa) in &walls {
             // One that is not understood leaves all as it is.
-            let kappa = kappa.filter(|_| is_end(space, wall))?;
+            let kappa = kappa.filter(|_| space.is_end(wall.coordinate, wall.at))?;
             let here = (wall.coordinate, wall.at);
             let [started, parted] = [start.value, part].map(|node| fixed(graph, node, here.0, here.1));
             let jump = graph.binary(Binary::Sub, wall.value, started);
@@ -599,12 +459,6 @@ fn missing_slope(
     Some(if upper { graph.unary(Unary::Neg, missing) } else { missing })
 }
 
-/// Is the face an end of its coordinate?
-fn is_end(space: &Space<'_>, known: &Known) -> bool {
-    let along = &space.coordinates[known.coordinate];
-    known.at == along.lower || known.at == along.upper
-}
-
 /// How far it is from a wall at an end of a coordinate.
 fn distance(space: &Space<'_>, graph: &mut Graph, (coordinate, at): (usize, f64)) -> NodeId {
     let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
@@ -623,7 +477,7 @@ fn size(graph: &Graph, space: &Space<'_>, known: &Known) -> f64 {
 // Walls that contradict one another.
 
 /// What goes over from one wall to the other where two meet that contradict each other, of an equation without a start.
-fn at_corners(
+pub(super) fn at_corners(
     equation: &Leading,
     space: &Space<'_>,
     graph: &mut Graph,
@@ -632,7 +486,9 @@ fn at_corners(
     let nothing = graph.constant(0.0);
     let faces: Vec<Known> =
         distinct(said, equation.output).into_iter().filter(|known| known.order == 0).collect();
-    if faces.iter().any(|known| equation.second[known.coordinate] == nothing || !is_end(space, known)) {
+    if faces.iter().any(|known| {
+        equation.second[known.coordinate] == nothing || !space.is_end(known.coordinate, known.at)
+    }) {
         return None;
     }
     let mut part = nothing;

@@ -91,6 +91,12 @@ impl<'a> Space<'a> {
         self.coordinates[coordinate].upper - self.coordinates[coordinate].lower
     }
 
+    /// Is the domain no longer than there along a coordinate?
+    pub(super) fn is_end(&self, coordinate: usize, at: f64) -> bool {
+        let along = &self.coordinates[coordinate];
+        at == along.lower || at == along.upper
+    }
+
     /// The length of the first window along a coordinate, if that is cut.
     pub(super) fn window(&self, coordinate: usize) -> Option<f64> {
         self.window.filter(|(cut, _)| *cut == coordinate).map(|(_, length)| length)

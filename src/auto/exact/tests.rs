@@ -101,7 +101,7 @@ fn what_cannot_hold_stays_a_loss() {
         &[derivative, "c2: it links several unknowns or derivatives"],
     );
     // The start contradicts both walls, and they it, and the equation is not one in which that spreads.
-    let waves = |conditions: &[(&str, &str)]| file("x = [0, 1]\nt = [0, 1]", "u_tt - u_xx - k", conditions);
+    let waves = |conditions: &[(&str, &str)]| file("x = [0, 1]\nt = [0, 1]", "u_t - u*u_xx - k", conditions);
     let hot = [("'t = 0'", "'u - 1'"), ("['x = 0', 'x = 1']", "'u'")];
     let both =
         ["x = 0", "t = 0"].map(|place| format!("it contradicts what is given at {place} where they meet"));
@@ -261,6 +261,55 @@ fn fluxes_that_a_start_lacks_spread_from_their_wall() {
         });
         assert!(scratch[slope.index()].abs() < 1e-12);
     }
+}
+
+/// What is derived for the first unknown, where the network is zero.
+fn derived_at(problem: &Problem, point: [f64; 2]) -> f64 {
+    let mut scratch = Vec::new();
+    problem.values.graph.eval(&mut scratch, |node| match node {
+        Node::Coordinate { coordinate, .. } => point[coordinate],
+        _ => 0.0,
+    });
+    scratch[problem.values.roots[0].index()]
+}
+
+#[test]
+fn kinks_and_jumps_travel_and_come_back() {
+    let string = |conditions: &[(&str, &str)]| file("x = [0, 1]\nt = [0, 3]", "u_tt - k*u_xx", conditions);
+    let ends = ("'boundary'", "'u'");
+    // A string that is plucked, against its series.
+    let plucked = string(&[("'t = 0'", "['u - min(x/0.3, (1 - x)/0.7)', 'u_t']"), ends]);
+    let places = [[0.1, 0.01], [0.25, 0.4], [0.6, 1.3], [0.9, 2.9]];
+    assert!(left_inside(&plucked, &places) < 1e-12);
+    let (_, _, problem) = both(&plucked);
+    for point in places {
+        let mode = |n: f64| {
+            let height = 2.0 / (0.3 * 0.7 * (n * PI).powi(2)) * (0.3 * n * PI).sin();
+            height * (n * PI * point[0]).sin() * (n * PI * 2.0_f64.sqrt() * point[1]).cos()
+        };
+        let series: f64 = (1..4000).map(|n| mode(f64::from(n))).sum();
+        let found = derived_at(&problem, point);
+        assert!((found - series).abs() < 1e-4, "{point:?}: {found} {series}");
+    }
+    // An end that is moved at once: where the step has been, and been sent back.
+    let moved = string(&[("'t = 0'", "['u', 'u_t']"), ("'x = 0'", "'u - 1'"), ("'x = 1'", "'u'")]);
+    assert!(left_inside(&moved, &places) < 1e-12);
+    let (_, _, problem) = both(&moved);
+    let speed = 2.0_f64.sqrt();
+    for (way, expected) in [(0.3, 0.0), (0.5, 1.0), (1.5, 1.0), (1.7, 0.0), (2.3, 0.0), (2.5, 1.0)] {
+        let found = derived_at(&problem, [0.4, way / speed]);
+        assert!((found - expected).abs() < 1e-12, "after {way}: {found}");
+    }
+    // A velocity that the ends do not have, and that dies away.
+    let hit = [("'t = 0'", "['u - x*(1 - x)', 'u_t - 1']"), ends];
+    let damped = file("x = [0, 1]\nt = [0, 3]", "u_tt + k*u_t - k*u_xx", &hit);
+    let (_, exact, problem) = both(&damped);
+    assert!(problem.conditions[1..].iter().all(Condition::is_exact), "{exact:?}");
+    // Along two coordinates, or at a speed that varies, it is not known how.
+    let membrane = file("x = [0, 1]\ny = [0, 1]\nt = [0, 3]", "u_tt - u_xx - u_yy", &hit);
+    assert!(!both(&membrane).2.conditions[1].is_exact());
+    let varying = file("x = [0, 1]\nt = [0, 3]", "u_tt - (1 + x)*u_xx", &hit);
+    assert!(!both(&varying).2.conditions[1].is_exact());
 }
 
 #[test]

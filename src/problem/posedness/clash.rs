@@ -9,7 +9,7 @@ use faer::Mat;
 
 use super::basis::Basis;
 use super::linear::{Input, Linear, Site};
-use crate::expr::{Binary, Measured, Node, Unary};
+use crate::expr::{Measured, Node};
 use crate::jet::MAX_ORDER;
 use crate::problem::model::{Condition, Formula, Problem};
 use crate::problem::place::Face;
@@ -92,14 +92,7 @@ fn equations(problem: &Problem, face: &Face, condition: usize, of: &Condition) -
     for &root in &of.residuals.roots {
         let mut roots = vec![root];
         let needed = graph.reachable(&[root]);
-        let kinks = |node: &Node| {
-            matches!(
-                node,
-                Node::Unary(Unary::Abs | Unary::Sign | Unary::Step, _)
-                    | Node::Binary(Binary::Min | Binary::Max, ..)
-            )
-        };
-        let smooth = !graph.nodes().iter().zip(needed).any(|(node, needed)| needed && kinks(node));
+        let smooth = !graph.nodes().iter().zip(needed).any(|(node, needed)| needed && node.is_rough());
         if smooth && graph.order(root) < MAX_ORDER {
             let along = (0..problem.coordinates.len()).filter(|c| face.iter().all(|(fixed, _)| fixed != c));
             roots.extend(along.map(|c| graph.derivative(root, c)).collect::<Vec<_>>());
