@@ -19,7 +19,7 @@ pub(crate) struct ResumeArgs {
     compute: ComputeArgs,
     #[command(flatten)]
     show: ShowArgs,
-    /// Draw pictures, though the run began with --no-plots.
+    /// Draw pictures and write a page, though the run began with --no-plots.
     #[arg(long, conflicts_with = "no_plots")]
     plots: bool,
     /// Show progress, warnings and summary, though the run began with --quiet.
@@ -29,7 +29,8 @@ pub(crate) struct ResumeArgs {
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let Found { content: mut settings, damaged } = RunSettings::read(&args.run)?;
-    settings.plots = (settings.plots || args.plots) && !args.show.no_plots;
+    let asked = |begun: bool| (begun || args.plots) && !args.show.no_plots;
+    (settings.plots, settings.page) = (asked(settings.plots), asked(settings.page));
     settings.estimate |= args.show.estimate;
     settings.quiet = (settings.quiet && !args.no_quiet) || args.show.quiet;
     let show = ShowArgs { quiet: settings.quiet, no_plots: !settings.plots, ..args.show };

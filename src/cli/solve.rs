@@ -63,7 +63,7 @@ pub(super) struct ShowArgs {
     /// No progress, no warnings, no summary.
     #[arg(long, short)]
     pub(super) quiet: bool,
-    /// Draw no pictures.
+    /// Draw no pictures, and write no page.
     #[arg(long)]
     pub(super) no_plots: bool,
     /// Solve a second time, by another seed and a wider network, and say how far the two solutions are apart.
@@ -78,9 +78,9 @@ impl ComputeArgs {
     /// As the library takes it; what no flag says is as in `begun`.
     pub(super) fn settings(&self, begun: RunSettings) -> Result<Settings, Failure> {
         let threads = threads(self.threads)?;
-        let RunSettings { device, chunk, plots, quiet, estimate } = begun;
+        let RunSettings { device, chunk, plots, page, quiet, estimate } = begun;
         let device = self.device.clone().unwrap_or(device);
-        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, quiet, estimate })
+        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, page, quiet, estimate })
     }
 }
 
@@ -138,7 +138,8 @@ pub(crate) fn run(file: Option<&str>, args: &SolveArgs) -> Result<Exit, Failure>
         warn(&loaded.warnings);
     }
     let ShowArgs { quiet, no_plots, estimate, .. } = args.show;
-    let settings = RunSettings { plots: !no_plots, quiet, estimate, ..RunSettings::default() };
+    let plots = !no_plots;
+    let settings = RunSettings { plots, page: plots, quiet, estimate, ..RunSettings::default() };
     let mut solver = Solver::new(loaded.problem, args.compute.settings(settings)?)?;
     if let Some(warning) = solver.warning().filter(|_| !silent) {
         tell!("warning: {warning}");

@@ -39,6 +39,9 @@ pub(crate) struct SweepArgs {
     /// Draw the pictures of every run, too.
     #[arg(long)]
     plots: bool,
+    /// Draw no figures and write no pages, neither of the runs nor of the sweep.
+    #[arg(long, conflicts_with = "plots")]
+    no_plots: bool,
     /// Say nothing but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -90,7 +93,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let sweep = Sweep::read(&args.config)?;
     let stem = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(stem));
-    let begun = RunSettings { plots: args.plots, quiet: args.quiet, ..RunSettings::default() };
+    let page = !args.no_plots;
+    let begun = RunSettings { plots: args.plots, page, quiet: args.quiet, ..RunSettings::default() };
     let mut settings = args.compute.settings(begun)?;
     if args.compute.threads.is_none() {
         settings.threads = (cores() / args.jobs).max(1);
@@ -98,7 +102,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let shard = args.shard.unwrap_or(Shard::ALL);
     let threads = settings.threads;
     let experiment = Problems::new(&sweep, settings)?;
-    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, experiment: &experiment };
+    let plan = Plan { sweep: &sweep, folder, shard, jobs: args.jobs, draw: page, experiment: &experiment };
     let collection = plan.check()?;
     if let Some(warning) = experiment.warning().filter(|_| !args.quiet) {
         tell!("warning: {warning}");

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, number, statements, uses};
+use super::text::{Dialect, calls, chain_rule, number, statements, uses};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
 use crate::expr::{Binary, Node, Unary};
 use crate::problem::Formula;
@@ -248,13 +248,7 @@ fn function(program: &Program, function: &Function) -> String {
     }
     let _ = writeln!(text, "        a[j] = f0;");
     for channel in 1..channels {
-        let terms = rule.terms(channel).iter().map(|term| {
-            let coefficient =
-                if term.coefficient == 1.0 { String::new() } else { format!("{:?} * ", term.coefficient) };
-            let factors = term.factors.iter().map(|factor| format!(" * z[{factor} * width + j]"));
-            format!("{coefficient}f{}{}", term.factors.len(), factors.collect::<String>())
-        });
-        let sum = terms.collect::<Vec<_>>().join("\n            + ");
+        let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
         let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
     }
     text += "    }\n}\n";

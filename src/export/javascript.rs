@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, statements};
+use super::text::{Dialect, calls, chain_rule, statements};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
 use crate::problem::Formula;
@@ -95,7 +95,7 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
          const each = Array.from({{ length: {d} }}, (_, i) => i);\n    \
          return {{\n        values: y.slice(0, {m}),\n        first: rows({m}, {d}),\n        \
          second: pairs.map(pair => each.map(i => each.map(j => pair[place(i, j)]))),\n    }};\n}}\n",
-        functions(program, &[]),
+        functions(program, &[], usize::MAX),
         names(program.inputs.iter().map(|c| c.name.as_str()).collect()),
         names(program.unknowns.iter().map(String::as_str).collect()),
         pairs = d * (d + 1) / 2,
@@ -105,7 +105,9 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
 
 /// An expression for an object of functions (x, y) that fill y and return it: those of `program`, and `closed` forms over
 /// coordinates by name.
-pub fn functions(program: &Program, closed: &[(String, Formula)]) -> String {
+///
+/// Weights that would take more than `room` bytes are rounded.
+pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -> String {
     let mut text = "(() => {\n".to_owned();
     let all = program.formulas().into_iter().chain(closed.iter().map(|(_, formula)| formula));
     let called = calls(all);
@@ -116,7 +118,7 @@ pub fn functions(program: &Program, closed: &[(String, Formula)]) -> String {
         text += ERROR_FUNCTION;
     }
     text += DENSE;
-    text += &weights(program);
+    text += &weights(program, room);
     if let Some(choice) = &program.choice {
         let _ = writeln!(
             text,
@@ -138,21 +140,22 @@ pub fn functions(program: &Program, closed: &[(String, Formula)]) -> String {
     text
 }
 
-/// Numbers of single precision take half the room, where that is all they have.
-fn weights(program: &Program) -> String {
-    let all = || program.pieces.iter().flatten();
-    let single = all().all(|&x| f64::from(x as f32) == x);
+/// All weights, the first bytes of each number: as many as there is `room` for, and five at least, which are nine digits.
+fn weights(program: &Program, room: usize) -> String {
+    let count: usize = program.pieces.iter().map(Vec::len).sum();
+    let bytes = (room / count.max(1)).clamp(5, 8);
+    // Rounded where the others are cut off.
+    let half = if bytes < 8 { 1 << (8 * (8 - bytes) - 1) } else { 0 };
     let pieces = program.pieces.iter().map(|piece| {
-        let bytes: Vec<u8> = match single {
-            true => piece.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
-            false => piece.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        };
-        format!("    \"{}\"", STANDARD.encode(bytes))
+        let kept = |x: &f64| (x.to_bits() + half).to_le_bytes().into_iter().skip(8 - bytes);
+        format!("    \"{}\"", STANDARD.encode(piece.iter().flat_map(kept).collect::<Vec<u8>>()))
     });
     format!(
-        "const weights = [\n{}\n].map(text => Float64Array.from(new {}(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer)));\n",
+        "const numbers = text => {{\n    const kept = atob(text), n = kept.length / {bytes}, bytes = new Uint8Array(8 * n);\n    \
+         for (let i = 0; i < n; i++) for (let k = 0; k < {bytes}; k++) bytes[8 * i + {} + k] = kept.charCodeAt({bytes} * i + k);\n    \
+         return new Float64Array(bytes.buffer);\n}};\nconst weights = [\n{}\n].map(numbers);\n",
+        8 - bytes,
         pieces.collect::<Vec<_>>().join(",\n"),
-        if single { "Float32Array" } else { "Float64Array" }
     )
 }
 
@@ -194,11 +197,8 @@ fn function(program: &Program, function: &Function) -> String {
     }
     let _ = writeln!(text, "    a[j] = f0;");
     for channel in 1..channels {
-        let terms = rule.terms(channel).iter().map(|term| {
-            let factors = term.factors.iter().map(|factor| format!(" * z[{factor} * width + j]"));
-            format!("{:?} * f{}{}", term.coefficient, term.factors.len(), factors.collect::<String>())
-        });
-        let _ = writeln!(text, "    a[{channel} * width + j] = {};", terms.collect::<Vec<_>>().join(" + "));
+        let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
+        let _ = writeln!(text, "    a[{channel} * width + j] = {sum};");
     }
     let room = function.room(shape);
     let _ = write!(

@@ -1,6 +1,6 @@
 //! Weights as safetensors, and a page of Markdown whose lines of NumPy evaluate them.
 //!
-//! NumPy gets the values alone: no derivative goes through its network.
+//! Derivatives go through its network only where a window takes one over from the window before.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use safetensors::{Dtype, View};
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, statements};
+use super::text::{Dialect, calls, chain_rule, statements};
 use super::{ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
 use crate::problem::Formula;
@@ -54,13 +54,6 @@ const HELPERS: [(Unary, &str); 3] = [
 
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let function = program.functions.iter().find(|function| function.name == VALUES).expect("it has values");
-    if function.jets.channels() > 1 {
-        return Err(ExportError::Unfit(
-            "its windows of time carry derivatives on, for which NumPy would have to differentiate the network: take .c, .js or \
-             .onnx, which do"
-                .into(),
-        ));
-    }
     let name = format!("{}.safetensors", options.stem);
     let weights = tensors(program);
     let readme = readme(program, function, &name);
@@ -146,13 +139,21 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
     }
     let (lines, slopes) = statements(&function.activation, &NUMPY, &|_| "v".to_owned());
     let lines: String = lines.into_iter().map(|line| format!("        {line}\n")).collect();
-    let (depth, d) = (program.shape.depth, program.inputs.len());
+    let slopes: String =
+        slopes.iter().enumerate().map(|(k, slope)| format!("        f{k} = {slope}\n")).collect();
+    let channels = function.jets.channels();
+    let behind = (1..channels).map(|k| chain_rule(&function.rule, k, &|channel| format!("z[{channel}]")));
+    let behind = ["f0".to_owned()].into_iter().chain(behind).collect::<Vec<_>>().join(", ");
+    let (depth, inputs, d) = (program.shape.depth, program.shape.inputs, program.inputs.len());
     let _ = write!(
         text,
-        "def network(piece, a):\n    for layer in range({depth}):\n        \
-         v = tensors[f\"{{piece}}.{{layer}}.weight\"] @ a + tensors[f\"{{piece}}.{{layer}}.bias\"][:, None]\n{lines}        \
-         a = {}\n    return tensors[f\"{{piece}}.{depth}.weight\"] @ a + tensors[f\"{{piece}}.{depth}.bias\"][:, None]\n\n",
-        slopes[0]
+        "def dense(piece, layer, a):  # a[0] are values, the others derivatives\n    \
+         z = tensors[f\"{{piece}}.{{layer}}.weight\"] @ a\n    z[0] += tensors[f\"{{piece}}.{{layer}}.bias\"][:, None]\n    \
+         return z\n\n\
+         def network(piece, a):\n    a = a.reshape({channels}, {inputs}, -1)\n    for layer in range({depth}):\n        \
+         z = dense(piece, layer, a)\n        v = z[0]\n{lines}{slopes}        a = np.stack([{behind}])\n    \
+         return dense(piece, {depth}, a).reshape({}, -1)\n\n",
+        channels * program.shape.outputs
     );
     let carries = function.carried > 0;
     for (k, piece) in function.pieces.iter().enumerate() {

@@ -101,6 +101,10 @@ impl Program {
         let length = problem.parameters_in_all();
         let pieces = theta.chunks_exact(length).map(|piece| piece[..shape.parameters()].to_vec()).collect();
         let part = |unknown: &&crate::problem::Unknown| unknown.region.is_some();
+        let domain = problem.geometry.iter().map(|geometry| {
+            let within = geometry.domain.written();
+            format!("The equations hold within {within}; values elsewhere mean nothing.")
+        });
         let parts = problem.unknowns.iter().filter(part).map(|unknown| {
             format!(
                 "{} lives in a part of the domain alone; elsewhere its values mean nothing.",
@@ -108,7 +112,7 @@ impl Program {
             )
         });
         Self {
-            about: [problem.title.clone()].into_iter().chain(parts).collect(),
+            about: [problem.title.clone()].into_iter().chain(domain).chain(parts).collect(),
             inputs: problem.coordinates.clone(),
             unknowns: problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect(),
             shape,

@@ -3,6 +3,7 @@
 //! It knows formulas and how a language writes them; it knows no networks.
 
 use crate::expr::{Binary, Node, Unary};
+use crate::jet::ChainRule;
 use crate::problem::Formula;
 
 /// How a language writes what formulas consist of.
@@ -77,6 +78,17 @@ pub(super) fn statements(
         }
     }
     (lines, roots.iter().map(|root| bare(&texts[root.index()]).to_owned()).collect())
+}
+
+/// A channel behind the activation, whose derivatives are called `f0`, `f1`, …; `before` writes a channel in front of it.
+pub(super) fn chain_rule(rule: &ChainRule, channel: usize, before: &dyn Fn(usize) -> String) -> String {
+    let terms = rule.terms(channel).iter().map(|term| {
+        let coefficient =
+            if term.coefficient == 1.0 { String::new() } else { format!("{:?} * ", term.coefficient) };
+        let factors = term.factors.iter().map(|&factor| format!(" * {}", before(factor)));
+        format!("{coefficient}f{}{}", term.factors.len(), factors.collect::<String>())
+    });
+    terms.collect::<Vec<_>>().join(" + ")
 }
 
 /// A number that reads back to the last bit.

@@ -342,6 +342,10 @@ impl Scope {
         match symbol {
             Symbol::Value(_, node) => Ok(Some(node)),
             Symbol::Broken(_) => Ok(None),
+            Symbol::Later(Meaning::Definition) if !context.allowed.contains(&Meaning::Unknown) => Err((
+                format!("`{name}` needs an unknown, which {} cannot use", context.place),
+                Some("make what it needs of coordinates and parameters a definition of its own".to_owned()),
+            )),
             Symbol::Later(_) => Err((
                 format!("`{name}` is used before it is declared"),
                 Some(format!("move `{name}` above this line")),

@@ -90,7 +90,8 @@ fn name(text: &str) -> String {
 
 /// A number; powers of ten as such.
 fn number(x: f64) -> String {
-    let text = Digits(x).to_string();
+    // What rounding left behind the twelfth digit is in the file below, and no help to a reader.
+    let text = Digits(Digits::rounded(x, 12)).to_string();
     match text.split_once('e') {
         None => format!("<mn>{text}</mn>"),
         Some((digits, exponent)) => {

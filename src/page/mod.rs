@@ -20,7 +20,7 @@ use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
 use crate::train::StageReport;
 use math::{Derivative, escaped};
-pub use sweep::{Picture, sweep};
+pub use sweep::{Axes, Picture, sweep};
 
 /// The name of a page, in the folder of its run or sweep.
 pub const PAGE: &str = "report.html";
@@ -30,6 +30,8 @@ const STYLE: &str = include_str!("style.css");
 const PLOT: &str = include_str!("plot.js");
 const RUN: &str = include_str!("run.js");
 
+/// Bytes of weights from which on they are rounded.
+const MOST_WEIGHTS: usize = 1_200_000;
 /// Nodes along the longest side of the grid that says where a region of space is.
 const NODES: usize = 49;
 /// The same where there are four directions, one of them time.
@@ -121,7 +123,7 @@ pub fn run(content: &Content) -> String {
         "differences": content.differences.iter().map(|grid| grid.as_ref().map(packed)).collect::<Vec<_>>(),
         "colors": { "field": colors(ColorMap::Field), "error": colors(ColorMap::Error) },
     });
-    document(&problem.title, &body.concat(), &data, &export::functions(program, &formulas), &[PLOT, RUN])
+    document(&problem.title, &body.concat(), &data, &export::functions(program, &formulas, MOST_WEIGHTS), &[PLOT, RUN])
 }
 
 /// For every unknown the function of its reference, where that is a formula.
@@ -263,6 +265,8 @@ fn history(steps: &[StepLine], stages: &[StageReport]) -> Value {
             errors[place].1.push(json!([line.step, short(*error)]));
         }
     }
+    // What holds exactly has no curve over powers of ten, and no place in the legend.
+    terms.retain(|(_, values)| values.iter().any(|value| value.as_f64().is_some_and(|x| x > 0.0)));
     let mut step = 0;
     let stages = stages.iter().map(|stage| {
         let begin = step;

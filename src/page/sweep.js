@@ -2,11 +2,17 @@
 
 const columns = data.runs.length ? Object.keys(data.runs[0]) : [];
 const filled = columns.filter(name => data.runs.some(run => run[name] !== null && run[name] !== ""));
+// What all runs have in common is said once.
+const common = data.runs.length > 1 ? data.axes.filter(name => new Set(data.runs.map(run => run[name])).size === 1) : [];
+// Errors are what a reader looks for: they stand before the losses.
+const isError = name => /^(rel_l2|rms_error)_/.test(name);
+const place = name => name.startsWith("loss_") ? 3 : isError(name) ? 1 : filled.indexOf(name) > filled.indexOf("outcome") ? 2 : 0;
+const tabled = filled.filter(name => !common.includes(name)).sort((a, b) => place(a) - place(b));
 const isNumber = name => data.runs.every(run => run[name] === null || typeof run[name] === "number");
 const numbers = filled.filter(isNumber);
 const titles = { run: "run", best_loss: "best loss", final_loss: "final loss", rel_l2: "relative L² error of", rms_error: "rms error of", loss: "loss of" };
 const title = name => titles[name] ?? name.replace(/^(rel_l2|rms_error|loss)_(.+)$/, (_, kind, of) => `${titles[kind]} ${of}`);
-const rows = data.runs.map((run, i) => ({ run, link: data.links[i] }));
+const rows = data.runs.map((run, i) => ({ run, number: i + 1, link: data.links[i] }));
 const table = document.getElementById("run-table");
 const view = { sort: null, down: false, text: "", choices: {} };
 
@@ -17,6 +23,7 @@ const visible = () => {
         && Object.entries(view.choices).every(([name, value]) => value === "" || String(run[name]) === value));
     if (!view.sort) return kept;
     const order = (a, b) => {
+        if (view.sort === "run") return view.down ? b.number - a.number : a.number - b.number;
         const [x, y] = [a.run[view.sort], b.run[view.sort]];
         // What has no value comes last, whichever way.
         if (x === null || y === null) return (x === null) - (y === null);
@@ -27,7 +34,7 @@ const visible = () => {
 };
 
 function fill() {
-    const head = filled.map(name => {
+    const head = tabled.map(name => {
         const cell = element("th", { scope: "col" }, element("button", {
             type: "button", textContent: title(name),
             onclick: () => { view.down = view.sort === name && !view.down; view.sort = name; fill(); table.querySelector(`[data-name="${CSS.escape(name)}"] button`)?.focus(); },
@@ -37,14 +44,16 @@ function fill() {
         return cell;
     });
     const kept = visible();
-    const body = kept.map(({ run, link }) => element("tr", {}, ...filled.map((name, i) => {
+    const body = kept.map(({ run, number, link }) => element("tr", {}, ...tabled.map(name => {
         const value = run[name];
         const text = value === null ? "–" : typeof value === "number" ? shown(value, 4) : value;
-        if (i > 0) return element("td", { textContent: text });
-        return element("th", { scope: "row" }, link ? element("a", { href: encodeURI(link), textContent: text }) : text);
+        if (name !== "run") return element("td", { textContent: text });
+        // A name repeats the columns beside it, and would leave no room for them.
+        return element("th", { scope: "row", title: value }, link ? element("a", { href: encodeURI(link), textContent: number }) : String(number));
     })));
     table.replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
-    document.getElementById("run-count").textContent = `${kept.length} of ${rows.length} runs`;
+    document.getElementById("run-count").textContent = `${kept.length} of ${rows.length} runs`
+        + (common.length ? `, all with ${common.map(name => `${title(name)} ${data.runs[0][name]}`).join(", ")}` : "");
     compare();
 }
 
@@ -58,7 +67,7 @@ const choice = (label, options, value, change) => {
 const search = element("input", { type: "search", placeholder: "any words", oninput: () => { view.text = search.value; fill(); } });
 document.getElementById("run-controls").append(
     element("label", {}, "Filter", search),
-    ...data.axes.filter(name => filled.includes(name)).map(name => {
+    ...data.axes.filter(name => tabled.includes(name)).map(name => {
         const values = [...new Set(data.runs.map(run => String(run[name])))];
         return choice(title(name), [["all", ""], ...values.map(value => [value, value])], "", value => { view.choices[name] = value; fill(); });
     }),
@@ -67,9 +76,9 @@ document.getElementById("run-controls").append(
 const measured = numbers.filter(name => !data.axes.includes(name));
 const axesOfNumbers = numbers.filter(name => data.axes.includes(name) && name !== "seed" && new Set(data.runs.map(run => run[name])).size > 1);
 const picked = {
-    x: axesOfNumbers[0] ?? numbers[0],
+    x: axesOfNumbers.find(name => name === data.across) ?? axesOfNumbers[0] ?? numbers[0],
     y: measured.find(name => name.startsWith("rel_l2")) ?? measured[0],
-    by: data.axes.find(name => !isNumber(name)) ?? "",
+    by: data.compared ?? data.axes.find(name => !isNumber(name)) ?? "",
 };
 
 let plot = null;

@@ -20,12 +20,22 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
+/// What a sweep combines, by names.
+pub struct Axes<'a> {
+    /// All of its axes.
+    pub all: Vec<&'a str>,
+    /// The one along which its figures run.
+    pub across: Option<&'a str>,
+    /// The one whose values they compare.
+    pub compared: Option<&'a str>,
+}
+
 /// The page of a sweep over `axes`: `runs` are rows whose cells have names, `links` say where the page of each run is, if it
 /// has one, and `about` is a line for its reader.
 pub fn sweep(
     title: &str,
     about: &str,
-    axes: &[&str],
+    axes: &Axes<'_>,
     runs: &[Map<String, Value>],
     links: &[Option<String>],
     pictures: &[Picture],
@@ -63,7 +73,8 @@ pub fn sweep(
         escaped(title),
         escaped(about)
     );
-    let data = json!({ "axes": axes, "runs": runs, "links": links });
+    let Axes { all, across, compared } = axes;
+    let data = json!({ "axes": all, "across": across, "compared": compared, "runs": runs, "links": links });
     document(title, &body, &data, "null", &[PLOT, SWEEP])
 }
 
@@ -77,7 +88,8 @@ mod tests {
         let runs = [run.as_object().expect("an object").clone()];
         let picture = Picture { name: "loss.png".into(), png: vec![0; 30] };
         let large = Picture { name: "large.png".into(), png: vec![0; MOST_BYTES] };
-        let page = sweep("<Heat>", "1 run", &["scale"], &runs, &[None], &[picture, large]);
+        let axes = Axes { all: vec!["scale"], across: Some("scale"), compared: None };
+        let page = sweep("<Heat>", "1 run", &axes, &runs, &[None], &[picture, large]);
         assert!(page.contains("&lt;Heat&gt;") && !page.contains("<Heat>"));
         assert!(page.contains("a\\u003c/script>") && !page.contains("a</script>"));
         assert!(page.contains("src=\"data:image/png;base64,AAAA") && page.contains("src=\"large.png\""));

@@ -211,7 +211,11 @@ pub(crate) fn serde_mistake(message: &str, span: Range<usize>) -> Diagnostic {
             let spoken = plain.iter().fold(line.to_owned(), |line, (rust, words)| {
                 line.replace(&format!("expected {rust}"), &format!("expected {words}"))
             });
-            Diagnostic::error(span, spoken)
+            match spoken.split_once("expected struct ") {
+                Some((found, _)) => Diagnostic::error(span, format!("{found}expected a table of settings"))
+                    .hint("`{}` takes the defaults of all of them, `false` is for none"),
+                None => Diagnostic::error(span, spoken),
+            }
         }
     }
 }

@@ -177,8 +177,15 @@ fn declarations_are_checked() {
         "u = {}",
         "u = \"flux*net\"",
         &[
-            "9:6 `flux` is a definition, which an ansatz cannot use → it may use coordinates, parameters and `net`",
+            "9:6 `flux` needs an unknown, which an ansatz cannot use → make what it needs of coordinates and parameters a \
+             definition of its own",
         ],
+    );
+    // What is wrong with a definition is said once.
+    check(
+        "[unknowns]\nu = {}",
+        "wrong = \"2*y\"\n[unknowns]\nu = \"wrong*net\"",
+        &["8:12 unknown symbol `y` → declare it under [parameters], [definitions] or [unknowns]"],
     );
     check("nu = 0.1", "nu = \"1/0\"", &["5:6 the parameter `nu` is not a finite number"]);
     check("nu = 0.1", "nu = inf", &["5:6 this is not a finite number"]);
@@ -948,11 +955,35 @@ fn files_that_come_with_the_program_are_found_by_name() {
 }
 
 #[test]
+fn an_ansatz_may_use_definitions_without_unknowns() {
+    let with = |definitions: &str, ansatz: &str| {
+        good(&GOOD.replace("[unknowns]\nu = {}", &format!("{definitions}[unknowns]\nu = \"{ansatz}\"")))
+    };
+    let problem = with("g = \"x\"\nh = \"10*nu*g\"\n", "h + g_x*t*net");
+    assert_eq!(problem.values, with("", "10*nu*x + t*net").values);
+    assert_eq!(good(&problem.to_toml()), problem);
+    // One definition may still not use another that is below it.
+    check(
+        "[unknowns]\nu = {}",
+        "h = \"2*g\"\ng = \"x\"\n[unknowns]\nu = \"g + t*net\"",
+        &["8:8 `g` is used before it is declared → move `g` above this line"],
+    );
+}
+
+#[test]
 fn what_adapts_training_is_checked() {
     let training = |text: &str, expected: &[&str]| {
         check("[conditions.initial]", &format!("[training]\n{text}\n[conditions.initial]"), expected);
     };
     training("resample = 9\nadaptive = {}\nbalance = {}\ncausal = {}", &[]);
+    training("adaptive = false\nbalance = false\ncausal = false", &[]);
+    training(
+        "resample = 9\nadaptive = true",
+        &[
+            "16:12 invalid type: boolean `true`, expected a table of settings → `{}` takes the defaults of all of them, \
+             `false` is for none",
+        ],
+    );
     training(
         "adaptive = {}",
         &[

@@ -77,6 +77,10 @@ pub fn loss(title: &str, history: &LossHistory) -> Result<Figure, ReportError> {
             });
         }
         let total = i == history.terms.len();
+        // What holds exactly has no curve over powers of ten, and no place in the legend.
+        if !total && !values.iter().any(|&x| x > 0.0) {
+            continue;
+        }
         curves.push(Curve {
             label: name.to_owned(),
             points: history.steps.iter().copied().zip(values.iter().copied()).collect(),

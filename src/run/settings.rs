@@ -21,6 +21,8 @@ pub struct RunSettings {
     pub chunk: Option<usize>,
     /// Draw pictures at the end?
     pub plots: bool,
+    /// Write a page to read at the end?
+    pub page: bool,
     /// Say nothing while it runs?
     pub quiet: bool,
     /// Solve a second time, to see how far the two solutions are apart?
@@ -29,7 +31,7 @@ pub struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "cpu".into(), chunk: None, plots: true, quiet: false, estimate: false }
+        Self { device: "cpu".into(), chunk: None, plots: true, page: true, quiet: false, estimate: false }
     }
 }
 

@@ -64,6 +64,7 @@ pub fn solve_with(problem: &Problem, options: Options) -> Result<Trained, SolveE
         threads,
         chunk: None,
         plots: folder.is_some(),
+        page: folder.is_some(),
         quiet: true,
         estimate: false,
     };

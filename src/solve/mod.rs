@@ -33,7 +33,7 @@ use crate::rng;
 use crate::run::{
     Checkpoint, CheckpointError, CombinationResult, Loss, RESULT_VERSION, ResidualResult, Resumed,
     RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult,
-    peak_memory_bytes, read_resolved,
+    peak_memory_bytes, read_metrics, read_resolved,
 };
 use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
@@ -43,6 +43,7 @@ use crate::verdict::Verdict;
 use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
 pub use pictures::{Drawn, page_alone, redraw};
+use pictures::Shown;
 use recorder::{Recorder, Recording};
 pub use region::region;
 
@@ -99,6 +100,8 @@ pub struct Settings {
     pub chunk: Option<usize>,
     /// Draw pictures at the end?
     pub plots: bool,
+    /// Write a page to read at the end?
+    pub page: bool,
     /// Say nothing while it runs?
     ///
     /// Nothing is ever said here; it is written down for a program that goes on with the run.
@@ -127,8 +130,8 @@ impl Settings {
 
     /// What is written down, so that the run goes on as it began.
     fn to_write(&self) -> RunSettings {
-        let Self { device, chunk, plots, quiet, estimate, .. } = self.clone();
-        RunSettings { device, chunk, plots, quiet, estimate }
+        let Self { device, chunk, plots, page, quiet, estimate, .. } = self.clone();
+        RunSettings { device, chunk, plots, page, quiet, estimate }
     }
 }
 
@@ -335,12 +338,18 @@ impl Solver {
         let interrupted = outcome.end == End::Interrupted;
         let origin = Origin { diverged, interrupted, difference };
         let verdict = judge(problem, &evaluation, engine, answer, self.settings.threads, origin);
-        let plots = self.settings.plots;
+        let Settings { plots, page, .. } = self.settings;
         directory.flush()?;
-        let (stages, folder) = (&outcome.state.reports, directory.path());
-        let drawn = pictures::write(problem, scorer, engine, answer, stages, folder, plots)?;
+        let (stages, folder) = (&outcome.state.reports[..], directory.path());
+        let windows = windows.as_ref();
+        let mut shown = Shown { problem, windows, scorer, engine, theta: answer, stages, folder };
+        let steps = if plots || page { read_metrics(folder)?.content } else { vec![] };
+        let mut files = shown.table()?;
+        if plots {
+            files.extend(shown.pictures(&steps)?);
+        }
         let mut result = result_of(&self.settings, problem, &outcome, &evaluation, verdict, recording);
-        let files = [
+        let kept = [
             "problem.toml",
             "resolved.toml",
             "settings.json",
@@ -348,12 +357,11 @@ impl Solver {
             "checkpoint.safetensors",
             "result.json",
         ];
-        result.files = files.map(String::from).into_iter().chain(drawn.files).collect();
-        result.files.extend(plots.then(|| PAGE.to_owned()));
+        result.files = kept.map(String::from).into_iter().chain(files).collect();
+        result.files.extend(page.then(|| PAGE.to_owned()));
         result.files.sort();
-        if plots {
-            let windows = windows.as_ref();
-            pictures::write_page(problem, windows, scorer, engine, answer, Some(&result), stages, folder)?;
+        if page {
+            shown.page(&steps, Some(&result))?;
         }
         directory.write("result.json", result.to_json().as_bytes())?;
         if result.outcome != RunOutcome::Interrupted {

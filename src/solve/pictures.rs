@@ -22,6 +22,8 @@ const COARSE: usize = 41;
 const KNOWN: usize = 64;
 /// Dots of a condition's data.
 const MOST_DOTS: usize = 1000;
+/// The table of the solution.
+const TABLE: &str = "solution.csv";
 
 /// What `loss.png` shows, from what `metrics.jsonl` says.
 fn history(lines: &[StepLine], stages: &[StageReport]) -> LossHistory {
@@ -71,14 +73,7 @@ pub struct Drawn {
 ///
 /// If a file cannot be written.
 pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Drawn, SolveError> {
-    let (stages, windows) = (trained.stages().to_vec(), trained.windows().cloned());
-    let (problem, engine, theta) = trained.parts();
-    let scorer = Scorer::new(problem);
-    let mut drawn = write(problem, scorer.as_ref(), engine, theta, &stages, folder, true)?;
-    let result = read_result(folder)?.content;
-    write_page(problem, windows.as_ref(), scorer.as_ref(), engine, theta, result.as_ref(), &stages, folder)?;
-    drawn.files.push(PAGE.to_owned());
-    Ok(drawn)
+    again(trained, folder, true)
 }
 
 /// Writes the page of the run in `folder`, and nothing else.
@@ -87,54 +82,102 @@ pub fn redraw(trained: &mut Trained, folder: &Path) -> Result<Drawn, SolveError>
 ///
 /// If the run cannot be read, or the file cannot be written.
 pub fn page_alone(folder: &Path) -> Result<(), SolveError> {
-    let mut trained = Trained::load_on(folder, 1)?;
+    again(&mut Trained::load_on(folder, 1)?, folder, false)?;
+    Ok(())
+}
+
+fn again(trained: &mut Trained, folder: &Path, all: bool) -> Result<Drawn, SolveError> {
     let (stages, windows) = (trained.stages().to_vec(), trained.windows().cloned());
     let (problem, engine, theta) = trained.parts();
     let (scorer, result) = (Scorer::new(problem), read_result(folder)?.content);
-    write_page(problem, windows.as_ref(), scorer.as_ref(), engine, theta, result.as_ref(), &stages, folder)
+    let (windows, scorer, stages) = (windows.as_ref(), scorer.as_ref(), &stages[..]);
+    let mut shown = Shown { problem, windows, scorer, engine, theta, stages, folder };
+    let Found { content: steps, damaged } = read_metrics(folder)?;
+    let mut files = vec![];
+    if all {
+        files = shown.table()?;
+        files.extend(shown.pictures(&steps)?);
+    }
+    shown.page(&steps, result.as_ref())?;
+    files.push(PAGE.to_owned());
+    Ok(Drawn { files, damaged })
 }
 
 /// Values of a reference that a page holds.
 const MOST_VALUES: usize = 60_000;
 
-/// Writes the page of a run: the network, asked for the unknowns and for the residuals within the domain, and all that is
-/// known of it.
-pub(super) fn write_page(
-    problem: &Problem,
-    windows: Option<&Windows>,
-    scorer: Option<&Scorer>,
-    engine: &mut dyn Engine,
-    theta: &[f64],
-    result: Option<&RunResult>,
-    stages: &[StageReport],
-    folder: &Path,
-) -> Result<(), SolveError> {
-    let mut functions = vec![(VALUES.to_owned(), problem.values.clone())];
-    let mut residuals = vec![];
-    for (i, condition) in problem.conditions.iter().enumerate().filter(|(_, c)| c.place.is_interior()) {
-        // One that asks for data has no value between them.
-        let Ok(quantity) = residual(condition) else { continue };
-        if quantity.columns().is_empty() {
-            let name = format!("residual_{i}");
-            functions.push((name.clone(), quantity.formula().clone()));
-            residuals.push((i, name));
-        }
+/// A trained network to be shown in the folder of its run.
+pub(super) struct Shown<'a> {
+    pub(super) problem: &'a Problem,
+    /// Those that its time is cut into.
+    pub(super) windows: Option<&'a Windows>,
+    pub(super) scorer: Option<&'a Scorer>,
+    pub(super) engine: &'a mut dyn Engine,
+    pub(super) theta: &'a [f64],
+    pub(super) stages: &'a [StageReport],
+    pub(super) folder: &'a Path,
+}
+
+impl Shown<'_> {
+    /// Writes `solution.csv`; the names of what is written come back, here and below.
+    pub(super) fn table(&mut self) -> Result<Vec<String>, SolveError> {
+        let Self { problem, scorer, engine, theta, folder, .. } = self;
+        write_whole(&folder.join(TABLE), &table(problem, *scorer, &mut **engine, theta)?)?;
+        Ok(vec![TABLE.to_owned()])
     }
-    let program = program(problem, windows, theta, &functions)?;
-    let steps = read_metrics(folder)?.content;
-    let resolved = read_resolved(folder)?.unwrap_or_else(|| problem.to_toml());
-    let differences = differences(problem, scorer, engine, theta);
-    let content = Content {
-        problem,
-        program: &program,
-        residuals: &residuals,
-        result,
-        steps: &steps,
-        stages,
-        differences: &differences,
-        resolved: &resolved,
-    };
-    Ok(write_whole(&folder.join(PAGE), page::run(&content).as_bytes())?)
+
+    /// Draws the pictures; `steps` are what was noted of those of training.
+    pub(super) fn pictures(&mut self, steps: &[StepLine]) -> Result<Vec<String>, SolveError> {
+        let Self { problem, scorer, engine, theta, stages, folder, .. } = self;
+        let history = history(steps, stages);
+        let png = output::by_ending("png").picture.expect("PNG holds pictures");
+        let mut drawn = vec![];
+        let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
+            write_whole(&folder.join(name), &png(&figure)?)?;
+            drawn.push(name.to_owned());
+            Ok(())
+        };
+        if !history.steps.is_empty() {
+            draw("loss.png", report::loss(&problem.title, &history)?)?;
+        }
+        let fields = fields(problem, *scorer, &mut **engine, theta);
+        draw("solution.png", report::solution(&problem.title, &fields)?)?;
+        if problem.coordinates.len() > 1 {
+            draw("slices.png", report::slices(&problem.title, &fields)?)?;
+        }
+        Ok(drawn)
+    }
+
+    /// Writes the page: the network, asked for the unknowns and for the residuals within the domain, and all that is known
+    /// of it.
+    pub(super) fn page(&mut self, steps: &[StepLine], result: Option<&RunResult>) -> Result<(), SolveError> {
+        let Self { problem, windows, scorer, engine, theta, stages, folder } = self;
+        let mut functions = vec![(VALUES.to_owned(), problem.values.clone())];
+        let mut residuals = vec![];
+        for (i, condition) in problem.conditions.iter().enumerate().filter(|(_, c)| c.place.is_interior()) {
+            // One that asks for data has no value between them.
+            let Ok(quantity) = residual(condition) else { continue };
+            if quantity.columns().is_empty() {
+                let name = format!("residual_{i}");
+                functions.push((name.clone(), quantity.formula().clone()));
+                residuals.push((i, name));
+            }
+        }
+        let program = program(problem, *windows, theta, &functions)?;
+        let resolved = read_resolved(folder)?.unwrap_or_else(|| problem.to_toml());
+        let differences = differences(problem, *scorer, &mut **engine, theta);
+        let content = Content {
+            problem,
+            program: &program,
+            residuals: &residuals,
+            result,
+            steps,
+            stages,
+            differences: &differences,
+            resolved: &resolved,
+        };
+        Ok(write_whole(&folder.join(PAGE), page::run(&content).as_bytes())?)
+    }
 }
 
 /// For every unknown how far it is from its reference where that is known, if that is no formula and these points are a grid.
@@ -176,40 +219,6 @@ fn grid_of(points: &[f64], dimensions: usize) -> Option<Vec<Vec<f64>>> {
     // Where they are too many, none of them are made.
     let count: usize = axes.iter().map(Vec::len).product();
     (several && count == points.len() / dimensions && combinations(&axes) == points).then_some(axes)
-}
-
-/// Writes `solution.csv` and, if asked for, the pictures into `folder`.
-pub(super) fn write(
-    problem: &Problem,
-    scorer: Option<&Scorer>,
-    engine: &mut dyn Engine,
-    theta: &[f64],
-    stages: &[StageReport],
-    folder: &Path,
-    plots: bool,
-) -> Result<Drawn, SolveError> {
-    let mut drawn = Drawn { files: vec!["solution.csv".to_owned()], damaged: None };
-    write_whole(&folder.join("solution.csv"), &table(problem, scorer, engine, theta)?)?;
-    if plots {
-        let Found { content: steps, damaged } = read_metrics(folder)?;
-        drawn.damaged = damaged;
-        let history = history(&steps, stages);
-        let png = output::by_ending("png").picture.expect("PNG holds pictures");
-        let mut draw = |name: &str, figure: Figure| -> Result<(), SolveError> {
-            write_whole(&folder.join(name), &png(&figure)?)?;
-            drawn.files.push(name.to_owned());
-            Ok(())
-        };
-        if !history.steps.is_empty() {
-            draw("loss.png", report::loss(&problem.title, &history)?)?;
-        }
-        let fields = fields(problem, scorer, engine, theta);
-        draw("solution.png", report::solution(&problem.title, &fields)?)?;
-        if problem.coordinates.len() > 1 {
-            draw("slices.png", report::slices(&problem.title, &fields)?)?;
-        }
-    }
-    Ok(drawn)
 }
 
 /// The solution where it is scored: coordinates, every unknown, and its reference and error where there is one.

@@ -108,6 +108,8 @@ pub struct Plan<'a> {
     pub shard: Shard,
     /// Runs at the same time.
     pub jobs: usize,
+    /// Draw the figures and write the page?
+    pub draw: bool,
     /// What every one of them does.
     pub experiment: &'a dyn Experiment,
 }
@@ -285,7 +287,7 @@ impl Progress {
         loop {
             collection.write_tables(plan.sweep, &plan.folder)?;
             let ended = collection.records.iter().filter(|record| record.state.is_final()).count();
-            if 10 * ended >= 11 * *drawn {
+            if plan.draw && 10 * ended >= 11 * *drawn {
                 collection.draw(plan.sweep, &plan.folder)?;
                 *drawn = ended;
             }

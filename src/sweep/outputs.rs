@@ -9,7 +9,7 @@ use super::collect::{Collection, Record, RecordState, run_folder};
 use super::config::Sweep;
 use super::{figures, summary};
 use crate::output;
-use crate::page::{self, PAGE, Picture};
+use crate::page::{self, Axes, PAGE, Picture};
 use crate::report::ReportError;
 use crate::run::{RunError, RunResult, write_whole};
 
@@ -63,7 +63,9 @@ impl Collection {
             page.is_file().then(|| format!("runs/{}/{PAGE}", record.name))
         };
         let links: Vec<Option<String>> = self.records.iter().map(link).collect();
-        let axes: Vec<&str> = sweep.axes.iter().map(|axis| axis.name.as_str()).collect();
+        let name = |axis: usize| sweep.axes[axis].name.as_str();
+        let (across, compared) = (sweep.x.map(name), sweep.series.or(sweep.y).map(name));
+        let axes = Axes { all: (0..sweep.axes.len()).map(name).collect(), across, compared };
         let ended = self.records.iter().filter(|record| record.state.is_final()).count();
         let about = format!("{ended} of {} runs have ended", self.records.len());
         let page = page::sweep(&sweep.title, &about, &axes, &self.table(sweep), &links, &pictures);

@@ -88,6 +88,7 @@ fn stopped(folder: &Path, out: &Path, changes: &[&str], step: usize) {
         threads: 1,
         chunk: None,
         plots: false,
+        page: false,
         quiet: false,
         estimate: false,
     };

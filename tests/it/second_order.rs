@@ -85,6 +85,7 @@ fn what_a_method_needs_is_told_before_training() {
             threads: 1,
             chunk: None,
             plots: false,
+            page: false,
             quiet: true,
             estimate: false,
         };

@@ -151,11 +151,7 @@ def through_onnx(folder, name, expected, lacking):
 
 
 def through_numpy(folder, name, expected):
-    # Windows that carry derivatives on need more than layers.
-    result = run(folder, "export", name, "--to", f"{name}.safetensors", check=name != "waves")
-    if name == "waves":
-        assert result.returncode == 2 and "carry derivatives on" in result.stderr, result
-        return
+    run(folder, "export", name, "--to", f"{name}.safetensors")
     code = re.search(r"```python\n(.*?)```", (folder / f"{name}.md").read_text(), re.S).group(1)
     namespace = {}
     exec(code.replace(f'"{name}.safetensors"', repr(str(folder / f"{name}.safetensors"))), namespace)

@@ -46,7 +46,7 @@ impl Language {
             .expect("what a problem declares has been checked");
         builder.parameters(&parameters);
         builder.geometry.clone_from(&problem.geometry);
-        builder.unknowns(&unknowns, &problem.coordinates);
+        builder.unknowns(&unknowns, &definitions, &problem.coordinates);
         builder.definitions(&definitions);
         debug_assert!(!builder.has_errors(), "a problem writes what it reads");
         let Builder { mut graph, mut scope, .. } = builder;

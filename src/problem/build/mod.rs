@@ -37,7 +37,13 @@ use crate::settings::{Cut, Training};
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
 const ANSATZ: Context = Context {
     place: "an ansatz",
-    allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Trainable, Meaning::Output],
+    allowed: &[
+        Meaning::Coordinate,
+        Meaning::Parameter,
+        Meaning::Trainable,
+        Meaning::Definition,
+        Meaning::Output,
+    ],
 };
 const FEATURE: Context = Context { place: "a feature", allowed: &[Meaning::Coordinate, Meaning::Parameter] };
 const DEFINITION: Context = Context {
@@ -207,7 +213,7 @@ impl Builder<'_> {
             return None;
         }
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
-        let (unknowns, values) = self.unknowns(&unknowns, &coordinates);
+        let (unknowns, values) = self.unknowns(&unknowns, &definitions, &coordinates);
         let definitions = self.definitions(&definitions);
         let (network, activation, features, written_features) =
             self.network(table.get("network"), &coordinates, unknowns.len());
@@ -584,7 +590,13 @@ impl Builder<'_> {
         coordinates
     }
 
-    fn unknowns(&mut self, entries: &[Entry<'_>], coordinates: &[Coordinate]) -> (Vec<Unknown>, Vec<NodeId>) {
+    fn unknowns(
+        &mut self,
+        entries: &[Entry<'_>],
+        definitions: &[Entry<'_>],
+        coordinates: &[Coordinate],
+    ) -> (Vec<Unknown>, Vec<NodeId>) {
+        self.definitions_without_unknowns(definitions);
         let (mut unknowns, mut values) = (Vec::new(), Vec::new());
         for (output, (key, value)) in entries.iter().enumerate() {
             let name: &str = key.get_ref();
@@ -618,11 +630,39 @@ impl Builder<'_> {
             values.push(node.unwrap_or(raw));
             unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit, region });
         }
+        // Below they may use one another in the order of the text alone.
+        for (key, _) in definitions {
+            self.scope.set(key.get_ref(), Symbol::Later(Meaning::Definition));
+        }
         // From here on `net` is known by name, so that its use elsewhere is explained.
         if let Some(&raw) = values.first() {
             self.scope.set("net", Symbol::Value(Meaning::Output, raw));
         }
         (unknowns, values)
+    }
+
+    /// Lets ansatzes use the definitions that need no unknown; the others stay to come.
+    ///
+    /// All of them are read again when the unknowns are known, and only then is said what is wrong with them.
+    fn definitions_without_unknowns(&mut self, entries: &[Entry<'_>]) {
+        for (key, value) in entries {
+            let before = (self.items.len(), self.formulas);
+            let is_to_come = |scope: &Scope, name: &str| {
+                let base = scope.derivative(name).map_or_else(|| name.to_owned(), |(base, _)| base);
+                matches!(scope.get(&base), Some(Symbol::Later(Meaning::Unknown | Meaning::Definition)))
+            };
+            let mut waits = false;
+            let node = self.expr(value).and_then(|(expr, _)| {
+                expr.names(&mut |name| waits |= is_to_come(&self.scope, name));
+                if waits { None } else { self.formula(value, ANSATZ) }
+            });
+            if !waits {
+                let node = node.map(|(node, _)| node);
+                self.scope.set(key.get_ref(), known(Meaning::Definition, node));
+            }
+            self.items.truncate(before.0);
+            self.formulas = before.1;
+        }
     }
 
     fn definitions(&mut self, entries: &[Entry<'_>]) -> Vec<(String, String)> {

@@ -250,7 +250,8 @@ impl Builder<'_> {
 
     /// Reads a plain table key by key, so that several mistakes are reported.
     ///
-    /// Keys in `optional` are those that the defaults lack; keys in `others` are left alone.
+    /// Keys in `optional` are those that the defaults lack, and `false` says that there shall be none; keys in `others` are
+    /// left alone.
     pub(super) fn settings<T: Default + Serialize + DeserializeOwned>(
         &mut self,
         table: &Table<'_>,
@@ -268,6 +269,10 @@ impl Builder<'_> {
         let mut good = Table::new();
         for (key, value) in table.iter() {
             if others.contains(&key.get_ref().as_ref()) || !keys.contains(&key.get_ref().as_ref()) {
+                continue;
+            }
+            let declined = value.get_ref().as_bool() == Some(false);
+            if declined && optional.contains(&key.get_ref().as_ref()) {
                 continue;
             }
             let mut alone = Table::new();
