@@ -95,6 +95,7 @@ mod signal;
 mod simd;
 mod solve;
 mod sweep;
+mod tabulated;
 mod terms;
 mod train;
 mod trained;

@@ -31,6 +31,8 @@ pub const MAX_OPERATIONS: usize = 200_000;
 /// Operations times points at which a reference solution is tried before training.
 pub const MAX_TRIALS: f64 = 1e8;
 
+/// Functions of a problem that files give.
+pub const MAX_TABLES: usize = 64;
 /// Unknowns of a problem.
 pub const MAX_UNKNOWNS: usize = 64;
 /// Conditions of a problem.

@@ -96,8 +96,14 @@ fn classify(arguments: &Arguments) -> Result<u8, Failure> {
         }
     }
     let experiment = Classifiers { sweep: &sweep, data, device };
-    let plan =
-        Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: arguments.jobs, draw: true, experiment: &experiment };
+    let plan = Plan {
+        sweep: &sweep,
+        folder,
+        shard: Shard::ALL,
+        jobs: arguments.jobs,
+        draw: true,
+        experiment: &experiment,
+    };
     let collection = plan.check().map_err(Failure::usage)?;
     let left = collection.records.iter().filter(|record| !record.state.is_final()).count();
     if arguments.dry_run {

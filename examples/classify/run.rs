@@ -404,7 +404,14 @@ mod tests {
         let go = |folder: &Path, is_stopped: bool| {
             let run = folder.join("runs").join(sweep.name(0));
             let folder = folder.to_owned();
-            let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: 1, draw: true, experiment: &experiment };
+            let plan = Plan {
+                sweep: &sweep,
+                folder,
+                shard: Shard::ALL,
+                jobs: 1,
+                draw: true,
+                experiment: &experiment,
+            };
             let found = plan.check().expect("fine");
             let stop = AtomicBool::new(false);
             let wait = || {
@@ -443,7 +450,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let experiment = on_toys(&sweep);
         let path = folder.path().to_owned();
-        let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 2, draw: true, experiment: &experiment };
+        let plan = Plan {
+            sweep: &sweep,
+            folder: path,
+            shard: Shard::ALL,
+            jobs: 2,
+            draw: true,
+            experiment: &experiment,
+        };
         let go = || {
             let started = std::sync::atomic::AtomicUsize::new(0);
             let watch = |event: pinn::internals::sweep::Event| {

@@ -15,10 +15,11 @@ use pinn::problem::{Document, Problem, embedded};
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("problem", problem),
     ("expression", expression),
     ("reference", reference),
+    ("table", table),
     ("sweep", sweep),
     ("checkpoint", checkpoint),
     ("points", points),
@@ -119,6 +120,52 @@ pub fn reference(bytes: &[u8]) {
             }
         });
     });
+}
+
+/// A function that a file gives, of one argument and of two, of every kind: it takes the file's values where it reaches, what
+/// is built is written out and reads back as the same, and a file that is no such function is refused with a reason.
+pub fn table(bytes: &[u8]) {
+    thread_local! {
+        static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+    }
+    let ending = match bytes {
+        [0x93, ..] => "npy",
+        [b'P', b'K', ..] => "npz",
+        _ => "csv",
+    };
+    let folder = FOLDER.with(|folder| folder.path().to_owned());
+    std::fs::write(folder.join(format!("table.{ending}")), bytes).expect("a file");
+    let each = ["cubic", "linear", "nearest"].into_iter().flat_map(|kind| [(kind, "x"), (kind, "x, t")]);
+    for (between, of) in each {
+        let names: Vec<String> = of.split(", ").map(|name| format!("\"{name}\"")).collect();
+        let text = format!(
+            "[coordinates]\nx = [-1, 1]\nt = [0, 1e3]\n[tables]\nq = {{ file = \"table.{ending}\", of = [{}], \
+             between = \"{between}\", outside = \"hold\" }}\n[unknowns]\nu = {{}}\n[conditions.c]\n\
+             place = \"interior\"\nresidual = \"u_x + u_t - q({of})\"\n",
+            names.join(", ")
+        );
+        let document = Document::parse("fuzz.toml", &text).expect("TOML");
+        let problem = match document.build(&folder) {
+            Ok((problem, _)) => problem,
+            Err(mistakes) => {
+                assert!(!mistakes.render(false).is_empty());
+                continue;
+            }
+        };
+        let function = &problem.tables[0].function;
+        let corner: Vec<f64> = function.axes.iter().map(|axis| axis[0]).collect();
+        let orders = vec![0; corner.len()];
+        let (found, expected) = (function.evaluate(&corner, &orders), function.numbers[0]);
+        assert_eq!(found, expected, "the first node");
+        let middle: Vec<f64> = function.axes.iter().map(|axis| 0.5 * axis[0] + 0.5 * axis[1]).collect();
+        // A spline through huge numbers may swing beyond all others.
+        assert!(between == "cubic" || !function.evaluate(&middle, &orders).is_nan());
+        let written = problem.to_toml();
+        let again =
+            Document::parse("again.toml", &written).and_then(|document| document.build(Path::new("")));
+        let (again, _) = again.unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+        assert_eq!(again.to_toml(), written);
+    }
 }
 
 /// Points for a trained network, in the format that the input begins like: finite rows, as many as were promised.

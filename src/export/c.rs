@@ -4,12 +4,14 @@
 //! network beside them.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, chain_rule, number, statements, uses};
+use super::text::{Dialect, calls, chain_rule, number, statements, tables, uses};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
 use crate::expr::{Binary, Node, Unary};
 use crate::problem::Formula;
+use crate::tabulated::{Outside, Tabulated};
 
 const C: Dialect = Dialect {
     declare: "    const double ",
@@ -43,7 +45,7 @@ const C: Dialect = Dialect {
 const TAKEN: &str = "auto break case char const continue default do double else enum extern float for goto if inline int \
     long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main \
     sin cos tan asin acos atan sinh cosh tanh exp log sqrt fabs erf erfc pow sign step normal least greatest dense piece_of \
-    abs exit free malloc gamma j0 j1 jn y0 y1 yn";
+    cell interpolate abs exit free malloc gamma j0 j1 jn y0 y1 yn";
 
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let name = name(&options.stem);
@@ -58,6 +60,7 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
 fn name(stem: &str) -> String {
     let word: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let taken = word.starts_with(|c: char| c.is_ascii_digit() || c == '_')
+        || word.starts_with("table_")
         || TAKEN.split_whitespace().any(|taken| taken == word);
     if taken { format!("net_{word}") } else { word }
 }
@@ -135,6 +138,13 @@ fn source(program: &Program, name: &str, header: &str) -> String {
             );
         }
     }
+    let known = tables(formulas.iter().copied());
+    if !known.is_empty() {
+        text += INTERPOLATE;
+    }
+    for (k, table) in known.iter().enumerate() {
+        text += &self::table(k, table);
+    }
     let longest = program.pieces.first().map_or(0, Vec::len);
     let _ = writeln!(
         text,
@@ -165,7 +175,7 @@ fn source(program: &Program, name: &str, header: &str) -> String {
         );
     }
     for function in &program.functions {
-        text += &self::function(program, function);
+        text += &self::function(program, function, &known);
     }
     text + &entries(program, name)
 }
@@ -189,15 +199,150 @@ static const double *dense(const double *w, int channels, int from, int to, cons
 }
 ";
 
+/// A function that a table gives, and a derivative of it.
+///
+/// Every argument has its cell, and for both ends of that the weights of what is there and of its second derivative; what
+/// is summed are all products of a weight for each argument.
+const INTERPOLATE: &str = "\
+/* The cell of an argument, and for both of its ends the weights of the number there and of its second derivative, for the
+   derivative of this order; the degree is 3, 1 or 0 (the nearest). Returns whether there is a value. */
+static int cell(const double *axis, int count, int degree, int held, int order, double x, int *low, double w[2][2])
+{
+    const double first = axis[0], last = axis[count - 1], slack = 1e-9 * (last - first);
+    double h, p, q;
+    int i = 0;
+    w[0][0] = w[0][1] = w[1][0] = w[1][1] = 0.0;
+    *low = 0;
+    if (x != x || order > degree) {
+        return 0;
+    }
+    if (x < first - slack || x > last + slack) {
+        if (!held) {
+            return 0;
+        }
+        if (order > 0) {
+            return 1;
+        }
+    }
+    x = x < first ? first : x > last ? last : x;
+    for (int end = count - 1; end - i > 1;) {
+        const int middle = (i + end) / 2;
+        if (axis[middle] <= x) {
+            i = middle;
+        } else {
+            end = middle;
+        }
+    }
+    *low = i;
+    h = axis[i + 1] - axis[i];
+    p = (axis[i + 1] - x) / h;
+    q = (x - axis[i]) / h;
+    if (degree == 0) {
+        w[p > q ? 0 : 1][0] = 1.0;
+    } else if (order == 0) {
+        w[0][0] = p;
+        w[1][0] = q;
+        if (degree == 3) {
+            w[0][1] = h * h / 6.0 * (p * p * p - p);
+            w[1][1] = h * h / 6.0 * (q * q * q - q);
+        }
+    } else if (order == 1) {
+        w[0][0] = -1.0 / h;
+        w[1][0] = 1.0 / h;
+        if (degree == 3) {
+            w[0][1] = -h / 6.0 * (3.0 * p * p - 1.0);
+            w[1][1] = h / 6.0 * (3.0 * q * q - 1.0);
+        }
+    } else if (order == 2) {
+        w[0][1] = p;
+        w[1][1] = q;
+    } else {
+        w[0][1] = -1.0 / h;
+        w[1][1] = 1.0 / h;
+    }
+    return 1;
+}
+
+/* What a table says at a point, or the derivative of these orders; NaN where it says nothing. */
+static double interpolate(const double *numbers, const double *const *axes, const int *counts, int arguments, int degree,
+    int held, const int *orders, const double *x)
+{
+    double w[3][2][2], sum = 0.0;
+    int low[3];
+    const int parts = degree == 3 ? 1 << arguments : 1;
+    for (int a = 0; a < arguments; a++) {
+        if (!cell(axes[a], counts[a], degree, held, orders[a], x[a], &low[a], w[a])) {
+            return NAN;
+        }
+    }
+    for (int choice = 0; choice < 1 << 2 * arguments; choice++) {
+        double weight = 1.0;
+        long node = 0;
+        int part = 0;
+        for (int a = 0; a < arguments; a++) {
+            const int corner = choice >> 2 * a & 1, moment = choice >> (2 * a + 1) & 1;
+            weight *= w[a][corner][moment];
+            node = node * counts[a] + low[a] + corner;
+            part |= moment << a;
+        }
+        if (weight != 0.0) {
+            sum += weight * numbers[node * parts + part];
+        }
+    }
+    return sum;
+}
+
+";
+
+/// The numbers of a table, and the function that formulas call.
+fn table(k: usize, table: &Tabulated) -> String {
+    let list = |numbers: &[f64]| {
+        let rows =
+            numbers.chunks(4).map(|row| row.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(", "));
+        rows.collect::<Vec<_>>().join(",\n    ")
+    };
+    let count = table.axes.len();
+    let each = |part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<Vec<_>>().join(", ");
+    let mut text = String::new();
+    for (a, axis) in table.axes.iter().enumerate() {
+        let _ = writeln!(text, "static const double table_{k}_axis_{a}[] = {{\n    {}\n}};", list(axis));
+    }
+    let _ = write!(
+        text,
+        "static const double table_{k}_numbers[] = {{\n    {}\n}};\n\n/* {}({}) */\n\
+         static double table_{k}({}, {})\n{{\n    static const double *const axes[] = {{{}}};\n    \
+         static const int counts[] = {{{}}};\n    const int orders[] = {{{}}};\n    const double x[] = {{{}}};\n    \
+         return interpolate(table_{k}_numbers, axes, counts, {count}, {}, {}, orders, x);\n}}\n\n",
+        list(&table.numbers),
+        comment(&table.name),
+        comment(&table.arguments.join(", ")),
+        each(&|a| format!("int i{a}")),
+        each(&|a| format!("double x{a}")),
+        each(&|a| format!("table_{k}_axis_{a}")),
+        each(&|a| table.axes[a].len().to_string()),
+        each(&|a| format!("i{a}")),
+        each(&|a| format!("x{a}")),
+        table.between.degree(),
+        i32::from(table.outside == Outside::Held),
+    );
+    text
+}
+
 /// The body of a C function that fills `into` with the roots of a formula.
-fn body(program: &Program, function: &Function, formula: &Formula, into: &str) -> String {
+fn body(
+    program: &Program,
+    function: &Function,
+    known: &[Arc<Tabulated>],
+    formula: &Formula,
+    into: &str,
+) -> String {
     let leaf = |node| match node {
         Node::Coordinate { coordinate, .. } => format!("x[{coordinate}]"),
         Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.shape, output, index)),
         Node::Data(column) => format!("c[{column}]"),
         node => unreachable!("{node:?} is a number by now"),
     };
-    let (lines, roots) = statements(formula, &C, &leaf);
+    let (lines, roots) = statements(formula, &C, known, &leaf);
     let assigned = roots.iter().enumerate().map(|(k, root)| format!("    {into}[{k}] = {root};"));
     let body: Vec<String> = lines.into_iter().chain(assigned).collect();
     // What no formula reads is an argument all the same.
@@ -208,7 +353,7 @@ fn body(program: &Program, function: &Function, formula: &Formula, into: &str) -
 }
 
 /// The static functions that a function consists of.
-fn function(program: &Program, function: &Function) -> String {
+fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) -> String {
     let Function { name, values, jets, rule, carried, .. } = function;
     let (shape, channels) = (&program.shape, jets.channels());
     let (dimensions, outputs) = (program.inputs.len(), shape.outputs * channels);
@@ -217,23 +362,23 @@ fn function(program: &Program, function: &Function) -> String {
         let _ = writeln!(
             text,
             "\nstatic void {name}_inputs_{k}(const double *x, double *a)\n{{\n{}}}",
-            body(program, function, &piece.inputs, "a")
+            body(program, function, known, &piece.inputs, "a")
         );
         let _ = writeln!(
             text,
             "\nstatic void {name}_values_{k}(const double *x, const double *n, const double *c, double *y)\n{{\n{}}}",
-            body(program, function, &piece.values, "y")
+            body(program, function, known, &piece.values, "y")
         );
         if *carried > 0 {
             let _ = writeln!(
                 text,
                 "\nstatic void {name}_hand_on_{k}(const double *x, const double *n, const double *c, double *y)\n{{\n{}}}",
-                body(program, function, &piece.handed_on, "y")
+                body(program, function, known, &piece.handed_on, "y")
             );
         }
     }
     // The chain rule, term by term.
-    let (lines, slopes) = statements(&function.activation, &C, &|_| "v".to_owned());
+    let (lines, slopes) = statements(&function.activation, &C, known, &|_| "v".to_owned());
     let _ = write!(
         text,
         "\n/* The activation, and what the chain rule makes of derivatives. */\n\

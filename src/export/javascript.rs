@@ -1,15 +1,17 @@
 //! JavaScript: a module of its own, and the functions that a run's page evaluates.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, chain_rule, statements};
+use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
 use crate::problem::Formula;
+use crate::tabulated::{Outside, Tabulated};
 
 const JAVASCRIPT: Dialect = Dialect {
     declare: "    const ",
@@ -73,6 +75,81 @@ function dense(w, at, channels, from, to, a, z) {
 }
 ";
 
+/// Numbers of which a text holds so many of the first bytes each.
+const NUMBERS: &str = "\
+function numbers(text, count) {
+    const kept = atob(text), n = kept.length / count, bytes = new Uint8Array(8 * n);
+    for (let i = 0; i < n; i++) for (let k = 0; k < count; k++) bytes[8 * i + 8 - count + k] = kept.charCodeAt(count * i + k);
+    return new Float64Array(bytes.buffer);
+}
+";
+
+/// A function that a table gives, as C has it.
+const INTERPOLATE: &str = "\
+function cell(axis, degree, held, order, x) {
+    const count = axis.length, first = axis[0], last = axis[count - 1], slack = 1e-9 * (last - first);
+    const w = [[0, 0], [0, 0]];
+    if (Number.isNaN(x) || order > degree) return null;
+    if (x < first - slack || x > last + slack) {
+        if (!held) return null;
+        if (order > 0) return { low: 0, w };
+    }
+    x = Math.min(Math.max(x, first), last);
+    let low = 0;
+    for (let end = count - 1; end - low > 1;) { const middle = (low + end) >> 1; if (axis[middle] <= x) low = middle; else end = middle; }
+    const h = axis[low + 1] - axis[low], p = (axis[low + 1] - x) / h, q = (x - axis[low]) / h;
+    const cubic = degree === 3;
+    if (degree === 0) w[p > q ? 0 : 1][0] = 1;
+    else if (order === 0) {
+        w[0][0] = p; w[1][0] = q;
+        if (cubic) { w[0][1] = h * h / 6 * (p * p * p - p); w[1][1] = h * h / 6 * (q * q * q - q); }
+    } else if (order === 1) {
+        w[0][0] = -1 / h; w[1][0] = 1 / h;
+        if (cubic) { w[0][1] = -h / 6 * (3 * p * p - 1); w[1][1] = h / 6 * (3 * q * q - 1); }
+    } else if (order === 2) { w[0][1] = p; w[1][1] = q; }
+    else { w[0][1] = -1 / h; w[1][1] = 1 / h; }
+    return { low, w };
+}
+function interpolate(values, axes, degree, held, orders, x) {
+    const n = axes.length, parts = degree === 3 ? 1 << n : 1, cells = [];
+    for (let a = 0; a < n; a++) {
+        const found = cell(axes[a], degree, held, orders[a], x[a]);
+        if (!found) return NaN;
+        cells.push(found);
+    }
+    let sum = 0;
+    for (let choice = 0; choice < 1 << 2 * n; choice++) {
+        let weight = 1, node = 0, part = 0;
+        for (let a = 0; a < n; a++) {
+            const corner = choice >> 2 * a & 1, moment = choice >> 2 * a + 1 & 1;
+            weight *= cells[a].w[corner][moment];
+            node = node * axes[a].length + cells[a].low + corner;
+            part |= moment << a;
+        }
+        if (weight !== 0) sum += weight * values[node * parts + part];
+    }
+    return sum;
+}
+";
+
+/// The numbers of a table, and the function that formulas call.
+fn table(k: usize, table: &Tabulated) -> String {
+    let packed = |numbers: &[f64]| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        format!("numbers(\"{}\", 8)", STANDARD.encode(bytes))
+    };
+    let axes: Vec<String> = table.axes.iter().map(|axis| packed(axis)).collect();
+    let count = axes.len();
+    format!(
+        "const table_{k} = (() => {{\n    const values = {};\n    const axes = [{}];\n    \
+         return (...all) => interpolate(values, axes, {}, {}, all.slice(0, {count}), all.slice({count}));\n}})();\n",
+        packed(&table.numbers),
+        axes.join(", "),
+        table.between.degree(),
+        table.outside == Outside::Held
+    )
+}
+
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let mut text = String::new();
     for line in &program.about {
@@ -110,6 +187,7 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
 pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -> String {
     let mut text = "(() => {\n".to_owned();
     let all = program.formulas().into_iter().chain(closed.iter().map(|(_, formula)| formula));
+    let known = tables(all.clone());
     let called = calls(all);
     if called.contains(&Unary::Step) {
         text += STEP;
@@ -118,6 +196,13 @@ pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -
         text += ERROR_FUNCTION;
     }
     text += DENSE;
+    text += NUMBERS;
+    if !known.is_empty() {
+        text += INTERPOLATE;
+    }
+    for (k, table) in known.iter().enumerate() {
+        text += &self::table(k, table);
+    }
     text += &weights(program, room);
     if let Some(choice) = &program.choice {
         let _ = writeln!(
@@ -129,11 +214,12 @@ pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -
     }
     let mut names: Vec<&str> = vec![];
     for function in &program.functions {
-        text += &self::function(program, function);
+        text += &self::function(program, function, &known);
         names.push(&function.name);
     }
     for (name, formula) in closed {
-        let _ = writeln!(text, "function {name}(x, y) {{\n{}    return y;\n}}", body(None, formula, "y"));
+        let _ =
+            writeln!(text, "function {name}(x, y) {{\n{}    return y;\n}}", body(None, &known, formula, "y"));
         names.push(name);
     }
     let _ = write!(text, "return {{ {} }};\n}})()", names.join(", "));
@@ -151,16 +237,18 @@ fn weights(program: &Program, room: usize) -> String {
         format!("    \"{}\"", STANDARD.encode(piece.iter().flat_map(kept).collect::<Vec<u8>>()))
     });
     format!(
-        "const numbers = text => {{\n    const kept = atob(text), n = kept.length / {bytes}, bytes = new Uint8Array(8 * n);\n    \
-         for (let i = 0; i < n; i++) for (let k = 0; k < {bytes}; k++) bytes[8 * i + {} + k] = kept.charCodeAt({bytes} * i + k);\n    \
-         return new Float64Array(bytes.buffer);\n}};\nconst weights = [\n{}\n].map(numbers);\n",
-        8 - bytes,
-        pieces.collect::<Vec<_>>().join(",\n"),
+        "const weights = [\n{}\n].map(text => numbers(text, {bytes}));\n",
+        pieces.collect::<Vec<_>>().join(",\n")
     )
 }
 
 /// Statements that fill `into` with the roots of a formula; one over coordinates alone has no function.
-fn body(of: Option<(&Program, &Function)>, formula: &Formula, into: &str) -> String {
+fn body(
+    of: Option<(&Program, &Function)>,
+    known: &[Arc<Tabulated>],
+    formula: &Formula,
+    into: &str,
+) -> String {
     let leaf = |node| match (node, of) {
         (Node::Coordinate { coordinate, .. }, _) => format!("x[{coordinate}]"),
         (Node::Jet { output, index, .. }, Some((program, function))) => {
@@ -169,12 +257,12 @@ fn body(of: Option<(&Program, &Function)>, formula: &Formula, into: &str) -> Str
         (Node::Data(column), Some(_)) => format!("c[{column}]"),
         (node, _) => unreachable!("{node:?} is a number by now"),
     };
-    let (lines, roots) = statements(formula, &JAVASCRIPT, &leaf);
+    let (lines, roots) = statements(formula, &JAVASCRIPT, known, &leaf);
     let assigned = roots.iter().enumerate().map(|(k, root)| format!("    {into}[{k}] = {root};"));
     lines.into_iter().chain(assigned).map(|line| line + "\n").collect()
 }
 
-fn function(program: &Program, function: &Function) -> String {
+fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) -> String {
     let Function { name, values, jets, rule, carried, pieces, activation } = function;
     let (shape, channels) = (&program.shape, jets.channels());
     let of = Some((program, function));
@@ -184,10 +272,10 @@ fn function(program: &Program, function: &Function) -> String {
     };
     let mut text = format!(
         "const {name} = (() => {{\nconst inputs = [{}];\nconst values = [{}];\n",
-        list("x, a", &|k| body(of, &pieces[k].inputs, "a")),
-        list("x, n, c, y", &|k| body(of, &pieces[k].values, "y"))
+        list("x, a", &|k| body(of, known, &pieces[k].inputs, "a")),
+        list("x, n, c, y", &|k| body(of, known, &pieces[k].values, "y"))
     );
-    let (lines, slopes) = statements(activation, &JAVASCRIPT, &|_| "v".to_owned());
+    let (lines, slopes) = statements(activation, &JAVASCRIPT, known, &|_| "v".to_owned());
     text += "function activate(width, z, a) {\n  for (let j = 0; j < width; j++) {\n    const v = z[j];\n";
     for line in &lines {
         let _ = writeln!(text, "{line}");
@@ -229,7 +317,7 @@ fn function(program: &Program, function: &Function) -> String {
                      if (from < 0) return c;\n    const joint = Array.from(x);\n    joint[{}] = begin[piece];\n    \
                      const earlier = takeOver(from, joint);\n    inputs[from](joint, a);\n    network(weights[from]);\n    \
                      handOn[from](joint, n, earlier, c);\n    return c;\n}}\n",
-                    list("x, n, c, y", &|k| body(of, &pieces[k].handed_on, "y")),
+                    list("x, n, c, y", &|k| body(of, known, &pieces[k].handed_on, "y")),
                     choice.along
                 );
             }

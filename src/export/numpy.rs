@@ -5,14 +5,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use safetensors::{Dtype, View};
 
 use super::program::{Function, Program};
-use super::text::{Dialect, calls, chain_rule, statements};
+use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
 use crate::problem::Formula;
+use crate::tabulated::{Outside, Tabulated};
 
 const NUMPY: Dialect = Dialect {
     declare: "    ",
@@ -51,6 +53,47 @@ const HELPERS: [(Unary, &str); 3] = [
         "normal = np.vectorize(lambda a: 0.5 * math.erfc(-a * 0.7071067811865476), otypes=[float])\n",
     ),
 ];
+
+/// A function that a table gives, as C has it, at many points.
+const INTERPOLATE: &str = "\
+def cell(axis, degree, held, order, x):
+    slack = 1e-9 * (axis[-1] - axis[0])
+    beyond = (x < axis[0] - slack) | (x > axis[-1] + slack)
+    at = np.clip(x, axis[0], axis[-1])
+    low = np.clip(np.searchsorted(axis, at, side=\"right\"), 1, len(axis) - 1) - 1
+    h = axis[low + 1] - axis[low]
+    p, q = (axis[low + 1] - at) / h, (at - axis[low]) / h
+    none = np.zeros_like(at)
+    if degree == 0:
+        w = [[1.0 * (p > q), none], [1.0 * (p <= q), none]]
+    elif order == 0:
+        bend = h * h / 6 if degree == 3 else none
+        w = [[p, bend * (p**3 - p)], [q, bend * (q**3 - q)]]
+    elif order == 1:
+        bend = h / 6 if degree == 3 else none
+        w = [[-1 / h, -bend * (3 * p * p - 1)], [1 / h, bend * (3 * q * q - 1)]]
+    else:
+        w = [[none, p], [none, q]] if order == 2 else [[none, -1 / h], [none, 1 / h]]
+    missing = order > degree or not held
+    w = [[np.where(beyond & (missing or order > 0), np.nan if missing else 0.0, part) for part in end] for end in w]
+    return low, w if order <= degree else [[none + np.nan] * 2] * 2
+
+def interpolate(values, axes, degree, held, orders, x):
+    x = np.broadcast_arrays(*[np.asarray(part, dtype=float) for part in x])
+    cells = [cell(*each) for each in zip(axes, [degree] * len(axes), [held] * len(axes), orders, x)]
+    result = 0.0
+    for choice in range(1 << 2 * len(axes)):
+        node, part, weight = [], 0, 1.0
+        for a, (low, w) in enumerate(cells):
+            corner, moment = choice >> 2 * a & 1, choice >> 2 * a + 1 & 1
+            node.append(low + corner)
+            part |= moment << a
+            weight = weight * w[corner][moment]
+        if part < values.shape[-1]:
+            result = result + weight * values[(*node, part)]
+    return result
+
+";
 
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let function = program.functions.iter().find(|function| function.name == VALUES).expect("it has values");
@@ -103,6 +146,17 @@ fn tensors(program: &Program) -> Vec<u8> {
             ));
         }
     }
+    for (k, table) in tables(program.formulas()).iter().enumerate() {
+        let array = |numbers: &[f64], shape| {
+            let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            Tensor { shape, bytes }
+        };
+        for (a, axis) in table.axes.iter().enumerate() {
+            tensors.push((format!("table_{k}.{a}"), array(axis, vec![axis.len()])));
+        }
+        let lengths = table.axes.iter().map(Vec::len).chain([table.parts()]);
+        tensors.push((format!("table_{k}"), array(&table.numbers, lengths.collect())));
+    }
     let about = HashMap::from([("about".to_owned(), program.about.join("\n"))]);
     safetensors::serialize(tensors, Some(about)).expect("whole tensors with names of their own")
 }
@@ -111,6 +165,7 @@ fn tensors(program: &Program) -> Vec<u8> {
 fn definition(
     program: &Program,
     function: &Function,
+    known: &[Arc<Tabulated>],
     name: &str,
     arguments: &str,
     formula: &Formula,
@@ -121,13 +176,14 @@ fn definition(
         Node::Data(column) => format!("c[{column}]"),
         node => unreachable!("{node:?} is a number by now"),
     };
-    let (lines, roots) = statements(formula, &NUMPY, &leaf);
+    let (lines, roots) = statements(formula, &NUMPY, known, &leaf);
     let lines: String = lines.into_iter().map(|line| line + "\n").collect();
     format!("def {name}({arguments}):\n{lines}    return [{}]\n\n", roots.join(", "))
 }
 
 fn code(program: &Program, function: &Function, file: &str) -> String {
     let called = calls(program.formulas());
+    let known = tables(program.formulas());
     let uses_math = called.iter().any(|f| matches!(f, Unary::Erf | Unary::Phi));
     let mut text = if uses_math { "import math\n".to_owned() } else { String::new() };
     let _ = write!(
@@ -137,8 +193,22 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
     for (_, helper) in HELPERS.iter().filter(|(f, _)| called.contains(f)) {
         let _ = writeln!(text, "{helper}");
     }
-    let (lines, slopes) = statements(&function.activation, &NUMPY, &|_| "v".to_owned());
-    let lines: String = lines.into_iter().map(|line| format!("        {line}\n")).collect();
+    if !known.is_empty() {
+        text += INTERPOLATE;
+    }
+    for (k, table) in known.iter().enumerate() {
+        let held = if table.outside == Outside::Held { "True" } else { "False" };
+        let (count, degree) = (table.axes.len(), table.between.degree());
+        let _ = write!(
+            text,
+            "def table_{k}(*all):  # {}({})\n    axes = [tensors[f\"table_{k}.{{a}}\"] for a in range({count})]\n    \
+             return interpolate(tensors[\"table_{k}\"], axes, {degree}, {held}, all[:{count}], all[{count}:])\n\n",
+            table.name,
+            table.arguments.join(", ")
+        );
+    }
+    let (lines, slopes) = statements(&function.activation, &NUMPY, &known, &|_| "v".to_owned());
+    let lines: String = lines.into_iter().map(|line| format!("    {line}\n")).collect();
     let slopes: String =
         slopes.iter().enumerate().map(|(k, slope)| format!("        f{k} = {slope}\n")).collect();
     let channels = function.jets.channels();
@@ -157,10 +227,11 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
     );
     let carries = function.carried > 0;
     for (k, piece) in function.pieces.iter().enumerate() {
-        text += &definition(program, function, &format!("inputs_{k}"), "x", &piece.inputs);
-        text += &definition(program, function, &format!("values_{k}"), "x, n, c", &piece.values);
+        text += &definition(program, function, &known, &format!("inputs_{k}"), "x", &piece.inputs);
+        text += &definition(program, function, &known, &format!("values_{k}"), "x, n, c", &piece.values);
         if carries {
-            text += &definition(program, function, &format!("hand_on_{k}"), "x, n, c", &piece.handed_on);
+            text +=
+                &definition(program, function, &known, &format!("hand_on_{k}"), "x, n, c", &piece.handed_on);
         }
     }
     text += "def rows(parts, x):\n    return np.stack([np.broadcast_to(part, x.shape[1:]) for part in parts])\n\n";

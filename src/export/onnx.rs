@@ -176,6 +176,13 @@ impl Graph<'_> {
             let tensor = match node {
                 Node::Constant(x) => self.number(x),
                 Node::Unary(f, a) => self.unary(f, &tensors[a.index()].clone())?,
+                Node::Table(ref lookup) => {
+                    return Err(ExportError::Unfit(format!(
+                        "the answer needs the table `{}`, for which ONNX has no operator in double precision: take .c, .js or \
+                         .safetensors, which hold its numbers",
+                        graph.looked_up(lookup).name
+                    )));
+                }
                 Node::Binary(f, a, b) => {
                     let exponent = graph.node(b);
                     let (a, b) = (tensors[a.index()].clone(), tensors[b.index()].clone());

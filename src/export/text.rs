@@ -1,10 +1,15 @@
 //! Formulas as statements of a programming language.
 //!
 //! It knows formulas and how a language writes them; it knows no networks.
+//! A function that a table gives is called `table_K`, with the orders of its derivative before its arguments; what that is,
+//! each language says for itself, of the K-th of [`tables`].
+
+use std::sync::Arc;
 
 use crate::expr::{Binary, Node, Unary};
 use crate::jet::ChainRule;
 use crate::problem::Formula;
+use crate::tabulated::Tabulated;
 
 /// How a language writes what formulas consist of.
 pub(super) struct Dialect {
@@ -29,6 +34,7 @@ const LONG: usize = 72;
 pub(super) fn statements(
     formula: &Formula,
     dialect: &Dialect,
+    tables: &[Arc<Tabulated>],
     leaf: &dyn Fn(Node) -> String,
 ) -> (Vec<String>, Vec<String>) {
     let (graph, roots) = formula.graph.extract(&formula.roots);
@@ -49,6 +55,14 @@ pub(super) fn statements(
             Node::Constant(x) => {
                 texts.push(number(x));
                 continue;
+            }
+            Node::Table(lookup) => {
+                let table = graph.looked_up(&lookup);
+                let place = tables.iter().position(|known| Arc::ptr_eq(known, table));
+                let orders = lookup.orders[..table.arguments.len()].iter().map(u8::to_string);
+                let arguments = lookup.arguments().iter().map(|&a| bare(text(a)).to_owned());
+                let place = place.expect("a program lists the tables of its formulas");
+                format!("table_{place}({})", orders.chain(arguments).collect::<Vec<_>>().join(", "))
             }
             Node::Unary(Unary::Neg, a) => format!("(-{})", text(a)),
             Node::Unary(f, a) => format!("{}({})", (dialect.unary)(f), bare(text(a))),
@@ -125,6 +139,21 @@ pub(super) fn calls<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Vec<
             && !found.contains(&f)
         {
             found.push(f);
+        }
+    }
+    found
+}
+
+/// The functions given by tables that `formulas` look up.
+pub(super) fn tables<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Vec<Arc<Tabulated>> {
+    let mut found: Vec<Arc<Tabulated>> = vec![];
+    for formula in formulas {
+        for node in needed(formula) {
+            let Node::Table(lookup) = node else { continue };
+            let table = formula.graph.looked_up(&lookup);
+            if !found.iter().any(|known| Arc::ptr_eq(known, table)) {
+                found.push(table.clone());
+            }
         }
     }
     found

@@ -32,6 +32,8 @@ pub enum Kind {
     Binary(Binary, Box<Expr>, Box<Expr>),
     /// A function that is written in terms of others, with its arguments.
     Call(&'static Composed, Vec<Expr>),
+    /// A function that is known by a table, or a derivative of it, with its arguments.
+    Table(String, Vec<Expr>),
 }
 
 impl Expr {
@@ -45,7 +47,9 @@ impl Expr {
                 a.relocate(place);
                 b.relocate(place);
             }
-            Kind::Call(_, arguments) => arguments.iter_mut().for_each(|a| a.relocate(place)),
+            Kind::Call(_, arguments) | Kind::Table(_, arguments) => {
+                arguments.iter_mut().for_each(|a| a.relocate(place));
+            }
         }
     }
 
@@ -60,6 +64,10 @@ impl Expr {
                 b.names(each);
             }
             Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.names(each)),
+            Kind::Table(name, arguments) => {
+                each(name);
+                arguments.iter().for_each(|a| a.names(each));
+            }
         }
     }
 }
@@ -93,7 +101,7 @@ const ATOM: u8 = 5;
 impl Expr {
     fn binding(&self) -> u8 {
         match &self.kind {
-            Kind::Number(_) | Kind::Name(_) | Kind::Call(..) => ATOM,
+            Kind::Number(_) | Kind::Name(_) | Kind::Call(..) | Kind::Table(..) => ATOM,
             Kind::Unary(Unary::Neg, _) => MINUS,
             Kind::Unary(..) => ATOM,
             Kind::Binary(f, ..) => match f {
@@ -124,6 +132,10 @@ impl Expr {
             Kind::Call(function, arguments) => {
                 let arguments: Vec<_> = arguments.iter().map(Self::to_string).collect();
                 write!(f, "{}({})", function.name, arguments.join(", "))?;
+            }
+            Kind::Table(name, arguments) => {
+                let arguments: Vec<_> = arguments.iter().map(Self::to_string).collect();
+                write!(f, "{name}({})", arguments.join(", "))?;
             }
             Kind::Binary(operator, a, b) => {
                 let (left, space, right) = match operator {
@@ -178,6 +190,11 @@ impl Graph {
             Node::Constant(x) => Kind::Number(x),
             Node::Unary(f, a) => Kind::Unary(f, operand(a)),
             Node::Binary(f, a, b) => Kind::Binary(f, operand(a), operand(b)),
+            Node::Table(lookup) => {
+                let written = self.looked_up(&lookup).written(&lookup.orders);
+                let arguments = lookup.arguments().iter().map(|&a| self.written_out(a, name));
+                Kind::Table(written, arguments.collect())
+            }
             node => Kind::Name(name(node)),
         };
         kind.into()

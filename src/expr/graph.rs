@@ -1,12 +1,14 @@
 //! Formulas as a graph of shared nodes: what the engines compute and what is differentiated symbolically.
 //!
 //! Nodes are interned, so equal sub-expressions are one node, and every node's operands come before it.
-//! The graph knows arithmetic; it does not know networks or problem files.
+//! The graph knows arithmetic and functions known by tables; it does not know networks or problem files.
 
 use std::collections::{BTreeSet, HashMap};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
+use std::sync::Arc;
 
 use crate::jet::MultiIndex;
+use crate::tabulated::{Between, MAX_ARGUMENTS, Tabulated};
 
 /// A node of a [`Graph`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -200,26 +202,51 @@ pub enum Node {
     Unary(Unary, NodeId),
     /// A function of two arguments.
     Binary(Binary, NodeId, NodeId),
+    /// A derivative of a function that is known by a table; see [`Graph::table`].
+    Table(Lookup),
+}
+
+/// A derivative of a function that is known by a table, at some arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Lookup {
+    /// The function's place in [`Graph::tables`].
+    pub table: u32,
+    /// How often it is differentiated along each argument.
+    pub orders: [u8; MAX_ARGUMENTS],
+    /// Its arguments, of which the first `count` mean something.
+    arguments: [NodeId; MAX_ARGUMENTS],
+    count: u8,
+    /// Has the function kinks or jumps?
+    rough: bool,
+}
+
+impl Lookup {
+    /// The arguments.
+    pub fn arguments(&self) -> &[NodeId] {
+        &self.arguments[..usize::from(self.count)]
+    }
 }
 
 impl Node {
     /// The nodes it is computed from.
     pub fn operands(self) -> impl Iterator<Item = NodeId> {
-        let (a, b) = match self {
-            Self::Unary(_, a) => (Some(a), None),
-            Self::Binary(_, a, b) => (Some(a), Some(b)),
-            _ => (None, None),
+        let (all, count) = match self {
+            Self::Unary(_, a) => ([a; MAX_ARGUMENTS], 1),
+            Self::Binary(_, a, b) => ([a, b, b], 2),
+            Self::Table(lookup) => (lookup.arguments, usize::from(lookup.count)),
+            _ => ([NodeId(0); MAX_ARGUMENTS], 0),
         };
-        a.into_iter().chain(b)
+        all.into_iter().take(count)
     }
 
     /// Does it kink or jump somewhere?
     pub fn is_rough(self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Unary(Unary::Abs | Unary::Sign | Unary::Step, _)
-                | Self::Binary(Binary::Min | Binary::Max, ..)
-        )
+            | Self::Binary(Binary::Min | Binary::Max, ..) => true,
+            Self::Table(lookup) => lookup.rough,
+            _ => false,
+        }
     }
 }
 
@@ -232,6 +259,8 @@ pub struct Graph {
     orders: Vec<u8>,
     /// Derivatives that have been taken, so that no node is differentiated twice along a coordinate.
     derivatives: HashMap<(NodeId, usize), NodeId>,
+    /// Functions that nodes look up.
+    tables: Vec<Arc<Tabulated>>,
 }
 
 /// Graphs are equal when their nodes are, in order.
@@ -258,6 +287,7 @@ enum Key {
     Coefficient(usize),
     Unary(Unary, NodeId),
     Binary(Binary, NodeId, NodeId),
+    Table(Lookup),
 }
 
 impl From<Node> for Key {
@@ -270,6 +300,7 @@ impl From<Node> for Key {
             Node::Coefficient(k) => Self::Coefficient(k),
             Node::Unary(f, a) => Self::Unary(f, a),
             Node::Binary(f, a, b) => Self::Binary(f, a, b),
+            Node::Table(lookup) => Self::Table(lookup),
         }
     }
 }
@@ -384,6 +415,68 @@ impl Graph {
         }
     }
 
+    /// The derivative of `table` of these `orders` along its arguments, at `arguments`; a number where these are.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many arguments and orders as the function has.
+    pub fn table(&mut self, table: &Arc<Tabulated>, orders: &[u8], arguments: &[NodeId]) -> NodeId {
+        let count = table.arguments.len();
+        assert!(orders.len() == count && arguments.len() == count, "a function has {count} arguments");
+        let numbers = arguments.iter().map(|&a| match self.node(a) {
+            Node::Constant(x) => Some(x),
+            _ => None,
+        });
+        if let Some(at) = numbers.collect::<Option<Vec<f64>>>()
+            && table.evaluate(&at, orders).is_finite()
+        {
+            return self.constant(table.evaluate(&at, orders));
+        }
+        let place = self.tables.iter().position(|known| Arc::ptr_eq(known, table)).unwrap_or_else(|| {
+            self.tables.push(table.clone());
+            self.tables.len() - 1
+        });
+        let mut lookup = Lookup {
+            table: place as u32,
+            orders: [0; MAX_ARGUMENTS],
+            arguments: [arguments[0]; MAX_ARGUMENTS],
+            count: count as u8,
+            rough: table.between != Between::Cubic,
+        };
+        lookup.orders[..count].copy_from_slice(orders);
+        lookup.arguments[..count].copy_from_slice(arguments);
+        self.insert(Node::Table(lookup))
+    }
+
+    /// The functions that nodes look up.
+    pub fn tables(&self) -> &[Arc<Tabulated>] {
+        &self.tables
+    }
+
+    /// The function that a node looks up.
+    pub fn looked_up(&self, lookup: &Lookup) -> &Arc<Tabulated> {
+        &self.tables[lookup.table as usize]
+    }
+
+    /// A lookup that `roots` need of a derivative that its function does not have.
+    pub fn beyond_tables(&self, roots: &[NodeId]) -> Option<Lookup> {
+        let needed = self.reachable(roots);
+        self.nodes.iter().zip(needed).find_map(|(node, needed)| match node {
+            Node::Table(lookup) if needed => {
+                let degree = self.looked_up(lookup).between.degree();
+                lookup.orders.iter().any(|&order| usize::from(order) > degree).then_some(*lookup)
+            }
+            _ => None,
+        })
+    }
+
+    /// What a lookup comes to where `value` says what its arguments are.
+    fn look_up(&self, lookup: &Lookup, value: impl Fn(NodeId) -> f64) -> f64 {
+        let mut at = [0.0; MAX_ARGUMENTS];
+        at.iter_mut().zip(lookup.arguments()).for_each(|(x, &argument)| *x = value(argument));
+        self.looked_up(lookup).evaluate(&at, &lookup.orders)
+    }
+
     /// `a` of a node that is `−a`, a negative number included.
     fn negated(&mut self, id: NodeId) -> Option<NodeId> {
         match self.node(id) {
@@ -425,6 +518,22 @@ impl Graph {
             Node::Coordinate { coordinate: c, .. } => self.constant(if c == coordinate { 1.0 } else { 0.0 }),
             Node::Jet { output, index, side } => {
                 self.insert(Node::Jet { output, index: index.plus(coordinate), side })
+            }
+            Node::Table(lookup) => {
+                let table = self.looked_up(&lookup).clone();
+                let mut sum = self.constant(0.0);
+                for (k, &argument) in lookup.arguments().iter().enumerate() {
+                    let inner = self.derivatives[&(argument, coordinate)];
+                    if self.is_zero(inner) {
+                        continue;
+                    }
+                    let mut orders = lookup.orders;
+                    orders[k] = orders[k].saturating_add(1);
+                    let slope = self.table(&table, &orders[..table.arguments.len()], lookup.arguments());
+                    let term = self.binary(Mul, slope, inner);
+                    sum = self.binary(Add, sum, term);
+                }
+                sum
             }
             Node::Unary(f, a) => {
                 let da = self.derivatives[&(a, coordinate)];
@@ -570,6 +679,11 @@ impl Graph {
                 copies[i] = match node {
                     Node::Unary(f, a) => target.unary(f, copies[a.index()]),
                     Node::Binary(f, a, b) => target.binary(f, copies[a.index()], copies[b.index()]),
+                    Node::Table(lookup) => {
+                        let arguments: Vec<NodeId> =
+                            lookup.arguments().iter().map(|a| copies[a.index()]).collect();
+                        target.table(self.looked_up(&lookup), &lookup.orders[..arguments.len()], &arguments)
+                    }
                     node => leaf(target, node),
                 };
             }
@@ -594,6 +708,12 @@ impl Graph {
                 let copy = match node {
                     Node::Unary(f, a) => Node::Unary(f, copies[&a]),
                     Node::Binary(f, a, b) => Node::Binary(f, copies[&a], copies[&b]),
+                    Node::Table(lookup) => {
+                        let arguments: Vec<NodeId> = lookup.arguments().iter().map(|a| copies[a]).collect();
+                        let orders = &lookup.orders[..arguments.len()];
+                        copies.insert(id, graph.table(self.looked_up(&lookup), orders, &arguments));
+                        continue;
+                    }
                     leaf => leaf,
                 };
                 // Met a second time, a node is interned as the same copy.
@@ -614,6 +734,7 @@ impl Graph {
                 Node::Constant(x) => x,
                 Node::Unary(f, a) => f.apply(values[a.index()]),
                 Node::Binary(f, a, b) => f.apply(values[a.index()], values[b.index()]),
+                Node::Table(ref lookup) => self.look_up(lookup, |a| values[a.index()]),
                 node => input(node),
             };
             values.push(value);
@@ -994,6 +1115,7 @@ mod tests {
                 let values: Vec<_> = arguments.iter().map(|a| plain_value(a, x, t)).collect();
                 composed_value(&parse(function.meaning).unwrap(), function, &values)
             }
+            Kind::Table(..) => unreachable!("none is declared here"),
         }
     }
 
@@ -1016,7 +1138,9 @@ mod tests {
             Kind::Number(_) | Kind::Name(_) => true,
             Kind::Unary(_, a) => bounded(a, x, t, size),
             Kind::Binary(_, a, b) => bounded(a, x, t, size) && bounded(b, x, t, size),
-            Kind::Call(_, arguments) => arguments.iter().all(|a| bounded(a, x, t, size)),
+            Kind::Call(_, arguments) | Kind::Table(_, arguments) => {
+                arguments.iter().all(|a| bounded(a, x, t, size))
+            }
         };
         operands && plain_value(expr, x, t).abs() <= size
     }

@@ -16,7 +16,7 @@ use core::ops::Range;
 
 pub use ast::{Digits, Expr};
 pub use function::{COMPOSED, Composed, Function, function, function_names};
-pub use graph::{Binary, Graph, Node, NodeId, Unary};
+pub use graph::{Binary, Graph, Lookup, Node, NodeId, Unary};
 pub(crate) use names::is_time;
 pub use names::{is_name, listed, plural};
 pub use parse::parse;

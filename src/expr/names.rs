@@ -21,6 +21,16 @@ pub(super) trait Names {
         false
     }
 
+    /// Functions that are known by tables.
+    fn tables(&self) -> Vec<&str> {
+        vec![]
+    }
+
+    /// Is `name` a function that is known by a table, or a derivative of one?
+    fn is_table(&self, _: &str) -> bool {
+        false
+    }
+
     /// The coordinates that are not time.
     fn space(&self) -> Vec<&str> {
         self.coordinates().into_iter().filter(|name| !is_time(name)).collect()

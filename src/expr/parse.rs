@@ -341,10 +341,17 @@ impl Parser<'_> {
         }
         let end = self.close(open);
         let whole = span.start..end;
+        if self.names.is_table(&name) {
+            let height = arguments.iter().map(|argument| argument.height).max().unwrap_or(0);
+            let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
+            return self.join(whole, height, Kind::Table(name, arguments));
+        }
         let Some(function) = known else {
             let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.expr).collect();
             let (message, hint) = foreign::call(&name, &arguments, self.names).unwrap_or_else(|| {
-                let hint = match closest(&name, function_names()) {
+                let tables = self.names.tables();
+                let own = closest(&name, tables.iter().copied()).map(str::to_owned);
+                let hint = match own.or_else(|| closest(&name, function_names()).map(str::to_owned)) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("for a product write `{name}*(...)`"),
                 };
@@ -462,7 +469,7 @@ mod tests {
             Kind::Name(name) => name.clone(),
             Kind::Unary(f, a) => format!("{}({})", f.name(), grouped(a)),
             Kind::Binary(f, a, b) => format!("({} {} {})", grouped(a), f.name(), grouped(b)),
-            Kind::Call(..) => expr.to_string(),
+            Kind::Call(..) | Kind::Table(..) => expr.to_string(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! itself.
 
 use super::{Binary, Graph, Node, Unary};
+use crate::tabulated::Tabulated;
 
 /// A power of two, small enough that what it makes of a rounding error is still small.
 const INFLATION: f64 = (1_u64 << 22) as f64;
@@ -40,6 +41,11 @@ impl Graph {
                 Node::Constant(x) => Measured::number(x),
                 Node::Unary(f, a) => unary(f, measured[a.index()]),
                 Node::Binary(f, a, b) => binary(f, measured[a.index()], measured[b.index()]),
+                Node::Table(lookup) => {
+                    let table = self.looked_up(&lookup);
+                    let arguments = lookup.arguments().iter().map(|a| measured[a.index()]);
+                    tabulated(table, &lookup.orders, &arguments.collect::<Vec<_>>())
+                }
                 node => input(node),
             };
             measured.push(result);
@@ -65,6 +71,20 @@ fn binary(f: Binary, a: Measured, b: Measured) -> Measured {
     };
     let moved = moved(value, a, |a| f.apply(a, b.value)) + moved(value, b, |b| f.apply(a.value, b));
     Measured { value, rounding: rounded(value, moved), size }
+}
+
+fn tabulated(table: &Tabulated, orders: &[u8], arguments: &[Measured]) -> Measured {
+    let at: Vec<f64> = arguments.iter().map(|argument| argument.value).collect();
+    let value = table.evaluate(&at, orders);
+    let of = |k: usize| {
+        moved(value, arguments[k], |x| {
+            let mut at = at.clone();
+            at[k] = x;
+            table.evaluate(&at, orders)
+        })
+    };
+    let moved = (0..arguments.len()).map(of).sum();
+    Measured { value, rounding: rounded(value, moved), size: value.abs() }
 }
 
 /// By how much `f`, which is `value` at `a`, moves with the argument, both carried.

@@ -1,6 +1,7 @@
 //! What names mean, and the way from syntax tree to graph.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::ast::{Expr, Kind};
 use super::names::{Names, joined, listed, listed_or};
@@ -8,6 +9,7 @@ use super::parse::parse_in;
 use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
+use crate::tabulated::Tabulated;
 
 /// The names a formula may use.
 ///
@@ -17,6 +19,8 @@ use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
 pub struct Scope {
     coordinates: Vec<String>,
     symbols: BTreeMap<String, Symbol>,
+    /// Functions that are known by tables; `None` where one was declared wrongly, which has been reported.
+    tables: BTreeMap<String, Option<Arc<Tabulated>>>,
     /// The normal of walls, where the domain has any; no coordinates where formulas stand that do not lie on one.
     normal: Option<Normal>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
@@ -116,6 +120,14 @@ impl Names for Scope {
     fn is_asked(&self) -> bool {
         self.asked.is_some()
     }
+
+    fn tables(&self) -> Vec<&str> {
+        self.tables.keys().map(String::as_str).collect()
+    }
+
+    fn is_table(&self, name: &str) -> bool {
+        !self.is_declared(name) && self.tabulated(name).is_some()
+    }
 }
 
 impl Scope {
@@ -133,6 +145,32 @@ impl Scope {
     /// Gives `name` a meaning, in place of one it had.
     pub fn set(&mut self, name: &str, symbol: Symbol) {
         self.symbols.insert(name.to_owned(), symbol);
+    }
+
+    /// Gives `name` the meaning of a function that is known by a table; of one that was declared wrongly if there is none.
+    pub fn set_table(&mut self, name: &str, table: Option<Arc<Tabulated>>) {
+        self.tables.insert(name.to_owned(), table);
+    }
+
+    /// The function that is called `name`, or a derivative of which is, and how often that is taken along each argument.
+    fn tabulated(&self, name: &str) -> Option<(Option<&Arc<Tabulated>>, MultiIndex)> {
+        if let Some(table) = self.tables.get(name) {
+            return Some((table.as_ref(), MultiIndex::VALUE));
+        }
+        let mut readings = BTreeSet::new();
+        for (at, _) in name.match_indices('_') {
+            match self.tables.get_key_value(&name[..at]) {
+                Some((_, None)) => return Some((None, MultiIndex::VALUE)),
+                Some((base, Some(table))) => {
+                    let indices = readings_of(&table.arguments, &name[at + 1..]);
+                    readings.extend(indices.into_iter().map(|index| (base.as_str(), index)));
+                }
+                None => {}
+            }
+        }
+        let mut readings = readings.into_iter();
+        let (base, index) = readings.next()?;
+        readings.next().is_none().then(|| (self.tables[base].as_ref(), index))
     }
 
     /// Gives the components of the normal their names, and `u_n` its meaning.
@@ -180,6 +218,11 @@ impl Scope {
     /// Is `name` read as a derivative where it is not declared?
     pub fn is_derivative(&self, name: &str) -> bool {
         Names::is_derivative(self, name)
+    }
+
+    /// Is `name` a function that is known by a table, or a derivative of one?
+    pub fn is_table(&self, name: &str) -> bool {
+        Names::is_table(self, name)
     }
 
     /// What `name` is the derivative of, and which one, where it is read as one in a single way.
@@ -238,6 +281,19 @@ impl Scope {
                 let lowered: Option<Vec<_>> = lowered.into_iter().collect();
                 Some(composed(function, &lowered?, graph))
             }
+            Kind::Table(name, arguments) => {
+                let lowered: Vec<_> =
+                    arguments.iter().map(|a| self.lower(a, graph, context, errors)).collect();
+                let lowered: Option<Vec<_>> = lowered.into_iter().collect();
+                let (table, index) = self.tabulated(name)?;
+                match looked_up(name, table?, index, &lowered?, graph) {
+                    Ok(node) => Some(node),
+                    Err((message, hint)) => {
+                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        None
+                    }
+                }
+            }
         }
     }
 
@@ -250,6 +306,11 @@ impl Scope {
     ) -> Result<Option<NodeId>, (String, Option<String>)> {
         if let Some(symbol) = self.get(name) {
             return self.value(name, symbol, context);
+        }
+        if let Some((table, _)) = self.tabulated(name) {
+            let Some(table) = table else { return Ok(None) };
+            let message = format!("`{name}` is a function that a table gives, and has no arguments here");
+            return Err((message, Some(format!("write `{name}({})`", table.arguments.join(", ")))));
         }
         if name == "pi" || name == "π" {
             return Ok(Some(graph.constant(core::f64::consts::PI)));
@@ -468,30 +529,60 @@ impl Scope {
 
     /// Every way to read `text` as names of coordinates in a row, underscores allowed between them.
     fn readings(&self, text: &str) -> BTreeSet<MultiIndex> {
-        // Longer subscripts are no derivatives anyone takes; the limit also keeps the counts in their bytes.
-        if text.is_empty() || text.len() > 64 {
-            return BTreeSet::new();
-        }
-        let mut reached = vec![BTreeSet::new(); text.len() + 1];
-        reached[0].insert(MultiIndex::VALUE);
-        for at in 0..text.len() {
-            if reached[at].is_empty() {
-                continue;
-            }
-            let mut start = at;
-            if at > 0 && text.as_bytes()[at] == b'_' {
-                start += 1;
-            }
-            for (coordinate, name) in self.coordinates.iter().enumerate() {
-                if text[start..].starts_with(name.as_str()) {
-                    let longer: Vec<_> =
-                        reached[at].iter().map(|i: &MultiIndex| i.plus(coordinate)).collect();
-                    reached[start + name.len()].extend(longer);
-                }
-            }
-        }
-        reached.pop().unwrap_or_default()
+        readings_of(&self.coordinates, text)
     }
+}
+
+/// Every way to read `text` as some of `names` in a row, underscores allowed between them.
+fn readings_of(names: &[String], text: &str) -> BTreeSet<MultiIndex> {
+    // Longer subscripts are no derivatives anyone takes; the limit also keeps the counts in their bytes.
+    if text.is_empty() || text.len() > 64 {
+        return BTreeSet::new();
+    }
+    let mut reached = vec![BTreeSet::new(); text.len() + 1];
+    reached[0].insert(MultiIndex::VALUE);
+    for at in 0..text.len() {
+        if reached[at].is_empty() {
+            continue;
+        }
+        let mut start = at;
+        if at > 0 && text.as_bytes()[at] == b'_' {
+            start += 1;
+        }
+        for (coordinate, name) in names.iter().enumerate() {
+            if text[start..].starts_with(name.as_str()) {
+                let longer: Vec<_> = reached[at].iter().map(|i: &MultiIndex| i.plus(coordinate)).collect();
+                reached[start + name.len()].extend(longer);
+            }
+        }
+    }
+    reached.pop().unwrap_or_default()
+}
+
+/// The node of a function that a table gives, or message and hint; `index` is the derivative that `name` names.
+fn looked_up(
+    name: &str,
+    table: &Arc<Tabulated>,
+    index: MultiIndex,
+    arguments: &[NodeId],
+    graph: &mut Graph,
+) -> Result<NodeId, (String, String)> {
+    let takes = table.arguments.len();
+    if arguments.len() != takes {
+        let words = ["one argument", "two arguments", "three arguments"][takes - 1];
+        let hint = format!("write `{name}({})`", table.arguments.join(", "));
+        return Err((format!("`{name}` takes {words}, not {}", arguments.len()), hint));
+    }
+    let trained = |node: &Node| matches!(node, Node::Jet { .. } | Node::Coefficient(_));
+    let needed = graph.reachable(arguments);
+    if graph.nodes().iter().zip(needed).any(|(node, needed)| needed && trained(node)) {
+        let message = format!("`{name}` is asked for at what training changes");
+        let hint = "a table is a function of coordinates, known parameters and data columns; write one of an unknown as a \
+                    formula";
+        return Err((message, hint.to_owned()));
+    }
+    let orders: Vec<u8> = (0..takes).map(|a| index.get(a) as u8).collect();
+    Ok(graph.table(table, &orders, arguments))
 }
 
 /// A function in terms of others, at `arguments`.

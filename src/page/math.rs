@@ -145,6 +145,7 @@ impl Writer<'_> {
                 format!("<mrow>{}<mo>{sign}</mo>{}</mrow>", self.written(a), self.within(b, right))
             }
             Kind::Call(function, arguments) => self.call(function.name, arguments),
+            Kind::Table(function, arguments) => self.call(function, arguments),
         }
     }
 

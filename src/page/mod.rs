@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::export::{self, Program};
-use crate::expr::{Digits, is_time, parse};
+use crate::expr::{Digits, is_time};
 use crate::problem::{Body, Condition, Formula, Language, Problem, combinations};
 use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
@@ -100,14 +100,13 @@ fn document(title: &str, body: &str, data: &Value, network: &str, scripts: &[&st
 pub fn run(content: &Content) -> String {
     let Content { problem, program, .. } = *content;
     let language = Language::new(problem);
-    let derivative: Derivative = &|name| language.derivative(name);
     let closed = closed_forms(problem);
     let formulas: Vec<(String, Formula)> =
         closed.iter().flatten().map(|(name, formula)| (name.clone(), (*formula).clone())).collect();
     let body = [
         heading(content),
         verdict(content),
-        equations(problem, derivative),
+        equations(problem, &language),
         FIELDS.to_owned(),
         training(content),
         worst(content),
@@ -123,7 +122,13 @@ pub fn run(content: &Content) -> String {
         "differences": content.differences.iter().map(|grid| grid.as_ref().map(packed)).collect::<Vec<_>>(),
         "colors": { "field": colors(ColorMap::Field), "error": colors(ColorMap::Error) },
     });
-    document(&problem.title, &body.concat(), &data, &export::functions(program, &formulas, MOST_WEIGHTS), &[PLOT, RUN])
+    document(
+        &problem.title,
+        &body.concat(),
+        &data,
+        &export::functions(program, &formulas, MOST_WEIGHTS),
+        &[PLOT, RUN],
+    )
 }
 
 /// For every unknown the function of its reference, where that is a formula.
@@ -403,7 +408,9 @@ fn capitalized(text: &str) -> String {
 }
 
 /// The problem as understood.
-fn equations(problem: &Problem, derivative: Derivative) -> String {
+fn equations(problem: &Problem, language: &Language) -> String {
+    let derivative: Derivative = &|name| language.derivative(name);
+    let parse = |text: &str| language.parse(text);
     let mut text = "<section id=\"problem\"><h2>Problem</h2>\n<div class=\"conditions\">\n".to_owned();
     let typeset = |written: &String| match parse(written) {
         Ok(expr) => format!("<div>{}</div>", math::equation(&expr, derivative)),

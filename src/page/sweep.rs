@@ -51,8 +51,10 @@ pub fn sweep(
             None => escaped(&picture.name),
         };
         let name = escaped(picture.name.trim_end_matches(".png"));
+        // Panels side by side would be too small in one column.
+        let wide = if is_wide(&picture.png) { " class=\"wide\"" } else { "" };
         format!(
-            "<figure><img src=\"{source}\" alt=\"{name}\" loading=\"lazy\"><figcaption class=\"note\">{name}</figcaption></figure>\n"
+            "<figure{wide}><img src=\"{source}\" alt=\"{name}\"><figcaption class=\"note\">{name}</figcaption></figure>\n"
         )
     };
     let figures: String = pictures.iter().map(figure).collect();
@@ -66,16 +68,24 @@ pub fn sweep(
     let body = format!(
         "<header><h1>{}</h1><p class=\"lead\">{}</p></header>\n\
          <section id=\"compare\"><h2>Compare</h2><div class=\"controls\" id=\"compare-controls\"></div>\
-         <div class=\"plot\" id=\"compare-plot\"></div></section>\n\
+         <div class=\"plot\" id=\"compare-plot\"></div></section>\n{figures}\
          <section id=\"runs\"><h2>Runs</h2><div class=\"controls\" id=\"run-controls\"></div>\
          <p class=\"note\" id=\"run-count\" role=\"status\"></p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"runs\">\
-         <table id=\"run-table\"></table></div></section>\n{figures}",
+         <table id=\"run-table\"></table></div></section>\n",
         escaped(title),
         escaped(about)
     );
     let Axes { all, across, compared } = axes;
     let data = json!({ "axes": all, "across": across, "compared": compared, "runs": runs, "links": links });
     document(title, &body, &data, "null", &[PLOT, SWEEP])
+}
+
+/// Is a picture, a PNG, much wider than high? Its first block holds both sizes.
+fn is_wide(png: &[u8]) -> bool {
+    let size = |at: usize| {
+        png.get(at..at + 4).map(|bytes| bytes.iter().fold(0, |n, &byte| 256 * n + u64::from(byte)))
+    };
+    matches!((size(16), size(20)), (Some(width), Some(height)) if 2 * width > 3 * height)
 }
 
 #[cfg(test)]

@@ -11,12 +11,15 @@ mod diagnostic;
 mod embedded;
 mod file;
 mod geometry;
+#[cfg(test)]
+mod given;
 mod initial_value;
 mod making;
 mod mesh;
 #[cfg(test)]
 mod messages;
 mod model;
+mod npz;
 mod open;
 mod pilot;
 mod place;

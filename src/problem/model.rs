@@ -1,14 +1,16 @@
 //! A problem as the engines see it: validated, compiled, without strings to interpret.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::geometry::{Body, Geometry};
 use super::place::{Coordinate, Place};
 use crate::activation::Activation;
-use crate::expr::{Digits, Graph, Node, NodeId};
+use crate::expr::{Digits, Graph, Node, NodeId, Scope};
 use crate::jet::JetSet;
 use crate::network::Shape;
 use crate::settings::{Enforce, Network, Sampler, Training};
+use crate::tabulated::Tabulated;
 
 /// A problem, complete.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,6 +23,8 @@ pub struct Problem {
     pub coordinates: Vec<Coordinate>,
     /// What part of their box the domain is; `None` if it is all of it.
     pub geometry: Option<Geometry>,
+    /// Functions that files give, in the file's order.
+    pub tables: Vec<Tables>,
     /// Parameters with their values, in the file's order.
     pub parameters: Vec<(String, f64)>,
     /// Parameters that training finds; they are [`Node::Coefficient`]s in this order.
@@ -43,6 +47,28 @@ pub struct Problem {
     pub training: Training,
     /// What the file said where the formulas above keep only its meaning.
     pub written: Written,
+}
+
+/// A function that a file gives.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Tables {
+    /// The function.
+    pub function: Arc<Tabulated>,
+    /// The file.
+    pub path: PathBuf,
+    /// The column or array that holds the values, where the problem file says it.
+    pub column: Option<String>,
+    /// Sixteen digits that stand for its points and values.
+    pub hash: String,
+}
+
+impl Problem {
+    /// Lets formulas that are read in `scope` use the functions that files give.
+    pub(crate) fn declare_tables(&self, scope: &mut Scope) {
+        for table in &self.tables {
+            scope.set_table(&table.function.name, Some(table.function.clone()));
+        }
+    }
 }
 
 /// Formulas as written, so that a problem can be written out again.

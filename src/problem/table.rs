@@ -119,11 +119,22 @@ pub(crate) struct NpyHeader {
     pub(crate) offset: usize,
 }
 
-impl NpyHeader {
+/// What stands before the numbers of any npy file of little-endian f4 or f8, the last dimension fastest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct NpyLayout {
+    /// Lengths of its dimensions.
+    pub(super) shape: Vec<usize>,
+    /// Bytes of a number, 4 or 8.
+    pub(super) size: usize,
+    /// Bytes before the first number.
+    pub(super) offset: usize,
+}
+
+impl NpyLayout {
     /// Reads NumPy's format, versions 1 and 2, of whose file `bytes` are the beginning and `length` counts all bytes.
     ///
     /// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
-    pub(crate) fn read(bytes: &[u8], length: u64) -> Result<Self, String> {
+    pub(super) fn read(bytes: &[u8], length: u64) -> Result<Self, String> {
         let not_npy = || "it is not an npy file".to_owned();
         let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(not_npy)?;
         let (header_length, body) = match rest {
@@ -160,15 +171,24 @@ impl NpyHeader {
             .map(|part| part.parse().ok())
             .collect();
         let shape = shape.ok_or_else(not_npy)?;
+        let wanted = shape.iter().try_fold(size, |bytes: usize, length| bytes.checked_mul(*length));
+        let has = length.saturating_sub(offset as u64);
+        if wanted.and_then(|wanted| u64::try_from(wanted).ok()) != Some(has) {
+            let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
+            return Err(format!("it holds {has} bytes of numbers, not {} × {size}", lengths.join(" × ")));
+        }
+        Ok(Self { shape, size, offset })
+    }
+}
+
+impl NpyHeader {
+    /// Reads the header of an array of rows and columns, as [`NpyLayout::read`] does.
+    pub(crate) fn read(bytes: &[u8], length: u64) -> Result<Self, String> {
+        let NpyLayout { shape, size, offset } = NpyLayout::read(bytes, length)?;
         let &[rows, columns] = shape.as_slice() else {
             let dimensions = shape.len();
             return Err(format!("it has {dimensions} dimensions, not 2 (rows and columns)"));
         };
-        let wanted = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
-        let has = length.saturating_sub(offset as u64);
-        if wanted.and_then(|wanted| u64::try_from(wanted).ok()) != Some(has) {
-            return Err(format!("it holds {has} bytes of numbers, not {rows} × {columns} × {size}"));
-        }
         if columns > MAX_TABLE_COLUMNS {
             return Err(format!("it has {columns} columns, more than {MAX_TABLE_COLUMNS}"));
         }
@@ -177,11 +197,16 @@ impl NpyHeader {
 
     /// The numbers that `bytes` are.
     pub(crate) fn numbers(self, bytes: &[u8]) -> impl Iterator<Item = f64> + '_ {
-        bytes.chunks_exact(self.size).map(move |bytes| match self.size {
-            8 => f64::from_le_bytes(bytes.try_into().expect("eight bytes")),
-            _ => f64::from(f32::from_le_bytes(bytes.try_into().expect("four bytes"))),
-        })
+        numbers(bytes, self.size)
     }
+}
+
+/// The numbers of `size` bytes each that `bytes` are.
+pub(super) fn numbers(bytes: &[u8], size: usize) -> impl Iterator<Item = f64> + '_ {
+    bytes.chunks_exact(size).map(move |bytes| match size {
+        8 => f64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+        _ => f64::from(f32::from_le_bytes(bytes.try_into().expect("four bytes"))),
+    })
 }
 
 /// All columns of an npy file.

@@ -823,6 +823,9 @@ fn every_snippet_of_the_guide_builds() {
             let over = Document::parse("guide", text);
             document.overlay(over.unwrap_or_else(|wrong| panic!("{wrong}")));
         }
+        if text.contains("load.csv") {
+            fs::write(folder.path().join("load.csv"), "t (s),q [W]\n0,1\n1,3\n2,2\n").unwrap();
+        }
         if text.contains("reference.csv") {
             fs::write(folder.path().join("reference.csv"), "x,t,u\n0,0,1\n").unwrap();
         }

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use serde::Serialize;
 
-use super::model::{Condition, Problem, Solution, Trainable};
+use super::model::{Condition, Problem, Solution, Tables, Trainable};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId, plural};
 use crate::settings::{Enforce, Network, Training};
@@ -41,6 +41,23 @@ impl Problem {
             for (i, (name, shape)) in geometry.written.iter().enumerate() {
                 line(if i == 0 { "shapes" } else { "" }, format!("{name} = {shape}"));
             }
+        }
+        for (i, Tables { function, path, .. }) in self.tables.iter().enumerate() {
+            let counts: Vec<String> = function.axes.iter().map(|axis| grouped(axis.len())).collect();
+            let ranges = function.arguments.iter().enumerate().map(|(a, name)| {
+                let (low, high) = function.range(a);
+                format!("{name} from {} to {}", Digits(low), Digits(high))
+            });
+            let text = format!(
+                "{}({}), {} between {} points, {}, of {}",
+                function.name,
+                function.arguments.join(", "),
+                function.between.name(),
+                counts.join(" × "),
+                ranges.collect::<Vec<_>>().join(", "),
+                path.display()
+            );
+            line(if i == 0 { "tables" } else { "" }, text);
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
             line(if i == 0 { "parameters" } else { "" }, format!("{name} = {}", Digits(*value)));
@@ -208,6 +225,24 @@ impl Problem {
             }
             let _ = writeln!(out, "\n[domain]\nregion = {}", quoted(&geometry.domain.written));
         }
+        if !self.tables.is_empty() {
+            out += "\n[tables]\n";
+            for table in &self.tables {
+                let Tables { function, path, column, hash } = table;
+                let column = column.as_ref().map_or(String::new(), |c| format!("column = {}, ", quoted(c)));
+                let arguments: Vec<_> = function.arguments.iter().map(|name| quoted(name)).collect();
+                let _ = writeln!(
+                    out,
+                    "{} = {{ file = {}, of = [{}], {column}between = {}, outside = {}, hash = {} }}",
+                    key(&function.name),
+                    quoted(&path.display().to_string()),
+                    arguments.join(", "),
+                    quoted(function.between.name()),
+                    quoted(function.outside.name()),
+                    quoted(hash)
+                );
+            }
+        }
         if !(self.parameters.is_empty() && self.trainable.is_empty()) {
             out += "\n[parameters]\n";
             for (name, value) in &self.parameters {
@@ -312,7 +347,7 @@ fn round(expr: &mut Expr) {
             round(a);
             round(b);
         }
-        Kind::Call(_, arguments) => arguments.iter_mut().for_each(round),
+        Kind::Call(_, arguments) | Kind::Table(_, arguments) => arguments.iter_mut().for_each(round),
     }
 }
 

@@ -322,6 +322,7 @@ mod tests {
             title: String::new(),
             coordinates: vec![coordinate("x", -1.0, 2.0), coordinate("t", 0.0, 1.0)],
             geometry: None,
+            tables: vec![],
             parameters: vec![],
             trainable: vec![],
             unknowns: vec![],

@@ -42,8 +42,8 @@ use crate::trained::TrainedError;
 use crate::verdict::Verdict;
 use crate::verify::Residual;
 pub use library::{Options, solve, solve_with};
-pub use pictures::{Drawn, page_alone, redraw};
 use pictures::Shown;
+pub use pictures::{Drawn, page_alone, redraw};
 use recorder::{Recorder, Recording};
 pub use region::region;
 

@@ -336,7 +336,8 @@ fn figures_are_drawn_whenever_a_tenth_more_runs_have_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     let experiment = Watcher(Mutex::new(vec![]));
     let path = folder.path().to_owned();
-    let plan = Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 1, draw: true, experiment: &experiment };
+    let plan =
+        Plan { sweep: &sweep, folder: path, shard: Shard::ALL, jobs: 1, draw: true, experiment: &experiment };
     let found = plan.check().expect("fine");
     execute(&plan, found, &AtomicBool::new(false), &|_| ()).expect("runs");
     let drawn = experiment.0.into_inner().expect("sound");

@@ -88,6 +88,20 @@ fn every_problem_agrees_with_the_fused_engine() {
 }
 
 #[test]
+fn a_problem_with_a_table_agrees_with_the_fused_engine() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tables");
+    let text = std::fs::read_to_string(folder.join("heated-rod.toml")).expect("there");
+    let document = pinn::problem::Document::parse("heated-rod.toml", &text).expect("TOML");
+    let (mut problem, _) = document.build(&folder).expect("a problem");
+    for condition in &mut problem.conditions {
+        condition.points = condition.points.min(40);
+    }
+    for device in devices() {
+        check(&problem, device, Some(7), 1e-10);
+    }
+}
+
+#[test]
 fn every_activation_agrees_with_the_fused_engine() {
     let activations =
         ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use pinn::internals::rng;
-use pinn::problem::{Place, Problem};
+use pinn::problem::{Document, Place, Problem};
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
 use super::embedded_problem;
@@ -61,4 +61,48 @@ fn samples_of_burgers_equation_can_be_made_again() {
 #[test]
 fn option_prices_can_be_made_again() {
     check("black-scholes-inverse", "option-prices", "V_obs", 300, 0.002);
+}
+
+/// A rod under a load of which a file has 41 values: u = a(t)·sin(πx) with a(0) = 0 and a' + π²a = q(t).
+///
+/// The spline is cubic between its points, so that ∫ e^{−π²(t−s)} q(s) ds by five Gauss–Legendre nodes in each piece is exact
+/// but for 1e-9 of the exponential.
+#[test]
+fn a_rod_under_a_measured_load_is_as_warm_as_the_integral_along_its_spline() {
+    use std::f64::consts::PI;
+    const NODES: [(f64, f64); 5] = [
+        (0.0, 0.568_888_888_888_888_9),
+        (0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
+        (-0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
+        (0.906_179_845_938_664, 0.236_926_885_056_189_08),
+        (-0.906_179_845_938_664, 0.236_926_885_056_189_08),
+    ];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tables");
+    let text = fs::read_to_string(folder.join("heated-rod.toml")).expect("there")
+        + "[network]\ndepth = 2\nwidth = 16\n[training]\nstages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 1200 } }]\n";
+    let document = Document::parse("heated-rod.toml", &text).expect("TOML");
+    let problem = pinn::internals::auto::complete(&document, &folder).expect("a problem").problem;
+    let load = problem.tables[0].function.clone();
+    let amplitude = |t: f64| {
+        let knots = load.axes[0].iter().copied().filter(|&s| s < t).chain([t]).collect::<Vec<_>>();
+        let piece = |ends: &[f64]| {
+            let (middle, half) = (0.5 * (ends[0] + ends[1]), 0.5 * (ends[1] - ends[0]));
+            let at = |&(x, weight): &(f64, f64)| {
+                let s = middle + half * x;
+                weight * half * (-PI * PI * (t - s)).exp() * load.evaluate(&[s], &[0])
+            };
+            NODES.iter().map(at).sum::<f64>()
+        };
+        knots.windows(2).map(piece).sum::<f64>()
+    };
+    let points: Vec<[f64; 2]> =
+        (1..=20).flat_map(|i| (1..=4).map(move |j| [f64::from(j) / 5.0, f64::from(i) / 10.0])).collect();
+    let expected: Vec<f64> = points.iter().map(|[x, t]| amplitude(*t) * (PI * x).sin()).collect();
+    let mut trained = pinn::solve(&problem).expect("trained");
+    let found = trained.predict(points.as_flattened()).expect("predicted");
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let off =
+        norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b)) / norm(&mut expected.iter().copied());
+    assert!(off < 5e-3, "{off:e}");
+    assert!(expected.iter().copied().fold(0.0, f64::max) > 1.0);
 }

@@ -36,6 +36,24 @@ residual = ["u - 1", "u_t"]
 [training]
 windows = 3
 """
+# Heated as a table says, and held at what another one says, which the answer then needs.
+HEATED = """
+title = "A heated rod"
+[coordinates]
+x = [0, 1]
+t = [0, 1]
+[tables]
+q = { file = "load.csv", of = ["t"] }
+k = { file = "field.csv", of = ["x", "t"], outside = "hold" }
+[unknowns]
+u = "q(t) + x*(1 - x)*net + k(x, 2*t)"
+[conditions.physics]
+place = "interior"
+residual = "u_t - 0.3*u_x - q(t)"
+[conditions.start]
+place = "t = 0"
+residual = "u - q(0)"
+"""
 WAVES = """
 title = "Waves"
 [coordinates]
@@ -69,6 +87,7 @@ RUNS = [
     ("heat-erf", ["--problem", "heat", "--steps", "100", *ERF], "erf"),
     ("oscillator", ["--problem", "oscillator.toml", "--steps", "100"], None),
     ("waves", ["--problem", "waves.toml", "--steps", "60"], None),
+    ("heated", ["--problem", "heated.toml", "--steps", "40"], "the table `q`"),
 ]
 
 
@@ -136,6 +155,10 @@ def c(folder, name, expected):
 
 
 def through_onnx(folder, name, expected, lacking):
+    if lacking and "table" in lacking:
+        refused = run(folder, "export", name, "--to", f"{name}.onnx", check=False)
+        assert refused.returncode == 2 and f"needs {lacking}," in refused.stderr, refused
+        return
     if lacking:
         refused = run(folder, "export", name, "--to", f"{name}.onnx", check=False)
         assert refused.returncode == 2 and f"needs {lacking}," in refused.stderr, refused
@@ -182,6 +205,12 @@ def main():
         folder = Path(folder)
         (folder / "oscillator.toml").write_text(OSCILLATOR)
         (folder / "waves.toml").write_text(WAVES)
+        (folder / "heated.toml").write_text(HEATED)
+        t = np.linspace(0, 1, 12) ** 1.3
+        rows = [f"{a},{np.sin(3 * a) + a}" for a in t]
+        (folder / "load.csv").write_text("t (s),q [W]\n" + "\n".join(rows) + "\n")
+        rows = [f"{a},{b},{np.cos(a - b)}" for a in np.linspace(0, 1, 5) for b in np.linspace(0, 1.5, 7)]
+        (folder / "field.csv").write_text("x,t,k\n" + "\n".join(rows) + "\n")
         for name, arguments, lacking in RUNS:
             run(folder, *arguments, "--out", name, "--no-plots", "--quiet", "--accept")
             expected = Expected(folder, name)

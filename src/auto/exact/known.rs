@@ -6,6 +6,7 @@ use super::space::{Space, greatest, reads, values};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Face, Problem};
+use crate::tabulated::Between;
 
 /// Data shall not vary over less than this part of a side, unless they do everywhere: a front or a boundary layer on a
 /// face is not to be carried through the whole domain.
@@ -192,6 +193,14 @@ pub(super) fn rough(
             Node::Unary(Unary::Abs, a) => (a, "has a kink"),
             Node::Unary(Unary::Sign | Unary::Step, a) => (a, "jumps"),
             Node::Binary(Binary::Min | Binary::Max, a, b) => (graph.binary(Binary::Sub, a, b), "has a kink"),
+            Node::Table(lookup) => {
+                let what = match graph.looked_up(&lookup).between {
+                    Between::Cubic => continue,
+                    Between::Linear => "has kinks",
+                    Between::Nearest => "jumps",
+                };
+                return Some(format!("what is given {what}, which would go through the whole domain"));
+            }
             _ => continue,
         };
         let levels = values(graph, level, &sites);

@@ -7,7 +7,7 @@
 use core::f64::consts::PI;
 
 use crate::expr::ast::Kind;
-use crate::expr::{Binary, Digits, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol, parse};
+use crate::expr::{Binary, Digits, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol};
 use crate::jet::MultiIndex;
 use crate::problem::{Condition, Coordinate, Problem, RESIDUAL, Windows};
 
@@ -42,6 +42,7 @@ impl<'a> Space<'a> {
     pub(super) fn new(problem: &'a Problem, graph: &mut Graph) -> Self {
         let coordinates: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
         let mut scope = Scope::new(graph, &coordinates);
+        problem.declare_tables(&mut scope);
         let mut names: Vec<_> =
             problem.parameters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         names.push(("pi", PI));
@@ -83,7 +84,7 @@ impl<'a> Space<'a> {
     }
 
     fn lowered(&self, graph: &mut Graph, text: &str) -> Option<NodeId> {
-        self.scope.lower(&parse(text).ok()?, graph, RESIDUAL, &mut vec![])
+        self.scope.lower(&self.scope.parse(text).ok()?, graph, RESIDUAL, &mut vec![])
     }
 
     /// The width of the domain along a coordinate.
@@ -153,7 +154,7 @@ fn name_pi(expr: &mut Expr) {
             name_pi(a);
             name_pi(b);
         }
-        Kind::Call(_, arguments) => arguments.iter_mut().for_each(name_pi),
+        Kind::Call(_, arguments) | Kind::Table(_, arguments) => arguments.iter_mut().for_each(name_pi),
     }
 }
 

@@ -117,7 +117,9 @@ impl Tape {
                         None => Op { code: Code::Binary(f), to, a, b: registers[&b.index()] },
                     });
                 }
-                Node::Coordinate { .. } | Node::Data(_) => unreachable!("coordinates and data are columns"),
+                Node::Coordinate { .. } | Node::Data(_) | Node::Table(_) => {
+                    unreachable!("coordinates, data and what tables make of them are columns")
+                }
             }
         }
         tape.roots = formula.roots.iter().map(|root| registers[&root.index()]).collect();

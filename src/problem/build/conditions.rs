@@ -521,6 +521,7 @@ impl Builder<'_> {
                     Some("there are two of them".to_owned())
                 }
                 None if self.scope.is_derivative(column) => Some("it reads as a derivative".to_owned()),
+                None if self.scope.is_table(column) => Some("it is a function that a table gives".to_owned()),
                 None => unusable(column),
             };
             if let Some(why) = clash {

@@ -5,7 +5,7 @@
 //! This file knows problems; it does not know where in a file anything was written.
 
 use super::{ANSATZ, DEFINITION, RESIDUAL};
-use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Normal, Scope, Symbol, parse};
+use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Normal, Scope, Symbol};
 use crate::jet::MultiIndex;
 use crate::problem::model::{Condition, Formula, Problem};
 use crate::problem::place::Place;
@@ -25,6 +25,7 @@ impl Equations {
         let mut graph = Graph::default();
         let names: Vec<_> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
         let mut scope = Scope::new(&mut graph, &names);
+        problem.declare_tables(&mut scope);
         for (name, value) in &problem.parameters {
             scope.set(name, Symbol::Value(Meaning::Parameter, graph.constant(*value)));
         }
@@ -40,7 +41,7 @@ impl Equations {
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
         }
         for (name, text) in &problem.written.definitions {
-            let node = scope.lower(&parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
+            let node = scope.lower(&scope.parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
             scope.set(name, Symbol::Value(Meaning::Definition, node));
         }
         Some(Self { scope, graph })
@@ -66,7 +67,8 @@ impl Equations {
         }
         let mut scope = self.scope.clone();
         enter(&mut scope, &mut graph, &condition.place);
-        let mut lower = |text: &String| scope.lower(&parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
+        let mut lower =
+            |text: &String| scope.lower(&scope.parse(text).ok()?, &mut graph, RESIDUAL, &mut vec![]);
         let roots: Vec<NodeId> = condition.written.iter().map(&mut lower).collect::<Option<_>>()?;
         Some(extracted(&graph, &roots))
     }
@@ -76,7 +78,7 @@ impl Equations {
         let written = problem.unknowns[output].ansatz.as_ref()?;
         let (mut graph, mut scope) = (self.graph.clone(), self.scope.clone());
         scope.set("net", Symbol::Value(Meaning::Output, graph.constant(0.0)));
-        let ansatz = scope.lower(&parse(written).ok()?, &mut graph, ANSATZ, &mut vec![])?;
+        let ansatz = scope.lower(&scope.parse(written).ok()?, &mut graph, ANSATZ, &mut vec![])?;
         let unknown = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
         let rest = graph.binary(Binary::Sub, unknown, ansatz);
         Some(extracted(&graph, &[rest]))

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Builder, DEFINITION, RESIDUAL};
-use crate::expr::{Context, Graph, Node, Normal, Scope};
+use crate::expr::{Context, Error, Expr, Graph, Node, Normal, Scope};
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Value};
@@ -42,8 +42,10 @@ impl Language {
         let (coordinates, parameters) = (entries("coordinates", true), entries("parameters", false));
         let (definitions, unknowns) = (entries("definitions", false), entries("unknowns", true));
         builder
-            .declare(&coordinates, &parameters, &definitions, &unknowns)
+            .declare(&coordinates, &[], &parameters, &definitions, &unknowns)
             .expect("what a problem declares has been checked");
+        // The numbers are those that the problem has, whatever has become of their files.
+        problem.declare_tables(&mut builder.scope);
         builder.parameters(&parameters);
         builder.geometry.clone_from(&problem.geometry);
         builder.unknowns(&unknowns, &definitions, &problem.coordinates);
@@ -77,6 +79,15 @@ impl Language {
         }
         let (base, index) = self.scope.derivative(name)?;
         Some((base, index.coordinates().map(|i| self.coordinates[i].name.clone()).collect()))
+    }
+
+    /// A formula as a syntax tree.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake found, in the order of the text.
+    pub fn parse(&self, text: &str) -> Result<Expr, Vec<Error>> {
+        self.scope.parse(text)
     }
 
     /// The columns of data that formulas may ask for: the components of the normal, where there are walls.

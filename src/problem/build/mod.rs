@@ -8,6 +8,7 @@ mod jump;
 mod language;
 mod reference;
 mod settings;
+mod tables;
 mod values;
 
 pub(crate) use equations::Equations;
@@ -23,7 +24,7 @@ use crate::expr::{
     Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, Symbol, Unary, function, is_name, is_time,
 };
 use crate::jet::{MAX_COORDINATES, MultiIndex};
-use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_UNKNOWNS};
+use crate::limits::{MAX_FORMULAS, MAX_OPERATIONS, MAX_TABLES, MAX_UNKNOWNS};
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Table, Value, article};
 use crate::problem::geometry::Geometry;
@@ -170,12 +171,13 @@ impl<'a> Builder<'a> {
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
-        const KEYS: [&str; 12] = [
+        const KEYS: [&str; 13] = [
             "name",
             "title",
             "coordinates",
             "shapes",
             "domain",
+            "tables",
             "parameters",
             "definitions",
             "unknowns",
@@ -197,10 +199,13 @@ impl Builder<'_> {
             None => name.clone(),
         };
         let coordinates = self.entries(table, "coordinates", true);
+        let tables = self.entries(table, "tables", false);
         let parameters = self.entries(table, "parameters", false);
         let definitions = self.entries(table, "definitions", false);
         let unknowns = self.entries(table, "unknowns", true);
-        self.declare(&coordinates, &parameters, &definitions, &unknowns)?;
+        self.declare(&coordinates, &tables, &parameters, &definitions, &unknowns)?;
+        let table_keys = tables;
+        let tables = self.tables(&table_keys);
 
         let parameter_keys = parameters.clone();
         let (parameters, trainable) = self.parameters(&parameters);
@@ -250,7 +255,7 @@ impl Builder<'_> {
         if self.has_errors() {
             return None;
         }
-        for kind in ["parameters", "definitions"] {
+        for kind in ["tables", "parameters", "definitions"] {
             for (key, _) in self.entries(table, kind, false) {
                 let name: &str = key.get_ref();
                 let derivative = format!("{name}_");
@@ -266,6 +271,7 @@ impl Builder<'_> {
             title,
             coordinates,
             geometry: self.geometry.take(),
+            tables,
             parameters,
             trainable,
             unknowns,
@@ -280,6 +286,7 @@ impl Builder<'_> {
         };
         self.check_reference(&problem, table);
         self.check_windows(&problem, table);
+        self.check_tables(&problem, table);
         (!self.has_errors()).then_some(problem)
     }
 
@@ -389,12 +396,14 @@ impl Builder<'_> {
     fn declare(
         &mut self,
         coordinates: &[Entry<'_>],
+        tables: &[Entry<'_>],
         parameters: &[Entry<'_>],
         definitions: &[Entry<'_>],
         unknowns: &[Entry<'_>],
     ) -> Option<()> {
         for (entries, what, most) in [
             (coordinates, "coordinates", MAX_COORDINATES),
+            (tables, "tables", MAX_TABLES),
             (parameters, "parameters", MAX_FORMULAS),
             (definitions, "definitions", MAX_FORMULAS),
             (unknowns, "unknowns", MAX_UNKNOWNS),
@@ -434,7 +443,21 @@ impl Builder<'_> {
                 self.scope = Scope::new(&mut self.graph, &names);
             }
         }
-        for (key, _) in [parameters, definitions, unknowns].concat() {
+        for (key, _) in tables {
+            let name: &str = key.get_ref();
+            let clash = match self.scope.get(name) {
+                _ if coordinates.iter().any(|(known, _)| known.get_ref().as_ref() == name) => {
+                    Some(format!("`{name}` is already a coordinate"))
+                }
+                Some(symbol) => Some(format!("`{name}` is already {}", symbol.meaning().words())),
+                None => unusable(name),
+            };
+            if let Some(message) = clash {
+                fine = false;
+                self.report(Diagnostic::error(key.span(), message).hint("choose another name"));
+            }
+        }
+        for (key, _) in [tables, parameters, definitions, unknowns].concat() {
             let name: &str = key.get_ref();
             if self.scope.is_derivative(name) {
                 fine = false;

@@ -105,7 +105,7 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message));
             return None;
         }
-        Some((node, written))
+        self.derivatives_exist(node, value).then_some((node, written))
     }
 
     /// The syntax tree of a string or a number, with spans in the common space, and its text.

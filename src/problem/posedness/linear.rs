@@ -50,7 +50,7 @@ impl Linear {
                 graph.insert(stand_in(&mut inputs, input))
             }
             Node::Coefficient(k) => graph.insert(stand_in(&mut inputs, Input::Coefficient(k))),
-            Node::Unary(..) | Node::Binary(..) => unreachable!("an operation is no leaf"),
+            Node::Unary(..) | Node::Binary(..) | Node::Table(..) => unreachable!("an operation is no leaf"),
         });
         let mut all = roots.clone();
         let mut taken = vec![];
