@@ -10,6 +10,8 @@ use core::ops::RangeInclusive;
 
 /// Bytes of a problem file or a configuration; numbers in bulk belong in tables.
 pub const MAX_TEXT: usize = 1 << 20;
+/// Bytes of a file that the folder of a run has a copy of.
+pub const MAX_KEPT: u64 = 1 << 26;
 /// Mistakes that are reported for one file.
 pub const MAX_MISTAKES: usize = 50;
 

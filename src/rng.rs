@@ -14,9 +14,9 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     rng
 }
 
-/// 64 bits that stand for a text (FNV-1a), the same on every platform and in every version.
-pub fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+/// 64 bits that stand for a text or bytes (FNV-1a), the same on every platform and in every version.
+pub fn hash(content: impl AsRef<[u8]>) -> u64 {
+    content.as_ref().iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }

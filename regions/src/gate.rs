@@ -7,7 +7,7 @@
 //! (Rvachev and Sheiko 1995; Sukumar and Srivastava 2022), with t from the other faces by R-functions, a ∧ b as
 //! a + b - √(a² + b²); its derivatives are singular where both are zero.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::symbolic::Symbolic;
 use crate::vector::{Vector, distance};
@@ -99,7 +99,7 @@ pub(crate) struct Sample {
     pub(crate) inside: bool,
 }
 
-/// A formula that is zero exactly on a wall and positive in the rest of the region.
+/// A formula that is zero exactly on a wall and positive in the rest of the region, or of that kind.
 #[derive(Clone, Debug)]
 pub struct Gate {
     /// In the coordinates' names, with `+ - * / ^`, `sqrt` and parentheses.
@@ -184,6 +184,52 @@ pub(crate) fn gate(logic: &Logic, wall: &Wall, samples: &[Sample], names: &[&str
         }
     }
     (formula.len() <= LONGEST).then_some(Gate { formula, singular, symbolic })
+}
+
+/// A formula that is -1 on one face of the wall and 1 on another, which together are most of it; `inside` are places in the
+/// region.
+pub(crate) fn across(logic: &Logic, wall: &Wall, inside: &[Vector], names: &[&str]) -> Option<Gate> {
+    /// The share of the wall that the two are at least, and how much of their sum there is everywhere, of what there is at
+    /// most: where it vanished they would meet.
+    const MOST: f64 = 0.8;
+    const APART: f64 = 0.25;
+    if inside.is_empty() || names.len() < wall.dimension() {
+        return None;
+    }
+    let mut sizes: BTreeMap<usize, f64> = BTreeMap::new();
+    wall.pieces().iter().for_each(|piece| *sizes.entry(piece.face).or_default() += piece.measure);
+    let mut sizes: Vec<(usize, f64)> = sizes.into_iter().collect();
+    sizes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let [(first, a), (second, b)] = *sizes.get(..2)? else { return None };
+    if a + b < MOST * wall.measure().value {
+        return None;
+    }
+    let mut faces = vec![];
+    logic.faces(&[], &mut faces);
+    // Positive inside, and about one at the most.
+    let distance = |number: usize| {
+        let mut own = faces.iter().filter(|face| face.number == number);
+        let (Some(face), None) = (own.next(), own.next()) else { return None };
+        let (least, most) = inside.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
+            let value = face.f.value(&x[..]);
+            (least.min(value), most.max(value))
+        });
+        match (least >= 0.0, most <= 0.0) {
+            (true, _) => Some(face.f.clone() * Symbolic::Number(1.0 / most)),
+            (_, true) => Some(face.f.clone() * Symbolic::Number(1.0 / least)),
+            _ => None,
+        }
+    };
+    let (from, to) = (distance(first)?, distance(second)?);
+    let sum = from.clone() + to.clone();
+    let sums = inside.iter().map(|x| sum.value(&x[..]));
+    let (least, most) = sums.fold((f64::INFINITY, 0.0_f64), |(least, most), x| (least.min(x), most.max(x)));
+    if !(least >= APART * most) {
+        return None;
+    }
+    let symbolic = (from - to) / sum;
+    let formula = symbolic.text(names);
+    (formula.len() <= LONGEST).then_some(Gate { formula, singular: vec![], symbolic })
 }
 
 /// Three digits are enough for a scale.

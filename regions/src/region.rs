@@ -364,6 +364,19 @@ impl Region {
         crate::gate::gate(&logic, wall, &samples, names)
     }
 
+    /// A formula that is -1 on one side of a sheet and 1 on the other; `None` where the region is none, with two faces that
+    /// are most of its wall and lie side by side, or no smooth formula is known.
+    pub fn across(&self, names: &[&str]) -> Option<Gate> {
+        let logic = self.logic()?;
+        let bounds = self.tight().ok()?;
+        let inside: Vec<Vector> = spread(self.dimension())
+            .take(1 << 15)
+            .map(|unit| bounds.at(&unit))
+            .filter(|x| self.contains_at(x))
+            .collect();
+        crate::gate::across(&logic, &self.wall(&Select::default()).ok()?, &inside, names)
+    }
+
     /// Its shapes' formulas, joined as the region is; faces are numbered by [`face`].
     pub(crate) fn logic(&self) -> Option<Logic> {
         fn joined(tree: &Tree, shapes: &Shapes) -> Option<Logic> {

@@ -14,7 +14,7 @@ mod windows;
 
 use std::path::Path;
 
-use crate::problem::{Course, Diagnostics, Document, OpenError, Opened, Problem, course, open};
+use crate::problem::{Coordinate, Course, Diagnostics, Document, OpenError, Opened, Problem, course, open};
 
 /// One thing that a file left open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,6 +95,18 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
     }
     exact::check(document, &problem)?;
     Ok(Completed { problem, decisions, advice })
+}
+
+/// A region that takes less than this share of its box's side, in the mean, is thin.
+const THIN: f64 = 0.25;
+
+/// How much of the domain's side along a coordinate the domain has in the mean, where that is little; 1 elsewhere.
+fn thinness(problem: &Problem, coordinate: usize) -> f64 {
+    let Some(geometry) = &problem.geometry else { return 1.0 };
+    let Some(k) = geometry.domain.bounds().position(|(i, _)| i == coordinate) else { return 1.0 };
+    let Coordinate { lower, upper, .. } = &problem.coordinates[coordinate];
+    let share = geometry.domain.widths()[k] / (upper - lower);
+    if share < THIN { share } else { 1.0 }
 }
 
 impl Problem {

@@ -4,7 +4,7 @@
 //! What each default was measured against is in docs/results/autopilot.md.
 
 use super::windows::longest_window;
-use super::{Decision, frequency};
+use super::{Decision, frequency, thinness};
 use crate::expr::Digits;
 use crate::problem::{Document, Problem, key};
 use crate::settings::Effort;
@@ -67,9 +67,12 @@ fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
     let given = &problem.written.features;
     let mut features = given.clone();
     let window = longest_window(problem);
+    let across = across(problem);
     for (i, (coordinate, &wave)) in problem.coordinates.iter().zip(waves).enumerate() {
         // A network sees no more than its window.
         let part = window.filter(|(cut, _)| *cut == i).map_or(1.0, |(_, part)| part);
+        // Through a sheet that it knows its way across it has no waves to go along.
+        let part = if across.is_some() { part * thinness(problem, i) } else { part };
         // A coordinate along which the answer is periodic has waves of its own.
         let mapped = coordinate.centred();
         if wave * part < FAST || !given.contains(&mapped) {
@@ -79,12 +82,29 @@ fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
         let wave = Digits::rounded(wave, 2).min(FASTEST / part);
         features.extend(["sin", "cos"].map(|f| format!("{f}({}*({mapped}))", Digits(wave))));
     }
-    if features.len() == given.len() {
+    if features.len() == given.len() && across.is_none() {
         return None;
     }
+    let why = match &across {
+        Some(_) => "the domain is thin: the last tells one side from the other",
+        None => "the equations or their data oscillate this fast; the network need not learn to",
+    };
+    features.extend(across);
     let list: Vec<_> = features.iter().map(|feature| format!("{feature:?}")).collect();
-    let why = "the equations or their data oscillate this fast; the network need not learn to";
     Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why))
+}
+
+/// What tells one side of a thin domain from the other.
+fn across(problem: &Problem) -> Option<String> {
+    let geometry = problem.geometry.as_ref()?;
+    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+    // Waves of coordinates that repeat have taken the place of these.
+    let given = |i: &usize| problem.written.features.contains(&problem.coordinates[*i].centred());
+    if !axes.iter().all(given) || axes.iter().all(|&i| thinness(problem, i) == 1.0) {
+        return None;
+    }
+    let names: Vec<&str> = axes.iter().map(|&i| &problem.coordinates[i].name[..]).collect();
+    geometry.domain.across(&names)
 }
 
 /// From this angular frequency on, in coordinates mapped to [−1, 1], the network is given waves: a period and a half.
@@ -116,12 +136,15 @@ pub(super) fn training(document: &Document, problem: &Problem) -> Vec<Decision> 
     // Windows add up their errors, and a parameter may have next to no part in the residuals.
     let matters = problem.coordinates.len() == 1 && problem.training.windows.count() > 1;
     let goal = match problem.training.effort {
-        _ if matters || !problem.trainable.is_empty() => "1e-18",
-        Effort::Quick => "1e-12",
-        Effort::Normal => "1e-14",
-        Effort::Thorough => "1e-16",
+        _ if matters || !problem.trainable.is_empty() => -18,
+        Effort::Quick => -12,
+        Effort::Normal => -14,
+        Effort::Thorough => -16,
     };
-    default("goal", goal, "residuals so small beside their terms leave little to gain");
+    // What goes along a thin domain turns as slowly as that is long, and its terms are smaller by the square of the ratio.
+    let thinnest = (0..problem.coordinates.len()).map(|c| thinness(problem, c)).fold(1.0, f64::min);
+    let goal = format!("1e{}", goal + (4.0 * thinnest.log10()).floor() as i32);
+    default("goal", &goal, "residuals so small beside their terms leave little to gain");
     default("resample", "500", "points drawn anew leave nothing between them unseen");
     default(
         "adaptive",

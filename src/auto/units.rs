@@ -9,7 +9,7 @@
 
 use rand::RngExt;
 
-use crate::auto::Decision;
+use crate::auto::{Decision, thinness};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
@@ -21,6 +21,8 @@ use crate::terms::Terms;
 /// Points at which the terms of a condition are looked at, and its known part.
 const POINTS: usize = 64;
 const DENSE: usize = 256;
+/// Points of a domain's box that are drawn at the most to find some in the domain.
+const MOST_DRAWN: usize = 1 << 18;
 /// Half a period over a domain mapped to [−1, 1]: what is smooth turns about as much.
 const SMOOTH: f64 = std::f64::consts::FRAC_PI_2;
 /// A mean that is less than this beside the mean square may be left by the choice of points.
@@ -210,11 +212,19 @@ fn sites(problem: &Problem, condition: &Condition) -> (Vec<f64>, Vec<Vec<f64>>) 
 /// Points all over the domain.
 fn anywhere(problem: &Problem) -> Vec<f64> {
     let bounds: Vec<(f64, f64)> = problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect();
-    let mut stream = rng::stream(0, "units/anywhere");
-    let rows = sample::draw(crate::settings::Sampler::Sobol, &bounds, 4 * POINTS, &mut stream);
-    let Some(geometry) = &problem.geometry else { return rows };
-    let inside = rows.chunks_exact(bounds.len()).filter(|row| geometry.domain.contains(row));
-    inside.flatten().copied().collect()
+    let mut count = 4 * POINTS;
+    loop {
+        let mut stream = rng::stream(0, "units/anywhere");
+        let rows = sample::draw(crate::settings::Sampler::Sobol, &bounds, count, &mut stream);
+        let Some(geometry) = &problem.geometry else { return rows };
+        let inside = rows.chunks_exact(bounds.len()).filter(|row| geometry.domain.contains(row));
+        let inside: Vec<f64> = inside.flatten().copied().collect();
+        // Of a thin region the box has few.
+        if inside.len() >= POINTS / 2 * bounds.len() || count > MOST_DRAWN {
+            return inside;
+        }
+        count *= 4;
+    }
 }
 
 impl Equation {
@@ -316,9 +326,10 @@ impl Equation {
     }
 }
 
+/// Half of what there is along a coordinate: of the domain's side, or where shapes make it thin, of their thickness.
 fn half_width(problem: &Problem, coordinate: usize) -> f64 {
     let c = &problem.coordinates[coordinate];
-    0.5 * c.upper - 0.5 * c.lower
+    (0.5 * c.upper - 0.5 * c.lower) * thinness(problem, coordinate)
 }
 
 // Balance.

@@ -5,14 +5,17 @@
 //! It does not know conditions, samplers, or how anything was written in a file.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall};
 
 use super::making::{Stock, Wrong};
+use crate::expr::Digits;
 
 /// Points that have to be found in a body before anything is drawn from it.
 const TRIED: usize = 256;
+/// Places of a wall that are asked for one opposite to them.
+const OPPOSITE: usize = 256;
 
 /// The domain of a problem with shapes.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub struct Body {
     moving: Option<Arc<Moving<Region>>>,
     /// A small box around it at all times, along each coordinate of space.
     bounds: Vec<(f64, f64)>,
+    /// See [`Body::widths`], which are computed where they are asked for.
+    widths: Arc<OnceLock<Vec<f64>>>,
     /// Which coordinates are those of space.
     axes: Vec<usize>,
 }
@@ -157,6 +162,65 @@ impl Geometry {
         self.boundary(written, moves, move |t| a.region_at(t)?.interface(&*b.region_at(t)?, &choice.select()))
     }
 
+    /// The straight walls at both ends of coordinate `k` of space, one of which is the other moved from the first end to the
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// Why there are none, for a sentence.
+    pub fn opposite(&self, k: usize, name: &str, ends: [f64; 2]) -> Result<Vec<Boundary>, String> {
+        let at = |end: f64| {
+            let choice = Choice { on: vec![(k, end)], ..Choice::default() };
+            let written = format!("wall where {name} = {}", Digits(end));
+            self.wall(&written, choice)
+                .map_err(|_| format!("no straight wall lies at {name} = {}", Digits(end)))
+        };
+        let walls = [at(ends[0])?, at(ends[1])?];
+        let moments = if self.moves() { self.shapes.moments() } else { vec![f64::NAN] };
+        let size: f64 = self.domain.bounds.iter().map(|(lower, upper)| upper - lower).sum();
+        // What lies opposite to a place of a wall is wall where a step inwards from there leads into the domain.
+        let step = 1e-7 * size * (ends[1] - ends[0]).signum();
+        for &t in &moments {
+            let region = self.domain.region_at(t).map_err(|error| error.to_string())?;
+            let built = |wall: &Boundary| wall.wall_at(t).map_err(|error| error.to_string());
+            let found = [built(&walls[0])?, built(&walls[1])?];
+            let when = if self.moves() { format!(" at the time {}", Digits(t)) } else { String::new() };
+            for (wall, (from, to), inwards) in
+                [(&found[0], (ends[0], ends[1]), -step), (&found[1], (ends[1], ends[0]), step)]
+            {
+                for row in 1..=OPPOSITE {
+                    let mut x = wall.at(&spread(wall.coordinates(), row)).x;
+                    x[k] = to + inwards;
+                    if region.contains(&x[..region.dimension()]) {
+                        continue;
+                    }
+                    x[k] = from;
+                    let x: Vec<String> = x[..region.dimension()]
+                        .iter()
+                        .map(|&x| Digits(Digits::four(x)).to_string())
+                        .collect();
+                    return Err(format!(
+                        "the walls at {name} = {} and {name} = {} are not alike{when}: ({}) has none opposite",
+                        Digits(ends[0]),
+                        Digits(ends[1]),
+                        x.join(", ")
+                    ));
+                }
+            }
+            let [lower, upper] = found.map(|wall| wall.measure().value);
+            if (lower - upper).abs() > 1e-6 * lower.max(upper) {
+                return Err(format!(
+                    "the walls at {name} = {} and {name} = {} are not alike{when}: they measure {} and {}",
+                    Digits(ends[0]),
+                    Digits(ends[1]),
+                    Digits(Digits::four(lower)),
+                    Digits(Digits::four(upper))
+                ));
+            }
+        }
+        Ok(walls.into())
+    }
+
     /// A formula over `names`, the coordinates of space, that vanishes on a wall of the domain and is positive in the rest of
     /// it, about one at the most; or why there is none that is smooth.
     ///
@@ -255,13 +319,7 @@ impl Choice {
 impl Body {
     fn new(formula: &str, region: Region, axes: Vec<usize>, shapes: &Arc<Stock>) -> Result<Self, Wrong> {
         let d = region.dimension();
-        // Evenly spread: the additive sequence of a generalized golden ratio (Roberts 2018).
-        let ratio = (0..60).fold(2.0_f64, |ratio, _| (1.0 + ratio).powf(1.0 / (d as f64 + 1.0)));
-        let unit = |count: usize| {
-            let row =
-                |k: usize| (1..=d).map(move |i| ((k + 1) as f64 * ratio.powi(-(i as i32)) + 0.5).fract());
-            (0..count).flat_map(row).collect()
-        };
+        let unit = |count: usize| (1..=count).flat_map(|k| spread(d, k)).collect();
         let looked_at = |region: &Region| {
             region.interior(TRIED, Keep::First, unit)?;
             let tight = region.tight()?;
@@ -287,7 +345,8 @@ impl Body {
             bounds.iter_mut().for_each(|(lower, upper)| (*lower, *upper) = (*lower - step, *upper + step));
             moving = Some(Moving::new(time, build));
         }
-        Ok(Self { written: formula.to_owned(), region: Arc::new(region), moving, bounds, axes })
+        let (written, region, widths) = (formula.to_owned(), Arc::new(region), Arc::default());
+        Ok(Self { written, region, moving, bounds, widths, axes })
     }
 
     /// As it is at the time of a row of coordinates; `None` where it is not there.
@@ -427,6 +486,32 @@ impl Body {
         self.region.measure().map_or(f64::NAN, |measure| measure.value)
     }
 
+    /// Along each coordinate of space the mean length of lines inside: the volume over the area that is seen from there.
+    ///
+    /// A sheet that is bent is as thick as it is, however large its box; what moves is looked at as it is at first.
+    /// Where a wall cannot be measured, and above three dimensions, the box's sides.
+    pub fn widths(&self) -> &[f64] {
+        self.widths.get_or_init(|| {
+            let d = self.axes.len();
+            let wall = self.region.wall(&Select::default()).ok().filter(|_| d <= 3);
+            let width = |(k, (lower, upper)): (usize, &(f64, f64))| {
+                let seen = |wall: &Wall| 0.5 * wall.integral(&mut |spot| spot.normal[k].abs());
+                let width = wall.as_ref().map_or(f64::NAN, |wall| self.measure() / seen(wall));
+                if width.is_finite() { width.min(upper - lower) } else { upper - lower }
+            };
+            self.bounds.iter().enumerate().map(width).collect()
+        })
+    }
+
+    /// A formula over `names`, the coordinates of space, that goes from −1 on one side of a sheet to 1 on the other; `None`
+    /// where it is none, or no smooth formula is known.
+    pub fn across(&self, names: &[&str]) -> Option<String> {
+        if self.moving.is_some() {
+            return None;
+        }
+        self.region.across(names).map(|gate| gate.formula)
+    }
+
     /// All of its wall as lines, in space as triangles, at the time of a row of coordinates.
     pub fn outline(&self, fineness: usize, row: &[f64]) -> Vec<Outline> {
         let wall = self.at(row).and_then(|region| region.wall(&Select::default()).ok());
@@ -450,6 +535,35 @@ impl Boundary {
         match &self.moving {
             None => Some(self.wall.clone()),
             Some(moving) => moving.at(row),
+        }
+    }
+
+    /// Which part of it is part of another wall of the same domain too, as far as places tell; at first, of what moves.
+    pub fn shared_with(&self, other: &Self) -> f64 {
+        let d = self.axes.len();
+        if d > 3 {
+            return 0.0;
+        }
+        let spots = |wall: &Wall, count: usize| -> Vec<Spot> {
+            (1..=count).map(|k| wall.at(&spread(wall.coordinates(), k))).collect()
+        };
+        let (own, others) = (spots(&self.wall, 100), spots(&other.wall, 4000));
+        let each = other.wall.measure().value / others.len() as f64;
+        // In one dimension walls are points.
+        let apart = [1e-9, 4.0 * each, 3.0 * each.sqrt()][d - 1];
+        let is_one = |a: &Spot, b: &Spot| {
+            let square = (0..d).map(|k| (a.x[k] - b.x[k]).powi(2)).sum::<f64>();
+            // Sides of a sheet are two.
+            square <= apart * apart && (0..d).map(|k| a.normal[k] * b.normal[k]).sum::<f64>() > 0.5
+        };
+        let shared = own.iter().filter(|a| others.iter().any(|b| is_one(a, b))).count();
+        shared as f64 / own.len() as f64
+    }
+
+    fn wall_at(&self, t: f64) -> Result<Arc<Wall>, Error> {
+        match &self.moving {
+            None => Ok(self.wall.clone()),
+            Some(moving) => (moving.build)(t).map(Arc::new),
         }
     }
 
@@ -505,6 +619,12 @@ impl Boundary {
     pub fn axes(&self) -> &[usize] {
         &self.axes
     }
+}
+
+/// Point `k` of an evenly spread sequence in the unit cube: the additive one of a generalized golden ratio (Roberts 2018).
+fn spread(dimension: usize, k: usize) -> Vec<f64> {
+    let ratio = (0..60).fold(2.0_f64, |ratio, _| (1.0 + ratio).powf(1.0 / (dimension as f64 + 1.0)));
+    (1..=dimension).map(|i| (k as f64 * ratio.powi(-(i as i32)) + 0.5).fract()).collect()
 }
 
 /// The coordinates of space in a row of all.

@@ -67,10 +67,12 @@ pub enum Place {
     Walls(Vec<Boundary>),
     /// One face or several, which share the points.
     Faces(Vec<Face>),
-    /// Opposite faces of a coordinate, paired.
+    /// Opposite faces of a coordinate, or walls that lie there, paired.
     Periodic {
         /// The coordinate along which the solution repeats.
         coordinate: usize,
+        /// In a domain of shapes the walls at its lower and at its upper end; none in a box.
+        walls: Vec<Boundary>,
     },
     /// Points read from a file.
     Points {
@@ -107,8 +109,16 @@ impl Place {
     /// The coordinate along which both ends are linked, if there is one.
     pub fn periodic(&self) -> Option<usize> {
         match self {
-            Self::Periodic { coordinate } => Some(*coordinate),
+            Self::Periodic { coordinate, .. } => Some(*coordinate),
             _ => None,
+        }
+    }
+
+    /// The walls that are linked, at the lower and at the upper end; none where the place is none, or the domain is a box.
+    pub fn linked(&self) -> &[Boundary] {
+        match self {
+            Self::Periodic { walls, .. } => walls,
+            _ => &[],
         }
     }
 
@@ -222,23 +232,16 @@ impl Place {
                 let inside = rows.chunks_exact(length).filter(|row| body.contains(row));
                 *rows = inside.flatten().copied().collect();
             }
-            Self::Walls(walls) => {
-                let mut settled = vec![];
-                for (row, wall) in rows.chunks_exact_mut(length).zip(walls.iter().cycle()) {
-                    for &i in wall.axes() {
-                        let Coordinate { lower, upper, .. } = coordinates[i];
-                        row[i] = (row[i] - lower) / (upper - lower);
-                    }
-                    if wall.settle(row).is_some() {
-                        settled.extend_from_slice(row);
-                    }
+            Self::Walls(walls) => onto_walls(walls, coordinates, rows),
+            Self::Periodic { coordinate, walls } => {
+                if let Some(lower) = walls.first() {
+                    onto_walls(core::slice::from_ref(lower), coordinates, rows);
                 }
-                *rows = settled;
+                rows.chunks_exact_mut(length)
+                    .for_each(|row| row[*coordinate] = coordinates[*coordinate].lower);
             }
             _ => {
-                let lower = |i: usize| vec![vec![(i, coordinates[i].lower)]];
-                let faces = self.periodic().map_or_else(|| self.faces().to_vec(), lower);
-                for (row, face) in rows.chunks_exact_mut(length).zip(faces.iter().cycle()) {
+                for (row, face) in rows.chunks_exact_mut(length).zip(self.faces().iter().cycle()) {
                     face.iter().for_each(|&(i, x)| row[i] = x);
                 }
             }
@@ -276,9 +279,10 @@ impl Place {
         match self {
             Self::Interior | Self::Points { .. } => vec![within(domain, space, points)],
             Self::Inside(body) => vec![within(domain, Some(body), points)],
-            Self::Periodic { coordinate } => {
-                vec![within(fixed(&[(*coordinate, domain[*coordinate].0)]), space, points)]
-            }
+            Self::Periodic { coordinate, walls } => match walls.first() {
+                Some(lower) => vec![Part { bounds: lower.unit(domain), points, onto: Onto::Wall(lower) }],
+                None => vec![within(fixed(&[(*coordinate, domain[*coordinate].0)]), space, points)],
+            },
             Self::Faces(faces) => {
                 let (each, rest) = (points / faces.len(), points % faces.len());
                 let counts = (0..faces.len()).map(|i| each + usize::from(i < rest));
@@ -334,7 +338,7 @@ impl Place {
             Self::Interior => "interior".to_owned(),
             Self::Inside(body) => format!("region {}", body.written),
             Self::Walls(_) | Self::Faces(_) => self.listed(coordinates).join(" and "),
-            Self::Periodic { coordinate } => format!("periodic {}", coordinates[*coordinate].name),
+            Self::Periodic { coordinate, .. } => format!("periodic {}", coordinates[*coordinate].name),
             Self::Points { path, .. } => path.display().to_string(),
         }
     }
@@ -399,6 +403,21 @@ impl Part<'_> {
             }
         }
     }
+}
+
+/// Moves rows of coordinates onto walls, which take them in turn; those whose wall is not there at their time are left out.
+fn onto_walls(walls: &[Boundary], coordinates: &[Coordinate], rows: &mut Vec<f64>) {
+    let mut settled = vec![];
+    for (row, wall) in rows.chunks_exact_mut(coordinates.len()).zip(walls.iter().cycle()) {
+        for &i in wall.axes() {
+            let Coordinate { lower, upper, .. } = coordinates[i];
+            row[i] = (row[i] - lower) / (upper - lower);
+        }
+        if wall.settle(row).is_some() {
+            settled.extend_from_slice(row);
+        }
+    }
+    *rows = settled;
 }
 
 /// Shares `points` by size; everyone has one at least if there are so many.

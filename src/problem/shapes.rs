@@ -118,7 +118,6 @@ fn mistakes_have_one_message_each() {
     place_says("wall of hole where t > 1", &["coordinates of space"], "t > 1");
     place_says("x = 1", &["no straight piece of the wall lies there"], "x = 1");
     place_says("x = 0.5, y = 0.5", &["outside the region"], "x = 0.5");
-    place_says("periodic x", &["not linked"], "periodic x");
     place_says("region hol", &["no shape is called `hol`"], "hol");
     place_says("region hole", &["points that the domain does not have"], "region hole");
     place_says("interface of plate", &["lies between two regions"], "interface");
@@ -126,6 +125,118 @@ fn mistakes_have_one_message_each() {
     says("u_t - u_xx - u_yy", "u_t - n_x*u_x", &["`n_x` is a component of the normal"], "n_x");
     says("u_t - u_xx - u_yy", "u_t - u_m", &["`m` in `u_m` is not a row of coordinates"], "u_m");
     says("r = 0.1", "r = 0.1\nn_x = 1", &["`n_x` is a component of the normal"], "");
+}
+
+#[test]
+fn walls_that_are_alike_repeat() {
+    let text = PLATE.replace(
+        "place = \"wall of plate where x = 0\"\nresidual = \"u\"",
+        "place = \"periodic x\"\norder = 0",
+    );
+    let problem = built(&text);
+    let pairs = sample::points(&problem, &problem.conditions[2], 1, 0);
+    assert_eq!(pairs.rows.len(), 2 * 3 * 200);
+    for pair in pairs.rows.chunks_exact(6) {
+        assert_eq!((pair[0], pair[3], pair[1], pair[2]), (0.0, 2.0, pair[4], pair[5]), "{pair:?}");
+        assert!((0.0..=1.0).contains(&pair[1]) && (0.0..=2.0).contains(&pair[2]), "{pair:?}");
+    }
+    assert!(pairs.data.is_empty());
+    assert_eq!(built(&problem.to_toml()), problem);
+    // The walls that are linked have a condition, the others have none.
+    let Posedness::UnderDetermined(gaps) = problem.posedness() else { panic!("two walls are free") };
+    assert!(
+        gaps.iter().any(|gap| gap.message.contains("66 % of the wall of `plate` has no condition")),
+        "{gaps:?}"
+    );
+
+    let refuse = |from: &str, to: &str, expected: &[&str], at: &str| {
+        assert!(text.contains(from), "{from}");
+        refused(Path::new(""), &text.replace(from, to), to, expected, at);
+    };
+    let hole = "center = [0.5, 0.5]";
+    let unlike = ["`periodic x`: the walls at x = 0 and x = 2 are not alike", "has none opposite"];
+    refuse(hole, "center = [0, 0.5]", &unlike, "periodic x");
+    // It comes as far as the wall later on.
+    refuse(hole, "center = [\"0.5 - t/4\", 0.5]", &unlike, "periodic x");
+    refuse("to = [2, 1]", "to = [\"1 + t/8\", 1]", &["no straight wall lies at x = "], "periodic x");
+    built(&text.replace(hole, "center = [\"0.5 + t/4\", 0.5]"));
+}
+
+#[test]
+fn a_wall_is_in_a_list_once() {
+    let both = |second: &str| {
+        PLATE.replace(
+            "\"wall of plate where x = 0\"",
+            &format!("[\"wall of plate where x = 0\", \"{second}\"]"),
+        )
+    };
+    built(&both("wall of hole"));
+    built(&both("wall of plate where y = 0"));
+    for again in ["wall of plate", "wall where y < 0.5", "wall"] {
+        let expected = ["a part of this wall is in the list already, as `wall of plate where x = 0`"];
+        refused(Path::new(""), &both(again), again, &expected, again);
+    }
+}
+
+#[test]
+fn a_point_of_a_line_is_a_wall() {
+    let text = "[coordinates]\nx = {}\nt = [0, 1]\n[shapes]\nrod = { interval = { from = [0], to = [\"1 + t\"] } }\n\
+                [domain]\nregion = \"rod\"\n[unknowns]\nu = {}\n[conditions.heat]\nplace = \"interior\"\n\
+                residual = \"u_t - u_xx\"\n[conditions.hot]\nplace = \"x = 0\"\nresidual = \"u - 1\"\n\
+                [conditions.end]\nplace = \"wall of rod where x > 0.5\"\nresidual = \"u\"\n\
+                [conditions.start]\nplace = \"t = 0\"\nresidual = \"u - 1 + x\"\n";
+    assert_eq!(built(text).posedness(), Posedness::NoDoubt);
+}
+
+#[test]
+fn rotations_that_nothing_holds_are_named() {
+    let plate = |held: &str| {
+        format!(
+            "[coordinates]\nx = {{}}\ny = {{}}\n[shapes]\nplate = {{ rectangle = {{ from = [0, 0], to = [2, 1] }} }}\n\
+             hole = {{ disk = {{ center = [0.5, 0.5], radius = 0.1 }} }}\n[domain]\nregion = \"plate - hole\"\n\
+             [unknowns]\nu = {{}}\nv = {{}}\n[conditions.inside]\nplace = \"interior\"\n\
+             residual = [\"u_xx + 0.35*u_yy + 0.65*v_xy\", \"v_yy + 0.35*v_xx + 0.65*u_xy\"]\n\
+             [conditions.pulled]\nplace = \"wall\"\n\
+             residual = [\"n_x*(u_x + 0.3*v_y - 1) + n_y*0.35*(u_y + v_x)\", \"n_y*(v_y + 0.3*u_x) + n_x*0.35*(u_y + v_x)\"]\n\
+             {held}"
+        )
+    };
+    let point = |name: &str, at: &str, residual: &str| {
+        format!("[conditions.{name}]\nplace = \"{at}\"\nresidual = {residual}\n")
+    };
+    let gaps = |text: &str| match built(text).posedness() {
+        Posedness::UnderDetermined(gaps) => gaps.into_iter().map(|gap| gap.message).collect(),
+        Posedness::NoDoubt => vec![],
+        other => panic!("{other:?}"),
+    };
+    let turns = "no condition notices a rotation that is added to `u` and `v`";
+    let free = gaps(&plate(""));
+    assert!(free.len() == 3 && free[2] == turns, "{free:?}");
+    // Held in a point, it turns about it; in another one too, it is held.
+    let one = point("one", "x = 1, y = 0.5", "[\"u\", \"v\"]");
+    assert_eq!(gaps(&plate(&one)), [turns]);
+    assert_eq!(gaps(&plate(&(one + &point("other", "x = 2, y = 0.5", "\"v\"")))), Vec::<String>::new());
+}
+
+#[test]
+fn bodies_are_as_wide_as_they_are_in_the_mean() {
+    let widths = |shape: &str, region: &str| {
+        let text = PLATE
+            .replace("plate = { rectangle = { from = [0, 0], to = [2, 1] } }", shape)
+            .replace("region = \"plate - hole\"", &format!("region = \"{region}\""))
+            .replace("y = [0, 1]", "y = {}")
+            .replace("\"wall of hole\"", "\"wall\"")
+            .replace("\"wall of plate where x = 0\"", "\"wall\"");
+        built(&text).geometry.expect("shapes").domain.widths().to_vec()
+    };
+    let near = |found: Vec<f64>, expected: [f64; 2]| {
+        let far = found.iter().zip(expected).any(|(a, b)| (a - b).abs() > 1e-6 * b);
+        assert!(found.len() == 2 && !far, "{found:?}");
+    };
+    near(widths("plate = { rectangle = { from = [0, 0], to = [2, 1] } }", "plate"), [2.0, 1.0]);
+    // Of a ring π/2 of its thickness: from both sides two diameters are seen of each circle.
+    let ring = "plate = { annulus = { center = [0, 0], inner = 1, outer = 1.01 } }";
+    near(widths(ring, "plate"), [core::f64::consts::FRAC_PI_2 * 0.01; 2]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Problems written out: for people, and as a complete problem file.
 
 use core::fmt::Write;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::model::{Condition, Problem, Solution, Tables, Trainable};
+use super::place::Place;
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId, plural};
 use crate::settings::{Enforce, Network, Training};
@@ -208,6 +210,29 @@ impl Problem {
         name
     }
 
+    /// The files that it was read from beside its own: data, references, meshes and polygons; none that come with the program.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let data = self.conditions.iter().filter_map(|condition| match &condition.place {
+            Place::Points { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        let solutions = self.reference.iter().flat_map(|reference| reference.solutions.iter().flatten());
+        let tables = solutions.filter_map(|solution| match solution {
+            Solution::Table { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        let mut files: Vec<PathBuf> = data.chain(tables).collect();
+        for (_, shape) in self.geometry.iter().flat_map(|geometry| &geometry.written) {
+            // As it is written, it is read.
+            let table = format!("shape = {shape}").parse::<toml::Table>().unwrap_or_default();
+            named_in(&toml::Value::Table(table), &mut files);
+        }
+        files.retain(|path| !path.to_string_lossy().starts_with("built-in:"));
+        files.sort();
+        files.dedup();
+        files
+    }
+
     /// A complete problem file, every default filled in, whose [build](super::Document::build) gives this problem again.
     ///
     /// Numbers keep every bit; paths of data files are absolute.
@@ -348,6 +373,16 @@ fn round(expr: &mut Expr) {
             round(b);
         }
         Kind::Call(_, arguments) | Kind::Table(_, arguments) => arguments.iter_mut().for_each(round),
+    }
+}
+
+/// Adds the files that a shape's table names.
+fn named_in(value: &toml::Value, files: &mut Vec<PathBuf>) {
+    for (key, value) in value.as_table().into_iter().flatten() {
+        match value.as_str().filter(|_| ["file", "mesh"].contains(&&key[..])) {
+            Some(name) => files.push(PathBuf::from(name)),
+            None => named_in(value, files),
+        }
     }
 }
 

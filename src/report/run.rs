@@ -119,16 +119,18 @@ pub fn loss(title: &str, history: &LossHistory) -> Result<Figure, ReportError> {
 ///
 /// Two coordinates give maps, the first one horizontal, with dots where there are data.
 /// Scales are equal where both are coordinates in space, of one unit and with sides of comparable lengths.
-/// Of more coordinates the first two are drawn, the others held at the middle of their values.
+/// Of more coordinates the first two are drawn, the others held at the middle of their values; where the first three are
+/// those of space, all three planes of two of them, side by side.
 /// One coordinate gives curves, with the data as dots.
 ///
 /// # Errors
 /// When there is no field or a field does not fit its grid.
 pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
     check(fields)?;
-    let rows = fields.iter().map(|field| match field.coordinates.len() {
-        1 => curves_of(field),
-        _ => maps_of(field),
+    let rows = fields.iter().flat_map(|field| match &field.coordinates[..] {
+        [_] => vec![curves_of(field)],
+        [x, y, z, ..] if [x, y, z].iter().all(|c| !is_time(&c.name)) => cuts_of(field),
+        _ => vec![maps_of(field, [0, 1], None)],
     });
     Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0]) })
 }
@@ -257,16 +259,33 @@ fn curves_of(field: &Field) -> Vec<Panel> {
     panels
 }
 
-fn maps_of(field: &Field) -> Vec<Panel> {
-    let [x, y, others @ ..] = &field.coordinates[..] else { return vec![] };
-    let (offset, note) = middle(others);
-    let stride = others.iter().map(|other| other.values.len()).product();
-    let plane = |values: &[f64]| values.iter().skip(offset).step_by(stride).copied().collect::<Vec<_>>();
-    let predicted = plane(&field.predicted);
-    let reference = field.reference.as_ref().map(|reference| plane(reference));
+/// A body cut through its middle in three directions, side by side; below that the reference, and the error.
+fn cuts_of(field: &Field) -> Vec<Vec<Panel>> {
+    let reference = field.reference.iter().flatten();
+    let range = finite_range(field.predicted.iter().chain(reference).copied());
+    let mut cuts = [[0, 1], [0, 2], [1, 2]].map(|plane| maps_of(field, plane, range).into_iter());
+    let rows = 1 + 2 * usize::from(field.reference.is_some());
+    (0..rows).map(|_| cuts.iter_mut().filter_map(Iterator::next).collect()).collect()
+}
+
+/// The plane of two coordinates, the others in the middle of their values; colours over `range`, or over what is there.
+fn maps_of(field: &Field, plane: [usize; 2], range: Option<(f64, f64)>) -> Vec<Panel> {
+    let [x, y] = plane.map(|k| &field.coordinates[k]);
+    let others = || (0..field.coordinates.len()).filter(|k| !plane.contains(k));
+    let note: String = others().map(|k| in_the_middle(&field.coordinates[k]).1).collect();
+    // How far apart neighbours along a coordinate are in the field.
+    let stride = |k: usize| field.coordinates[k + 1..].iter().map(|c| c.values.len()).product::<usize>();
+    let offset: usize = others().map(|k| stride(k) * in_the_middle(&field.coordinates[k]).0).sum();
+    let [across, upwards] = plane.map(stride);
+    let cut = |values: &[f64]| -> Vec<f64> {
+        let column = |i: usize| (0..y.values.len()).map(move |j| offset + i * across + j * upwards);
+        (0..x.values.len()).flat_map(column).map(|k| values[k]).collect()
+    };
+    let predicted = cut(&field.predicted);
+    let reference = field.reference.as_ref().map(|reference| cut(reference));
     let name = label(&field.name, &field.unit);
     // Of more coordinates a plane is shown, beside which the data lie.
-    let samples = field.samples.iter().filter(|_| others.is_empty());
+    let samples = field.samples.iter().filter(|_| field.coordinates.len() == 2);
     let rows = samples.flat_map(|samples| samples.points.chunks_exact(2));
     let dots: Vec<_> = rows.map(|row| (row[0], row[1])).collect();
     let map = |title: String, values: Vec<f64>, colors, levels| {
@@ -279,13 +298,14 @@ fn maps_of(field: &Field) -> Vec<Panel> {
             values,
             cells: false,
             dots: vec![],
-            lines: field.outline.clone(),
+            lines: if plane == [0, 1] { field.outline.clone() } else { vec![] },
             colors,
             levels,
         })
     };
     // One scale for both, so that equal colours are equal numbers.
-    let range = finite_range(predicted.iter().chain(reference.iter().flatten()).copied());
+    let own = || finite_range(predicted.iter().chain(reference.iter().flatten()).copied());
+    let range = range.or_else(own);
     let levels = Axis { range, ..Axis::linear("") };
     let data = if dots.is_empty() { "" } else { "; dots: data" };
     let mut first =
@@ -328,12 +348,18 @@ fn middle(coordinates: &[Coordinate]) -> (usize, String) {
     let mut offset = 0;
     let mut note = String::new();
     for coordinate in coordinates {
-        let i = coordinate.values.len() / 2;
+        let (i, own) = in_the_middle(coordinate);
         offset = offset * coordinate.values.len() + i;
-        let value = with_unit(&short(coordinate.values[i]), &coordinate.unit);
-        note += &format!(", {} = {value}", coordinate.name);
+        note += &own;
     }
     (offset, note)
+}
+
+/// The middle of a coordinate's values, and a note that says so.
+fn in_the_middle(coordinate: &Coordinate) -> (usize, String) {
+    let i = coordinate.values.len() / 2;
+    let value = with_unit(&short(coordinate.values[i]), &coordinate.unit);
+    (i, format!(", {} = {value}", coordinate.name))
 }
 
 /// Up to four indices, spread evenly from the first to the last.
@@ -439,6 +465,31 @@ mod tests {
     fn maps_show_the_plane_through_the_middle() {
         check_maps(2, "u (K), predicted", &[0.0, 10.0, 20.0, 1.0, 11.0, 21.0]);
         check_maps(3, "u (K), predicted, t = 2", &[200.0, 210.0, 220.0, 201.0, 211.0, 221.0]);
+    }
+
+    #[test]
+    fn bodies_are_cut_in_three_directions() {
+        let mut body = field(3);
+        body.coordinates[2].name = "z".into();
+        let figure = solution("", &[body.clone()]).expect("a figure");
+        assert_eq!(figure.rows.iter().map(Vec::len).collect::<Vec<_>>(), [3; 3]);
+        let maps: Vec<&Map> = figure.rows[0]
+            .iter()
+            .map(|panel| match panel {
+                Panel::Map(map) => map,
+                Panel::Lines(_) => panic!("maps"),
+            })
+            .collect();
+        // Equal colours are equal numbers in all of them.
+        assert!(maps.iter().all(|map| map.levels == maps[0].levels));
+        let names: Vec<[&str; 2]> = maps.iter().map(|map| [map.x.as_str(), map.y.as_str()]).collect();
+        let [x, y, z] = [0, 1, 2].map(|k| label(&body.coordinates[k].name, &body.coordinates[k].unit));
+        assert_eq!(names, [[&x[..], &y], [&x, &z], [&y, &z]]);
+        let [xs, ys, zs] = [0, 1, 2].map(|k| body.coordinates[k].values.len());
+        let at = |i: usize, j: usize, k: usize| body.predicted[(i * ys + j) * zs + k];
+        assert_eq!(maps[0].values[ys + 1], at(1, 1, zs / 2));
+        assert_eq!(maps[1].values[zs + 1], at(1, ys / 2, 1));
+        assert_eq!(maps[2].values[zs + 1], at(xs / 2, 1, 1));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! This module knows files; it does not know how results come about.
 
 mod checkpoint;
+pub mod inputs;
 mod metrics;
 mod result;
 mod settings;
@@ -359,11 +360,12 @@ pub fn read_result(path: &Path) -> Result<Found<Option<RunResult>>, RunError> {
     })
 }
 
-/// The resolved problem file of the run in `path`; `None` if there is none.
+/// The resolved problem file of the run in `path`, whose inputs are what they were; `None` if there is none.
 pub fn read_resolved(path: &Path) -> Result<Option<String>, RunError> {
     let Some(bytes) = read_file(path.join(RESOLVED))? else {
         return Ok(None);
     };
+    inputs::check(path)?;
     let damaged = |_| RunError::Damaged { path: path.join(RESOLVED), reason: "it is not UTF-8 text".into() };
     String::from_utf8(bytes).map(Some).map_err(damaged)
 }

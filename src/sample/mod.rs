@@ -118,6 +118,8 @@ fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rn
     let rows = drawn.rows.chunks_exact(dimensions);
     let pairs = rows.flat_map(|row| {
         let mut pair = [row, row].concat();
+        // Walls lie there but for rounding.
+        pair[coordinate] = problem.coordinates[coordinate].lower;
         pair[dimensions + coordinate] = problem.coordinates[coordinate].upper;
         pair
     });
@@ -373,7 +375,7 @@ mod tests {
         assert!(face.chunks_exact(2).all(|row| row[1] == 0.25 && (-1.0..=2.0).contains(&row[0])));
         let corner = rows(Place::face(vec![(0, 2.0), (1, 0.0)]), 1, 0);
         assert_eq!(corner, [2.0, 0.0].repeat(50));
-        let pairs = rows(Place::Periodic { coordinate: 0 }, 1, 0);
+        let pairs = rows(Place::Periodic { coordinate: 0, walls: vec![] }, 1, 0);
         assert_eq!(pairs.len(), 2 * 2 * 50);
         for pair in pairs.chunks_exact(4) {
             assert!(pair[0] == -1.0 && pair[2] == 2.0 && pair[1] == pair[3], "{pair:?}");

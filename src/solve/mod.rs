@@ -32,7 +32,7 @@ use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
     Checkpoint, CheckpointError, CombinationResult, Loss, RESULT_VERSION, ResidualResult, Resumed,
-    RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult,
+    RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult, inputs,
     peak_memory_bytes, read_metrics, read_resolved,
 };
 use crate::score::{Score, Scorer};
@@ -284,7 +284,7 @@ impl Solver {
 
     /// Writes the problem as it was read, if that is known, and as it was understood, which is returned.
     fn write_problem(&self, directory: &RunDirectory, text: Option<&str>) -> Result<String, RunError> {
-        let resolved = self.problem.to_toml();
+        let resolved = inputs::keep(directory.path(), &self.problem.to_toml(), &self.problem.files())?;
         directory.write("problem.toml", text.unwrap_or(&resolved).as_bytes())?;
         directory.write("resolved.toml", resolved.as_bytes())?;
         Ok(resolved)

@@ -18,6 +18,8 @@ use crate::trained::{Trained, program, residual};
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
 const FINE: usize = 201;
 const COARSE: usize = 41;
+/// Along each of three coordinates, where shapes cut the domain out.
+const WALLED: usize = 61;
 /// Points along each coordinate from which on a grid is as good as these.
 const KNOWN: usize = 64;
 /// Dots of a condition's data.
@@ -354,7 +356,12 @@ fn outline(problem: &Problem, row: &[f64]) -> Vec<Vec<(f64, f64)>> {
 
 /// Evenly spaced values of every coordinate over its domain.
 fn axes(problem: &Problem) -> Vec<Vec<f64>> {
-    let points = if problem.coordinates.len() <= 2 { FINE } else { COARSE };
+    let points = match problem.coordinates.len() {
+        ..=2 => FINE,
+        // Walls want more.
+        3 if problem.geometry.is_some() => WALLED,
+        _ => COARSE,
+    };
     problem
         .coordinates
         .iter()

@@ -10,7 +10,7 @@ use super::execute::{Experiment, ExperimentError};
 use super::named::named;
 use crate::init::LEARNING_RATES;
 use crate::problem::{Document, Opened};
-use crate::run::{Resumed, RunDirectory};
+use crate::run::{Resumed, RunDirectory, inputs};
 use crate::solve::{Settings, SolveError, Solver, leaves_band};
 
 /// Every run solves the base problem with its own settings.
@@ -66,7 +66,8 @@ impl Experiment for Problems<'_> {
             .and_then(|document| document.build(folder))
             .is_ok_and(|(mut found, _)| {
                 found.training.auto = problem.training.auto;
-                found.to_toml() == problem.to_toml()
+                inputs::named(&found.to_toml(), &found.files())
+                    == inputs::named(&problem.to_toml(), &problem.files())
             });
         Ok(same)
     }

@@ -53,11 +53,17 @@ fn a_run_on_a_mesh_can_be_asked() {
     let area: f64 =
         said.lines().last().expect("a row").split(',').next().expect("a number").parse().expect("a number");
     assert!((area - 1.5 - 0.75_f64.sqrt()).abs() < 1e-9, "{said}");
-    // Without its mesh a run is no run.
+    // It has its own mesh, which has to be the one that it began with.
     fs::remove_file(folder.path().join("files/part.stl")).expect("removed");
-    let output = run(folder.path(), &["predict", "run", "--at", "x=0.1,y=0.2,z=0.3"]);
-    assert_eq!(exit(&output), 2, "{}", stderr(&output));
-    assert!(stderr(&output).contains("there is no such file"), "{}", stderr(&output));
+    fs::rename(folder.path().join("run"), folder.path().join("moved")).expect("moved");
+    let ask = || run(folder.path(), &["predict", "moved", "--at", "x=0.1,y=0.2,z=0.3"]);
+    let output = ask();
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let mesh = fs::read_dir(folder.path().join("moved/inputs")).expect("a folder").next().expect("a file");
+    fs::write(mesh.expect("a file").path(), PART.replace("1", "2")).expect("written");
+    let output = ask();
+    assert_ne!(exit(&output), 0);
+    assert!(stderr(&output).contains("it is not the file that the run began with"), "{}", stderr(&output));
 }
 
 #[test]

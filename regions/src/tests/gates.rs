@@ -98,3 +98,31 @@ fn walls_without_a_formula_have_no_gate() {
     let many = Region::of("it", shape("polygon", &[("points", &points)]));
     assert!(many.gate(&whole(&many), &["x", "y"]).is_none());
 }
+
+#[test]
+fn sheets_have_two_sides() {
+    let across = |shape: Shape| {
+        let region = Region::of("it", shape);
+        let names = ["x", "y", "z"];
+        region.across(&names[..region.dimension()])
+    };
+    let ring = across(shape("annulus", &[("center", &[1.0, 1.0]), ("inner", &[1.0]), ("outer", &[1.01])]));
+    let ring = ring.expect("a sheet");
+    for angle in [0.1, 2.0, 4.5_f64] {
+        let at = |r: f64| ring.value(&[1.0 + r * angle.cos(), 1.0 + r * angle.sin()]);
+        assert!((at(1.0).abs() - 1.0).abs() < 1e-9 && (at(1.01) + at(1.0)).abs() < 1e-9, "{}", ring.formula);
+        assert!(at(1.005).abs() < 0.01, "{}", at(1.005));
+    }
+    let plate = shape("rectangle", &[("from", &[0.0, 0.0]), ("to", &[2.0, 0.02])]);
+    let plate = plate.rotated(0.7, None, &[0.0, 0.0]).expect("turned");
+    let found = across(plate.clone()).expect("a sheet");
+    let wall = Region::of("it", plate).wall(&Select::default()).expect("a wall");
+    for spot in wall.sample(200, &mut rng(1)) {
+        let along = (spot.normal[0] * 0.7_f64.cos() + spot.normal[1] * 0.7_f64.sin()).abs();
+        assert!(along > 0.5 || (found.value(&spot.x[..2]).abs() - 1.0).abs() < 1e-9, "{spot:?}");
+    }
+    // No sheets: what is round, what has four sides alike, a wedge whose long sides meet.
+    assert!(across(disk([0.0, 0.0], 1.0)).is_none());
+    assert!(across(square([0.0, 0.0], [1.0, 1.0])).is_none());
+    assert!(across(shape("polygon", &[("points", &[0.0, 0.0, 5.0, 0.0, 5.0, 0.2])])).is_none());
+}

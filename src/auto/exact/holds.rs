@@ -52,7 +52,12 @@ pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64
 pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
     let coordinates = &problem.coordinates;
     let Some(along) = condition.place.periodic() else { return false };
-    let lower = sites(coordinates, &[(along, coordinates[along].lower)]);
+    let mut lower = sites(coordinates, &[(along, coordinates[along].lower)]);
+    if !condition.place.linked().is_empty() {
+        let mut rows = lower.concat();
+        condition.place.take(coordinates, &mut rows);
+        lower = rows.chunks_exact(coordinates.len()).map(<[f64]>::to_vec).collect();
+    }
     let mut upper = lower.clone();
     upper.iter_mut().for_each(|site| site[along] = coordinates[along].upper);
     let domain = sites(coordinates, &[]);

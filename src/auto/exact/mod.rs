@@ -84,7 +84,13 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
     let unsaid =
         |output: usize| problem.unknowns[output].ansatz.is_none() && distinct(&said, output).is_empty();
     let open: Vec<bool> = (0..ansatz.len()).map(unsaid).collect();
-    let (on_walls, on_walls_ways) = walls::on_walls(problem, &space, &mut graph, sizes, &open);
+    let repeating: Vec<&Condition> = repeats
+        .directions
+        .iter()
+        .filter(|(_, _, can)| can.is_ok())
+        .map(|(_, i, _)| &problem.conditions[*i])
+        .collect();
+    let (on_walls, on_walls_ways) = walls::on_walls(problem, &space, &mut graph, sizes, &open, &repeating);
     for (ansatz, on_walls) in ansatz.iter_mut().zip(on_walls) {
         *ansatz = on_walls.or(ansatz.take());
     }

@@ -5,7 +5,7 @@
 //! It knows problems and formulas; the gates come from the geometry.
 
 use super::Way;
-use super::known::known_on_wall;
+use super::known::{highest, known_on_wall};
 use super::space::{Space, greatest, values};
 use crate::auto::units::Size;
 use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, parse};
@@ -17,6 +17,8 @@ const LOOKS: usize = 500;
 const WALL_LOOKS: usize = 10_000;
 /// How near two walls come that touch, in units of the distance between points on a wall as wide as the domain.
 const TOUCH: f64 = 4.0;
+/// A distance that is less than this beside the greatest is none.
+const LEAST: f64 = 1e-3;
 /// What values on walls may differ by, relative to their size, and be one.
 const SAME: f64 = 1e-12;
 
@@ -28,13 +30,14 @@ struct Given {
 }
 
 /// What becomes of the conditions on walls: for every unknown an ansatz, if there is one, and for every condition on a wall
-/// its way.
+/// its way; `repeating` are periodic conditions that hold by the features, if the ansatz repeats.
 pub(super) fn on_walls(
     problem: &Problem,
     space: &Space<'_>,
     graph: &mut Graph,
     sizes: &[Size],
     free: &[bool],
+    repeating: &[&Condition],
 ) -> (Vec<Option<String>>, Vec<Option<Way>>) {
     let mut ansatz = vec![None; problem.unknowns.len()];
     let mut ways = vec![None; problem.conditions.len()];
@@ -66,7 +69,9 @@ pub(super) fn on_walls(
         if given.is_empty() {
             continue;
         }
-        let way = match joined(problem, space, graph, &given, sizes[output]) {
+        let repeats: Vec<Repeat<'_>> =
+            repeating.iter().filter_map(|condition| Repeat::new(problem, condition, output)).collect();
+        let way = match joined(problem, space, graph, &given, sizes[output], &repeats) {
             Ok(text) => {
                 ansatz[output] = Some(text);
                 Way { enforce: Enforce::Exact, why: "by a factor that vanishes on the wall".to_owned() }
@@ -116,9 +121,10 @@ fn joined(
     graph: &mut Graph,
     given: &[Given],
     size: Size,
+    repeats: &[Repeat<'_>],
 ) -> Result<String, String> {
     let inside = inside(problem);
-    let parts = parts(problem, space, graph, given, &inside)?;
+    let parts = parts(problem, space, graph, given, &inside, repeats)?;
     // With 1/distance as weights, both numerator and denominator times all distances.
     let weight =
         |k: usize| product(parts.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, part)| &part.distance));
@@ -142,6 +148,17 @@ fn joined(
     if parts.len() > 1 {
         free = format!("{free}/({sum})");
         factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside));
+    }
+    for text in [&mean, &free] {
+        let function = Function::new(problem, text).ok_or(NOT_READ)?;
+        let size = greatest(&function.at(&inside));
+        if let Some(repeat) = repeats.iter().find(|repeat| !repeat.has(&function, size)) {
+            let along = &problem.coordinates[repeat.along].name;
+            return Err(format!(
+                "what holds there exactly does not repeat along `{along}`, as `{}` asks",
+                repeat.condition.name
+            ));
+        }
     }
     let factor =
         if factor == 1.0 { String::new() } else { format!("{}*", Digits(Digits::rounded(factor, 3))) };
@@ -176,6 +193,7 @@ fn parts(
     graph: &Graph,
     given: &[Given],
     inside: &[Vec<f64>],
+    repeats: &[Repeat<'_>],
 ) -> Result<Vec<Part>, String> {
     let functions = given.iter().map(|given| Function::new(problem, &given.gate));
     let functions: Vec<Function> = functions.collect::<Option<_>>().ok_or(NOT_READ)?;
@@ -226,7 +244,71 @@ fn parts(
             part.distance = format!("({}*{})", Digits(Digits::rounded(1.0 / slope, 3)), part.distance);
         }
     }
+    for part in &mut parts {
+        let function = Function::new(problem, &part.distance).ok_or(NOT_READ)?;
+        let size = greatest(&function.at(&inside));
+        if repeats.iter().any(|repeat| !repeat.has(&function, size)) {
+            let ends = repeats.iter().flat_map(Repeat::ends);
+            let least = ends.flat_map(|rows| function.at(&rows)).fold(f64::INFINITY, f64::min);
+            if least > LEAST * size {
+                part.distance = levelled(&part.distance, 0.99 * least);
+            }
+        }
+    }
     Ok(parts)
+}
+
+/// What goes as `distance` at its walls and is constant from `level` on, with three derivatives that are continuous.
+///
+/// So it repeats in a domain that repeats, as the distance from a hole in its middle does not.
+fn levelled(distance: &str, level: f64) -> String {
+    let level = Digits(Digits::rounded(level, 3));
+    format!("({level}/4*(1 - max(1 - {distance}/{level}, 0)^4))")
+}
+
+/// A coordinate along which an unknown repeats.
+struct Repeat<'a> {
+    along: usize,
+    condition: &'a Condition,
+    /// As many derivatives agree.
+    order: usize,
+    ends: [f64; 2],
+    /// Places on the lower of the linked walls.
+    rows: Vec<Vec<f64>>,
+}
+
+impl<'a> Repeat<'a> {
+    fn new(problem: &Problem, condition: &'a Condition, output: usize) -> Option<Self> {
+        let along = condition.place.periodic()?;
+        let Coordinate { lower, upper, .. } = problem.coordinates[along];
+        let mut rows = on_walls_of(&problem.coordinates, condition);
+        rows.truncate(LOOKS);
+        Some(Self { along, condition, order: highest(problem, output, along), ends: [lower, upper], rows })
+    }
+
+    /// The places on both walls.
+    fn ends(&self) -> [Vec<Vec<f64>>; 2] {
+        self.ends.map(|end| {
+            let mut rows = self.rows.clone();
+            rows.iter_mut().for_each(|row| row[self.along] = end);
+            rows
+        })
+    }
+
+    /// Does a function of this size, and do its derivatives, agree on both walls?
+    fn has(&self, function: &Function, size: f64) -> bool {
+        let mut graph = function.graph.clone();
+        let mut node = function.root;
+        let ends = self.ends();
+        (0..=self.order).all(|order| {
+            if order > 0 {
+                node = graph.derivative(node, self.along);
+            }
+            let unit = (self.ends[1] - self.ends[0]).powi(order as i32);
+            let [a, b] = [&ends[0], &ends[1]].map(|rows| values(&graph, node, rows));
+            a.iter().zip(b).all(|(a, b)| (a - b).abs() * unit <= super::AGREE * size)
+        })
+    }
 }
 
 fn product<'a>(factors: impl Iterator<Item = &'a String>) -> String {
@@ -370,6 +452,34 @@ mod tests {
                     .all(|u| u.abs() < 1e-12)
             );
         }
+    }
+
+    #[test]
+    fn what_holds_on_a_hole_repeats() {
+        let cell = |edge: &str| {
+            let text = PLATE.replace(
+                "edge = { place = \"wall of plate\", residual = \"u - 1\" }",
+                &format!("edge = {{ place = [\"y = -1\", \"y = 1\"], residual = \"{edge}\" }}\nsides = {{ place = \"periodic x\" }}"),
+            );
+            Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap().0
+        };
+        let problem = cell("u - sin(pi*x)");
+        let found = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+        assert!(
+            found.ways[1..].iter().flatten().all(|way| way.enforce == Enforce::Exact),
+            "{:?}",
+            found.ways
+        );
+        let text = found.ansatz[0].as_ref().expect("an ansatz");
+        let full = Function::new(&problem, &text.replace("net", "1")).expect("formula");
+        let repeat = Repeat::new(&problem, &problem.conditions[2], 0).expect("a periodic condition");
+        assert!(repeat.order == 2 && repeat.has(&full, 1.0));
+        assert!(greatest(&full.at(&on_walls_of(&problem.coordinates, &problem.conditions[3]))) < 1e-12);
+        // What is given does not repeat.
+        let found = exact(&cell("u - x"), &[Size { offset: 0.0, size: 1.0 }], true);
+        let why = &found.ways[1].as_ref().expect("a way").why;
+        assert!(why.contains("does not repeat along `x`, as `sides` asks"), "{why}");
+        assert_eq!(found.ways[2].as_ref().map(|way| way.enforce), Some(Enforce::Exact));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
+use crate::problem::geometry::Boundary;
 use crate::problem::model::{Condition, Formula, Unknown};
 use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::table::{Numbers, place};
@@ -107,8 +108,10 @@ impl Builder<'_> {
             self.report(Diagnostic::error(key.span(), message).hint("remove the line"));
         }
         let residual = table.get("residual");
-        if place.is_none() && place_value.get_ref().is_table() {
-            // What the file's columns are called is not known, so nothing is said about the residual.
+        let repeats = place_value.get_ref().as_str().is_some_and(|text| text.trim().starts_with("periodic"));
+        if place.is_none() && (place_value.get_ref().is_table() || repeats && residual.is_none()) {
+            // What the file's columns are called is not known, and a periodic condition has none, so nothing is said about
+            // the residual.
             return None;
         }
         let (written, mut residuals) = match place.as_ref().and_then(Place::periodic) {
@@ -325,7 +328,7 @@ impl Builder<'_> {
                             self.no_coordinate(name, coordinates, self.part_of(value, name));
                             return None;
                         };
-                        return Some(Place::Periodic { coordinate });
+                        return Some(Place::Periodic { coordinate, walls: vec![] });
                     }
                     _ => {}
                 }
@@ -397,6 +400,13 @@ impl Builder<'_> {
                         if walls.contains(&wall) {
                             let message = "this wall is in the list already";
                             self.report(Diagnostic::error(value.span(), message));
+                            fine = false;
+                        } else if let Some(known) = walls.iter().find(|known| overlap(known, &wall)) {
+                            let message =
+                                format!("a part of this wall is in the list already, as `{}`", known.written);
+                            let hint =
+                                "what is in a list twice would count twice: leave one of them out, or a part";
+                            self.report(Diagnostic::error(value.span(), message).hint(hint));
                             fine = false;
                         }
                         walls.push(wall);
@@ -538,6 +548,11 @@ impl Builder<'_> {
         let points = points.map(|(r, c)| columns[c][r]).collect();
         fine.then_some(Place::Points { path, points, columns: names, data })
     }
+}
+
+/// Do two walls have more in common than their ends?
+fn overlap(a: &Boundary, b: &Boundary) -> bool {
+    a.shared_with(b).max(b.shared_with(a)) > 0.1
 }
 
 const PLACES: &str = "a place is `interior`, `boundary`, a face such as `t = 0`, a list of faces, `periodic x`, or { file = \"points.csv\" }";

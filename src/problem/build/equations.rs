@@ -52,7 +52,7 @@ impl Equations {
     /// `None` if a formula cannot be read again.
     pub(crate) fn residuals(&self, problem: &Problem, condition: &Condition) -> Option<Formula> {
         let mut graph = self.graph.clone();
-        if let Place::Periodic { coordinate } = condition.place {
+        if let Some(coordinate) = condition.place.periodic() {
             let order = condition.residuals.roots.len() / problem.unknowns.len() - 1;
             let mut roots = vec![];
             for output in 0..problem.unknowns.len() {

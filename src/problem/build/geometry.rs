@@ -664,11 +664,17 @@ impl Builder<'_> {
             }
             "periodic" => {
                 let i = coordinates.iter().position(|c| c.name == rest)?;
-                geometry.domain.bounds().find(|(axis, _)| *axis == i)?;
-                let message = format!("`{text}`: the ends of a coordinate of shapes are not linked");
-                let hint = "write conditions for the walls; other coordinates may repeat";
-                self.report(Diagnostic::error(value.span(), message).hint(hint));
-                Some(None)
+                let k = geometry.domain.bounds().position(|(axis, _)| axis == i)?;
+                let Coordinate { name, lower, upper, .. } = &coordinates[i];
+                match geometry.opposite(k, name, [*lower, *upper]) {
+                    Ok(walls) => Some(Some(Place::Periodic { coordinate: i, walls })),
+                    Err(why) => {
+                        let hint = "what is linked are straight walls at both ends of the coordinate, of which the region \
+                                    leaves the same on both sides; write conditions for other walls";
+                        self.report(Diagnostic::error(value.span(), format!("`{text}`: {why}")).hint(hint));
+                        Some(None)
+                    }
+                }
             }
             _ if text.contains('=') && !text.contains(['<', '>', '|']) && !text.contains("==") => {
                 self.straight_wall(value, geometry, coordinates)

@@ -124,7 +124,7 @@ impl<'a> Basis<'a> {
             Place::Faces(faces) => {
                 alone(faces.iter().flat_map(|face| self.points(face, times, set)).collect())
             }
-            Place::Periodic { coordinate } => {
+            Place::Periodic { coordinate, .. } => {
                 let Coordinate { lower, upper, .. } = self.coordinates[*coordinate];
                 let [rows, partners] =
                     [lower, upper].map(|end| self.points(&[(*coordinate, end)], times, set));

@@ -120,6 +120,7 @@ impl Problem {
                 ..gap
             };
             let mut gaps: Vec<Gap> = count::constants(self).into_iter().map(inside).collect();
+            gaps.extend(walls::rotations(self, geometry));
             gaps.extend(walls::gaps(self, geometry));
             return if gaps.is_empty() { Posedness::NoDoubt } else { Posedness::UnderDetermined(gaps) };
         }

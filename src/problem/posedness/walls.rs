@@ -2,12 +2,15 @@
 //! has.
 //! Only clear cases are told. This knows problems and their geometry; it does not know the text they came from.
 
+use rand::RngExt;
+
 use super::{Contradiction, Gap};
 use crate::expr::{Digits, Node};
 use crate::jet::MultiIndex;
 use crate::problem::geometry::{Boundary, Geometry};
 use crate::problem::model::{Condition, Problem};
-use crate::problem::place::{Coordinate, Onto};
+use crate::problem::place::{Coordinate, Onto, Part};
+use crate::rng;
 
 /// Points at which a wall is asked whether conditions are there, and points of a condition's walls that are compared.
 const ASKED: usize = 200;
@@ -17,6 +20,8 @@ const LEAST: f64 = 0.02;
 /// Points that an integral is the mean over, and how far it may be off, relative to that of the magnitude.
 const POINTS: usize = 4096;
 const OFF: f64 = 0.02;
+/// Places of each condition at which a rotation is looked at.
+const TURNED: usize = 16;
 
 /// Walls of the domain on which there is no condition.
 pub(super) fn gaps(problem: &Problem, geometry: &Geometry) -> Vec<Gap> {
@@ -33,7 +38,7 @@ pub(super) fn gaps(problem: &Problem, geometry: &Geometry) -> Vec<Gap> {
     let held: Vec<(Vec<Vec<f64>>, f64)> = problem
         .conditions
         .iter()
-        .flat_map(|condition| condition.place.walls())
+        .flat_map(|condition| condition.place.walls().iter().chain(condition.place.linked()))
         .map(|wall| {
             let each = wall.measure() / COMPARED as f64;
             // In one dimension walls are points.
@@ -41,6 +46,15 @@ pub(super) fn gaps(problem: &Problem, geometry: &Geometry) -> Vec<Gap> {
             (spots(problem, wall, COMPARED), apart)
         })
         .collect();
+    // A point of a line is a face, and may be all of a wall.
+    let faces = problem.conditions.iter().flat_map(|condition| condition.place.faces());
+    let points = faces.filter(|face| axes.len() == 1 && face.iter().any(|(i, _)| *i == axes[0]));
+    let points = points.map(|face| {
+        let mut row: Vec<f64> = problem.coordinates.iter().map(|c| c.lower).collect();
+        face.iter().for_each(|&(i, x)| row[i] = x);
+        (vec![row], 1e-9)
+    });
+    let held: Vec<(Vec<Vec<f64>>, f64)> = held.into_iter().chain(points).collect();
     let mut gaps = vec![];
     for (name, wall, _) in geometry.walls(0) {
         let asked = spots(problem, &wall, ASKED);
@@ -76,6 +90,144 @@ pub(super) fn gaps(problem: &Problem, geometry: &Geometry) -> Vec<Gap> {
         });
     }
     gaps
+}
+
+/// Rotations that no condition notices, as of a body on which forces alone are given.
+pub(super) fn rotations(problem: &Problem, geometry: &Geometry) -> Vec<Gap> {
+    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+    let plain = problem.conditions.iter().all(|c| c.place.is_drawn() && c.sides() == 1);
+    if !plain || !problem.trainable.is_empty() || axes.len() > 3 {
+        return vec![];
+    }
+    let raw = |output: usize| {
+        let node = Node::Jet { output, index: MultiIndex::VALUE, side: 0 };
+        problem.values.graph.node(problem.values.roots[output]) == node
+    };
+    let unknowns: Vec<usize> = (0..problem.unknowns.len()).filter(|&output| raw(output)).collect();
+    // About what is held in a point, if anything is.
+    let points = problem.conditions.iter().flat_map(|condition| condition.place.faces());
+    let points = points.filter(|face| axes.iter().all(|i| face.iter().any(|(j, _)| i == j)));
+    let mut centers: Vec<Vec<f64>> = points
+        .map(|face| {
+            let mut center = vec![0.0; problem.coordinates.len()];
+            face.iter().for_each(|&(i, x)| center[i] = x);
+            center
+        })
+        .collect();
+    centers.push(vec![0.0; problem.coordinates.len()]);
+    let sites: Vec<Vec<(Vec<f64>, Vec<f64>)>> = problem
+        .conditions
+        .iter()
+        .map(|condition| {
+            let parts = condition.place.parts(&problem.coordinates, Some(geometry), TURNED);
+            parts.iter().flat_map(|part| places(problem, part, TURNED)).collect()
+        })
+        .collect();
+    let mut gaps = vec![];
+    for (a, b) in pairs(&unknowns) {
+        for (i, j) in pairs(&axes) {
+            // One way round, and the other.
+            let is_free = centers.iter().any(|center| {
+                [1.0, -1.0].iter().any(|&way| {
+                    let turn = Turn { unknowns: [a, b], axes: [i, j], center, way };
+                    problem
+                        .conditions
+                        .iter()
+                        .zip(&sites)
+                        .all(|(condition, sites)| turn.is_unseen(condition, sites))
+                })
+            });
+            if is_free {
+                let [a, b] = [a, b].map(|k| &problem.unknowns[k].name);
+                gaps.push(Gap {
+                    about: a.clone(),
+                    message: format!("no condition notices a rotation that is added to `{a}` and `{b}`"),
+                    hint: format!("hold it, for example with the residual `{b}` in a point beside the one where both are held"),
+                    open: None,
+                });
+            }
+        }
+    }
+    gaps
+}
+
+fn pairs(all: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    all.iter().enumerate().flat_map(|(k, &a)| all[k + 1..].iter().map(move |&b| (a, b)))
+}
+
+/// A small rotation of the vector of two unknowns in the plane of two coordinates.
+struct Turn<'a> {
+    unknowns: [usize; 2],
+    axes: [usize; 2],
+    center: &'a [f64],
+    way: f64,
+}
+
+impl Turn<'_> {
+    /// What it adds to a derivative of an unknown.
+    fn adds(&self, row: &[f64], output: usize, index: MultiIndex) -> f64 {
+        let ([a, b], [i, j]) = (self.unknowns, self.axes);
+        let along = |of: usize, factor: f64| {
+            if index == MultiIndex::VALUE {
+                factor * (row[of] - self.center[of])
+            } else if index == MultiIndex::along(of) {
+                factor
+            } else {
+                0.0
+            }
+        };
+        match output {
+            output if output == a => along(j, -self.way),
+            output if output == b => along(i, self.way),
+            _ => 0.0,
+        }
+    }
+
+    /// Does it change no residual of a condition, whatever else the unknowns are?
+    fn is_unseen(&self, condition: &Condition, sites: &[(Vec<f64>, Vec<f64>)]) -> bool {
+        let formula = &condition.residuals;
+        let mut random = rng::stream(0, "turn");
+        let mut values = vec![];
+        sites.iter().all(|(row, normal)| {
+            let jets: Vec<((usize, MultiIndex), f64)> = formula
+                .graph
+                .jets(&formula.roots)
+                .into_iter()
+                .map(|jet| (jet, 2.0 * random.random::<f64>() - 1.0))
+                .collect();
+            let mut at = |size: f64| -> Vec<f64> {
+                formula.graph.eval(&mut values, |node| match node {
+                    Node::Coordinate { coordinate, .. } => row[coordinate],
+                    Node::Data(column) => normal.get(column).copied().unwrap_or(f64::NAN),
+                    Node::Jet { output, index, .. } => {
+                        let own =
+                            jets.iter().find(|(jet, _)| *jet == (output, index)).map_or(0.0, |(_, own)| *own);
+                        own + size * self.adds(row, output, index)
+                    }
+                    _ => f64::NAN,
+                });
+                formula.roots.iter().map(|root| values[root.index()]).collect()
+            };
+            let (without, with) = (at(0.0), at(1.0));
+            let scale = without.iter().chain(&with).fold(0.0_f64, |most, x| most.max(x.abs()));
+            without.iter().zip(with).all(|(a, b)| (a - b).abs() <= 1e-9 * scale)
+        })
+    }
+}
+
+/// Evenly spread places of a part, each with the normal there.
+fn places<'a>(
+    problem: &'a Problem,
+    part: &'a Part<'a>,
+    count: usize,
+) -> impl Iterator<Item = (Vec<f64>, Vec<f64>)> + 'a {
+    let mut bounds = problem.coordinates.clone();
+    bounds.iter_mut().zip(&part.bounds).for_each(|(c, &(lower, upper))| (c.lower, c.upper) = (lower, upper));
+    (1..=count).filter_map(move |k| {
+        let (mut row, mut normal) = (Coordinate::spread(&bounds, k), vec![]);
+        let settled = part.settle(&mut row, &mut normal);
+        settled.then(|| (row, normal.iter().map(|column: &Vec<f64>| column[0]).collect()))
+    })
 }
 
 /// Fluxes given on all walls whose sum is not what the equation makes inside: −Δu = f with ∮ u_n ≠ −∫ f.
@@ -163,22 +315,15 @@ fn mean(
         Onto::Wall(wall) => walls.iter().any(|known| core::ptr::eq(*known, wall)),
         Onto::Box | Onto::Body(_) => walls.is_empty(),
     })?;
-    let mut bounds = problem.coordinates.clone();
-    bounds.iter_mut().zip(&part.bounds).for_each(|(c, &(lower, upper))| (c.lower, c.upper) = (lower, upper));
     let (mut sum, mut magnitude, mut count) = (0.0, 0.0, 0.0);
     let mut first = None;
-    for k in 1..=POINTS {
-        let (mut row, mut normal) = (Coordinate::spread(&bounds, k), vec![]);
-        if !part.settle(&mut row, &mut normal) {
-            continue;
-        }
+    for (row, normal) in places(problem, part, POINTS) {
         let mut values = vec![];
         let mut at = |jet: &dyn Fn(MultiIndex) -> f64| {
             formula.graph.eval(&mut values, |node| match node {
                 Node::Coordinate { coordinate, .. } => row[coordinate],
-                Node::Data(column) => normal.get(column).map_or(f64::NAN, |column: &Vec<f64>| column[0]),
+                Node::Data(column) => normal.get(column).copied().unwrap_or(f64::NAN),
                 Node::Jet { index, .. } => jet(index),
-                Node::Coefficient(_) => f64::NAN,
                 _ => f64::NAN,
             });
             values[root]
@@ -192,9 +337,9 @@ fn mean(
         let factor = if order == 2 {
             *first.get_or_insert(factors[0])
         } else {
-            factors.iter().enumerate().map(|(k, factor)| factor * normal[k][0]).sum()
+            factors.iter().enumerate().map(|(k, factor)| factor * normal[k]).sum()
         };
-        let expected = |k: usize| if order == 2 { factor } else { factor * normal[k][0] };
+        let expected = |k: usize| if order == 2 { factor } else { factor * normal[k] };
         let scale = factors.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let fits = |(k, x): (usize, &f64)| (x - expected(k)).abs() <= 1e-9 * scale;
         let linear = (twice - 2.0 * total).abs() <= 1e-9 * (scale + rest.abs());
