@@ -188,8 +188,8 @@ impl Geometry {
             for (wall, (from, to), inwards) in
                 [(&found[0], (ends[0], ends[1]), -step), (&found[1], (ends[1], ends[0]), step)]
             {
-                for row in 1..=OPPOSITE {
-                    let mut x = wall.at(&spread(wall.coordinates(), row)).x;
+                for unit in (1..=OPPOSITE).map(spread(wall.coordinates())) {
+                    let mut x = wall.at(&unit).x;
                     x[k] = to + inwards;
                     if region.contains(&x[..region.dimension()]) {
                         continue;
@@ -319,7 +319,7 @@ impl Choice {
 impl Body {
     fn new(formula: &str, region: Region, axes: Vec<usize>, shapes: &Arc<Stock>) -> Result<Self, Wrong> {
         let d = region.dimension();
-        let unit = |count: usize| (1..=count).flat_map(|k| spread(d, k)).collect();
+        let unit = |count: usize| (1..=count).flat_map(spread(d)).collect();
         let looked_at = |region: &Region| {
             region.interior(TRIED, Keep::First, unit)?;
             let tight = region.tight()?;
@@ -332,17 +332,20 @@ impl Body {
             let (stock, written) = (shapes.clone(), formula.to_owned());
             let build = move |t: f64| Region::parse(&written, &stock.at(t)?);
             // Between two moments it may go on as far as it went from one to the other.
-            let (mut before, mut step) = (bounds.clone(), 0.0_f64);
+            let (mut before, mut steps) = (bounds.clone(), vec![(0.0_f64, 0.0_f64); d]);
             for t in shapes.moments() {
                 let wrong = |error| Wrong { error, time: Some(t) };
                 let now = looked_at(&build(t).map_err(wrong)?).map_err(wrong)?;
-                for ((all, now), before) in bounds.iter_mut().zip(&now).zip(&before) {
-                    *all = (all.0.min(now.0), all.1.max(now.1));
-                    step = step.max((now.0 - before.0).abs()).max((now.1 - before.1).abs());
+                for (k, all) in bounds.iter_mut().enumerate() {
+                    *all = (all.0.min(now[k].0), all.1.max(now[k].1));
+                    let moved = ((now[k].0 - before[k].0).abs(), (now[k].1 - before[k].1).abs());
+                    steps[k] = (steps[k].0.max(moved.0), steps[k].1.max(moved.1));
                 }
                 before = now;
             }
-            bounds.iter_mut().for_each(|(lower, upper)| (*lower, *upper) = (*lower - step, *upper + step));
+            for ((lower, upper), step) in bounds.iter_mut().zip(steps) {
+                (*lower, *upper) = (*lower - step.0, *upper + step.1);
+            }
             moving = Some(Moving::new(time, build));
         }
         let (written, region, widths) = (formula.to_owned(), Arc::new(region), Arc::default());
@@ -545,7 +548,7 @@ impl Boundary {
             return 0.0;
         }
         let spots = |wall: &Wall, count: usize| -> Vec<Spot> {
-            (1..=count).map(|k| wall.at(&spread(wall.coordinates(), k))).collect()
+            (1..=count).map(spread(wall.coordinates())).map(|unit| wall.at(&unit)).collect()
         };
         let (own, others) = (spots(&self.wall, 100), spots(&other.wall, 4000));
         let each = other.wall.measure().value / others.len() as f64;
@@ -621,10 +624,11 @@ impl Boundary {
     }
 }
 
-/// Point `k` of an evenly spread sequence in the unit cube: the additive one of a generalized golden ratio (Roberts 2018).
-fn spread(dimension: usize, k: usize) -> Vec<f64> {
+/// An evenly spread sequence of points in the unit cube, by their numbers: the additive one of a generalized golden ratio
+/// (Roberts 2018).
+fn spread(dimension: usize) -> impl Fn(usize) -> Vec<f64> {
     let ratio = (0..60).fold(2.0_f64, |ratio, _| (1.0 + ratio).powf(1.0 / (dimension as f64 + 1.0)));
-    (1..=dimension).map(|i| (k as f64 * ratio.powi(-(i as i32)) + 0.5).fract()).collect()
+    move |k| (1..=dimension).map(|i| (k as f64 * ratio.powi(-(i as i32)) + 0.5).fract()).collect()
 }
 
 /// The coordinates of space in a row of all.

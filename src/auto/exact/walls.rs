@@ -17,8 +17,6 @@ const LOOKS: usize = 500;
 const WALL_LOOKS: usize = 10_000;
 /// How near two walls come that touch, in units of the distance between points on a wall as wide as the domain.
 const TOUCH: f64 = 4.0;
-/// A distance that is less than this beside the greatest is none.
-const LEAST: f64 = 1e-3;
 /// What values on walls may differ by, relative to their size, and be one.
 const SAME: f64 = 1e-12;
 
@@ -65,13 +63,27 @@ pub(super) fn on_walls(
             }
         }
     }
-    for (output, given) in given.into_iter().enumerate() {
+    for (output, mut given) in given.into_iter().enumerate() {
+        for repeating in repeating {
+            let Some(repeat) = Repeat::new(problem, space, repeating, output) else { continue };
+            let unlike: Vec<usize> = given
+                .iter()
+                .filter(|given| !repeat.has_all_of(problem, graph, given))
+                .map(|given| given.condition)
+                .collect();
+            given.retain(|given| !unlike.contains(&given.condition));
+            for i in unlike {
+                let along = &problem.coordinates[repeat.along].name;
+                let why = format!(
+                    "a factor that vanishes there, or what is given, does not repeat along `{along}`"
+                );
+                ways[i].get_or_insert_with(|| in_loss(why));
+            }
+        }
         if given.is_empty() {
             continue;
         }
-        let repeats: Vec<Repeat<'_>> =
-            repeating.iter().filter_map(|condition| Repeat::new(problem, condition, output)).collect();
-        let way = match joined(problem, space, graph, &given, sizes[output], &repeats) {
+        let way = match joined(problem, space, graph, &given, sizes[output]) {
             Ok(text) => {
                 ansatz[output] = Some(text);
                 Way { enforce: Enforce::Exact, why: "by a factor that vanishes on the wall".to_owned() }
@@ -121,10 +133,9 @@ fn joined(
     graph: &mut Graph,
     given: &[Given],
     size: Size,
-    repeats: &[Repeat<'_>],
 ) -> Result<String, String> {
     let inside = inside(problem);
-    let parts = parts(problem, space, graph, given, &inside, repeats)?;
+    let parts = parts(problem, space, graph, given, &inside)?;
     // With 1/distance as weights, both numerator and denominator times all distances.
     let weight =
         |k: usize| product(parts.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, part)| &part.distance));
@@ -148,17 +159,6 @@ fn joined(
     if parts.len() > 1 {
         free = format!("{free}/({sum})");
         factor /= greatest(&Function::new(problem, &free).ok_or(NOT_READ)?.at(&inside));
-    }
-    for text in [&mean, &free] {
-        let function = Function::new(problem, text).ok_or(NOT_READ)?;
-        let size = greatest(&function.at(&inside));
-        if let Some(repeat) = repeats.iter().find(|repeat| !repeat.has(&function, size)) {
-            let along = &problem.coordinates[repeat.along].name;
-            return Err(format!(
-                "what holds there exactly does not repeat along `{along}`, as `{}` asks",
-                repeat.condition.name
-            ));
-        }
     }
     let factor =
         if factor == 1.0 { String::new() } else { format!("{}*", Digits(Digits::rounded(factor, 3))) };
@@ -193,7 +193,6 @@ fn parts(
     graph: &Graph,
     given: &[Given],
     inside: &[Vec<f64>],
-    repeats: &[Repeat<'_>],
 ) -> Result<Vec<Part>, String> {
     let functions = given.iter().map(|given| Function::new(problem, &given.gate));
     let functions: Vec<Function> = functions.collect::<Option<_>>().ok_or(NOT_READ)?;
@@ -244,68 +243,53 @@ fn parts(
             part.distance = format!("({}*{})", Digits(Digits::rounded(1.0 / slope, 3)), part.distance);
         }
     }
-    for part in &mut parts {
-        let function = Function::new(problem, &part.distance).ok_or(NOT_READ)?;
-        let size = greatest(&function.at(&inside));
-        if repeats.iter().any(|repeat| !repeat.has(&function, size)) {
-            let ends = repeats.iter().flat_map(Repeat::ends);
-            let least = ends.flat_map(|rows| function.at(&rows)).fold(f64::INFINITY, f64::min);
-            if least > LEAST * size {
-                part.distance = levelled(&part.distance, 0.99 * least);
-            }
-        }
-    }
     Ok(parts)
 }
 
-/// What goes as `distance` at its walls and is constant from `level` on, with three derivatives that are continuous.
-///
-/// So it repeats in a domain that repeats, as the distance from a hole in its middle does not.
-fn levelled(distance: &str, level: f64) -> String {
-    let level = Digits(Digits::rounded(level, 3));
-    format!("({level}/4*(1 - max(1 - {distance}/{level}, 0)^4))")
-}
-
 /// A coordinate along which an unknown repeats.
-struct Repeat<'a> {
+struct Repeat {
     along: usize,
-    condition: &'a Condition,
     /// As many derivatives agree.
     order: usize,
-    ends: [f64; 2],
-    /// Places on the lower of the linked walls.
-    rows: Vec<Vec<f64>>,
+    side: f64,
+    /// Inputs of formulas in the domain, and at places on both of the linked walls.
+    inside: Vec<Vec<f64>>,
+    ends: [Vec<Vec<f64>>; 2],
 }
 
-impl<'a> Repeat<'a> {
-    fn new(problem: &Problem, condition: &'a Condition, output: usize) -> Option<Self> {
+impl Repeat {
+    fn new(problem: &Problem, space: &Space<'_>, condition: &Condition, output: usize) -> Option<Self> {
         let along = condition.place.periodic()?;
         let Coordinate { lower, upper, .. } = problem.coordinates[along];
         let mut rows = on_walls_of(&problem.coordinates, condition);
         rows.truncate(LOOKS);
-        Some(Self { along, condition, order: highest(problem, output, along), ends: [lower, upper], rows })
+        let ends = [lower, upper].map(|end| {
+            let mut rows = rows.clone();
+            rows.iter_mut().for_each(|row| row[along] = end);
+            space.inputs(rows)
+        });
+        let (order, inside) = (highest(problem, output, along), space.inputs(inside(problem)));
+        Some(Self { along, order, side: upper - lower, inside, ends })
     }
 
-    /// The places on both walls.
-    fn ends(&self) -> [Vec<Vec<f64>>; 2] {
-        self.ends.map(|end| {
-            let mut rows = self.rows.clone();
-            rows.iter_mut().for_each(|row| row[self.along] = end);
-            rows
-        })
+    /// Do a value and its gate repeat?
+    ///
+    /// A factor that was made to, constant from where its wall is as near as those that are linked, was far behind the loss.
+    fn has_all_of(&self, problem: &Problem, graph: &Graph, given: &Given) -> bool {
+        let gate = Function::new(problem, &given.gate);
+        self.has(graph, given.value) && gate.is_some_and(|gate| self.has(&gate.graph, gate.root))
     }
 
-    /// Does a function of this size, and do its derivatives, agree on both walls?
-    fn has(&self, function: &Function, size: f64) -> bool {
-        let mut graph = function.graph.clone();
-        let mut node = function.root;
-        let ends = self.ends();
+    /// Does a function, and do its derivatives, agree on both walls?
+    fn has(&self, graph: &Graph, root: NodeId) -> bool {
+        let (mut graph, mut node) = (graph.clone(), root);
+        let size = greatest(&values(&graph, node, &self.inside));
         (0..=self.order).all(|order| {
             if order > 0 {
                 node = graph.derivative(node, self.along);
             }
-            let unit = (self.ends[1] - self.ends[0]).powi(order as i32);
-            let [a, b] = [&ends[0], &ends[1]].map(|rows| values(&graph, node, rows));
+            let unit = self.side.powi(order as i32);
+            let [a, b] = [0, 1].map(|end| values(&graph, node, &self.ends[end]));
             a.iter().zip(b).all(|(a, b)| (a - b).abs() * unit <= super::AGREE * size)
         })
     }
@@ -455,31 +439,24 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_on_a_hole_repeats() {
-        let cell = |edge: &str| {
+    fn what_does_not_repeat_stays_in_the_loss() {
+        let ways = |edge: &str| {
             let text = PLATE.replace(
                 "edge = { place = \"wall of plate\", residual = \"u - 1\" }",
-                &format!("edge = {{ place = [\"y = -1\", \"y = 1\"], residual = \"{edge}\" }}\nsides = {{ place = \"periodic x\" }}"),
+                &format!(
+                    "edge = {{ place = [\"y = -1\", \"y = 1\"], residual = \"{edge}\" }}\n\
+                     sides = {{ place = \"periodic x\" }}"
+                ),
             );
-            Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap().0
+            let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
+            let found = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+            // Of the edges, the sides and the holes.
+            found.ways[1..].iter().map(|way| way.as_ref().map(|way| way.enforce)).collect::<Vec<_>>()
         };
-        let problem = cell("u - sin(pi*x)");
-        let found = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
-        assert!(
-            found.ways[1..].iter().flatten().all(|way| way.enforce == Enforce::Exact),
-            "{:?}",
-            found.ways
-        );
-        let text = found.ansatz[0].as_ref().expect("an ansatz");
-        let full = Function::new(&problem, &text.replace("net", "1")).expect("formula");
-        let repeat = Repeat::new(&problem, &problem.conditions[2], 0).expect("a periodic condition");
-        assert!(repeat.order == 2 && repeat.has(&full, 1.0));
-        assert!(greatest(&full.at(&on_walls_of(&problem.coordinates, &problem.conditions[3]))) < 1e-12);
-        // What is given does not repeat.
-        let found = exact(&cell("u - x"), &[Size { offset: 0.0, size: 1.0 }], true);
-        let why = &found.ways[1].as_ref().expect("a way").why;
-        assert!(why.contains("does not repeat along `x`, as `sides` asks"), "{why}");
-        assert_eq!(found.ways[2].as_ref().map(|way| way.enforce), Some(Enforce::Exact));
+        let [exact, loss] = [Enforce::Exact, Enforce::Loss].map(Some);
+        // The distance from a hole does not, and what holds on the edges does not ask for it.
+        assert_eq!(ways("u - sin(pi*x)"), [exact, exact, loss]);
+        assert_eq!(ways("u - x"), [loss, exact, loss]);
     }
 
     #[test]
