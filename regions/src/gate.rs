@@ -224,7 +224,7 @@ pub(crate) fn across(logic: &Logic, wall: &Wall, inside: &[Vector], names: &[&st
     let sum = from.clone() + to.clone();
     let sums = inside.iter().map(|x| sum.value(&x[..]));
     let (least, most) = sums.fold((f64::INFINITY, 0.0_f64), |(least, most), x| (least.min(x), most.max(x)));
-    if !(least >= APART * most) {
+    if least < APART * most || least.is_nan() {
         return None;
     }
     let symbolic = (from - to) / sum;

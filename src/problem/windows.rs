@@ -417,7 +417,7 @@ impl Window {
         let training = &mut self.problem.training;
         training.windows = Cut::Equal(1);
         if slice > 0 {
-            training.seed = rng::hash(&format!("{}/window/{slice}", training.seed));
+            training.seed = rng::hash(format!("{}/window/{slice}", training.seed));
         }
     }
 
