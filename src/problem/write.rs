@@ -210,7 +210,7 @@ impl Problem {
         name
     }
 
-    /// The files that it was read from beside its own: data, references, meshes and polygons; none that come with the program.
+    /// The files that it was read from beside its own: data, references, tables, meshes and polygons; none that come with the program.
     pub fn files(&self) -> Vec<PathBuf> {
         let data = self.conditions.iter().filter_map(|condition| match &condition.place {
             Place::Points { path, .. } => Some(path.clone()),
@@ -221,7 +221,8 @@ impl Problem {
             Solution::Table { path, .. } => Some(path.clone()),
             _ => None,
         });
-        let mut files: Vec<PathBuf> = data.chain(tables).collect();
+        let functions = self.tables.iter().map(|table| table.path.clone());
+        let mut files: Vec<PathBuf> = data.chain(tables).chain(functions).collect();
         for (_, shape) in self.geometry.iter().flat_map(|geometry| &geometry.written) {
             // As it is written, it is read.
             let table = format!("shape = {shape}").parse::<toml::Table>().unwrap_or_default();
