@@ -164,6 +164,48 @@ fn chain_rule_terms(set: &JetSet, index: MultiIndex) -> Vec<Term> {
     counted.into_iter().map(|((_, factors), coefficient)| Term { coefficient, factors }).collect()
 }
 
+/// Leibniz's rule for `y = a·b` over the channels of a [`JetSet`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProductRule(Vec<Vec<Pair>>);
+
+/// `coefficient · a_i · b_j`
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pair {
+    /// In how many ways the derivatives can be shared out so.
+    pub coefficient: f64,
+    /// The channels of a and of b.
+    pub factors: [usize; 2],
+}
+
+impl ProductRule {
+    /// Leibniz's rule for every channel of `set`.
+    pub fn new(set: &JetSet) -> Self {
+        Self(set.indices().iter().map(|&index| product_rule_terms(set, index)).collect())
+    }
+
+    /// The sum that makes channel `channel` of y.
+    pub fn terms(&self, channel: usize) -> &[Pair] {
+        &self.0[channel]
+    }
+}
+
+/// One term for each way to share the single derivatives of `index` out to two factors, equal ones counted together.
+fn product_rule_terms(set: &JetSet, index: MultiIndex) -> Vec<Pair> {
+    let mut shared = std::collections::BTreeMap::from([((MultiIndex::VALUE, MultiIndex::VALUE), 1.0)]);
+    for coordinate in index.coordinates() {
+        let mut more = std::collections::BTreeMap::new();
+        for ((a, b), count) in shared {
+            for pair in [(a.plus(coordinate), b), (a, b.plus(coordinate))] {
+                *more.entry(pair).or_insert(0.0) += count;
+            }
+        }
+        shared = more;
+    }
+    let channel = |index| set.channel(index).expect("a jet set is closed downward");
+    let pair = |((a, b), coefficient)| Pair { coefficient, factors: [channel(a), channel(b)] };
+    shared.into_iter().map(pair).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +218,19 @@ mod tests {
         assert_eq!(orders, [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (2, 1)]);
         assert_eq!(set.channel(uxxt), Some(5));
         assert_eq!(set.order(), 3);
+    }
+
+    #[test]
+    fn leibniz_rule_of_a_mixed_third_derivative_has_the_known_coefficients() {
+        let uxxt = MultiIndex::along(0).plus(0).plus(1);
+        let set = JetSet::closure([uxxt]);
+        let rule = ProductRule::new(&set);
+        let mut terms: Vec<_> = rule.terms(5).iter().map(|t| (t.coefficient, t.factors)).collect();
+        terms.sort_by_key(|(_, factors)| *factors);
+        // a·b_xxt + 2 a_x·b_xt + a_t·b_xx + a_xx·b_t + 2 a_xt·b_x + a_xxt·b
+        let expected =
+            [(1.0, [0, 5]), (2.0, [1, 4]), (1.0, [2, 3]), (1.0, [3, 2]), (2.0, [4, 1]), (1.0, [5, 0])];
+        assert_eq!(terms, expected);
     }
 
     #[test]

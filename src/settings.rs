@@ -9,14 +9,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Network {
-    /// Hidden layers, at least 1.
+    /// How the layers are joined.
+    pub architecture: Architecture,
+    /// Hidden layers, at least 1; of PirateNets, blocks.
     pub depth: usize,
-    /// Neurons of a hidden layer, at least 1.
+    /// Neurons of a hidden layer, at least 1; the most, where `widths` differ.
     pub width: usize,
-    /// An odd-sigmoid function, or a positive sum such as `"tanh + 0.5*erf(2*x)"`.
+    /// Neurons of every hidden layer, where they are stated one by one; empty where all have `width`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub widths: Vec<usize>,
+    /// Is a linear layer over the features added to what comes out?
+    pub linear_part: bool,
+    /// A function, or a positive sum such as `"tanh + 0.5*erf(2*x)"`.
     pub activation: String,
     /// The scale a of a·f(x), positive.
-    pub scale: f64,
+    pub scale: Scale,
     /// How weights are drawn.
     pub init: Init,
     /// Standard deviation of the biases, used by `init = "eoc"` alone.
@@ -26,12 +33,120 @@ pub struct Network {
 impl Default for Network {
     fn default() -> Self {
         Self {
+            architecture: Architecture::Plain,
             depth: 4,
             width: 32,
+            widths: vec![],
+            linear_part: false,
             activation: "tanh".into(),
-            scale: 1.0,
+            scale: Scale::Fixed(1.0),
             init: Init::Proposed,
             sigma_b: 0.2,
+        }
+    }
+}
+
+impl Network {
+    /// Neurons of every hidden layer.
+    pub fn hidden_widths(&self) -> Vec<usize> {
+        if self.widths.is_empty() { vec![self.width; self.depth] } else { self.widths.clone() }
+    }
+
+    /// Gives every hidden layer another width.
+    pub fn resize(&mut self, other: impl Fn(usize) -> usize) {
+        self.width = other(self.width);
+        self.widths.iter_mut().for_each(|width| *width = other(*width));
+    }
+}
+
+/// How the layers of a network are joined; `network/` has a file for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// A chain.
+    Plain,
+    /// What two layers make is added to what they began with.
+    Resnet,
+    /// Every layer is a gate between two layers over the features.
+    ModifiedMlp,
+    /// Gated residual blocks whose part is trained, from nothing on.
+    Piratenet,
+}
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Resnet, Self::ModifiedMlp, Self::Piratenet];
+
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Resnet => "ResNet",
+            Self::ModifiedMlp => "modified MLP",
+            Self::Piratenet => "PirateNet",
+        }
+    }
+
+    /// Have all hidden layers one width?
+    pub fn is_even(self) -> bool {
+        matches!(self, Self::ModifiedMlp | Self::Piratenet)
+    }
+}
+
+/// The scale a of the activation a·f(x).
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a number, or a table such as { trainable = \"layer\", initial = 0.1 }"
+)]
+pub enum Scale {
+    /// It stays what it is.
+    Fixed(f64),
+    /// It is trained.
+    Trained(TrainedScale),
+}
+
+/// A scale that is trained.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainedScale {
+    /// What has a scale of its own.
+    pub trainable: Trained,
+    /// Before the first step.
+    #[serde(default = "one")]
+    pub initial: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// What has a trained scale of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trained {
+    /// There is one for all.
+    All,
+    /// Every layer.
+    Layer,
+    /// Every neuron.
+    Neuron,
+}
+
+impl Scale {
+    /// The scale before the first step.
+    pub fn initial(self) -> f64 {
+        match self {
+            Self::Fixed(scale) => scale,
+            Self::Trained(scale) => scale.initial,
+        }
+    }
+
+    /// What has a trained scale of its own, if it is trained.
+    pub fn trained(self) -> Option<Trained> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Trained(scale) => Some(scale.trainable),
         }
     }
 }
@@ -50,11 +165,14 @@ pub enum Init {
     XavierUniform,
     /// Normal, variance 2/n_in (He et al. 2015).
     He,
+    /// Uniform, for sines (Sitzmann et al. 2020, arXiv 2006.09661).
+    Siren,
 }
 
 impl Init {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Proposed, Self::Eoc, Self::Xavier, Self::XavierUniform, Self::He];
+    pub const ALL: [Self; 6] =
+        [Self::Proposed, Self::Eoc, Self::Xavier, Self::XavierUniform, Self::He, Self::Siren];
 
     /// As written in problem files.
     pub fn name(self) -> &'static str {
@@ -64,7 +182,13 @@ impl Init {
             Self::Xavier => "xavier",
             Self::XavierUniform => "xavier-uniform",
             Self::He => "he",
+            Self::Siren => "siren",
         }
+    }
+
+    /// Is the rule made from ω and what else odd-sigmoid functions have?
+    pub fn is_for_the_family(self) -> bool {
+        matches!(self, Self::Proposed | Self::Eoc)
     }
 }
 

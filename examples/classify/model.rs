@@ -123,6 +123,7 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinn::internals::network::Layers;
 
     /// The same network on the host, in double precision, from the library's own parameters.
     fn on_the_host(shape: &Shape, activation: &Activation, theta: &[f64], image: &[f64]) -> Vec<f64> {
@@ -145,7 +146,7 @@ mod tests {
         {
             let activation = Activation::parse(text).expect("one of the family");
             let network = settings::Network { init, ..settings::Network::default() };
-            let theta = init::draw(&shape, &activation, &network, 3).expect("drawn");
+            let theta = init::draw(&Layers::chain(&shape), &activation, &network, 3).expect("drawn");
             let expected = on_the_host(&shape, &activation, &theta, &image);
             let device = Device::flex();
             let network =

@@ -16,7 +16,7 @@ use pinn::internals::run::{
 };
 use pinn::internals::sweep::{Experiment, ExperimentError, Sweep, SweepError};
 use pinn::problem::Document;
-use pinn::settings::{LearningRateUnit, Network as NetworkSettings};
+use pinn::settings::{Architecture, LearningRateUnit, Network as NetworkSettings};
 use rand::seq::index;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -120,7 +120,13 @@ impl Settings {
 
     fn activation(&self) -> Result<Activation, String> {
         let activation = Activation::parse(&self.network.activation).map_err(|error| error.to_string())?;
-        activation.scaled(self.network.scale).map_err(|error| error.to_string())
+        if let Some((function, reason)) = activation.outside() {
+            return Err(format!(
+                "classifiers have odd-sigmoid functions, and {} is none: {reason}",
+                function.name()
+            ));
+        }
+        activation.scaled(self.network.scale.initial()).map_err(|error| error.to_string())
     }
 
     fn mistake(&self) -> Option<String> {
@@ -131,6 +137,10 @@ impl Settings {
                 "{} layers of {} neurons: from 1 × 1 to {MAX_PARAMETERS:.0e} parameters are possible",
                 network.depth, network.width
             ));
+        }
+        let equal = network.widths.is_empty() && !network.linear_part;
+        if network.architecture != Architecture::Plain || !equal || network.scale.trained().is_some() {
+            return Some("classifiers are plain chains of equal layers, with a scale that stays".into());
         }
         if training.batch == 0 || training.evaluate == 0 {
             return Some("training.batch and training.evaluate are at least 1".into());
@@ -286,7 +296,7 @@ impl Classifiers<'_> {
             threads: 1,
             parameters: shape.parameters(),
             activation: network.activation.clone(),
-            scale: network.scale,
+            scale: network.scale.initial(),
             init: network.init.name().into(),
             depth: network.depth,
             width: network.width,
@@ -361,6 +371,7 @@ mod tests {
         check(base, "data.set = [\"mnits\"]", "did you mean `mnist`?");
         check(base, "activation = [\"tanh\", \"relu\"]", "not bounded");
         check(base, "scale = [-1]", "must be positive");
+        check(base, "network.architecture = [\"resnet\"]", "plain chains");
         check(base, "points = [3]", "data.samples");
         check(base, "lr = [-1]", "positive and finite");
         check(base, "depth = [0]", "0 layers");

@@ -4,7 +4,7 @@ use core::f64::consts::FRAC_2_SQRT_PI;
 
 use pulp::Simd;
 
-use super::{Kernel, OddSigmoid, first};
+use super::{Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -12,7 +12,7 @@ use crate::simd::{Real, maths};
 #[derive(Clone, Copy)]
 pub(super) struct Erf;
 
-impl OddSigmoid for Erf {
+impl Single for Erf {
     const NAME: &'static str = "erf";
     const SLOPE: f64 = FRAC_2_SQRT_PI;
     const BOUND: f64 = 1.0;

@@ -4,7 +4,7 @@ use core::f64::consts::FRAC_PI_2;
 
 use pulp::Simd;
 
-use super::{Kernel, OddSigmoid, first};
+use super::{Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -12,7 +12,7 @@ use crate::simd::{Real, maths};
 #[derive(Clone, Copy)]
 pub(super) struct Gd;
 
-impl OddSigmoid for Gd {
+impl Single for Gd {
     const NAME: &'static str = "gd";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = FRAC_PI_2;

@@ -1,18 +1,24 @@
-//! Activations: the odd-sigmoid family, with derivatives up to the fifth.
+//! Activations, with derivatives up to the fifth: the odd-sigmoid family, and a few others.
 //!
 //! `f` is *odd-sigmoid* when it is continuously differentiable, odd, bounded and strictly increasing,
 //! and `f'` strictly decreases on [0, ∞) (arXiv 2509.23085).
 //! The family is closed under positive sums and scalings `c·f(k·x)`, so an [`Activation`] is such a sum.
 //! It is known by its slope at 0: [`Activation::omega`] is 1/f'(0).
+//! Functions outside the family can be summed and scaled alike; rules that are made from ω do not know them.
 //!
 //! A single function is a file here and a line in the table of [`Function`].
 //! Engines reach the functions through [`Activation::visit`], as a [`Kernel`] that works on registers.
 
 mod arctan;
 mod erf;
+mod gaussian;
 mod gd;
+mod gelu;
 mod parse;
 mod scaled;
+mod silu;
+mod sin;
+mod softplus;
 mod softsign_1;
 mod softsign_2;
 mod sum;
@@ -53,7 +59,7 @@ pub trait Visitor {
 }
 
 /// What every single function states about itself.
-trait OddSigmoid: Kernel {
+trait Single: Kernel {
     /// As written in activations.
     const NAME: &'static str;
     /// `f'(0)`
@@ -62,26 +68,33 @@ trait OddSigmoid: Kernel {
     const BOUND: f64;
     /// Does `f''` jump at 0?
     const KINKED: bool = false;
+    /// Which condition of the odd-sigmoid family it breaks.
+    const OUTSIDE: Option<&'static str> = None;
 
     /// The function as a formula of `x`.
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId;
 }
 
 macro_rules! functions {
-    ($($formula:literal $variant:ident $kernel:path,)*) => {
-        /// The single functions of the family.
+    (family { $($formula:literal $variant:ident $kernel:path,)* } others { $($of:literal $other:ident $its:path,)* }) => {
+        functions! { [$($variant)*] [$($other)*] $($formula $variant $kernel,)* $($of $other $its,)* }
+    };
+    ([$($member:ident)*] [$($other:ident)*] $($formula:literal $variant:ident $kernel:path,)*) => {
+        /// The single functions.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Function {
             $(#[doc = $formula] $variant,)*
         }
 
         impl Function {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Those of the odd-sigmoid family.
+            pub const FAMILY: &'static [Self] = &[$(Self::$member,)*];
+            /// Those outside it.
+            pub const OTHERS: &'static [Self] = &[$(Self::$other,)*];
 
             /// The name it is called by.
             pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => <$kernel as OddSigmoid>::NAME,)* }
+                match self { $(Self::$variant => <$kernel as Single>::NAME,)* }
             }
 
             /// Its formula, for people.
@@ -91,22 +104,27 @@ macro_rules! functions {
 
             /// `f'(0)`
             pub fn slope(self) -> f64 {
-                match self { $(Self::$variant => <$kernel as OddSigmoid>::SLOPE,)* }
+                match self { $(Self::$variant => <$kernel as Single>::SLOPE,)* }
             }
 
             /// `sup |f|`
             pub fn bound(self) -> f64 {
-                match self { $(Self::$variant => <$kernel as OddSigmoid>::BOUND,)* }
+                match self { $(Self::$variant => <$kernel as Single>::BOUND,)* }
             }
 
             /// Does `f''` jump at 0?
             pub fn is_kinked(self) -> bool {
-                match self { $(Self::$variant => <$kernel as OddSigmoid>::KINKED,)* }
+                match self { $(Self::$variant => <$kernel as Single>::KINKED,)* }
+            }
+
+            /// Which condition of the odd-sigmoid family it breaks.
+            pub fn outside(self) -> Option<&'static str> {
+                match self { $(Self::$variant => <$kernel as Single>::OUTSIDE,)* }
             }
 
             /// The function as a formula of `x`.
             pub fn expression(self, graph: &mut Graph, x: NodeId) -> NodeId {
-                match self { $(Self::$variant => <$kernel as OddSigmoid>::expression(graph, x),)* }
+                match self { $(Self::$variant => <$kernel as Single>::expression(graph, x),)* }
             }
 
             #[inline(always)]
@@ -118,12 +136,21 @@ macro_rules! functions {
 }
 
 functions! {
-    "tanh x" Tanh tanh::Tanh,
-    "erf x" Erf erf::Erf,
-    "arctan x" Arctan arctan::Arctan,
-    "2 arctan(tanh(x/2))" Gd gd::Gd,
-    "x/(1 + |x|)" Softsign1 softsign_1::Softsign1,
-    "x/√(1 + x²)" Softsign2 softsign_2::Softsign2,
+    family {
+        "tanh x" Tanh tanh::Tanh,
+        "erf x" Erf erf::Erf,
+        "arctan x" Arctan arctan::Arctan,
+        "2 arctan(tanh(x/2))" Gd gd::Gd,
+        "x/(1 + |x|)" Softsign1 softsign_1::Softsign1,
+        "x/√(1 + x²)" Softsign2 softsign_2::Softsign2,
+    }
+    others {
+        "sin x" Sin sin::Sin,
+        "x/(1 + e^(−x))" Silu silu::Silu,
+        "x·Φ(x)" Gelu gelu::Gelu,
+        "ln(1 + eˣ)" Softplus softplus::Softplus,
+        "e^(−x²)" Gaussian gaussian::Gaussian,
+    }
 }
 
 /// `amplitude·function(frequency·x)`
@@ -143,7 +170,7 @@ pub const MAX_TERMS: usize = 8;
 /// Amplitudes and frequencies lie between its inverse and it, so that single precision can hold them.
 pub const MAX_COEFFICIENT: f64 = 1e30;
 
-/// A function of the odd-sigmoid family: a sum of [`Term`]s.
+/// An activation: a sum of [`Term`]s, of the odd-sigmoid family if all of them are.
 ///
 /// [`Activation::parse`] reads one; what [`fmt::Display`] writes parses back to the same.
 #[derive(Clone, PartialEq, Debug)]
@@ -245,7 +272,7 @@ impl fmt::Display for Warning {
 impl Activation {
     /// Reads a sum such as `tanh`, `softsign_1 + softsign_2` or `0.5*tanh(2*x) + erf(x)`.
     ///
-    /// Refuses whatever is outside the family, with the reason.
+    /// Refuses what is neither of the family nor one of the others, with the reason.
     pub fn parse(text: &str) -> Result<Self, ActivationError> {
         parse::sum(text).map(|terms| Self { terms })
     }
@@ -266,8 +293,25 @@ impl Activation {
         &self.terms
     }
 
-    /// ω = 1/f'(0)
+    /// The first function outside the odd-sigmoid family, and the condition that it breaks.
+    pub fn outside(&self) -> Option<(Function, &'static str)> {
+        let broken = |term: &Term| Some((term.function, term.function.outside()?));
+        self.terms.iter().find_map(broken)
+    }
+
+    /// The frequency and the amplitude, if it is a single sine.
+    pub fn sine(&self) -> Option<(f64, f64)> {
+        match self.terms[..] {
+            [Term { amplitude, function: Function::Sin, frequency }] => Some((frequency, amplitude)),
+            _ => None,
+        }
+    }
+
+    /// ω = 1/f'(0); 1 for a function outside the family, for which no rule asks for it.
     pub fn omega(&self) -> f64 {
+        if self.outside().is_some() {
+            return 1.0;
+        }
         let slope = |term: &Term| term.amplitude * term.frequency * term.function.slope();
         1.0 / self.terms.iter().map(slope).sum::<f64>()
     }
@@ -501,7 +545,7 @@ mod tests {
 
     #[test]
     fn derivatives_match_the_formula() {
-        for function in Function::ALL {
+        for function in Function::FAMILY {
             let activation = parse(&format!("0.7*{0} + 0.2*{0}(1.3*x)", function.name()));
             for x in [-3.0, -1.1, -0.3, 0.2, 0.9, 2.5] {
                 let expected = symbolic(&activation, x);
@@ -519,7 +563,7 @@ mod tests {
 
     #[test]
     fn derivatives_match_finite_differences() {
-        for function in Function::ALL {
+        for function in Function::FAMILY {
             let activation = parse(function.name());
             for i in -40..40 {
                 let (x, h) = (0.1 * f64::from(i) + 0.05, 1e-5);
@@ -556,7 +600,7 @@ mod tests {
 
     fn check_every_level<R: Real>(tolerance: f64) {
         let x: Vec<R> = (-300..=300).map(|i| R::from_f64(0.05 * f64::from(i) + 0.01)).collect();
-        for function in Function::ALL {
+        for function in Function::FAMILY {
             for text in ["*", "0.3*", "3*"] {
                 let activation = parse(&format!("{}{}", text.trim_start_matches('*'), function.name()));
                 for (arch, n) in levels().into_iter().flat_map(|arch| (0..6).map(move |n| (arch, n))) {
@@ -583,7 +627,7 @@ mod tests {
             .chain([R::MAX.to_f64(), f64::INFINITY])
             .flat_map(|x| [R::from_f64(x), R::from_f64(-x)])
             .collect();
-        for function in Function::ALL {
+        for function in Function::FAMILY {
             let name = function.name();
             for text in [
                 name.into(),
@@ -609,6 +653,78 @@ mod tests {
     fn values_and_slopes_are_finite_everywhere_and_nan_survives() {
         check_finite::<f32>();
         check_finite::<f64>();
+    }
+
+    /// Derivatives of the functions outside the family against their formulas, differentiated, on every level.
+    fn check_others<R: Real>(tolerance: f64) {
+        let x: Vec<R> = (-240..=240).map(|i| R::from_f64(f64::from(i) / 30.0 + 0.01)).collect();
+        for function in Function::OTHERS {
+            for text in [function.name().to_owned(), format!("0.3*{}(1.7*x) + 0.1*tanh", function.name())] {
+                let activation = parse(&text);
+                let mut graph = Graph::default();
+                let argument = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+                let mut roots = vec![activation.expression(&mut graph, argument)];
+                for order in 0..5 {
+                    roots.push(graph.derivative(roots[order], 0));
+                }
+                let exact: Vec<Vec<f64>> = x
+                    .iter()
+                    .map(|x| {
+                        let mut values = vec![];
+                        graph.eval(&mut values, |_| x.to_f64());
+                        roots.iter().map(|root| values[root.index()]).collect()
+                    })
+                    .collect();
+                for n in 0..6 {
+                    let size = exact.iter().fold(1.0_f64, |most, values| most.max(values[n].abs()));
+                    for arch in levels() {
+                        for (y, exact) in map(arch, Derivative(&activation, n), &x).iter().zip(&exact) {
+                            let error = (y.to_f64() - exact[n]).abs();
+                            assert!(
+                                error <= tolerance * size,
+                                "{text}, {n}: {y:?}, not {} on {arch:?}",
+                                exact[n]
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn functions_outside_the_family_have_the_derivatives_of_their_formulas() {
+        check_others::<f64>(1e-14);
+        check_others::<f32>(4e-6);
+    }
+
+    #[test]
+    fn functions_outside_the_family_are_finite_far_out_and_nan_survives() {
+        fn check<R: Real>(far: f64) {
+            let x: Vec<R> = [800.0, far, -800.0, -far].map(R::from_f64).to_vec();
+            for function in Function::OTHERS {
+                let activation = parse(function.name());
+                for (arch, n) in levels().into_iter().flat_map(|arch| (0..6).map(move |n| (arch, n))) {
+                    for (x, y) in x.iter().zip(map(arch, Derivative(&activation, n), &x)) {
+                        assert!(y.is_finite(), "{activation}, derivative {n} at {x:?}: {y:?}");
+                    }
+                    let nan = map(arch, Derivative(&activation, n), &[R::from_f64(f64::NAN)])[0];
+                    assert!(nan.to_f64().is_nan(), "{activation}, derivative {n} of NaN: {nan:?}");
+                }
+            }
+        }
+        check::<f32>(1e30);
+        check::<f64>(1e300);
+    }
+
+    #[test]
+    fn the_family_is_told_from_the_others() {
+        assert!(Function::FAMILY.iter().all(|function| function.outside().is_none()));
+        assert!(Function::OTHERS.iter().all(|function| function.outside().is_some()));
+        assert_eq!(parse("tanh + softsign_1").outside(), None);
+        let (function, reason) = parse("tanh + 0.1*sin(3*x)").outside().unwrap();
+        assert_eq!((function, reason), (Function::Sin, "it does not increase everywhere"));
+        assert_eq!((parse("sin(30*x)").sine(), parse("tanh + sin").sine()), (Some((30.0, 1.0)), None));
     }
 
     #[test]
@@ -638,12 +754,14 @@ mod tests {
         };
         check("relu", "not bounded");
         check("Sigmoid", "not odd");
-        check("tanh + sin", "does not increase");
-        check("gelu", "use tanh");
+        check("tanh + cos", "not odd");
+        check("elu", "use tanh");
+        check("swish", "use silu");
         check("softsign", "softsign_1");
         check("tnah", "did you mean \"tanh\"?");
         check("softsgn_2", "did you mean \"softsign_2\"?");
         check("quux", "use one of tanh, erf");
+        check("-1*sin", "must be positive");
         check("-1*tanh", "must be positive");
         check("0*tanh", "must be positive");
         check("tanh - erf", "must be positive");
@@ -688,7 +806,7 @@ mod tests {
 
     fn any_activation() -> impl Strategy<Value = Activation> {
         let coefficient = || (-3.0..3.0).prop_map(|exponent: f64| 10_f64.powf(exponent));
-        let function = prop::sample::select(Function::ALL);
+        let function = prop::sample::select(Function::FAMILY);
         let term = (coefficient(), function, coefficient())
             .prop_map(|(amplitude, function, frequency)| Term { amplitude, function, frequency });
         prop::collection::vec(term, 1..=MAX_TERMS).prop_map(|terms| Activation { terms })

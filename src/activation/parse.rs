@@ -38,20 +38,15 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("leaky_relu", UNBOUNDED),
     ("elu", UNBOUNDED),
     ("selu", UNBOUNDED),
-    ("gelu", UNBOUNDED),
-    ("silu", UNBOUNDED),
-    ("swish", UNBOUNDED),
+    ("swish", "it is called silu here; use silu"),
     ("mish", UNBOUNDED),
-    ("softplus", UNBOUNDED),
     ("asinh", UNBOUNDED),
     ("identity", UNBOUNDED),
     ("linear", UNBOUNDED),
     ("sigmoid", "it is not odd; use tanh, which is the same function shifted and scaled"),
     ("logistic", "it is not odd; use tanh, which is the same function shifted and scaled"),
-    ("sin", "it does not increase everywhere; use sin(…) as a feature of the problem, and tanh here"),
-    ("sine", "it does not increase everywhere; use sin(…) as a feature of the problem, and tanh here"),
+    ("sine", "it is called sin here; use sin"),
     ("cos", "it is not odd; use cos(…) as a feature of the problem, and tanh here"),
-    ("gaussian", "it is not odd; use erf, its integral"),
     ("hardtanh", "its derivative jumps; use tanh"),
     ("sign", "it jumps; use tanh(10*x) or the like"),
     ("step", "it jumps; use tanh(10*x) or the like"),
@@ -60,6 +55,11 @@ const OUTSIDE: &[(&str, &str)] = &[
 ];
 
 const UNBOUNDED: &str = "it is not bounded; use tanh or softsign_2";
+
+/// Every function.
+fn all() -> impl Iterator<Item = Function> + Clone {
+    Function::FAMILY.iter().chain(Function::OTHERS).copied()
+}
 
 struct Input<'a> {
     text: &'a str,
@@ -122,14 +122,14 @@ impl<'a> Input<'a> {
             return Err(self.syntax("a function"));
         }
         self.at += name.len();
-        if let Some(&function) = Function::ALL.iter().find(|function| function.name() == name) {
+        if let Some(function) = all().find(|function| function.name() == name) {
             return Ok(function);
         }
         let lower = name.to_lowercase();
         if let Some(&(_, reason)) = OUTSIDE.iter().find(|(outside, _)| *outside == lower) {
             return Err(ActivationError::Outside { name: name.into(), reason, at });
         }
-        let names = Function::ALL.iter().map(|function| function.name());
+        let names = all().map(Function::name);
         let nearest = names.clone().min_by_key(|known| strsim::damerau_levenshtein(known, &lower));
         let hint = match nearest {
             Some(known) if strsim::damerau_levenshtein(known, &lower) <= 1 + known.len() / 4 => {

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, OddSigmoid, first};
+use super::{Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -10,7 +10,7 @@ use crate::simd::{Real, maths};
 #[derive(Clone, Copy)]
 pub(super) struct Softsign1;
 
-impl OddSigmoid for Softsign1 {
+impl Single for Softsign1 {
     const NAME: &'static str = "softsign_1";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;

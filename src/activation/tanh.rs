@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, OddSigmoid, first};
+use super::{Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -10,7 +10,7 @@ use crate::simd::{Real, maths};
 #[derive(Clone, Copy)]
 pub(super) struct Tanh;
 
-impl OddSigmoid for Tanh {
+impl Single for Tanh {
     const NAME: &'static str = "tanh";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;

@@ -27,7 +27,7 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
     let windows = problem.training.windows.count() > 1 && problem.coordinates.len() == 1;
     let size = if windows { [WINDOW_DEPTH, WINDOW_WIDTH] } else { [DEPTH, WIDTH] };
     for (key, value, set) in [("depth", size[0], Some(&mut depth)), ("width", size[1], None)] {
-        if !document.states(&["network", key]) {
+        if !document.states(&["network", key]) && !document.states(&["network", "widths"]) {
             decisions.push(Decision::new(
                 format!("network.{key}"),
                 value,
@@ -48,7 +48,9 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
         decisions.extend(features(problem, &frequency::frequencies(plain)));
     }
     if !document.states(&["network", "init"]) {
-        decisions.push(if depth < DEEP {
+        decisions.push(if problem.activation.outside().is_some() {
+            Decision::new("network.init", "\"xavier\"", "the proposed rule is made for odd-sigmoid functions")
+        } else if depth < DEEP {
             let why =
                 "ahead of the proposed rule below ten layers, most of all under third and fourth derivatives";
             Decision::new("network.init", "\"xavier\"", why)
@@ -192,8 +194,8 @@ fn seconds_a_step(problem: &Problem) -> f64 {
     const CURVATURE: f64 = 1e9;
     /// Of the smallest networks.
     const LEAST_STEP: f64 = 2e-4;
-    let shape = problem.shape();
-    let parameters = shape.parameters() as f64;
+    let layers = problem.layers();
+    let parameters = layers.parameters() as f64;
     let rows: usize = problem
         .conditions
         .iter()

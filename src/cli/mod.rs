@@ -198,10 +198,11 @@ pub(crate) struct ProblemArgs {
     /// The scale a of the activation a·f(x).
     #[arg(long, value_name = "A", allow_negative_numbers = true)]
     scale: Option<f64>,
-    /// tanh, erf, arctan, gd, softsign_1, softsign_2, or a positive sum such as "tanh + 0.5*erf(2*x)".
+    /// tanh, erf, arctan, gd, softsign_1, softsign_2, sin, silu, gelu, softplus, gaussian, or a positive sum such as
+    /// "tanh + 0.5*erf(2*x)".
     #[arg(long, value_name = "F")]
     activation: Option<String>,
-    /// How weights are drawn: proposed, eoc, xavier, xavier-uniform, he.
+    /// How weights are drawn: proposed, eoc, xavier, xavier-uniform, he, siren.
     #[arg(long, value_name = "RULE")]
     init: Option<String>,
     /// Hidden layers.

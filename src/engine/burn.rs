@@ -12,8 +12,8 @@ use super::pointwise::{Evaluator, feature_jets};
 use super::{Differentiable, Engine, EngineError, square_factor};
 use crate::activation::Activation;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
-use crate::jet::{ChainRule, JetSet, MAX_ORDER};
-use crate::network::{Layer, Shape};
+use crate::jet::{ChainRule, JetSet, MAX_ORDER, ProductRule};
+use crate::network::{Layers, Op};
 use crate::problem::{Formula, Problem};
 use crate::settings::Precision;
 
@@ -21,8 +21,7 @@ use crate::settings::Precision;
 pub struct BurnEngine {
     device: Device,
     dtype: DType,
-    shape: Shape,
-    layers: Vec<Layer>,
+    layers: Layers,
     dimensions: usize,
     coefficients: usize,
     /// f, f′, … of `Node::Coordinate { coordinate: 0, .. }`, scale included.
@@ -37,6 +36,7 @@ pub struct BurnEngine {
 struct Condition {
     jets: JetSet,
     chain: ChainRule,
+    products: ProductRule,
     formula: Formula,
     /// For every node of the formula: does the network enter it?
     varies: Vec<bool>,
@@ -58,10 +58,12 @@ struct Chunk {
     sites: usize,
 }
 
-/// The parameters on the device: weights `outputs × inputs` and biases `1 × outputs`, layer by layer.
+/// The parameters on the device: weights `outputs × inputs` and biases `1 × outputs`, layer by layer; numbers that
+/// multiply, `1 × count`.
 struct Parameters {
     weights: Vec<Tensor<2>>,
     biases: Vec<Tensor<2>>,
+    numbers: Vec<Tensor<2>>,
     coefficients: Option<Tensor<1>>,
 }
 
@@ -87,8 +89,7 @@ impl BurnEngine {
         Ok(Self {
             device,
             dtype,
-            layers: problem.shape().layers(),
-            shape: problem.shape(),
+            layers: problem.layers(),
             dimensions: problem.coordinates.len(),
             coefficients: problem.coefficients(),
             activation: Formula { graph, roots },
@@ -118,9 +119,10 @@ impl BurnEngine {
             if track { part.autodiff().require_grad() } else { part }
         };
         Parameters {
-            weights: self.layers.iter().map(|l| matrix(l.weights, l.outputs, l.inputs)).collect(),
-            biases: self.layers.iter().map(|l| matrix(l.biases, 1, l.outputs)).collect(),
-            coefficients: (self.coefficients > 0).then(|| leaf(self.shape.parameters(), self.coefficients)),
+            weights: self.layers.dense().map(|l| matrix(l.weights, l.outputs, l.inputs)).collect(),
+            biases: self.layers.dense().map(|l| matrix(l.biases, 1, l.outputs)).collect(),
+            numbers: self.layers.numbers.iter().map(|n| matrix(n.first, 1, n.count)).collect(),
+            coefficients: (self.coefficients > 0).then(|| leaf(self.layers.parameters(), self.coefficients)),
         }
     }
 
@@ -130,7 +132,7 @@ impl BurnEngine {
 
     /// Cuts points into chunks and computes on the host what depends on them alone.
     fn bind(&self, condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<Chunk> {
-        let (dimensions, sides, inputs) = (self.dimensions, condition.sides, self.shape.inputs);
+        let (dimensions, sides, inputs) = (self.dimensions, condition.sides, self.layers.inputs());
         let channels = condition.jets.channels();
         let row = sides * dimensions;
         let sites = points.len() / row;
@@ -170,22 +172,52 @@ impl BurnEngine {
     }
 
     /// Raw outputs of all channels of a chunk, `(channels·sides·sites) × outputs`.
-    fn network(&self, parameters: &Parameters, chain: &ChainRule, chunk: &Chunk, points: usize) -> Tensor<2> {
-        let mut rows = chunk.inputs.clone();
+    fn network(
+        &self,
+        parameters: &Parameters,
+        condition: &Condition,
+        chunk: &Chunk,
+        points: usize,
+    ) -> Tensor<2> {
+        let mut features = chunk.inputs.clone();
         if parameters.weights[0].is_autodiff() {
-            rows = rows.autodiff();
+            features = features.autodiff();
         }
-        for l in 0..=self.shape.depth {
-            let z = rows.matmul(parameters.weights[l].clone().transpose());
-            let mut channels: Vec<Tensor<2>> =
-                (0..chain.channels()).map(|c| z.clone().narrow(0, c * points, points)).collect();
-            channels[0] = channels[0].clone() + parameters.biases[l].clone();
-            if l < self.shape.depth {
-                channels = self.activate(chain, &channels);
-            }
-            rows = if channels.len() == 1 { channels.swap_remove(0) } else { Tensor::cat(channels, 0) };
+        let chain = &condition.chain;
+        let split = |rows: Tensor<2>| -> Vec<Tensor<2>> {
+            (0..chain.channels()).map(|c| rows.clone().narrow(0, c * points, points)).collect()
+        };
+        let mut layer = 0;
+        let mut dense = |from: &[Tensor<2>]| {
+            let rows = joined(from.to_vec());
+            let mut z = split(rows.matmul(parameters.weights[layer].clone().transpose()));
+            z[0] = z[0].clone() + parameters.biases[layer].clone();
+            layer += 1;
+            z
+        };
+        let times = |by: usize, x: &Tensor<2>| x.clone() * parameters.numbers[by].clone();
+        let mut arrays = vec![split(features)];
+        for step in &self.layers.steps {
+            let each = |a: usize, b: usize, f: &dyn Fn(&Tensor<2>, &Tensor<2>) -> Tensor<2>| {
+                arrays[a].iter().zip(&arrays[b]).map(|(a, b)| f(a, b)).collect::<Vec<_>>()
+            };
+            let made = match *step {
+                Op::Dense { from, activated, .. } => {
+                    let z = dense(&arrays[from]);
+                    if activated { self.activate(chain, &z) } else { z }
+                }
+                Op::Add { a, b } => each(a, b, &|a, b| a.clone() + b.clone()),
+                Op::Blend { gate, a, b } => {
+                    let difference = each(a, b, &|a, b| a.clone() - b.clone());
+                    blended(&condition.products, &arrays[gate], &difference, &arrays[b])
+                }
+                Op::Mix { by, a, b } => each(a, b, &|a, b| b.clone() + times(by, &(a.clone() - b.clone()))),
+                Op::Scale { by, from } => arrays[from].iter().map(|x| times(by, x)).collect(),
+            };
+            arrays.push(made);
         }
-        rows
+        let outputs = self.layers.outputs.iter().map(|output| joined(dense(&arrays[output.from])));
+        outputs.reduce(|sum, output| sum + output).expect("a network has outputs")
     }
 
     /// The chain rule: y = f(z) on every channel.
@@ -215,7 +247,7 @@ impl BurnEngine {
     /// The formula's roots at a chunk's sites.
     fn roots(&self, parameters: &Parameters, condition: &Condition, chunk: &Chunk) -> Vec<Tensor<1>> {
         let points = condition.sides * chunk.sites;
-        let outputs = self.network(parameters, &condition.chain, chunk, points);
+        let outputs = self.network(parameters, condition, chunk, points);
         let values = evaluate(&condition.formula.graph, &condition.formula.roots, &mut |id, node| {
             if !condition.varies[id.index()] {
                 let column = condition.columns.iter().position(|&column| column == id);
@@ -342,14 +374,14 @@ impl Condition {
             .collect();
         columns.sort_unstable();
         columns.dedup();
-        let chain = ChainRule::new(&jets);
-        Self { jets, chain, varies, columns, formula, sides, chunks: vec![], sites: 0 }
+        let (chain, products) = (ChainRule::new(&jets), ProductRule::new(&jets));
+        Self { jets, chain, products, varies, columns, formula, sides, chunks: vec![], sites: 0 }
     }
 }
 
 impl Engine for BurnEngine {
     fn parameters(&self) -> usize {
-        self.shape.parameters() + self.coefficients
+        self.layers.parameters() + self.coefficients
     }
 
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
@@ -429,8 +461,9 @@ impl Sums {
         let layers = parameters.weights.iter().zip(&parameters.biases);
         let lengths =
             layers.flat_map(|(weights, biases)| [weights, biases].map(|x| x.shape().num_elements()));
+        let numbers = parameters.numbers.iter().map(|x| x.shape().num_elements());
         let coefficients = parameters.coefficients.iter().map(|x| x.shape().num_elements());
-        let lengths: Vec<usize> = lengths.chain(coefficients).collect();
+        let lengths: Vec<usize> = lengths.chain(numbers).chain(coefficients).collect();
         Self { parts: vec![None; lengths.len()], lengths }
     }
 
@@ -448,8 +481,12 @@ impl Sums {
             put(2 * l, weights.grad_remove(&mut gradients).map(|g| g.flatten(0, 1)));
             put(2 * l + 1, biases.grad_remove(&mut gradients).map(|g| g.flatten(0, 1)));
         }
+        let layers = 2 * parameters.weights.len();
+        for (k, numbers) in parameters.numbers.iter().enumerate() {
+            put(layers + k, numbers.grad_remove(&mut gradients).map(|g| g.flatten(0, 1)));
+        }
         if let Some(coefficients) = &parameters.coefficients {
-            put(2 * parameters.weights.len(), coefficients.grad_remove(&mut gradients));
+            put(layers + parameters.numbers.len(), coefficients.grad_remove(&mut gradients));
         }
     }
 
@@ -471,6 +508,28 @@ impl Sums {
             flat = others;
         }
     }
+}
+
+/// Channels one after the other.
+fn joined(mut channels: Vec<Tensor<2>>) -> Tensor<2> {
+    if channels.len() == 1 { channels.swap_remove(0) } else { Tensor::cat(channels, 0) }
+}
+
+/// Leibniz's rule: `b + gate⊙difference` on every channel.
+fn blended(
+    rule: &ProductRule,
+    gate: &[Tensor<2>],
+    difference: &[Tensor<2>],
+    b: &[Tensor<2>],
+) -> Vec<Tensor<2>> {
+    let channel = |(channel, b): (usize, &Tensor<2>)| {
+        rule.terms(channel).iter().fold(b.clone(), |sum, term| {
+            let [i, k] = term.factors;
+            let product = gate[i].clone() * difference[k].clone();
+            sum + if term.coefficient == 1.0 { product } else { product.mul_scalar(term.coefficient) }
+        })
+    };
+    b.iter().enumerate().map(channel).collect()
 }
 
 /// f of every element of `x`; gradients go through it.

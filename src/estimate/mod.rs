@@ -33,7 +33,7 @@ use rand_distr::StandardNormal;
 
 use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
-use crate::network::Shape;
+use crate::network::Layers;
 use crate::problem::{Condition, Place, Problem, Unknown};
 use crate::rng::{self, Stream};
 use crate::sample::{self, Points, Purpose};
@@ -189,10 +189,10 @@ fn size(u: &[f64], k: usize, homes: &[Vec<usize>]) -> f64 {
 /// The problem with a wider network, whose last condition has the unknowns as its residuals, and the parameters that
 /// give the same answer.
 fn widened(problem: &Problem, theta: &[f64], rng: &mut Stream) -> (Problem, Vec<f64>) {
-    let old = problem.shape();
+    let old = problem.layers();
     let mut wide = problem.clone();
-    wide.network.width = wider(old.width);
-    let new = wide.shape();
+    wide.network.resize(wider);
+    let new = wide.layers();
     let mut parameters = widen(theta, &old, &new, rng);
     parameters.extend(&theta[old.parameters()..]);
     wide.conditions.push(probe(problem));
@@ -203,12 +203,12 @@ fn wider(width: usize) -> usize {
     width + LEAST_WIDER.max((WIDER * width as f64) as usize)
 }
 
-/// The parameters of a network of shape `old` in one of shape `new`, which is wider.
+/// The parameters of the network `old` in the network `new`, which is wider.
 ///
 /// A neuron that is added sees the neurons that were there as one of them does, but for some noise, and none sees it.
-fn widen(theta: &[f64], old: &Shape, new: &Shape, rng: &mut Stream) -> Vec<f64> {
+fn widen(theta: &[f64], old: &Layers, new: &Layers, rng: &mut Stream) -> Vec<f64> {
     let mut wide = vec![0.0; new.parameters()];
-    for (from, to) in old.layers().iter().zip(new.layers()) {
+    for (from, to) in old.dense().zip(new.dense()) {
         for row in 0..to.outputs {
             let is_new = row >= from.outputs;
             let source = if is_new { rng.random_range(0..from.outputs) } else { row };
@@ -220,6 +220,11 @@ fn widen(theta: &[f64], old: &Shape, new: &Shape, rng: &mut Stream) -> Vec<f64> 
             }
             wide[to.biases + row] = theta[from.biases + source] + size * noise();
         }
+    }
+    for (from, to) in old.numbers.iter().zip(&new.numbers) {
+        let (old, new) = wide[to.first..][..to.count].split_at_mut(from.count);
+        old.copy_from_slice(&theta[from.first..][..from.count]);
+        new.fill(to.initial);
     }
     wide
 }

@@ -47,8 +47,8 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
 /// The estimate from one sample.
 fn sampled(problem: &Problem, theta: &[f64], threads: usize, rng: &mut Stream) -> Option<ErrorEstimate> {
     let mut wide = problem.clone();
-    wide.network.width = wider(problem.network.width);
-    let (old, new) = (problem.shape(), wide.shape());
+    wide.network.resize(wider);
+    let (old, new) = (problem.layers(), wide.layers());
     let windows = Windows::new(&wide).ok()?;
     let count = windows.all.len();
     if theta.len() != count * old.parameters() {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::layers::{Helper, calls as network_calls};
 use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, number, statements, tables, uses};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
@@ -44,8 +45,8 @@ const C: Dialect = Dialect {
 /// Words that a function cannot be called by: those of C, and those that the file itself uses.
 const TAKEN: &str = "auto break case char const continue default do double else enum extern float for goto if inline int \
     long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main \
-    sin cos tan asin acos atan sinh cosh tanh exp log sqrt fabs erf erfc pow sign step normal least greatest dense piece_of \
-    cell interpolate abs exit free malloc gamma j0 j1 jn y0 y1 yn";
+    sin cos tan asin acos atan sinh cosh tanh exp log sqrt fabs erf erfc pow sign step normal least greatest dense add scale mix \
+    piece_of cell interpolate abs exit free malloc gamma j0 j1 jn y0 y1 yn";
 
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let name = name(&options.stem);
@@ -160,6 +161,10 @@ fn source(program: &Program, name: &str, header: &str) -> String {
     }
     text += "};\n\n";
     text += DENSE;
+    let needed = network_calls(&program.layers, 1, "").helpers;
+    for (_, helper) in ON_ARRAYS.iter().filter(|(helper, _)| needed.contains(helper)) {
+        let _ = write!(text, "\n{helper}");
+    }
     if let Some(choice) = &program.choice {
         let joints: Vec<String> = choice.joints.iter().map(|x| format!("{x:?}")).collect();
         let slices: Vec<String> = choice.slices.iter().map(usize::to_string).collect();
@@ -182,20 +187,19 @@ fn source(program: &Program, name: &str, header: &str) -> String {
 
 /// A layer, for the values and all their derivatives.
 const DENSE: &str = "\
-/* z = W a + b for the value, and W a for each of its derivatives, which follow it; returns what comes after W and b. */
-static const double *dense(const double *w, int channels, int from, int to, const double *a, double *z)
+/* z = W a + b for the value, and W a for each of its derivatives, which follow it; W and b begin at w[at]. */
+static void dense(const double *w, int at, int channels, int from, int to, const double *a, double *z)
 {
-    const double *b = w + from * to;
+    const double *b = w + at + from * to;
     for (int c = 0; c < channels; c++) {
         for (int j = 0; j < to; j++) {
             double sum = c == 0 ? b[j] : 0.0;
             for (int i = 0; i < from; i++) {
-                sum += w[j * from + i] * a[c * from + i];
+                sum += w[at + j * from + i] * a[c * from + i];
             }
             z[c * to + j] = sum;
         }
     }
-    return b + to;
 }
 ";
 
@@ -328,6 +332,26 @@ fn table(k: usize, table: &Tabulated) -> String {
     text
 }
 
+/// What networks call that are more than layers one after the other.
+const ON_ARRAYS: [(Helper, &str); 3] = [
+    (
+        Helper::Add,
+        "static void add(int count, const double *x, const double *y, double *to)\n{\n    \
+         for (int i = 0; i < count; i++) {\n        to[i] = x[i] + y[i];\n    }\n}\n",
+    ),
+    (
+        Helper::Scale,
+        "static void scale(const double *w, int at, int step, int channels, int width, const double *x, double *to)\n{\n    \
+         for (int c = 0; c < channels; c++) {\n        for (int j = 0; j < width; j++) {\n            \
+         to[c * width + j] = w[at + step * j] * x[c * width + j];\n        }\n    }\n}\n",
+    ),
+    (
+        Helper::Mix,
+        "static void mix(const double *w, int at, int count, const double *x, const double *y, double *to)\n{\n    \
+         for (int i = 0; i < count; i++) {\n        to[i] = y[i] + w[at] * (x[i] - y[i]);\n    }\n}\n",
+    ),
+];
+
 /// The body of a C function that fills `into` with the roots of a formula.
 fn body(
     program: &Program,
@@ -338,7 +362,7 @@ fn body(
 ) -> String {
     let leaf = |node| match node {
         Node::Coordinate { coordinate, .. } => format!("x[{coordinate}]"),
-        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.shape, output, index)),
+        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.layers, output, index)),
         Node::Data(column) => format!("c[{column}]"),
         node => unreachable!("{node:?} is a number by now"),
     };
@@ -354,9 +378,9 @@ fn body(
 
 /// The static functions that a function consists of.
 fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) -> String {
-    let Function { name, values, jets, rule, carried, .. } = function;
-    let (shape, channels) = (&program.shape, jets.channels());
-    let (dimensions, outputs) = (program.inputs.len(), shape.outputs * channels);
+    let Function { name, values, jets, rule, gates, carried, .. } = function;
+    let (layers, channels) = (&program.layers, jets.channels());
+    let (dimensions, outputs) = (program.inputs.len(), layers.raw_outputs() * channels);
     let mut text = String::new();
     for (k, piece) in function.pieces.iter().enumerate() {
         let _ = writeln!(
@@ -397,15 +421,36 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
     }
     text += "    }\n}\n";
-    let room = function.room(shape);
+    if let Some(rule) = gates {
+        let _ = write!(
+            text,
+            "\n/* g x + (1 - g) y, and what Leibniz's rule makes of derivatives. */\n\
+             static void {name}_blend(int width, const double *g, const double *x, const double *y, double *to)\n{{\n    \
+             for (int j = 0; j < width; j++) {{\n"
+        );
+        for channel in 0..channels {
+            let terms = rule.terms(channel).iter().map(|term| {
+                let coefficient = if term.coefficient == 1.0 {
+                    String::new()
+                } else {
+                    format!("{:?} * ", term.coefficient)
+                };
+                let [i, k] = term.factors.map(|factor| format!("[{factor} * width + j]"));
+                format!("{coefficient}g{i} * (x{k} - y{k})")
+            });
+            let sum = terms.collect::<Vec<_>>().join("\n            + ");
+            let place = format!("[{channel} * width + j]");
+            let _ = writeln!(text, "        to{place} = y{place}\n            + {sum};");
+        }
+        text += "    }\n}\n";
+    }
+    let room = function.room(layers);
+    let calls = network_calls(layers, channels, &format!("{name}_"));
+    let others: String = (1..calls.arrays).map(|k| format!(", a{k}[{room}]")).collect();
+    let calls: String = calls.calls.iter().map(|call| format!("    {call};\n")).collect();
     let _ = write!(
         text,
-        "\nstatic void {name}_network(const double *w, double *a, double *n)\n{{\n    double z[{room}];\n    \
-         int width = {};\n    for (int layer = 0; layer < {}; layer++) {{\n        \
-         w = dense(w, {channels}, width, {}, a, z);\n        width = {};\n        \
-         {name}_activate(width, z, a);\n    }}\n    \
-         dense(w, {channels}, width, {}, a, n);\n}}\n",
-        shape.inputs, shape.depth, shape.width, shape.width, shape.outputs
+        "\nstatic void {name}_network(const double *w, double *a0, double *n)\n{{\n    double z[{room}]{others};\n{calls}}}\n"
     );
     if program.choice.is_none() {
         let _ = writeln!(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::layers::{Helper, calls as network_calls};
 use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
@@ -71,7 +72,6 @@ function dense(w, at, channels, from, to, a, z) {
             z[c * to + j] = sum;
         }
     }
-    return b + to;
 }
 ";
 
@@ -150,6 +150,24 @@ fn table(k: usize, table: &Tabulated) -> String {
     )
 }
 
+/// What networks call that are more than layers one after the other.
+const ON_ARRAYS: [(Helper, &str); 3] = [
+    (
+        Helper::Add,
+        "function add(count, x, y, to) {\n    for (let i = 0; i < count; i++) to[i] = x[i] + y[i];\n}\n",
+    ),
+    (
+        Helper::Scale,
+        "function scale(w, at, step, channels, width, x, to) {\n    for (let c = 0; c < channels; c++) {\n        \
+         for (let j = 0; j < width; j++) to[c * width + j] = w[at + step * j] * x[c * width + j];\n    }\n}\n",
+    ),
+    (
+        Helper::Mix,
+        "function mix(w, at, count, x, y, to) {\n    \
+         for (let i = 0; i < count; i++) to[i] = y[i] + w[at] * (x[i] - y[i]);\n}\n",
+    ),
+];
+
 pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, ExportError> {
     let mut text = String::new();
     for line in &program.about {
@@ -196,6 +214,10 @@ pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -
         text += ERROR_FUNCTION;
     }
     text += DENSE;
+    let needed = network_calls(&program.layers, 1, "").helpers;
+    for (_, helper) in ON_ARRAYS.iter().filter(|(helper, _)| needed.contains(helper)) {
+        text += helper;
+    }
     text += NUMBERS;
     if !known.is_empty() {
         text += INTERPOLATE;
@@ -252,7 +274,7 @@ fn body(
     let leaf = |node| match (node, of) {
         (Node::Coordinate { coordinate, .. }, _) => format!("x[{coordinate}]"),
         (Node::Jet { output, index, .. }, Some((program, function))) => {
-            format!("n[{}]", function.place(&program.shape, output, index))
+            format!("n[{}]", function.place(&program.layers, output, index))
         }
         (Node::Data(column), Some(_)) => format!("c[{column}]"),
         (node, _) => unreachable!("{node:?} is a number by now"),
@@ -263,8 +285,8 @@ fn body(
 }
 
 fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) -> String {
-    let Function { name, values, jets, rule, carried, pieces, activation } = function;
-    let (shape, channels) = (&program.shape, jets.channels());
+    let Function { name, values, jets, rule, gates, carried, pieces, activation } = function;
+    let (layers, channels) = (&program.layers, jets.channels());
     let of = Some((program, function));
     let list = |arguments: &str, part: &dyn Fn(usize) -> String| {
         let each = (0..pieces.len()).map(|k| format!("({arguments}) => {{\n{}}}", part(k)));
@@ -288,23 +310,31 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
         let _ = writeln!(text, "    a[{channel} * width + j] = {sum};");
     }
-    let room = function.room(shape);
+    text += "  }\n}\n";
+    if let Some(rule) = gates {
+        text += "function blend(width, g, x, y, to) {\n  for (let j = 0; j < width; j++) {\n";
+        for channel in 0..channels {
+            let terms = rule.terms(channel).iter().map(|term| {
+                let [i, k] = term.factors.map(|factor| format!("[{factor} * width + j]"));
+                format!("{:?} * g{i} * (x{k} - y{k})", term.coefficient)
+            });
+            let place = format!("[{channel} * width + j]");
+            let _ = writeln!(text, "    to{place} = y{place} + {};", terms.collect::<Vec<_>>().join(" + "));
+        }
+        text += "  }\n}\n";
+    }
+    let room = function.room(layers);
+    let calls = network_calls(layers, channels, "");
+    let arrays: String = (0..calls.arrays).map(|k| format!("a{k} = new Float64Array({room}), ")).collect();
+    let calls: String = calls.calls.iter().map(|call| format!("    {call};\n")).collect();
     let _ = write!(
         text,
-        "  }}\n}}\nconst a = new Float64Array({room}), z = new Float64Array({room}), n = new Float64Array({});\n\
-         function network(w) {{\n    let at = 0, width = {};\n    \
-         for (let layer = 0; layer < {}; layer++) {{\n        at = dense(w, at, {channels}, width, {}, a, z);\n        \
-         width = {};\n        activate(width, z, a);\n    }}\n    dense(w, at, {channels}, width, {}, a, n);\n}}\n",
-        channels * shape.outputs,
-        shape.inputs,
-        shape.depth,
-        shape.width,
-        shape.width,
-        shape.outputs
+        "const {arrays}z = new Float64Array({room}), n = new Float64Array({});\nfunction network(w) {{\n{calls}}}\n",
+        channels * layers.raw_outputs()
     );
     match &program.choice {
         None => {
-            text += "return (x, y) => {\n    inputs[0](x, a);\n    network(weights[0]);\n    values[0](x, n, null, y);\n    \
+            text += "return (x, y) => {\n    inputs[0](x, a0);\n    network(weights[0]);\n    values[0](x, n, null, y);\n    \
                      return y;\n};\n";
         }
         Some(choice) => {
@@ -315,7 +345,7 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
                     "const handOn = [{}];\nconst before = {before:?}, begin = {begin:?};\n\
                      function takeOver(piece, x) {{\n    const from = before[piece], c = new Float64Array({carried});\n    \
                      if (from < 0) return c;\n    const joint = Array.from(x);\n    joint[{}] = begin[piece];\n    \
-                     const earlier = takeOver(from, joint);\n    inputs[from](joint, a);\n    network(weights[from]);\n    \
+                     const earlier = takeOver(from, joint);\n    inputs[from](joint, a0);\n    network(weights[from]);\n    \
                      handOn[from](joint, n, earlier, c);\n    return c;\n}}\n",
                     list("x, n, c, y", &|k| body(of, known, &pieces[k].handed_on, "y")),
                     choice.along
@@ -325,7 +355,7 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
                 text,
                 "return (x, y) => {{\n    const piece = pieceOf(x);\n    if (piece >= {}) {{\n        \
                  for (let k = 0; k < {values}; k++) y[k] = NaN;\n        return y;\n    }}\n    \
-                 const c = {};\n    inputs[piece](x, a);\n    network(weights[piece]);\n    \
+                 const c = {};\n    inputs[piece](x, a0);\n    network(weights[piece]);\n    \
                  values[piece](x, n, c, y);\n    return y;\n}};\n",
                 pieces.len(),
                 if *carried > 0 { "takeOver(piece, x)" } else { "null" }

@@ -5,6 +5,7 @@
 
 mod c;
 mod javascript;
+mod layers;
 mod numpy;
 mod onnx;
 mod program;

@@ -13,6 +13,8 @@ use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
+use crate::jet::ProductRule;
+use crate::network::{Layers, Op};
 use crate::problem::Formula;
 use crate::tabulated::{Outside, Tabulated};
 
@@ -133,7 +135,7 @@ impl View for Tensor {
 fn tensors(program: &Program) -> Vec<u8> {
     let mut tensors = vec![];
     for (k, theta) in program.pieces.iter().enumerate() {
-        for (l, layer) in program.shape.layers().into_iter().enumerate() {
+        for (l, layer) in program.layers.dense().enumerate() {
             let part =
                 |at: usize, count: usize| theta[at..][..count].iter().flat_map(|x| x.to_le_bytes()).collect();
             let (inputs, outputs) = (layer.inputs, layer.outputs);
@@ -144,6 +146,10 @@ fn tensors(program: &Program) -> Vec<u8> {
                 format!("{k}.{l}.bias"),
                 Tensor { shape: vec![outputs], bytes: part(layer.biases, outputs) },
             ));
+        }
+        for (l, numbers) in program.layers.numbers.iter().enumerate() {
+            let part = theta[numbers.first..][..numbers.count].iter().flat_map(|x| x.to_le_bytes()).collect();
+            tensors.push((format!("{k}.factor.{l}"), Tensor { shape: vec![numbers.count, 1], bytes: part }));
         }
     }
     for (k, table) in tables(program.formulas()).iter().enumerate() {
@@ -172,7 +178,7 @@ fn definition(
 ) -> String {
     let leaf = |node| match node {
         Node::Coordinate { coordinate, .. } => format!("x[{coordinate}]"),
-        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.shape, output, index)),
+        Node::Jet { output, index, .. } => format!("n[{}]", function.place(&program.layers, output, index)),
         Node::Data(column) => format!("c[{column}]"),
         node => unreachable!("{node:?} is a number by now"),
     };
@@ -208,22 +214,21 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
         );
     }
     let (lines, slopes) = statements(&function.activation, &NUMPY, &known, &|_| "v".to_owned());
-    let lines: String = lines.into_iter().map(|line| format!("    {line}\n")).collect();
+    let lines: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
     let slopes: String =
-        slopes.iter().enumerate().map(|(k, slope)| format!("        f{k} = {slope}\n")).collect();
+        slopes.iter().enumerate().map(|(k, slope)| format!("    f{k} = {slope}\n")).collect();
     let channels = function.jets.channels();
     let behind = (1..channels).map(|k| chain_rule(&function.rule, k, &|channel| format!("z[{channel}]")));
     let behind = ["f0".to_owned()].into_iter().chain(behind).collect::<Vec<_>>().join(", ");
-    let (depth, inputs, d) = (program.shape.depth, program.shape.inputs, program.inputs.len());
+    let d = program.inputs.len();
     let _ = write!(
         text,
         "def dense(piece, layer, a):  # a[0] are values, the others derivatives\n    \
          z = tensors[f\"{{piece}}.{{layer}}.weight\"] @ a\n    z[0] += tensors[f\"{{piece}}.{{layer}}.bias\"][:, None]\n    \
          return z\n\n\
-         def network(piece, a):\n    a = a.reshape({channels}, {inputs}, -1)\n    for layer in range({depth}):\n        \
-         z = dense(piece, layer, a)\n        v = z[0]\n{lines}{slopes}        a = np.stack([{behind}])\n    \
-         return dense(piece, {depth}, a).reshape({}, -1)\n\n",
-        channels * program.shape.outputs
+         def activate(z):\n    v = z[0]\n{lines}{slopes}    return np.stack([{behind}])\n\n{}{}",
+        function.gates.as_ref().map_or_else(String::new, |rule| blend(rule, channels)),
+        network(&program.layers, channels)
     );
     let carries = function.carried > 0;
     for (k, piece) in function.pieces.iter().enumerate() {
@@ -275,6 +280,47 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
     text
 }
 
+/// Leibniz's rule for a gate: g x + (1 - g) y on every channel.
+fn blend(rule: &ProductRule, channels: usize) -> String {
+    let channel = |channel: usize| {
+        let terms = rule.terms(channel).iter().map(|term| {
+            let [i, k] = term.factors;
+            format!(" + {:?} * g[{i}] * d[{k}]", term.coefficient)
+        });
+        format!("y[{channel}]{}", terms.collect::<String>())
+    };
+    let sums: Vec<String> = (0..channels).map(channel).collect();
+    format!("def blend(g, x, y):\n    d = x - y\n    return np.stack([{}])\n\n", sums.join(", "))
+}
+
+/// The function that takes features to raw outputs, array by array.
+fn network(layers: &Layers, channels: usize) -> String {
+    let factor = |by: usize| format!("tensors[f\"{{piece}}.factor.{by}\"]");
+    let mut text =
+        format!("def network(piece, a):\n    a0 = a.reshape({channels}, {}, -1)\n", layers.inputs());
+    let mut layer = 0;
+    for (k, step) in layers.steps.iter().enumerate() {
+        let made = match *step {
+            Op::Dense { from, activated, .. } => {
+                layer += 1;
+                let z = format!("dense(piece, {}, a{from})", layer - 1);
+                if activated { format!("activate({z})") } else { z }
+            }
+            Op::Add { a, b } => format!("a{a} + a{b}"),
+            Op::Blend { gate, a, b } => format!("blend(a{gate}, a{a}, a{b})"),
+            Op::Mix { by, a, b } => format!("a{b} + {} * (a{a} - a{b})", factor(by)),
+            Op::Scale { by, from } => format!("{} * a{from}", factor(by)),
+        };
+        let _ = writeln!(text, "    a{} = {made}", k + 1);
+    }
+    let outputs = layers.outputs.iter().enumerate();
+    let outputs = outputs.map(|(k, output)| format!("dense(piece, {}, a{})", layer + k, output.from));
+    let sum = outputs.collect::<Vec<_>>().join(" + ");
+    let count = channels * layers.raw_outputs();
+    let _ = write!(text, "    return ({sum}).reshape({count}, -1)\n\n");
+    text
+}
+
 fn readme(program: &Program, function: &Function, file: &str) -> String {
     let mut text = String::new();
     for line in &program.about {
@@ -283,9 +329,9 @@ fn readme(program: &Program, function: &Function, file: &str) -> String {
     let _ = write!(
         text,
         "`{file}` holds the weights (outputs × inputs) and biases of every layer, in double precision, as `PIECE.LAYER.weight` \
-         and `PIECE.LAYER.bias`.\n\n| layer | inputs | outputs |\n|---|---|---|\n"
+         and `PIECE.LAYER.bias`; trained numbers that multiply, if there are some, are `PIECE.factor.NUMBER`.\n\n| layer | inputs | outputs |\n|---|---|---|\n"
     );
-    for (l, layer) in program.shape.layers().iter().enumerate() {
+    for (l, layer) in program.layers.dense().enumerate() {
         let _ = writeln!(text, "| {l} | {} | {} |", layer.inputs, layer.outputs);
     }
     let list = |names: Vec<&str>| names.join(", ");

@@ -11,6 +11,7 @@ use super::program::{Function, Program};
 use super::protobuf::Message;
 use super::{ExportError, File, Options, VALUES};
 use crate::expr::{Binary, Node, Unary};
+use crate::network::{Layer, Numbers, Op};
 use crate::problem::Formula;
 
 /// Versions of the file format and of the operators, which ONNX Runtime has known since 1.12.
@@ -78,7 +79,7 @@ struct Graph<'a> {
     initializers: Vec<Message>,
     /// Numbers that have a name, by their bits.
     numbers: HashMap<u64, String>,
-    /// Weights and biases, by piece and layer.
+    /// Weights and biases, by piece and place in θ.
     weights: HashMap<(usize, usize), [String; 2]>,
     /// What a piece takes over.
     taken: HashMap<usize, Vec<String>>,
@@ -254,38 +255,95 @@ impl Graph<'_> {
     /// The raw outputs' derivatives of a piece, a tensor a channel.
     fn network(&mut self, piece: usize, point: &[String]) -> Result<Vec<String>, ExportError> {
         let function = self.function;
-        let shape = &self.program.shape;
+        let layers = &self.program.layers;
         let inputs =
             self.formula(&function.pieces[piece].inputs, Some(point), &mut |_, node| match node {
                 Node::Coordinate { coordinate, .. } => point[coordinate].clone(),
                 node => unreachable!("{node:?} is no coordinate"),
             })?;
-        let mut channels: Vec<String> =
-            inputs.chunks(shape.inputs).map(|columns| self.joined(columns)).collect();
-        let layers = shape.layers();
-        for (l, layer) in layers.iter().enumerate() {
-            let [weights, biases] = match self.weights.get(&(piece, l)) {
-                Some(names) => names.clone(),
-                None => {
-                    let theta = &self.program.pieces[piece];
-                    let count = layer.inputs * layer.outputs;
-                    let weights = theta[layer.weights..][..count].iter().copied();
-                    let weights = self.tensor(&[layer.outputs, layer.inputs], weights);
-                    let biases = theta[layer.biases..][..layer.outputs].iter().copied();
-                    let names = [weights, self.tensor(&[layer.outputs], biases)];
-                    self.weights.insert((piece, l), names.clone());
-                    names
+        let mut arrays: Vec<Vec<String>> =
+            vec![inputs.chunks(layers.inputs()).map(|columns| self.joined(columns)).collect()];
+        for step in &layers.steps {
+            let made = match *step {
+                Op::Dense { layer, from, activated } => {
+                    let z = self.dense(piece, &layer, &arrays[from]);
+                    if activated { self.activated(&z)? } else { z }
                 }
+                Op::Add { a, b } => self.each("Add", &arrays[a], &arrays[b]),
+                Op::Blend { gate, a, b } => self.blended(&arrays[gate], &arrays[a], &arrays[b]),
+                Op::Mix { by, a, b } => {
+                    let difference = self.each("Sub", &arrays[a], &arrays[b]);
+                    let part = self.times(piece, by, &difference);
+                    self.each("Add", &arrays[b], &part)
+                }
+                Op::Scale { by, from } => self.times(piece, by, &arrays[from]),
             };
-            for (c, channel) in channels.iter_mut().enumerate() {
-                let all: &[&str] = &[channel, &weights, &biases];
-                *channel = self.with("Gemm", if c == 0 { all } else { &all[..2] }, &[("transB", 1)]);
+            arrays.push(made);
+        }
+        let mut sum: Option<Vec<String>> = None;
+        for output in &layers.outputs {
+            let made = self.dense(piece, &output.layer, &arrays[output.from]);
+            sum = Some(match sum {
+                Some(sum) => self.each("Add", &sum, &made),
+                None => made,
+            });
+        }
+        Ok(sum.expect("a network has outputs"))
+    }
+
+    /// A layer on every channel.
+    fn dense(&mut self, piece: usize, layer: &Layer, from: &[String]) -> Vec<String> {
+        let [weights, biases] = match self.weights.get(&(piece, layer.weights)) {
+            Some(names) => names.clone(),
+            None => {
+                let theta = &self.program.pieces[piece];
+                let count = layer.inputs * layer.outputs;
+                let weights = theta[layer.weights..][..count].iter().copied();
+                let weights = self.tensor(&[layer.outputs, layer.inputs], weights);
+                let biases = theta[layer.biases..][..layer.outputs].iter().copied();
+                let names = [weights, self.tensor(&[layer.outputs], biases)];
+                self.weights.insert((piece, layer.weights), names.clone());
+                names
             }
-            if l < shape.depth {
-                channels = self.activated(&channels)?;
+        };
+        let channel = |(c, channel): (usize, &String)| {
+            let all: &[&str] = &[channel, &weights, &biases];
+            self.with("Gemm", if c == 0 { all } else { &all[..2] }, &[("transB", 1)])
+        };
+        from.iter().enumerate().map(channel).collect()
+    }
+
+    /// An operator of two tensors, channel by channel.
+    fn each(&mut self, operator: &str, a: &[String], b: &[String]) -> Vec<String> {
+        a.iter().zip(b).map(|(a, b)| self.node(operator, &[a, b])).collect()
+    }
+
+    /// The product by trainable numbers, on every channel.
+    fn times(&mut self, piece: usize, by: usize, from: &[String]) -> Vec<String> {
+        let Numbers { first, count, .. } = self.program.layers.numbers[by];
+        let numbers = self.program.pieces[piece][first..][..count].iter().copied();
+        let factor = self.tensor(&[count], numbers);
+        from.iter().map(|from| self.node("Mul", &[from, &factor])).collect()
+    }
+
+    /// Leibniz's rule for a gate.
+    fn blended(&mut self, gate: &[String], a: &[String], b: &[String]) -> Vec<String> {
+        let function = self.function;
+        let rule = function.gates.as_ref().expect("a network with gates has their rule");
+        let difference = self.each("Sub", a, b);
+        let mut channels = b.to_vec();
+        for (channel, sum) in channels.iter_mut().enumerate() {
+            for term in rule.terms(channel) {
+                let [i, k] = term.factors;
+                let mut product = self.node("Mul", &[&gate[i], &difference[k]]);
+                if term.coefficient != 1.0 {
+                    let coefficient = self.number(term.coefficient);
+                    product = self.node("Mul", &[&coefficient, &product]);
+                }
+                *sum = self.node("Add", &[sum, &product]);
             }
         }
-        Ok(channels)
+        channels
     }
 
     /// The chain rule for the activation.

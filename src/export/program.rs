@@ -7,8 +7,8 @@
 //! What it is printed as, the formats know; this file knows problems and formulas, and neither formats nor engines.
 
 use crate::expr::{Graph, Node};
-use crate::jet::{ChainRule, JetSet, MultiIndex};
-use crate::network::Shape;
+use crate::jet::{ChainRule, JetSet, MultiIndex, ProductRule};
+use crate::network::Layers;
 use crate::problem::{Carried, Coordinate, Formula, Problem, Start, Windows};
 
 /// A trained network, to be printed.
@@ -21,8 +21,8 @@ pub struct Program {
     /// The unknowns' names.
     pub unknowns: Vec<String>,
     /// The network of every piece.
-    pub shape: Shape,
-    /// Weights and biases of every piece, layer by layer as [`Shape::layers`] says.
+    pub layers: Layers,
+    /// Weights, biases and what multiplies of every piece, as [`Layers`] says.
     pub pieces: Vec<Vec<f64>>,
     /// Which piece is for which point; `None` if there is one for all.
     pub choice: Option<Choice>,
@@ -54,6 +54,8 @@ pub struct Function {
     pub jets: JetSet,
     /// How they go through an activation.
     pub rule: ChainRule,
+    /// How they go through a gate, if the network has gates.
+    pub gates: Option<ProductRule>,
     /// The activation and its derivatives as formulas of coordinate 0, as many as the rule needs.
     pub activation: Formula,
     /// How many numbers a piece takes over from the one before; they are the columns of data of its formulas.
@@ -83,23 +85,24 @@ impl Choice {
 
 impl Function {
     /// How many numbers the widest layer has, derivatives among them.
-    pub fn room(&self, shape: &Shape) -> usize {
-        self.jets.channels() * shape.inputs.max(shape.width).max(shape.outputs)
+    pub fn room(&self, layers: &Layers) -> usize {
+        let widest = layers.arrays.iter().copied().max().unwrap_or(0);
+        self.jets.channels() * widest.max(layers.raw_outputs())
     }
 
     /// Where `index` of an output lies in a list of outputs, channel by channel.
-    pub fn place(&self, shape: &Shape, output: usize, index: MultiIndex) -> usize {
+    pub fn place(&self, layers: &Layers, output: usize, index: MultiIndex) -> usize {
         let channel = self.jets.channel(index).expect("a function's jets hold all that it reads");
-        channel * shape.outputs + output
+        channel * layers.raw_outputs() + output
     }
 }
 
 impl Program {
     /// The network `theta` of `problem`, which computes nothing yet; `windows` are those that its time is cut into.
     pub fn new(problem: &Problem, windows: Option<&Windows>, theta: &[f64]) -> Self {
-        let shape = problem.shape();
+        let layers = problem.layers();
         let length = problem.parameters_in_all();
-        let pieces = theta.chunks_exact(length).map(|piece| piece[..shape.parameters()].to_vec()).collect();
+        let pieces = theta.chunks_exact(length).map(|piece| piece[..layers.parameters()].to_vec()).collect();
         let part = |unknown: &&crate::problem::Unknown| unknown.region.is_some();
         let domain = problem.geometry.iter().map(|geometry| {
             let within = geometry.domain.written();
@@ -115,7 +118,7 @@ impl Program {
             about: [problem.title.clone()].into_iter().chain(domain).chain(parts).collect(),
             inputs: problem.coordinates.clone(),
             unknowns: problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect(),
-            shape,
+            layers,
             pieces,
             choice: windows.map(|windows| Choice {
                 along: windows.along,
@@ -212,6 +215,7 @@ impl Program {
             activation: activation(problem, rule.order()),
             carried: carried.len(),
             pieces: formulas.collect(),
+            gates: self.layers.has_gates().then(|| ProductRule::new(&jets)),
             rule,
             jets,
         });

@@ -71,7 +71,7 @@ pub(super) fn law(point: EocPoint) -> impl Fn(&Layer) -> Law {
     move |layer| Law {
         diagonal: 0.0,
         noise: Noise::Normal(point.sigma_w / (layer.inputs as f64).sqrt()),
-        bias: point.sigma_b,
+        bias: Noise::Normal(point.sigma_b),
     }
 }
 

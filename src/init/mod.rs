@@ -6,6 +6,7 @@
 mod eoc;
 mod he;
 mod proposed;
+mod siren;
 mod xavier;
 
 use rand::RngExt;
@@ -15,7 +16,7 @@ pub use eoc::{EocPoint, eoc_point};
 pub use proposed::{LEARNING_RATES, ln_target_rate, sigma_z, sigma_z_for};
 
 use crate::activation::Activation;
-use crate::network::{Layer, Shape};
+use crate::network::{Layer, Layers};
 use crate::problem::Problem;
 use crate::rng::{self, Stream};
 use crate::settings::{self, Init};
@@ -26,6 +27,23 @@ pub enum InitError {
     /// The biases' standard deviation is out of range.
     #[error("network.sigma-b = {0}: the standard deviation of the biases must be 0 or more, and at most 1e6")]
     SigmaB(f64),
+    /// The rule is made for odd-sigmoid functions.
+    #[error(
+        "init = {rule:?} is made for odd-sigmoid functions, and {activation} is none: {reason}; take init = \"xavier\""
+    )]
+    Outside {
+        /// The rule.
+        rule: &'static str,
+        /// The activation.
+        activation: String,
+        /// Which condition it breaks.
+        reason: &'static str,
+    },
+    /// The rule is made for sines.
+    #[error(
+        "init = \"siren\" is made for a single sine, not for {0}; take activation = \"sin\", or another rule"
+    )]
+    NoSine(String),
     /// The search for the edge of chaos found no fixed point.
     #[error(
         "no edge of chaos of {activation} found for sigma-b = {sigma_b}; \
@@ -48,26 +66,30 @@ pub enum InitError {
 ///
 /// If the rule has no answer for this activation and these biases.
 pub fn parameters(problem: &Problem) -> Result<Vec<f64>, InitError> {
-    let weights = draw(&problem.shape(), &problem.activation, &problem.network, problem.training.seed)?;
+    let weights = draw(&problem.layers(), &problem.activation, &problem.network, problem.training.seed)?;
     Ok(problem.with_coefficients(weights))
 }
 
-/// Initial parameters of a network of `shape`, a flat vector in the layout of [`Shape::layers`].
+/// Initial parameters of a network, a flat vector in the layout of [`Layers`].
 ///
 /// The numbers depend on the arguments alone: they are the stream `"init"` of `seed`, layer by layer,
 /// the weights row by row and then the biases.
-/// Every layer follows the rule, the first and the linear output layer included.
+/// Every layer follows the rule, the first and the linear output layer included; trainable numbers that multiply have
+/// initial values of their own.
 pub fn draw(
-    shape: &Shape,
+    layers: &Layers,
     activation: &Activation,
     network: &settings::Network,
     seed: u64,
 ) -> Result<Vec<f64>, InitError> {
-    let rule = Rule::new(shape.depth, activation, network)?;
+    let rule = Rule::new(layers.depth(), activation, network)?;
     let mut rng = rng::stream(seed, STREAM);
-    let mut theta = Vec::with_capacity(shape.parameters());
-    for layer in shape.layers() {
-        rule.draw_layer(&layer, &mut rng, &mut theta);
+    let mut theta = Vec::with_capacity(layers.parameters());
+    for layer in layers.dense() {
+        rule.draw_layer(layer, &mut rng, &mut theta);
+    }
+    for numbers in &layers.numbers {
+        theta.extend(std::iter::repeat_n(numbers.initial, numbers.count));
     }
     Ok(theta)
 }
@@ -85,6 +107,12 @@ impl Rule {
         activation: &Activation,
         network: &settings::Network,
     ) -> Result<Self, InitError> {
+        if let Some((_, reason)) = activation.outside()
+            && network.init.is_for_the_family()
+        {
+            let (rule, activation) = (network.init.name(), activation.to_string());
+            return Err(InitError::Outside { rule, activation, reason });
+        }
         let omega = activation.omega();
         Ok(match network.init {
             Init::Proposed => Self::proposed(omega, sigma_z(depth, omega)),
@@ -92,6 +120,11 @@ impl Rule {
             Init::Xavier => Self(Box::new(xavier::normal)),
             Init::XavierUniform => Self(Box::new(xavier::uniform)),
             Init::He => Self(Box::new(he::normal)),
+            Init::Siren => {
+                let (frequency, amplitude) =
+                    activation.sine().ok_or_else(|| InitError::NoSine(activation.to_string()))?;
+                Self(Box::new(siren::law(frequency, amplitude)))
+            }
         })
     }
 
@@ -111,18 +144,18 @@ impl Rule {
                 theta.push(d + noise.draw(rng));
             }
         }
-        theta.extend((0..layer.outputs).map(|_| Noise::Normal(bias).draw(rng)));
+        theta.extend((0..layer.outputs).map(|_| bias.draw(rng)));
     }
 }
 
-/// How one layer is drawn: W = D + Z, b ~ N(0, `bias`²).
+/// How one layer is drawn: W = D + Z.
 struct Law {
     /// D is this where row ≡ column modulo the layer's inputs, else 0.
     diagonal: f64,
     /// The distribution of Z.
     noise: Noise,
-    /// Standard deviation of the biases.
-    bias: f64,
+    /// The distribution of b.
+    bias: Noise,
 }
 
 /// Independent numbers of mean 0.
@@ -136,7 +169,7 @@ enum Noise {
 impl Law {
     /// Noise alone, and no biases.
     fn unbiased(noise: Noise) -> Self {
-        Self { diagonal: 0.0, noise, bias: 0.0 }
+        Self { diagonal: 0.0, noise, bias: Noise::Normal(0.0) }
     }
 }
 
@@ -155,12 +188,13 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Shape;
 
-    fn shape(inputs: usize, depth: usize, width: usize, outputs: usize) -> Shape {
-        Shape { inputs, depth, width, outputs }
+    fn shape(inputs: usize, depth: usize, width: usize, outputs: usize) -> Layers {
+        Layers::chain(&Shape { inputs, depth, width, outputs })
     }
 
-    fn theta(shape: &Shape, activation: &str, init: Init, seed: u64) -> Vec<f64> {
+    fn theta(shape: &Layers, activation: &str, init: Init, seed: u64) -> Vec<f64> {
         let activation = Activation::parse(activation).unwrap();
         draw(shape, &activation, &settings::Network { init, ..Default::default() }, seed).unwrap()
     }
@@ -169,7 +203,7 @@ mod tests {
     fn check_spread(init: Init, activation: &str, weights: f64, biases: f64) {
         let shape = shape(100, 1, 300, 200);
         let theta = theta(&shape, activation, init, 7);
-        for layer in shape.layers() {
+        for layer in shape.dense() {
             let deviation = |x: Vec<f64>| (x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64).sqrt();
             let w = (0..layer.outputs * layer.inputs)
                 .filter(|i| i / layer.inputs % layer.inputs != i % layer.inputs)
@@ -199,12 +233,40 @@ mod tests {
     }
 
     #[test]
+    fn sines_are_drawn_as_their_authors_do() {
+        let shape = shape(3, 2, 400, 1);
+        let theta = theta(&shape, "sin(30*x)", Init::Siren, 3);
+        for (layer, weights) in
+            shape.dense().zip([1.0 / 3.0, 0.015_f64.sqrt() / 30.0, 0.015_f64.sqrt() / 30.0])
+        {
+            let greatest = |from: usize, count: usize| {
+                theta[from..][..count].iter().fold(0.0_f64, |most, x| most.max(x.abs()))
+            };
+            let found = greatest(layer.weights, layer.inputs * layer.outputs);
+            assert!(found <= weights && found > 0.98 * weights, "{found} of {weights}");
+            assert!(greatest(layer.biases, layer.outputs) <= 1.0 / (layer.inputs as f64).sqrt());
+        }
+    }
+
+    #[test]
+    fn rules_refuse_what_they_are_not_made_for() {
+        let check = |text: &str, init: Init, expected: &str| {
+            let network = settings::Network { init, ..Default::default() };
+            let error = draw(&shape(1, 1, 1, 1), &Activation::parse(text).unwrap(), &network, 0).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check("gelu", Init::Proposed, "gelu is none: it is not bounded");
+        check("tanh + sin", Init::Eoc, "is none: it does not increase everywhere");
+        check("tanh", Init::Siren, "a single sine, not for tanh");
+    }
+
+    #[test]
     fn the_proposed_diagonal_is_cyclic() {
         // At this depth the noise is far below ω.
         let shape = shape(2, 100_000, 5, 1);
         let theta = theta(&shape, "softsign_1 + softsign_2", Init::Proposed, 1);
-        let layers = shape.layers();
-        for layer in [&layers[0], &layers[1], &layers[100_000]] {
+        let layers: Vec<&Layer> = shape.dense().collect();
+        for layer in [layers[0], layers[1], layers[100_000]] {
             for row in 0..layer.outputs {
                 for column in 0..layer.inputs {
                     let expected = if row % layer.inputs == column { 0.5 } else { 0.0 };
@@ -233,11 +295,11 @@ mod tests {
         for init in [Init::Proposed, Init::Eoc, Init::Xavier, Init::XavierUniform, Init::He] {
             let network = settings::Network { init, ..Default::default() };
             let whole = draw(&shape, &activation, &network, 5).unwrap();
-            let rule = Rule::new(shape.depth, &activation, &network).unwrap();
+            let rule = Rule::new(shape.depth(), &activation, &network).unwrap();
             let mut rng = rng::stream(5, STREAM);
-            for layer in shape.layers() {
+            for layer in shape.dense() {
                 let mut alone = vec![];
-                rule.draw_layer(&layer, &mut rng, &mut alone);
+                rule.draw_layer(layer, &mut rng, &mut alone);
                 assert_eq!(alone, whole[layer.weights..layer.biases + layer.outputs]);
             }
         }

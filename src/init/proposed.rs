@@ -38,7 +38,7 @@ pub(super) fn law(omega: f64, sigma_z: f64) -> impl Fn(&Layer) -> Law {
     move |layer| Law {
         diagonal: omega,
         noise: Noise::Normal(sigma_z / (layer.inputs as f64).sqrt()),
-        bias: 0.0,
+        bias: Noise::Normal(0.0),
     }
 }
 

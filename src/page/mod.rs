@@ -540,18 +540,12 @@ fn making(content: &Content) -> String {
     let mut rows = vec![];
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     let network = &problem.network;
-    let function = if network.scale == 1.0 {
-        network.activation.clone()
-    } else {
-        format!("{}·{}", Digits(network.scale), network.activation)
-    };
     row(
         "network",
         format!(
-            "{} layers of {}, {}, initialization {}",
-            network.depth,
-            network.width,
-            escaped(&function),
+            "{}, {}, initialization {}",
+            problem.layers_in_words(),
+            escaped(&problem.activation_in_words()),
             network.init.name()
         ),
     );

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::geometry::{Body, Geometry};
 use super::place::{Coordinate, Place};
 use crate::activation::Activation;
-use crate::expr::{Digits, Graph, Node, NodeId, Scope};
+use crate::expr::{Digits, Graph, Node, NodeId, Scope, plural};
 use crate::jet::JetSet;
-use crate::network::Shape;
-use crate::settings::{Enforce, Network, Sampler, Training};
+use crate::network::Layers;
+use crate::settings::{Architecture, Enforce, Network, Sampler, Trained, Training};
 use crate::tabulated::Tabulated;
 
 /// A problem, complete.
@@ -167,19 +167,49 @@ impl Formula {
 }
 
 impl Problem {
-    /// The shape of the network that solves the problem.
-    pub fn shape(&self) -> Shape {
-        Shape {
-            inputs: self.features.roots.len(),
-            depth: self.network.depth,
-            width: self.network.width,
-            outputs: self.unknowns.len(),
+    /// The layers of the network that solves the problem.
+    pub fn layers(&self) -> Layers {
+        Layers::new(&self.network, self.features.roots.len(), self.unknowns.len())
+    }
+
+    /// The hidden layers in words: `4 layers of 32`, `ResNet, 3 layers of 32, 16 and 32`.
+    pub fn layers_in_words(&self) -> String {
+        let Network { architecture, depth, width, widths, linear_part, .. } = &self.network;
+        let kind = match architecture {
+            Architecture::Plain => String::new(),
+            kind => format!("{}, ", kind.name()),
+        };
+        let noun = if *architecture == Architecture::Piratenet { "block" } else { "layer" };
+        let each = match widths.split_last() {
+            Some((last, others)) if others.iter().any(|width| width != last) => {
+                let others: Vec<_> = others.iter().map(usize::to_string).collect();
+                format!("{} and {last}", others.join(", "))
+            }
+            _ => width.to_string(),
+        };
+        let beside = if *linear_part { " and a linear part" } else { "" };
+        format!("{kind}{depth} {} of {each}{beside}", plural(*depth, noun))
+    }
+
+    /// The activation in words: `tanh`, `0.1·(tanh + erf)`, and whose scale is trained.
+    pub fn activation_in_words(&self) -> String {
+        let Network { activation, scale, .. } = &self.network;
+        let function = match scale.initial() {
+            1.0 => activation.clone(),
+            scale if activation.contains('+') => format!("{}·({activation})", Digits(scale)),
+            scale => format!("{}·{activation}", Digits(scale)),
+        };
+        match scale.trained() {
+            None => function,
+            Some(Trained::All) => format!("{function} with a trained scale"),
+            Some(Trained::Layer) => format!("{function} with a trained scale for each layer"),
+            Some(Trained::Neuron) => format!("{function} with a trained scale for each neuron"),
         }
     }
 
     /// Length of θ: the network's parameters and the trainable ones.
     pub fn parameters_in_all(&self) -> usize {
-        self.shape().parameters() + self.trainable.len()
+        self.layers().parameters() + self.trainable.len()
     }
 
     /// A point of the domain: the middle of its box or, where shapes leave that out, the one of many that is farthest from the

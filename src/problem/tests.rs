@@ -376,6 +376,97 @@ fn conditions_are_checked() {
 }
 
 #[test]
+fn networks_are_checked() {
+    let network = |lines: &str, expected: &[&str]| {
+        check("[reference]", &format!("[network]\n{lines}\n[reference]"), expected);
+    };
+    network(
+        "widths = []",
+        &[
+            "19:10 `widths` lists no layers → write the neurons of every hidden layer, for example [32, 16, 32], or remove it",
+        ],
+    );
+    network("widths = [4, 0]", &["19:10 a layer has at least one neuron"]);
+    network(
+        "widths = [4, 8]\ndepth = 3\nwidth = 4",
+        &[
+            "20:9 the depth is 3 here, but 2 by `widths` → remove `depth`",
+            "21:9 the width is 4 here, but 8 by `widths` → remove `width`",
+        ],
+    );
+    network(
+        "architecture = \"piratenet\"\nwidths = [4, 8]",
+        &[
+            "20:10 the layers of a PirateNet have all one width → state `width` and `depth`, or architecture = \"resnet\" or \"plain\"",
+        ],
+    );
+    network("architecture = \"resnett\"", &["19:16 unknown name `resnett` → did you mean `resnet`?"]);
+    network(
+        "scale = { trainable = \"layer\", initial = 0 }",
+        &["19:9 the scale is 0, not a positive number"],
+    );
+    network(
+        "scale = { trainable = \"layers\" }",
+        &["19:9 expected a number, or a table such as { trainable = \"layer\", initial = 0.1 }"],
+    );
+    network("widths = [60000, 60000]", &["19:10 the network would have 3.6e9 parameters, more than 1e8"]);
+    network(
+        "activation = \"silu\"\ninit = \"proposed\"",
+        &[
+            "20:8 init = \"proposed\" is made for odd-sigmoid functions, and silu is none: it is not bounded → take \"xavier\", or \"siren\" for sines",
+        ],
+    );
+    network(
+        "activation = \"gelu + sin\"\ninit = \"siren\"",
+        &[
+            "20:8 init = \"siren\" is made for a single sine, not for gelu + sin → take activation = \"sin\", or another rule such as \"xavier\"",
+        ],
+    );
+    check(
+        "[reference]",
+        "[network]\nactivation = \"sin\"\n[training]\nstages = [{ adam = { lr-unit = \"omega\" } }]\n[reference]",
+        &[
+            "21:32 lr-unit = \"omega\" is made for odd-sigmoid functions, and sin is none: it does not increase everywhere → take \"one\"",
+        ],
+    );
+}
+
+#[test]
+fn networks_are_written_out_as_they_were_read() {
+    for network in [
+        "widths = [5, 9, 3]",
+        "architecture = \"resnet\"\nscale = { trainable = \"neuron\", initial = 0.25 }",
+        "architecture = \"piratenet\"\nlinear-part = true\ndepth = 2",
+        "activation = \"sin(10*x)\"\ninit = \"siren\"\narchitecture = \"modified-mlp\"",
+        "activation = \"softplus\"",
+        "features = { fourier = 5 }",
+    ] {
+        let problem = good(&GOOD.replace("[reference]", &format!("[network]\n{network}\n[reference]")));
+        assert_eq!(good(&problem.to_toml()), problem, "{network}");
+    }
+    let problem = |features: &str, seed: u64| {
+        let more = format!("[network]\nfeatures = {features}\n[training]\nseed = {seed}\n[reference]");
+        good(&GOOD.replace("[reference]", &more))
+    };
+    let drawn = problem("{ fourier = 5, scale = 3 }", 1);
+    assert_eq!((drawn.features.roots.len(), drawn.written.features.len()), (10, 10));
+    assert_eq!(drawn.features, problem("{ scale = 3, fourier = 5 }", 1).features);
+    assert_ne!(drawn.features, problem("{ fourier = 5, scale = 3 }", 2).features);
+    let words = |network: &str| {
+        let text = GOOD.replace("[reference]", &format!("[network]\n{network}\n[reference]"));
+        let problem = good(&text);
+        format!("{}; {}", problem.layers_in_words(), problem.activation_in_words())
+    };
+    assert_eq!(words("widths = [5, 9, 3]"), "3 layers of 5, 9 and 3; tanh");
+    assert_eq!(
+        words(
+            "architecture = \"piratenet\"\ndepth = 2\nlinear-part = true\nscale = { trainable = \"all\", initial = 0.1 }"
+        ),
+        "PirateNet, 2 blocks of 32 and a linear part; 0.1·tanh with a trained scale"
+    );
+}
+
+#[test]
 fn scales_divide_residuals_and_are_written_out() {
     let text = GOOD.replace("[reference]\nsolution = { u = \"x/(1 + t)\" }\n", "").replace(
         "residual = \"u - x\"\nweight = 2",
@@ -459,7 +550,24 @@ fn settings_and_references_are_checked() {
     check(
         "[reference]",
         "[network]\nfeatures = \"x\"\n[reference]",
-        &["19:12 `features` is a list of formulas → for example [\"sin(pi*x)\", \"2*t - 1\"]"],
+        &[
+            "19:12 `features` is a list of formulas → for example [\"sin(pi*x)\", \"2*t - 1\"], or { fourier = 16, scale = 2 }",
+        ],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = { fourier = 0, scale = 2 }\n[reference]",
+        &["19:24 `fourier` is 0, not from 1 to 1024"],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = { scale = 2 }\n[reference]",
+        &["19:12 these features have no number of frequencies → for example { fourier = 16, scale = 2 }"],
+    );
+    check(
+        "[reference]",
+        "[network]\nfeatures = { fourier = 4, scale = -2 }\n[reference]",
+        &["19:35 the scale of the frequencies must be a positive number"],
     );
     check(
         "[reference]",
@@ -617,7 +725,7 @@ stages = [{ adam = { steps = 3 } }, { lbfgs = {} }]
     assert!(warnings.is_empty(), "{warnings}");
     assert_eq!(problem.name, "base");
     assert_eq!(problem.parameters, [("nu".to_owned(), 0.2)]);
-    assert_eq!((problem.network.depth, problem.network.scale), (7, 0.5));
+    assert_eq!((problem.network.depth, problem.network.scale.initial()), (7, 0.5));
     assert_eq!(problem.network.activation, "tanh + erf");
     assert_eq!(problem.activation, Activation::parse("0.5*tanh + 0.5*erf").unwrap());
     assert_eq!(problem.conditions[0].place, Place::face(vec![(0, 0.0)]));
@@ -795,7 +903,8 @@ mod random {
 /// The guide's examples, each built: whole files as they are, fragments laid over a small problem.
 #[test]
 fn every_snippet_of_the_guide_builds() {
-    const GUIDE: &str = include_str!("../../docs/problem-file.md");
+    const GUIDE: &str =
+        concat!(include_str!("../../docs/problem-file.md"), include_str!("../../docs/networks.md"));
     let skeleton = GOOD.replace("[definitions]\nflux = \"u^2/2\"\n", "");
     let skeleton = skeleton.replace("flux_x", "u*u_x");
     let (skeleton, _) = skeleton.split_once("[reference]").unwrap();

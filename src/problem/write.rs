@@ -83,16 +83,9 @@ impl Problem {
         line("", String::new());
         line(
             "network",
-            format!(
-                "{} hidden {} of {} {}, {} parameters",
-                n.depth,
-                plural(n.depth, "layer"),
-                n.width,
-                plural(n.width, "neuron"),
-                grouped(self.shape().parameters())
-            ),
+            format!("{}, {} parameters", self.layers_in_words(), grouped(self.layers().parameters())),
         );
-        line("", format!("{}, scale {}, {} initialization", n.activation, n.scale, name_of(&n.init)));
+        line("", format!("{}, {} initialization", self.activation_in_words(), name_of(&n.init)));
         line("", format!("inputs {}", self.written.features.join(", ")));
         for condition in &self.conditions {
             line("", String::new());
@@ -303,9 +296,11 @@ impl Problem {
         struct Trainings<'a> {
             training: &'a Training,
         }
-        let _ = write!(out, "\n{}", plain(&Networks { network: &self.network }));
+        // Features first: a trained scale is a table, which ends the one that it is in.
         let features: Vec<_> = self.written.features.iter().map(|f| quoted(f)).collect();
-        let _ = writeln!(out, "features = [{}]", features.join(", "));
+        let network = plain(&Networks { network: &self.network });
+        let settings = network.strip_prefix("[network]\n").unwrap_or(&network);
+        let _ = write!(out, "\n[network]\nfeatures = [{}]\n{settings}", features.join(", "));
         let _ = write!(out, "\n{}", plain(&Trainings { training: &self.training }));
         for c in &self.conditions {
             let _ = writeln!(out, "\n[conditions.{}]", key(&c.name));

@@ -102,7 +102,8 @@ mod tests {
         let jets = second_derivative();
         // One point, so that the magnitude is that of the value itself.
         let found = derivatives(&network, &jets, 1).expect("small").output;
-        let theta = init::draw(&network.shape, &activation, &settings, 4).expect("drawn");
+        let theta = init::draw(&crate::network::Layers::chain(&network.shape), &activation, &settings, 4)
+            .expect("drawn");
         let point = inputs(&network, &jets, 1);
         let u = |dx: f64, dt: f64| {
             let mut y = vec![point[0] + dx, point[1] + dt];

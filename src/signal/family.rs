@@ -90,11 +90,11 @@ pub(super) mod tests {
 
     /// A sum of up to three functions of the family with moderate coefficients.
     pub(in crate::signal) fn any_activation() -> impl Strategy<Value = Activation> {
-        let term = (0.2..3.0, 0..Function::ALL.len(), 0.3..3.0);
+        let term = (0.2..3.0, 0..Function::FAMILY.len(), 0.3..3.0);
         prop::collection::vec(term, 1..4).prop_map(|terms| {
             let terms: Vec<_> = terms
                 .into_iter()
-                .map(|(c, function, k)| format!("{c}*{}({k}*x)", Function::ALL[function].name()))
+                .map(|(c, function, k)| format!("{c}*{}({k}*x)", Function::FAMILY[function].name()))
                 .collect();
             Activation::parse(&terms.join(" + ")).expect("a sum of the family")
         })
@@ -110,7 +110,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_function_of_the_family_is_in_the_class() {
-        for function in Function::ALL {
+        for function in Function::FAMILY {
             for pattern in ["NAME", "1e-4*NAME", "1e3*NAME(50*x)"] {
                 let text = pattern.replace("NAME", function.name());
                 let conditions = of(&Activation::parse(&text).expect("an activation"));

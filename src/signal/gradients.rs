@@ -117,7 +117,8 @@ mod tests {
             }
             0.5 * total / samples as f64
         };
-        let mut theta = init::draw(&shape, &activation, &settings, 3).expect("drawn");
+        let mut theta =
+            init::draw(&crate::network::Layers::chain(&shape), &activation, &settings, 3).expect("drawn");
         assert_eq!(norms.len(), shape.depth + 1);
         for (layer, norm) in shape.layers().iter().zip(norms) {
             let mut squares = 0.0;

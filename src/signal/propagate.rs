@@ -122,7 +122,8 @@ mod tests {
         let rule = Rule::new(4, &activation, &settings).expect("a rule");
         let network = Network { shape: shape.clone(), activation: &activation, rule: &rule, seed: 9 };
         let found = propagate(&network, 2).expect("small");
-        let theta = crate::init::draw(&shape, &activation, &settings, 9).expect("drawn");
+        let theta = crate::init::draw(&crate::network::Layers::chain(&shape), &activation, &settings, 9)
+            .expect("drawn");
         let input = network.normal_inputs(2);
         for sample in 0..2 {
             let mut x: Vec<f64> = input.iter().skip(sample).step_by(2).copied().collect();

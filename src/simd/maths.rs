@@ -1,4 +1,5 @@
-//! Elementary functions of registers: [`exp`], [`expm1`], [`tanh`], [`atan`], [`erf`].
+//! Elementary functions of registers: [`exp`], [`expm1`], [`tanh`], [`atan`], [`erf`]; [`sin_cos`], [`logistic`] and
+//! [`ln_1_plus`] to a few ε of their greatest value.
 //!
 //! Branch-free, for both precisions and every instruction set, within 3 units in the last place (ulp) of the true value
 //! where the machine has fused products, and within 4 elsewhere.
@@ -185,6 +186,103 @@ pub fn erf<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> R::Vector<S> {
     let exponent = R::mul(simd, a, polynomial::<S, R>(simd, a, R::ERF));
     let e = expm1::<S, R>(simd, R::neg(simd, exponent));
     R::copysign(simd, e, x)
+}
+
+/// Sine and cosine, as exact as |x| up to some 10⁵ leaves them; beyond a million they are those of a million.
+#[inline(always)]
+pub fn sin_cos<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> (R::Vector<S>, R::Vector<S>) {
+    use core::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+    /// What π/2 has beyond double precision.
+    const REST: f64 = 6.123_233_995_736_766e-17;
+    let c = |c: f64| R::splat(simd, R::from_f64(c));
+    let x = clamp::<S, R>(simd, x, R::from_f64(-1e6), R::from_f64(1e6));
+    // x = n·π/2 + r, with π/2 as a sum of three numbers.
+    let (n, _) = R::round_and_exp2(simd, x, R::from_f64(FRAC_2_PI));
+    let high = R::from_f64(FRAC_PI_2).to_f64();
+    let middle = R::from_f64(FRAC_PI_2 - high).to_f64();
+    let low = FRAC_PI_2 - high - middle + REST;
+    let mut r = x;
+    for part in [high, middle, low] {
+        r = R::neg_mul_add(simd, n, c(part), r);
+    }
+    let square = R::mul(simd, r, r);
+    let sin = R::mul(simd, r, horner::<S, R>(simd, square, &const { taylor(1) }));
+    let cos = horner::<S, R>(simd, square, &const { taylor(0) });
+    // n modulo 4, from −2 to 2.
+    let (fours, _) = R::round_and_exp2(simd, n, R::from_f64(0.25));
+    let quarter = R::abs(simd, R::neg_mul_add(simd, fours, c(4.0), n));
+    let quadrant = R::neg_mul_add(simd, fours, c(4.0), n);
+    let is_odd = R::less(simd, R::abs(simd, R::sub(simd, quarter, c(1.0))), c(0.5));
+    let (s, k) = (R::select(simd, is_odd, cos, sin), R::select(simd, is_odd, sin, cos));
+    // sin is minus what it is in the first quarter for n = −1, ±2; cos for n = 1, ±2.
+    let flipped = R::less(simd, c(1.5), quarter);
+    let below = R::select(simd, R::less(simd, quadrant, c(-0.5)), c(-1.0), c(1.0));
+    let above = R::select(simd, R::less(simd, c(0.5), quadrant), c(-1.0), c(1.0));
+    let minus = c(-1.0);
+    (
+        R::mul(simd, s, R::select(simd, flipped, minus, below)),
+        R::mul(simd, k, R::select(simd, flipped, minus, above)),
+    )
+}
+
+/// (−1)ᵏ/(2k + first)!, Taylor's series of the cosine or the sine, to the last bit of double precision up to π/4.
+const fn taylor(first: u64) -> [f64; 9] {
+    let mut series = [1.0; 9];
+    let mut k = 1;
+    while k < 9 {
+        let n = 2 * k as u64 + first;
+        series[k] = -series[k - 1] / (n * (n - 1)) as f64;
+        k += 1;
+    }
+    series
+}
+
+/// `c₀ + c₁x + c₂x² + …` with coefficients in double precision, whatever the registers hold.
+#[inline(always)]
+fn horner<S: Simd, R: Real>(simd: S, x: R::Vector<S>, coefficients: &[f64]) -> R::Vector<S> {
+    let mut sum = R::splat(simd, R::default());
+    for &coefficient in coefficients.iter().rev() {
+        sum = R::mul_add(simd, sum, x, R::splat(simd, R::from_f64(coefficient)));
+    }
+    sum
+}
+
+/// The logistic function 1/(1 + e^(−x)).
+#[inline(always)]
+pub fn logistic<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> R::Vector<S> {
+    let half = R::splat(simd, R::from_f64(0.5));
+    R::mul_add(simd, half, tanh::<S, R>(simd, R::mul(simd, half, x)), half)
+}
+
+/// The first five derivatives of the logistic function where it has the value `y`.
+#[inline(always)]
+pub fn logistic_slopes<S: Simd, R: Real>(simd: S, y: R::Vector<S>) -> [R::Vector<S>; 5] {
+    let c = |c: f64| R::splat(simd, R::from_f64(c));
+    let slope = R::mul(simd, y, R::sub(simd, c(1.0), y));
+    let tilt = R::neg_mul_add(simd, c(2.0), y, c(1.0));
+    let second = R::mul(simd, slope, tilt);
+    let third = R::mul(simd, slope, R::neg_mul_add(simd, c(6.0), slope, c(1.0)));
+    let fourth = R::mul(simd, second, R::neg_mul_add(simd, c(12.0), slope, c(1.0)));
+    let inner = R::mul_add(simd, c(120.0), slope, c(-30.0));
+    let fifth = R::mul(simd, slope, R::mul_add(simd, inner, slope, c(1.0)));
+    [slope, second, third, fourth, fifth]
+}
+
+/// ln(1 + e) for e from 0 to 1: 2·artanh(s) with s = e/(2 + e), by its series.
+#[inline(always)]
+pub fn ln_1_plus<S: Simd, R: Real>(simd: S, e: R::Vector<S>) -> R::Vector<S> {
+    let c = |c: f64| R::splat(simd, R::from_f64(c));
+    let s = R::div(simd, e, R::add(simd, c(2.0), e));
+    let series = const {
+        let mut series = [0.0; 17];
+        let mut k = 0;
+        while k < 17 {
+            series[k] = 2.0 / (2 * k + 1) as f64;
+            k += 1;
+        }
+        series
+    };
+    R::mul(simd, s, horner::<S, R>(simd, R::mul(simd, s, s), &series))
 }
 
 /// `x` limited to [lower, upper]; NaN stays.

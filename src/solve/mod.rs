@@ -189,20 +189,14 @@ impl Solver {
     /// Network, precision and device in a line.
     pub fn describe(&self) -> String {
         let network = &self.problem.network;
-        let function = match network.scale {
-            1.0 => network.activation.clone(),
-            scale if network.activation.contains('+') => format!("{scale}·({})", network.activation),
-            scale => format!("{scale}·{}", network.activation),
-        };
         let windows = match self.problem.training.windows.count() {
             1 => String::new(),
             windows => format!("{windows} windows, each with "),
         };
         format!(
-            "{windows}{} {} of {}, {function}, {} initialization, {} parameters; {} on {} ({})",
-            network.depth,
-            plural(network.depth, "layer"),
-            network.width,
+            "{windows}{}, {}, {} initialization, {} parameters; {} on {} ({})",
+            self.problem.layers_in_words(),
+            self.problem.activation_in_words(),
             network.init.name(),
             self.theta.len(),
             precision(&self.problem),
@@ -398,7 +392,7 @@ fn result_of(
         threads: settings.threads,
         parameters: outcome.state.solution().len(),
         activation: network.activation.clone(),
-        scale: network.scale,
+        scale: network.scale.initial(),
         init: network.init.name().into(),
         depth: network.depth,
         width: network.width,

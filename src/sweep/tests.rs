@@ -103,7 +103,7 @@ fn values_reach_the_problem() {
     .expect("valid");
     let opened = sweep.open().expect("built in");
     let problem = sweep.problem(&opened, 0).expect("valid");
-    assert_eq!((problem.network.scale, problem.training.seed), (0.5, 7));
+    assert_eq!((problem.network.scale.initial(), problem.training.seed), (0.5, 7));
     let condition = |name: &str| problem.conditions.iter().find(|c| c.name == name).expect("a condition");
     assert_eq!((condition("physics").points, condition("initial").weight), (33, 3.0));
     assert_eq!(problem.training.stages.iter().map(crate::settings::Stage::steps).sum::<usize>(), 12);

@@ -6,7 +6,7 @@ use pinn::internals::evaluate::evaluate;
 use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
-use super::engine::{parameters, set_points, set_weights};
+use super::engine::{NETWORKS, parameters, set_points, set_weights};
 use super::{embedded_problem, problem};
 
 /// Names of the Burn devices to test; a build with Burn has one at least.
@@ -103,15 +103,31 @@ fn a_problem_with_a_table_agrees_with_the_fused_engine() {
 
 #[test]
 fn every_activation_agrees_with_the_fused_engine() {
-    let activations =
-        ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];
+    let family = ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];
+    let activations = family.into_iter().chain(["sin", "silu", "gelu", "softplus", "gaussian"]);
     for device in devices() {
-        for activation in activations {
+        for activation in activations.clone() {
             for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
                 let text = format!(
                     "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
                      [network]\ndepth = 2\nwidth = 6\nscale = 0.8\nactivation = \"{activation}\"\n\
                      features = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n\
+                     [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
+                );
+                check(&problem(&text), device, Some(8), 1e-10);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_network_agrees_with_the_fused_engine() {
+    for device in devices() {
+        for network in NETWORKS {
+            for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
+                let text = format!(
+                    "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
+                     [network]\nfeatures = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n{network}\n\
                      [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
                 );
                 check(&problem(&text), device, Some(8), 1e-10);

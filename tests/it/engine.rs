@@ -7,7 +7,7 @@ use pinn::internals::engine::{Differentiable, Engine, Jacobian, square_factor};
 use pinn::internals::expr::{Binary, Graph, Node, NodeId, Unary};
 use pinn::internals::init;
 use pinn::internals::jet::MultiIndex;
-use pinn::internals::network::Shape;
+use pinn::internals::network::{Layer, Layers, Op};
 use pinn::internals::sample;
 use pinn::internals::simd::Real;
 use pinn::problem::{Problem, Trainable, embedded};
@@ -26,6 +26,12 @@ const ACTIVATIONS: &[(&str, f64)] = &[
     ("softsign_2", 3.0),
     ("softsign_1 + softsign_2", 1.0),
     ("0.5*tanh(2*x) + erf", 1.0),
+    ("sin", 1.0),
+    ("silu", 1.0),
+    ("gelu", 1.0),
+    ("softplus", 1.0),
+    ("gaussian", 1.0),
+    ("sin(2*x)", 0.5),
 ];
 
 /// Residuals that need every derivative up to order four, mixed ones too.
@@ -65,8 +71,8 @@ pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
 }
 
 pub(crate) fn parameters(problem: &Problem) -> Vec<f64> {
-    let (shape, activation) = (problem.shape(), &problem.activation);
-    let mut theta = init::draw(&shape, activation, &problem.network, 1).expect("parameters");
+    let activation = &problem.activation;
+    let mut theta = init::draw(&problem.layers(), activation, &problem.network, 1).expect("parameters");
     // Milder weights and some bias, so that no unit is saturated.
     for (i, x) in theta.iter_mut().enumerate() {
         *x = 0.7 * *x + 0.1 * activation.omega() * (i as f64 * 0.7).sin();
@@ -137,6 +143,75 @@ fn gradients_agree_with_differences_for_every_activation_and_derivative() {
     }
 }
 
+/// Every kind of network, of one width and of several, with what can be trained in it.
+pub(crate) const NETWORKS: &[&str] = &[
+    "widths = [5, 9, 3]",
+    "architecture = \"resnet\"\ndepth = 4\nwidth = 6",
+    "architecture = \"resnet\"\nwidths = [5, 7, 5, 9]",
+    "architecture = \"modified-mlp\"\ndepth = 3\nwidth = 6",
+    "architecture = \"piratenet\"\ndepth = 2\nwidth = 5",
+    "depth = 3\nwidth = 6\nlinear-part = true",
+    "depth = 3\nwidth = 6\nscale = { trainable = \"all\", initial = 0.5 }",
+    "depth = 3\nwidth = 6\nscale = { trainable = \"layer\" }",
+    "architecture = \"resnet\"\ndepth = 3\nwidth = 5\nscale = { trainable = \"neuron\", initial = 0.7 }",
+    "architecture = \"piratenet\"\ndepth = 2\nwidth = 5\nlinear-part = true\nscale = { trainable = \"layer\" }",
+];
+
+#[test]
+fn gradients_agree_with_differences_for_every_network() {
+    for network in NETWORKS {
+        for residual in RESIDUALS {
+            // Mild weights, for which differences are exact enough.
+            let problem = square(residual, &format!("init = \"xavier\"\n{network}"));
+            check_gradient(&problem, &format!("{network}, {residual}"));
+        }
+    }
+}
+
+/// Sums of derivatives that share a channel go through gates as well, with coefficients that depend on the point.
+#[test]
+fn operators_go_through_every_network() {
+    for network in NETWORKS {
+        for (written, parts) in [
+            ("u_y - x^2*u_xx - x*u_x + u", ["u_y - x*u_x + u", "-x^2*u_xx"]),
+            ("u_yy + sin(x)*u_xxxx + 2*u_xxyy", ["u_yy + 2*u_xxyy", "sin(x)*u_xxxx"]),
+        ] {
+            let points = [-0.9, 0.1, 0.2, 1.7, 0.65, 0.4, 0.0, 0.0];
+            let at = |residual: &str| {
+                let (mut engine, theta) = engine::<f64>(&square(residual, network), 1, Isa::best());
+                engine.residuals(&theta, 0, &points, &[])
+            };
+            let (whole, [one, other]) = (at(written), parts.map(at));
+            for ((whole, one), other) in whole.iter().zip(one).zip(other) {
+                let size = one.abs().max(other.abs()).max(1.0);
+                assert!((whole - one - other).abs() < 1e-11 * size, "{network}, {written}: {whole}");
+            }
+        }
+    }
+}
+
+#[test]
+fn least_squares_agree_with_differences_for_every_network() {
+    for network in NETWORKS {
+        let problem = problem(&format!(
+            "[coordinates]\nx = [-1, 1]\nt = [0, 2]\n[unknowns]\nu = {{}}\nv = {{}}\n[network]\n{network}\n\
+             [conditions.physics]\nplace = \"interior\"\nweight = 2.5\npoints = 31\n\
+             residual = [\"u_t + v*u_x - (1 + x^2)*u_xx\", \"v_t + v_xxx - u\"]\n\
+             [conditions.around]\nplace = \"periodic x\"\norder = 1\npoints = 17\n"
+        ));
+        check_least_squares(&problem, network);
+    }
+}
+
+#[test]
+fn every_network_has_the_same_bits_at_any_number_of_threads() {
+    for network in NETWORKS {
+        let problem = square("u_y + u*u_x - 0.1*u_xx", network);
+        assert_eq!(bits::<f32>(&problem, 1), bits::<f32>(&problem, 3), "{network}");
+        assert_eq!(bits::<f64>(&problem, 1), bits::<f64>(&problem, 2), "{network}");
+    }
+}
+
 #[test]
 fn gradients_agree_with_differences_for_every_problem() {
     for (name, _) in embedded() {
@@ -151,70 +226,116 @@ fn gradients_agree_with_differences_for_every_problem() {
 /// The network as a formula of the coordinates: its derivatives are then symbolic, an independent route.
 fn network_formula(
     problem: &Problem,
-    shape: &Shape,
+    layers: &Layers,
     activation: &Activation,
     theta: &[f64],
 ) -> (Graph, NodeId) {
     let mut graph = Graph::default();
-    let mut values: Vec<NodeId> = problem
-        .coordinates
-        .iter()
-        .enumerate()
-        .map(|(coordinate, c)| {
-            let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
-            let slope = graph.constant(2.0 / (c.upper - c.lower));
-            let shift = graph.constant(-1.0 - c.lower * 2.0 / (c.upper - c.lower));
-            let scaled = graph.binary(Binary::Mul, slope, x);
-            graph.binary(Binary::Add, scaled, shift)
-        })
-        .collect();
-    for (l, layer) in shape.layers().into_iter().enumerate() {
-        values = (0..layer.outputs)
-            .map(|n| {
-                let mut sum = graph.constant(theta[layer.biases + n]);
-                for (k, &value) in values.iter().enumerate() {
-                    let weight = graph.constant(theta[layer.weights + n * layer.inputs + k]);
-                    let product = graph.binary(Binary::Mul, weight, value);
-                    sum = graph.binary(Binary::Add, sum, product);
-                }
-                if l < shape.depth { activation.expression(&mut graph, sum) } else { sum }
-            })
-            .collect();
+    let features = problem.coordinates.iter().enumerate().map(|(coordinate, c)| {
+        let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
+        let slope = graph.constant(2.0 / (c.upper - c.lower));
+        let shift = graph.constant(-1.0 - c.lower * 2.0 / (c.upper - c.lower));
+        let scaled = graph.binary(Binary::Mul, slope, x);
+        graph.binary(Binary::Add, scaled, shift)
+    });
+    let mut arrays: Vec<Vec<NodeId>> = vec![features.collect()];
+    let dense = |graph: &mut Graph, layer: &Layer, values: &[NodeId]| -> Vec<NodeId> {
+        let neuron = |n: usize| {
+            let mut sum = graph.constant(theta[layer.biases + n]);
+            for (k, &value) in values.iter().enumerate() {
+                let weight = graph.constant(theta[layer.weights + n * layer.inputs + k]);
+                let product = graph.binary(Binary::Mul, weight, value);
+                sum = graph.binary(Binary::Add, sum, product);
+            }
+            sum
+        };
+        (0..layer.outputs).map(neuron).collect()
+    };
+    for step in &layers.steps {
+        let number = |by: usize, n: usize| {
+            let numbers = layers.numbers[by];
+            theta[numbers.first + if numbers.count > 1 { n } else { 0 }]
+        };
+        let each = |graph: &mut Graph, f: &dyn Fn(&mut Graph, usize) -> NodeId| {
+            let width = arrays[step.reads().next().expect("something is read")].len();
+            (0..width).map(|n| f(graph, n)).collect::<Vec<_>>()
+        };
+        // b + factor·(a − b)
+        let between = |graph: &mut Graph, factor: NodeId, a: NodeId, b: NodeId| {
+            let difference = graph.binary(Binary::Sub, a, b);
+            let part = graph.binary(Binary::Mul, factor, difference);
+            graph.binary(Binary::Add, b, part)
+        };
+        let made = match *step {
+            Op::Dense { layer, from, activated } => {
+                let z = dense(&mut graph, &layer, &arrays[from]);
+                let mut function = |z| if activated { activation.expression(&mut graph, z) } else { z };
+                z.into_iter().map(&mut function).collect()
+            }
+            Op::Add { a, b } => {
+                each(&mut graph, &|graph, n| graph.binary(Binary::Add, arrays[a][n], arrays[b][n]))
+            }
+            Op::Blend { gate, a, b } => {
+                each(&mut graph, &|graph, n| between(graph, arrays[gate][n], arrays[a][n], arrays[b][n]))
+            }
+            Op::Mix { by, a, b } => each(&mut graph, &|graph, n| {
+                let factor = graph.constant(number(by, n));
+                between(graph, factor, arrays[a][n], arrays[b][n])
+            }),
+            Op::Scale { by, from } => each(&mut graph, &|graph, n| {
+                let factor = graph.constant(number(by, n));
+                graph.binary(Binary::Mul, factor, arrays[from][n])
+            }),
+        };
+        arrays.push(made);
     }
-    (graph, values[0])
+    let mut sum = graph.constant(0.0);
+    for output in &layers.outputs {
+        let raw = dense(&mut graph, &output.layer, &arrays[output.from])[0];
+        sum = graph.binary(Binary::Add, sum, raw);
+    }
+    (graph, sum)
 }
 
 #[test]
 fn jets_agree_with_symbolic_differentiation_of_the_network() {
+    let outside = ["sin", "silu", "gelu", "softplus", "gaussian"];
+    for activation in ["tanh", "erf", "arctan", "gd", "softsign_2"].into_iter().chain(outside) {
+        check_jets(&format!("depth = 2\nwidth = 3\nscale = 0.7\nactivation = \"{activation}\""));
+    }
+    for network in NETWORKS.iter().filter(|network| !network.contains("piratenet")) {
+        check_jets(network);
+    }
+    // Symbolic derivatives of fourth order of more layers would be formulas too long.
+    check_jets("architecture = \"piratenet\"\ndepth = 1\nwidth = 2");
+}
+
+fn check_jets(network: &str) {
     let derivatives = ["u", "u_x", "u_y", "u_xy", "u_yy", "u_xxx", "u_xyy", "u_xxxx", "u_xxyy", "u_yyyy"];
-    for activation in ["tanh", "erf", "arctan", "gd", "softsign_2"] {
-        for written in derivatives {
-            let problem =
-                square(written, &format!("depth = 2\nwidth = 3\nscale = 0.7\nactivation = \"{activation}\""));
-            let (mut engine, theta) = engine::<f64>(&problem, 1, Isa::best());
-            let function = Activation::parse(activation).expect("known").scaled(0.7).expect("fits");
-            let (mut graph, mut root) = network_formula(&problem, &problem.shape(), &function, &theta);
-            let index = written.trim_start_matches(['u', '_']).chars().fold(MultiIndex::VALUE, |index, c| {
-                let coordinate = usize::from(c == 'y');
-                root = graph.derivative(root, coordinate);
-                index.plus(coordinate)
+    for written in derivatives {
+        let problem = square(written, network);
+        let (mut engine, theta) = engine::<f64>(&problem, 1, Isa::best());
+        let (mut graph, mut root) = network_formula(&problem, &problem.layers(), &problem.activation, &theta);
+        let index = written.trim_start_matches(['u', '_']).chars().fold(MultiIndex::VALUE, |index, c| {
+            let coordinate = usize::from(c == 'y');
+            root = graph.derivative(root, coordinate);
+            index.plus(coordinate)
+        });
+        let points = [-0.9, 0.1, 0.2, 1.7, 0.65, 0.4];
+        let jets = engine.residuals(&theta, 0, &points, &[]);
+        let mut values = vec![];
+        for (point, jet) in points.chunks(2).zip(jets) {
+            graph.eval(&mut values, |node| match node {
+                Node::Coordinate { coordinate, .. } => point[coordinate],
+                _ => unreachable!("the network is a formula of the coordinates"),
             });
-            let points = [-0.9, 0.1, 0.2, 1.7, 0.65, 0.4];
-            let jets = engine.residuals(&theta, 0, &points, &[]);
-            let mut values = vec![];
-            for (point, jet) in points.chunks(2).zip(jets) {
-                graph.eval(&mut values, |node| match node {
-                    Node::Coordinate { coordinate, .. } => point[coordinate],
-                    _ => unreachable!("the network is a formula of the coordinates"),
-                });
-                let exact = values[root.index()];
-                let scale = exact.abs().max(1.0);
-                assert!(
-                    (jet - exact).abs() < 1e-11 * scale,
-                    "{activation} {written} of order {}: {jet} against {exact}",
-                    index.order()
-                );
-            }
+            let exact = values[root.index()];
+            let scale = exact.abs().max(1.0);
+            assert!(
+                (jet - exact).abs() < 1e-11 * scale,
+                "{network} {written} of order {}: {jet} against {exact}",
+                index.order()
+            );
         }
     }
 }

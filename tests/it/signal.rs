@@ -9,6 +9,7 @@ use pinn::internals::engine::Engine;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::init::{self, Rule};
 use pinn::internals::jet::{JetSet, MultiIndex};
+use pinn::internals::network::Shape;
 use pinn::internals::rng;
 use pinn::internals::signal::{Network, derivatives};
 use rand::RngExt;
@@ -131,6 +132,7 @@ fn mistakes_are_told_before_anything_is_written() {
         assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 0, "{arguments}");
     };
     check("map --activations relu", "not an odd-sigmoid function");
+    check("map --activations sin", "sin is none: it does not increase everywhere");
     check("map --start inf", "is no number to start from");
     check("propagate --scale 0", "must be positive");
     check("propagate --scales 1,nan", "must be positive");
@@ -164,8 +166,9 @@ fn derivatives_are_those_of_the_engine() {
              [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 9\n"
         ));
         let settings = &problem.network;
-        let (shape, activation) = (problem.shape(), &problem.activation);
-        let theta = init::draw(&shape, activation, settings, 3).expect("drawn");
+        let shape = Shape { inputs: 2, depth: settings.depth, width: settings.width, outputs: 1 };
+        let activation = &problem.activation;
+        let theta = init::draw(&problem.layers(), activation, settings, 3).expect("drawn");
         let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
         let mut numbers = rng::stream(3, "signal/points");
         let [x, y] = [0, 1].map(|_| (0..9).map(|_| 2.0 * numbers.random::<f64>() - 1.0).collect::<Vec<_>>());

@@ -80,6 +80,25 @@ fn going_on_from_any_checkpoint_ends_at_the_same_bits() {
 }
 
 #[test]
+fn every_network_goes_on_from_any_checkpoint_to_the_same_bits() {
+    for network in [
+        [("network.architecture", "\"resnet\""), ("network.scale", "{ trainable = \"layer\" }")],
+        [("network.architecture", "\"piratenet\""), ("network.linear-part", "true")],
+        [("network.architecture", "\"modified-mlp\""), ("network.activation", "\"silu\"")],
+        [("network.features", "{ fourier = 3 }"), ("network.widths", "[10, 6]")],
+    ] {
+        let stages = [("training.stages", "[{ adam = { steps = 5 } }, { lm = { steps = 6 } }]")];
+        let problem = embedded_problem("burgers-soft", &[&ADAPTED[..], &stages, &network].concat());
+        let (states, outcome) = checkpoints(&problem, 1);
+        assert_eq!(states.len(), 2);
+        for state in states {
+            let again = run(&problem, state, 2, &mut |_| Flow::Continue);
+            assert_eq!(again.state, outcome.state, "{network:?}");
+        }
+    }
+}
+
+#[test]
 fn adapted_training_is_the_same_bits_at_any_number_of_threads() {
     let problem = adapted("[{ lbfgs = { steps = 16 } }]");
     assert_eq!(checkpoints(&problem, 1).1.state, checkpoints(&problem, 3).1.state);

@@ -79,12 +79,25 @@ windows = 3
 """
 ERF = ["--activation", "0.5*erf(2*x) + softsign_2"]
 
+HEAT = ["--problem", "heat", "--steps", "40"]
+
+
+def changes(*settings):
+    """Flags that set keys of [network]."""
+    return [flag for setting in settings for flag in ("--set", f"network.{setting}")]
+
+
 # Name, how it is trained, and what ONNX Runtime does not have in double precision of it.
 RUNS = [
     ("burgers", ["--problem", "burgers", "--steps", "300"], None),
     ("black-scholes", ["--problem", "black-scholes", "--scale", "0.1", "--steps", "200"], "Phi"),
     ("beam", ["--problem", "beam", "--steps", "100"], None),
     ("heat-erf", ["--problem", "heat", "--steps", "100", *ERF], "erf"),
+    ("resnet", [*HEAT, *changes("architecture='resnet'", "widths=[6, 8, 6]", "depth=3", "width=8", "linear-part=true")], None),
+    ("modified-mlp", [*HEAT, *changes("architecture='modified-mlp'", "scale={ trainable = 'layer' }")], None),
+    ("piratenet", [*HEAT, *changes("architecture='piratenet'", "scale={ trainable = 'neuron' }")], None),
+    ("silu", [*HEAT, *changes("activation='silu'"), "--init", "xavier"], None),
+    ("gelu", [*HEAT, *changes("activation='gelu'"), "--init", "xavier"], "Phi"),
     ("oscillator", ["--problem", "oscillator.toml", "--steps", "100"], None),
     ("waves", ["--problem", "waves.toml", "--steps", "60"], None),
     ("heated", ["--problem", "heated.toml", "--steps", "40"], "the table `q`"),

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, Failure> {
 /// Those named, or all of the family, times `scale`.
 pub(super) fn activations(names: &[String], scale: f64) -> Result<Vec<Activation>, Failure> {
     if names.is_empty() {
-        let all = Function::ALL.iter().map(|function| function.name()).chain(["softsign_1 + softsign_2"]);
+        let all = Function::FAMILY.iter().map(|function| function.name()).chain(["softsign_1 + softsign_2"]);
         return all.map(|name| scaled(name, scale)).collect();
     }
     names.iter().map(|name| scaled(name, scale)).collect()

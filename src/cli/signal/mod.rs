@@ -104,7 +104,9 @@ impl InitArgs {
 }
 
 fn init_parser() -> impl TypedValueParser<Value = Init> {
-    PossibleValuesParser::new(Init::ALL.map(Init::name)).map(|name| {
+    // The laboratory has no sines.
+    let known = Init::ALL.into_iter().filter(|&init| init != Init::Siren);
+    PossibleValuesParser::new(known.map(Init::name)).map(|name| {
         let known = Init::ALL.into_iter().find(|init| init.name() == name);
         known.expect("the parser lets no other name pass")
     })
@@ -114,6 +116,11 @@ fn init_parser() -> impl TypedValueParser<Value = Init> {
 fn scaled(activation: &str, scale: f64) -> Result<Activation, Failure> {
     let activation = Activation::parse(activation)
         .map_err(|error| Failure::usage(format!("--activation {activation:?}: {error}")))?;
+    if let Some((function, reason)) = activation.outside() {
+        let name = function.name();
+        let message = format!("the laboratory is for odd-sigmoid functions, and {name} is none: {reason}");
+        return Err(Failure::usage(message));
+    }
     activation.scaled(scale).map_err(|error| Failure::usage(format!("--scale {scale}: {error}")))
 }
 

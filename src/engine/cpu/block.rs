@@ -4,6 +4,7 @@
 //! the next one, so everything it touches stays in cache, and memory does not grow with the number of points.
 
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 use aligned_vec::{AVec, avec};
 use pulp::Simd;
@@ -11,11 +12,14 @@ use pulp::Simd;
 use super::activate::{self, MOST_SLOPES};
 use super::chain::{self, AddRows, Plan};
 use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
+use super::leibniz::{self, Products};
+use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference, Subtract};
 use super::rows::{DotRows, Linked, OuterRows};
+use super::schedule::{Back, Op, Read, Schedule, Step};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
-use crate::network::{Layer, Shape};
+use crate::network::Layer;
 use crate::problem::Formula;
 use crate::simd::Real;
 
@@ -25,6 +29,8 @@ const LINE: usize = 16;
 /// A condition, or the prediction, compiled for a network and bound to points.
 pub(super) struct Term<R> {
     pub(super) plan: Plan<R>,
+    /// Leibniz's rule, if the network has gates.
+    pub(super) products: Option<Products<R>>,
     pub(super) tape: Tape,
     /// Linked points of one residual.
     pub(super) sides: usize,
@@ -105,23 +111,38 @@ impl AddAssign for Sums {
 
 /// A network's parameters in the layouts that the kernels read.
 pub(super) struct Packed<R> {
+    pub(super) schedule: Arc<Schedule>,
+    /// Hidden layers.
     pub(super) layers: Vec<PackedLayer<R>>,
-    /// Output weights, `outputs × width`, and the same in panels for the way back.
-    output: AVec<R>,
-    output_back: AVec<R>,
+    pub(super) outputs: Vec<PackedOutput<R>>,
+    /// Sum of the output layers' biases.
     output_bias: Vec<R>,
-    output_layer: Layer,
+    /// The trainable numbers of every step that has some, one for each column.
+    factors: Vec<AVec<R>>,
     coefficients: Vec<R>,
 }
 
 /// One hidden layer.
 pub(super) struct PackedLayer<R> {
     layer: Layer,
-    /// Weights for the way forward: `inputs × width` in panels.
+    /// Weights for the way forward: `inputs × width` in panels, the width padded.
     forward: AVec<R>,
-    /// Weights for the way back: `outputs × width` in panels; not needed in the first layer.
+    /// Weights for the way back: `outputs × width` in panels, the width that of the inputs; not needed where they are the
+    /// features.
     back: AVec<R>,
+    /// The padded width of the inputs, where there is a way back.
+    back_width: usize,
     bias: AVec<R>,
+}
+
+/// One output layer.
+pub(super) struct PackedOutput<R> {
+    layer: Layer,
+    /// The padded width of the inputs.
+    width: usize,
+    /// Weights, `outputs × width`, and the same in panels for the way back.
+    forward: AVec<R>,
+    back: AVec<R>,
 }
 
 /// Partial sums of one group of blocks.
@@ -130,10 +151,12 @@ pub(super) struct Partial<R> {
     pub(super) sums: Vec<Sums>,
     /// Rows that went through the network for them.
     pub(super) rows: usize,
-    /// Weight gradients: the first layer's transposed (`inputs × width`), else `outputs × width`.
+    /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`.
     weights: Vec<AVec<R>>,
     biases: Vec<AVec<R>>,
     output_bias: Vec<R>,
+    /// Gradients of what multiplies, column by column.
+    factors: Vec<AVec<R>>,
     coefficients: Vec<f64>,
     /// Nothing has been added yet, so the next block may overwrite.
     fresh: bool,
@@ -143,11 +166,18 @@ pub(super) struct Partial<R> {
 pub(super) struct Workspace<R> {
     z: AVec<R>,
     y: AVec<R>,
-    y_bar: AVec<R>,
+    /// Adjoints of arrays, by their slots.
+    bars: Vec<AVec<R>>,
     z_bar: AVec<R>,
+    /// A product or a difference that goes somewhere at once; empty in a chain of layers.
+    extra: [AVec<R>; 2],
     slopes: AVec<R>,
     /// The chain rule's coefficients of the block, each as long as a channel.
     scales: AVec<R>,
+    /// The width for which they are so long, 0 if none.
+    scales_width: usize,
+    /// The block that was last gone forward through.
+    block: usize,
     /// Raw outputs, `outputs × rows`.
     output: AVec<R>,
     /// Their adjoints, `rows × outputs`.
@@ -172,9 +202,9 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
     /// Widths are padded to multiples of this.
     fn unit(&self) -> usize;
     /// Lays out hidden layer `packed` of `theta`.
-    fn pack_layer(&self, theta: &[f64], width: usize, packed: &mut PackedLayer<R>);
-    /// Lays out the output layer.
-    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>);
+    fn pack_layer(&self, theta: &[f64], packed: &mut PackedLayer<R>);
+    /// Lays out the output layers.
+    fn pack_outputs(&self, theta: &[f64], packed: &mut Packed<R>);
     /// Residuals of a block, left in the workspace.
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>);
     /// From adjoints of the residuals, set in the workspace, to the gradient.
@@ -242,33 +272,40 @@ impl<R: Real, S: Simd, K: Kernel> Activate<R> for ActivateWith<S, K> {
 }
 
 impl<R: Real> Packed<R> {
-    /// Room for a network of this shape whose hidden width is padded to `width`.
-    pub(super) fn new(shape: &Shape, width: usize, coefficients: usize) -> Self {
+    /// Room for a network that is laid out so.
+    pub(super) fn new(schedule: &Arc<Schedule>, coefficients: usize) -> Self {
         let zeros = |n: usize| avec![R::default(); n];
-        let layers = shape.layers();
-        let hidden = &layers[..shape.depth];
+        let mut layers = vec![];
+        for step in &schedule.steps {
+            let Op::Dense { layer, from, .. } = step.op else { continue };
+            let (layer, width) = (schedule.layers[layer], schedule.arrays[step.to].width);
+            let back_width = if from.back.is_some() { schedule.arrays[from.array].width } else { 0 };
+            layers.push(PackedLayer {
+                layer,
+                forward: zeros(layer.inputs * width),
+                back: zeros(layer.outputs * back_width),
+                back_width,
+                bias: zeros(width),
+            });
+        }
+        let outputs = schedule.output_layers().map(|(l, from)| {
+            let (layer, width) = (schedule.layers[l], schedule.arrays[from.array].width);
+            let [forward, back] = [(); 2].map(|()| zeros(layer.outputs * width));
+            PackedOutput { layer, width, forward, back }
+        });
         Self {
-            layers: hidden
-                .iter()
-                .enumerate()
-                .map(|(l, &layer)| PackedLayer {
-                    layer,
-                    forward: zeros(layer.inputs * width),
-                    back: zeros(if l == 0 { 0 } else { layer.outputs * width }),
-                    bias: zeros(width),
-                })
-                .collect(),
-            output: zeros(shape.outputs * width),
-            output_back: zeros(shape.outputs * width),
-            output_bias: vec![R::default(); shape.outputs],
-            output_layer: layers[shape.depth],
+            layers,
+            outputs: outputs.collect(),
+            output_bias: vec![R::default(); schedule.raw_outputs()],
+            factors: schedule.factors.iter().map(|factor| zeros(factor.width)).collect(),
             coefficients: vec![R::default(); coefficients],
+            schedule: schedule.clone(),
         }
     }
 
-    /// Weights and biases, the first part of θ.
+    /// Weights, biases and what multiplies, the first part of θ.
     pub(super) fn weights(&self) -> usize {
-        self.output_layer.biases + self.output_layer.outputs
+        self.schedule.parameters()
     }
 
     /// Length of θ.
@@ -286,12 +323,25 @@ impl<R: Real> Packed<R> {
         self.coefficients.len()
     }
 
-    fn width(&self) -> usize {
-        self.layers[0].bias.len()
+    fn raw_outputs(&self) -> usize {
+        self.output_bias.len()
     }
 
-    fn outputs(&self) -> usize {
-        self.output_bias.len()
+    /// The padded width of an array.
+    fn width(&self, array: usize) -> usize {
+        self.schedule.arrays[array].width
+    }
+
+    /// Takes up the numbers that multiply.
+    pub(super) fn set_factors(&mut self, theta: &[f64]) {
+        let Self { schedule, factors, layers: _, .. } = self;
+        for (to, factor) in factors.iter_mut().zip(&schedule.factors) {
+            let numbers = &theta[factor.numbers.first..][..factor.numbers.count];
+            match numbers {
+                [one] => to.fill(R::from_f64(*one)),
+                each => to.iter_mut().zip(each).for_each(|(to, &x)| *to = R::from_f64(x)),
+            }
+        }
     }
 
     /// Takes up the trainable coefficients, the tail of θ.
@@ -304,24 +354,19 @@ impl<R: Real> Packed<R> {
 
 impl<R: Real> Partial<R> {
     pub(super) fn new(net: &Packed<R>, terms: usize) -> Self {
-        let width = net.width();
         let zeros = |n: usize| avec![R::default(); n];
-        let mut weights: Vec<_> = net
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(l, packed)| {
-                let rows = if l == 0 { packed.layer.inputs } else { packed.layer.outputs };
-                zeros(rows * width)
-            })
-            .collect();
-        weights.push(zeros(net.outputs() * width));
+        let hidden = net.layers.iter().map(|packed| match packed.layer.reads_features {
+            true => zeros(packed.layer.inputs * packed.bias.len()),
+            false => zeros(packed.layer.outputs * packed.back_width),
+        });
+        let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * packed.width));
         Self {
             sums: vec![Sums::default(); terms],
             rows: 0,
-            weights,
-            biases: net.layers.iter().map(|_| zeros(width)).collect(),
-            output_bias: vec![R::default(); net.outputs()],
+            weights: hidden.chain(outputs).collect(),
+            biases: net.layers.iter().map(|packed| zeros(packed.bias.len())).collect(),
+            output_bias: vec![R::default(); net.raw_outputs()],
+            factors: net.factors.iter().map(|factor| zeros(factor.len())).collect(),
             coefficients: vec![0.0; net.coefficients.len()],
             fresh: true,
         }
@@ -334,8 +379,8 @@ impl<R: Real> Partial<R> {
         self.sums.fill(Sums::default());
         self.coefficients.fill(0.0);
         self.output_bias.fill(R::default());
-        for bias in &mut self.biases {
-            bias.fill(R::default());
+        for sums in self.biases.iter_mut().chain(&mut self.factors) {
+            sums.fill(R::default());
         }
     }
 }
@@ -347,8 +392,9 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
     biases.fill(0.0);
     let partials = || partials.iter().filter(|partial| !partial.fresh);
     let hidden = |partial: &Partial<R>| l < partial.biases.len();
-    if l == 0 {
-        for sums in partials().map(|partial| &partial.weights[0]) {
+    // The output layers have theirs as they are, whatever they read.
+    if layer.reads_features && partials().all(hidden) {
+        for sums in partials().map(|partial| &partial.weights[l]) {
             for (k, row) in sums.chunks_exact(sums.len() / layer.inputs).enumerate() {
                 for (n, x) in row[..layer.outputs].iter().enumerate() {
                     weights[n * layer.inputs + k] += x.to_f64();
@@ -360,8 +406,7 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
         for (n, to) in weights.chunks_exact_mut(layer.inputs).enumerate() {
             for partial in partials() {
                 let sums = &partial.weights[l];
-                let width =
-                    if hidden(partial) { partial.biases[l].len() } else { sums.len() / layer.outputs };
+                let width = sums.len() / layer.outputs;
                 for (to, x) in to.iter_mut().zip(&sums[n * width..]) {
                     *to += x.to_f64();
                 }
@@ -373,6 +418,25 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
         for (to, x) in biases.iter_mut().zip(from) {
             *to += x.to_f64();
         }
+    }
+}
+
+/// Adds the groups' gradients of what multiplies in their order, into that part of θ.
+pub(super) fn reduce_factors<R: Real>(partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
+    gradient.fill(0.0);
+    for (k, factor) in schedule.factors.iter().enumerate() {
+        let to = &mut gradient[factor.numbers.first - schedule.numbers_at()..][..factor.numbers.count];
+        for partial in partials.iter().filter(|partial| !partial.fresh) {
+            add_to_numbers(to, partial.factors[k].iter().map(|x| x.to_f64()));
+        }
+    }
+}
+
+/// Adds what columns have to a number for each of them, or to the one for all.
+fn add_to_numbers(to: &mut [f64], columns: impl Iterator<Item = f64>) {
+    match to {
+        [one] => *one += columns.sum::<f64>(),
+        each => each.iter_mut().zip(columns).for_each(|(to, x)| *to += x),
     }
 }
 
@@ -392,10 +456,13 @@ impl<R: Real> Workspace<R> {
         Self {
             z: empty(),
             y: empty(),
-            y_bar: empty(),
+            bars: vec![],
             z_bar: empty(),
+            extra: [empty(), empty()],
             slopes: empty(),
             scales: empty(),
+            scales_width: 0,
+            block: 0,
             output: empty(),
             output_bar: empty(),
             registers: empty(),
@@ -409,21 +476,26 @@ impl<R: Real> Workspace<R> {
 
     /// Makes room for blocks of `term`.
     pub(super) fn reserve(&mut self, net: &Packed<R>, term: &Term<R>) {
-        let (rows, width) = (term.rows(), net.width());
+        let Schedule { columns, widest, slots, .. } = *net.schedule;
+        let rows = term.rows();
         let registers = term.tape.registers() * term.stride;
         let grow = |buffer: &mut AVec<R>, size: usize| {
             if buffer.len() < size {
                 buffer.resize(size, R::default());
             }
         };
-        grow(&mut self.z, net.layers.len() * rows * width);
-        grow(&mut self.y, net.layers.len() * rows * width);
-        grow(&mut self.y_bar, rows * width);
-        grow(&mut self.z_bar, rows * width);
-        grow(&mut self.slopes, MOST_SLOPES * term.points * width);
-        grow(&mut self.scales, term.scale_formula.roots.len() * term.points * width);
-        grow(&mut self.output, net.outputs() * rows);
-        grow(&mut self.output_bar, net.outputs() * rows);
+        grow(&mut self.z, columns.preactivations * rows);
+        grow(&mut self.y, columns.arrays * rows);
+        self.bars.resize_with(slots, || avec![R::default(); 0]);
+        self.bars.iter_mut().for_each(|bar| grow(bar, rows * widest));
+        grow(&mut self.z_bar, rows * widest);
+        if !net.schedule.is_chain() {
+            self.extra.iter_mut().for_each(|extra| grow(extra, rows * widest.max(net.raw_outputs())));
+        }
+        grow(&mut self.slopes, MOST_SLOPES * term.points * widest);
+        grow(&mut self.scales, term.scale_formula.roots.len() * term.points * widest);
+        grow(&mut self.output, net.raw_outputs() * rows);
+        grow(&mut self.output_bar, net.raw_outputs() * rows);
         grow(&mut self.registers, registers);
         grow(&mut self.adjoints, registers);
         self.term = None;
@@ -431,9 +503,10 @@ impl<R: Real> Workspace<R> {
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
-        let Self { z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints, .. } = self;
-        let carried = [z, y, y_bar, z_bar, slopes, scales, output, output_bar, registers, adjoints];
-        let buffers = carried.into_iter().chain([&self.rows, &self.pushed]);
+        let Self { z, y, z_bar, slopes, scales, output, output_bar, registers, adjoints, .. } = self;
+        let carried = [z, y, z_bar, slopes, scales, output, output_bar, registers, adjoints];
+        let others = self.bars.iter().chain(&self.extra).chain([&self.rows, &self.pushed]);
+        let buffers = carried.into_iter().chain(others);
         buffers.map(|buffer| buffer.len() * size_of::<R>()).sum()
     }
 
@@ -447,7 +520,7 @@ impl<R: Real> Workspace<R> {
 
     /// Makes room for a direction's effect on blocks of `term`.
     pub(super) fn reserve_pushed(&mut self, net: &Packed<R>, term: &Term<R>) {
-        let size = term.rows() * (net.layers.len() * net.width() + net.outputs());
+        let size = term.rows() * (net.schedule.columns.pushed + net.raw_outputs());
         if self.pushed.len() < size {
             self.pushed.resize(size, R::default());
         }
@@ -471,6 +544,42 @@ impl<R: Real> Workspace<R> {
     /// Another tape has used the registers.
     pub(super) fn forget_constants(&mut self) {
         self.term = None;
+    }
+
+    /// Makes the chain rule's coefficients as long as channels of arrays of this width.
+    fn spread_scales(&mut self, term: &Term<R>, width: usize) {
+        if self.scales_width == width {
+            return;
+        }
+        self.scales_width = width;
+        let count = term.scale_formula.roots.len() * term.points;
+        let scales = &term.scales[self.block * count..][..count];
+        for (array, &scale) in self.scales.chunks_exact_mut(width).zip(scales) {
+            array.fill(scale);
+        }
+    }
+
+    /// An array of the block, all rows.
+    fn array<'a>(&'a self, net: &Packed<R>, term: &'a Term<R>, array: usize) -> Rows<'a, R> {
+        rows_of(&self.y, self.block, net, term, array)
+    }
+
+    /// `a − b` of two arrays, left in the first extra buffer.
+    fn subtract<S: Simd>(&mut self, simd: S, net: &Packed<R>, rows: usize, a: Read, b: Read) {
+        let schedule = &net.schedule;
+        let size = rows * schedule.arrays[a.array].width;
+        let [a, b] = [a, b].map(|read| &self.y[schedule.arrays[read.array].place * rows..][..size]);
+        simd.vectorize(Difference { simd, a, b, to: &mut self.extra[0][..size] });
+    }
+
+    /// Adds to the adjoint of an operand, or makes it.
+    fn give(&mut self, back: Option<Back>, size: usize, add: impl FnOnce(&mut [R])) {
+        let Some(Back { slot, first }) = back else { return };
+        let bar = &mut self.bars[slot][..size];
+        if first {
+            bar.fill(R::default());
+        }
+        add(bar);
     }
 
     /// Clears all adjoints; those of the roots are set next.
@@ -509,6 +618,34 @@ impl<R: Real> Workspace<R> {
     }
 }
 
+/// A buffer, out of where it is.
+fn taken<R: Real>(buffer: &mut AVec<R>) -> AVec<R> {
+    std::mem::replace(buffer, avec![R::default(); 0])
+}
+
+/// An array row by row, `stride` apart.
+struct Rows<'a, R> {
+    all: &'a [R],
+    stride: usize,
+}
+
+/// The rows of an array where `y` holds those that steps make; the features lie with the points.
+fn rows_of<'a, R: Real>(
+    y: &'a [R],
+    block: usize,
+    net: &Packed<R>,
+    term: &'a Term<R>,
+    array: usize,
+) -> Rows<'a, R> {
+    let rows = term.rows();
+    if array == 0 {
+        let stride = net.schedule.inputs();
+        return Rows { all: &term.inputs[block * rows * stride..][..rows * stride], stride };
+    }
+    let stride = net.width(array);
+    Rows { all: &y[net.schedule.arrays[array].place * rows..][..rows * stride], stride }
+}
+
 impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
     fn lanes(&self) -> usize {
         R::lanes::<S>()
@@ -518,8 +655,9 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         gemm::unit::<S, R>()
     }
 
-    fn pack_layer(&self, theta: &[f64], width: usize, packed: &mut PackedLayer<R>) {
-        let Layer { inputs, outputs, weights, biases } = packed.layer;
+    fn pack_layer(&self, theta: &[f64], packed: &mut PackedLayer<R>) {
+        let Layer { inputs, outputs, weights, biases, .. } = packed.layer;
+        let (width, back_width) = (packed.bias.len(), packed.back_width);
         let weights = &theta[weights..][..inputs * outputs];
         for n in 0..outputs {
             packed.bias[n] = R::from_f64(theta[biases + n]);
@@ -527,57 +665,57 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 let weight = R::from_f64(weights[n * inputs + k]);
                 packed.forward[gemm::panel_offset::<S, R>(inputs, width, k, n)] = weight;
                 if !packed.back.is_empty() {
-                    packed.back[gemm::panel_offset::<S, R>(outputs, width, n, k)] = weight;
+                    packed.back[gemm::panel_offset::<S, R>(outputs, back_width, n, k)] = weight;
                 }
             }
         }
     }
 
-    fn pack_output(&self, theta: &[f64], width: usize, packed: &mut Packed<R>) {
-        let layer = packed.output_layer;
-        for n in 0..layer.outputs {
-            packed.output_bias[n] = R::from_f64(theta[layer.biases + n]);
-            for k in 0..layer.inputs {
-                let weight = R::from_f64(theta[layer.weights + n * layer.inputs + k]);
-                packed.output[n * width + k] = weight;
-                packed.output_back[gemm::panel_offset::<S, R>(layer.outputs, width, n, k)] = weight;
+    fn pack_outputs(&self, theta: &[f64], packed: &mut Packed<R>) {
+        for n in 0..packed.output_bias.len() {
+            let biases = packed.outputs.iter().map(|output| theta[output.layer.biases + n]);
+            packed.output_bias[n] = R::from_f64(biases.sum());
+        }
+        for PackedOutput { layer, width, forward, back } in &mut packed.outputs {
+            for n in 0..layer.outputs {
+                for k in 0..layer.inputs {
+                    let weight = R::from_f64(theta[layer.weights + n * layer.inputs + k]);
+                    forward[n * *width + k] = weight;
+                    back[gemm::panel_offset::<S, R>(layer.outputs, *width, n, k)] = weight;
+                }
             }
         }
     }
 
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>) {
         let simd = self.simd;
-        let (rows, width) = (term.rows(), net.width());
-        let (size, channel) = (rows * width, term.points * width);
-        let scales = term.scale_formula.roots.len() * term.points;
-        let scales = &term.scales[block * scales..][..scales];
-        for (array, &scale) in space.scales.chunks_exact_mut(width).zip(scales) {
-            array.fill(scale);
+        let rows = term.rows();
+        (space.block, space.scales_width) = (block, 0);
+        if net.schedule.keeps_features() {
+            self.keep_features(net, term, space);
         }
-        for (l, packed) in net.layers.iter().enumerate() {
-            let depth = packed.layer.inputs;
-            let z = &mut space.z[l * size..][..size];
-            let (a, a_stride) = match l {
-                0 => (&term.inputs[block * rows * depth..][..rows * depth], depth),
-                _ => (&space.y[(l - 1) * size..][..size], width),
-            };
-            simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: z });
-            let y = &mut space.y[l * size..][..size];
-            self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
-            let order = term.plan.order();
-            self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
-            let (slopes, scales) = (&space.slopes[..], &space.scales[..]);
-            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, scales, z, y });
+        for step in &net.schedule.steps {
+            self.step(net, term, step, space);
         }
-        simd.vectorize(ColumnsProduct {
-            simd,
-            rows,
-            width,
-            outputs: net.outputs(),
-            a: &space.y[(net.layers.len() - 1) * size..][..size],
-            b: &net.output,
-            c: &mut space.output,
-        });
+        let outputs = net.raw_outputs();
+        for (k, (output, from)) in net.outputs.iter().zip(&net.schedule.outputs).enumerate() {
+            let Workspace { y, output: raw, extra, .. } = space;
+            let c = if k == 0 { raw } else { &mut extra[0] };
+            let a = &y[net.schedule.arrays[from.array].place * rows..][..rows * output.width];
+            simd.vectorize(ColumnsProduct {
+                simd,
+                rows,
+                width: output.width,
+                outputs,
+                a,
+                b: &output.forward,
+                c,
+            });
+            if k > 0 {
+                let size = outputs * rows;
+                simd.vectorize(Add { simd, from: &space.extra[0], to: &mut space.output[..size] });
+            }
+        }
         self.load_registers(net, term, which, block, space);
         let registers = &mut space.registers[..];
         simd.vectorize(tape::Forward { simd, tape: &term.tape, stride: term.stride, registers });
@@ -592,108 +730,159 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         partial: &mut Partial<R>,
     ) {
         let simd = self.simd;
-        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
-        let (size, channel) = (rows * width, term.points * width);
+        let (rows, outputs) = (term.rows(), net.raw_outputs());
         let accumulate = !partial.fresh;
         partial.fresh = false;
+        debug_assert_eq!(block, space.block, "the block was gone forward through");
         self.adjoints_of_outputs(term, outputs, space);
         self.add_tape_sums(term, space, partial);
-
-        let depth = net.layers.len();
-        simd.vectorize(TransposedProduct {
-            simd,
-            rows,
-            height: outputs,
-            width,
-            a: &space.output_bar[..rows * outputs],
-            a_stride: outputs,
-            b: &space.y[(depth - 1) * size..][..size],
-            c: &mut partial.weights[depth],
-            accumulate,
-        });
-        self.leave_output(net, term, space);
-        for (l, packed) in net.layers.iter().enumerate().rev() {
-            let layer = &packed.layer;
-            self.enter_layer(net, term, l, space);
-            simd.vectorize(AddRows { simd, rows: &space.z_bar[..channel], sum: &mut partial.biases[l] });
-            let weights = &mut partial.weights[l][..];
-            if l == 0 {
-                // Few inputs: the transposed gradient is the one whose rows are long.
-                simd.vectorize(TransposedProduct {
-                    simd,
-                    rows,
-                    height: layer.inputs,
-                    width,
-                    a: &term.inputs[block * rows * layer.inputs..][..rows * layer.inputs],
-                    a_stride: layer.inputs,
-                    b: &space.z_bar,
-                    c: weights,
-                    accumulate,
-                });
-                continue;
-            }
+        for (output, (l, from)) in net.outputs.iter().zip(net.schedule.output_layers()) {
             simd.vectorize(TransposedProduct {
                 simd,
                 rows,
-                height: layer.outputs,
-                width,
-                a: &space.z_bar,
-                a_stride: width,
-                b: &space.y[(l - 1) * size..][..size],
-                c: weights,
+                height: outputs,
+                width: output.width,
+                a: &space.output_bar[..rows * outputs],
+                a_stride: outputs,
+                b: &space.y[net.schedule.arrays[from.array].place * rows..][..rows * output.width],
+                c: &mut partial.weights[l],
                 accumulate,
             });
-            self.leave_layer(net, term, l, space);
         }
+        self.sweep(net, term, space, |step, space| {
+            let width = net.width(step.to);
+            let (size, channel) = (rows * width, term.points * width);
+            match step.op {
+                Op::Dense { layer: l, from, .. } => {
+                    let layer = &net.layers[l].layer;
+                    simd.vectorize(AddRows {
+                        simd,
+                        rows: &space.z_bar[..channel],
+                        sum: &mut partial.biases[l],
+                    });
+                    let c = &mut partial.weights[l][..];
+                    let inputs = space.array(net, term, from.array);
+                    if layer.reads_features {
+                        // Few inputs: the transposed gradient is the one whose rows are long.
+                        simd.vectorize(TransposedProduct {
+                            simd,
+                            rows,
+                            height: layer.inputs,
+                            width,
+                            a: inputs.all,
+                            a_stride: inputs.stride,
+                            b: &space.z_bar,
+                            c,
+                            accumulate,
+                        });
+                        return;
+                    }
+                    simd.vectorize(TransposedProduct {
+                        simd,
+                        rows,
+                        height: layer.outputs,
+                        width: inputs.stride,
+                        a: &space.z_bar,
+                        a_stride: width,
+                        b: inputs.all,
+                        c,
+                        accumulate,
+                    });
+                }
+                Op::Scale { by, from } => {
+                    let sum = &mut partial.factors[by][..];
+                    let a = space.array(net, term, from.array).all;
+                    simd.vectorize(ColumnDots { simd, a, d: &space.bars[step.bar], sum });
+                }
+                Op::Mix { by, a, b } => {
+                    space.subtract(simd, net, rows, a, b);
+                    let sum = &mut partial.factors[by][..];
+                    simd.vectorize(ColumnDots {
+                        simd,
+                        a: &space.extra[0][..size],
+                        d: &space.bars[step.bar],
+                        sum,
+                    });
+                }
+                Op::Add { .. } | Op::Blend { .. } => {}
+            }
+        });
     }
 
     fn jacobian(&self, net: &Packed<R>, term: &Term<R>, block: usize, space: &mut Workspace<R>) {
         let simd = self.simd;
-        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
-        let (size, depth) = (rows * width, net.layers.len());
+        let (rows, outputs) = (term.rows(), net.raw_outputs());
         let linked = term.linked();
         let stride = net.row_length();
+        debug_assert_eq!(block, space.block, "the block was gone forward through");
         self.adjoints_of_outputs(term, outputs, space);
-        let output = net.output_layer;
-        simd.vectorize(OuterRows {
-            simd,
-            linked,
-            a: &space.y[(depth - 1) * size..][..size],
-            a_stride: width,
-            d: &space.output_bar[..rows * outputs],
-            d_stride: outputs,
-            layer: output,
-            rows: &mut space.rows,
-            stride,
-        });
-        self.leave_output(net, term, space);
-        for (l, packed) in net.layers.iter().enumerate().rev() {
-            let layer = packed.layer;
-            self.enter_layer(net, term, l, space);
-            let (a, a_stride) = match l {
-                0 => (&term.inputs[block * rows * layer.inputs..][..rows * layer.inputs], layer.inputs),
-                _ => (&space.y[(l - 1) * size..][..size], width),
-            };
+        for (output, from) in net.outputs.iter().zip(&net.schedule.outputs) {
             simd.vectorize(OuterRows {
                 simd,
                 linked,
-                a,
-                a_stride,
-                d: &space.z_bar[..size],
-                d_stride: width,
-                layer,
+                a: &space.y[net.schedule.arrays[from.array].place * rows..][..rows * output.width],
+                a_stride: output.width,
+                d: &space.output_bar[..rows * outputs],
+                d_stride: outputs,
+                layer: output.layer,
                 rows: &mut space.rows,
                 stride,
             });
-            if l > 0 {
-                self.leave_layer(net, term, l, space);
+        }
+        let (numbers, network) = (net.schedule.numbers_at(), net.weights());
+        for row in space.rows.chunks_exact_mut(stride).take(term.block_sites()) {
+            row[numbers..net.parameters()].fill(R::default());
+        }
+        self.sweep(net, term, space, |step, space| {
+            let width = net.width(step.to);
+            let size = rows * width;
+            let of_numbers = |by: usize, a: &[R], d: &[R], to: &mut [R]| {
+                let numbers = net.schedule.factors[by].numbers;
+                let mut sums = vec![0.0; width];
+                for (site, row) in to.chunks_exact_mut(stride).take(term.block_sites()).enumerate() {
+                    sums.fill(0.0);
+                    for i in linked.rows(site) {
+                        let products = a[i * width..].iter().zip(&d[i * width..]);
+                        for (sum, (a, d)) in sums.iter_mut().zip(products) {
+                            *sum += a.to_f64() * d.to_f64();
+                        }
+                    }
+                    let to = &mut row[numbers.first..][..numbers.count];
+                    let mut own: Vec<f64> = to.iter().map(|x| x.to_f64()).collect();
+                    add_to_numbers(&mut own, sums.iter().copied());
+                    to.iter_mut().zip(own).for_each(|(to, x)| *to = R::from_f64(x));
+                }
+            };
+            match step.op {
+                Op::Dense { layer, from, .. } => {
+                    let Workspace { y, z_bar, rows, .. } = space;
+                    let inputs = rows_of(y, block, net, term, from.array);
+                    simd.vectorize(OuterRows {
+                        simd,
+                        linked,
+                        a: inputs.all,
+                        a_stride: inputs.stride,
+                        d: &z_bar[..size],
+                        d_stride: width,
+                        layer: net.layers[layer].layer,
+                        rows,
+                        stride,
+                    });
+                }
+                Op::Scale { by, from } => {
+                    let Workspace { y, bars, rows, .. } = space;
+                    let a = rows_of(y, block, net, term, from.array).all;
+                    of_numbers(by, a, &bars[step.bar][..size], rows);
+                }
+                Op::Mix { by, a, b } => {
+                    space.subtract(simd, net, rows, a, b);
+                    let Workspace { extra, bars, rows, .. } = space;
+                    of_numbers(by, &extra[0][..size], &bars[step.bar][..size], rows);
+                }
+                Op::Add { .. } | Op::Blend { .. } => {}
             }
-        }
-        let network = net.weights();
+        });
         let Workspace { rows, adjoints, .. } = space;
-        for row in rows.chunks_exact_mut(stride).take(term.block_sites()) {
-            row[network..net.parameters()].fill(R::default());
-        }
         for &(register, k) in term.tape.coefficients() {
             let bars = &adjoints[register * term.stride..][..term.block_sites()];
             for (row, &bar) in rows.chunks_exact_mut(stride).zip(bars) {
@@ -711,35 +900,63 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         space: &mut Workspace<R>,
     ) {
         let simd = self.simd;
-        let (rows, width) = (term.rows(), net.width());
-        let (size, channel) = (rows * width, term.points * width);
-        for (l, packed) in tangent.layers.iter().enumerate() {
-            let depth = packed.layer.inputs;
-            let (a, a_stride) = match l {
-                0 => (&term.inputs[block * rows * depth..][..rows * depth], depth),
-                _ => (&space.y[(l - 1) * size..][..size], width),
-            };
-            let c = &mut space.pushed[l * size..][..size];
-            simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c });
-            for row in c[..channel].chunks_exact_mut(width) {
-                for (x, bias) in row.iter_mut().zip(&packed.bias[..]) {
-                    *x = R::from_f64(x.to_f64() + bias.to_f64());
+        let rows = term.rows();
+        for step in &tangent.schedule.steps {
+            let width = net.width(step.to);
+            let (size, channel) = (rows * width, term.points * width);
+            let place = step.pushed * rows;
+            match step.op {
+                Op::Dense { layer, from, .. } => {
+                    let packed = &tangent.layers[layer];
+                    let Rows { all: a, stride: a_stride } = rows_of(&space.y, block, net, term, from.array);
+                    let depth = packed.layer.inputs;
+                    let c = &mut space.pushed[place..][..size];
+                    simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c });
+                    for row in c[..channel].chunks_exact_mut(width) {
+                        for (x, bias) in row.iter_mut().zip(&packed.bias[..]) {
+                            *x = R::from_f64(x.to_f64() + bias.to_f64());
+                        }
+                    }
                 }
+                Op::Scale { by, from } => {
+                    let Workspace { y, pushed, .. } = space;
+                    let (factor, to) = (&tangent.factors[by], &mut pushed[place..][..size]);
+                    let from = rows_of(y, block, net, term, from.array).all;
+                    to.fill(R::default());
+                    simd.vectorize(AddTimes { simd, factor, minus: false, from, to });
+                }
+                Op::Mix { by, a, b } => {
+                    space.subtract(simd, net, rows, a, b);
+                    let Workspace { extra, pushed, .. } = space;
+                    let (factor, to) = (&tangent.factors[by], &mut pushed[place..][..size]);
+                    to.fill(R::default());
+                    simd.vectorize(AddTimes { simd, factor, minus: false, from: &extra[0], to });
+                }
+                Op::Add { .. } | Op::Blend { .. } => {}
             }
         }
-        let last = net.layers.len();
-        let outputs = net.outputs();
-        // Column by column, as the raw outputs are.
-        let pushed = &mut space.pushed[last * size..][..rows * outputs];
-        simd.vectorize(ColumnsProduct {
-            simd,
-            rows,
-            width,
-            outputs,
-            a: &space.y[(last - 1) * size..][..size],
-            b: &tangent.output,
-            c: pushed,
-        });
+        let outputs = net.raw_outputs();
+        let place = net.schedule.columns.pushed * rows;
+        for (k, (output, from)) in tangent.outputs.iter().zip(&net.schedule.outputs).enumerate() {
+            // Column by column, as the raw outputs are.
+            let Workspace { y, pushed, extra, .. } = space;
+            let c = if k == 0 { &mut pushed[place..][..rows * outputs] } else { &mut extra[0][..] };
+            let a = &y[net.schedule.arrays[from.array].place * rows..][..rows * output.width];
+            simd.vectorize(ColumnsProduct {
+                simd,
+                rows,
+                width: output.width,
+                outputs,
+                a,
+                b: &output.forward,
+                c,
+            });
+            if k > 0 {
+                let to = &mut space.pushed[place..][..rows * outputs];
+                simd.vectorize(Add { simd, from: &space.extra[0], to });
+            }
+        }
+        let pushed = &mut space.pushed[place..][..rows * outputs];
         for (column, bias) in pushed.chunks_exact_mut(rows).zip(&tangent.output_bias) {
             for x in &mut column[..term.points] {
                 *x = R::from_f64(x.to_f64() + bias.to_f64());
@@ -756,8 +973,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         derivative: &mut [f64],
     ) {
         let simd = self.simd;
-        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
-        let size = rows * width;
+        let (rows, outputs) = (term.rows(), net.raw_outputs());
         let linked = term.linked();
         self.adjoints_of_outputs(term, outputs, space);
         derivative.fill(0.0);
@@ -767,30 +983,26 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 *sum += bar.to_f64() * along;
             }
         }
-        let last = net.layers.len();
+        let place = net.schedule.columns.pushed * rows;
         for (site, sum) in derivative.iter_mut().enumerate() {
             for row in linked.rows(site) {
                 for output in 0..outputs {
-                    let pushed = space.pushed[last * size + output * rows + row];
+                    let pushed = space.pushed[place + output * rows + row];
                     *sum += space.output_bar[row * outputs + output].to_f64() * pushed.to_f64();
                 }
             }
         }
-        self.leave_output(net, term, space);
-        for l in (0..last).rev() {
-            self.enter_layer(net, term, l, space);
-            simd.vectorize(DotRows {
-                simd,
-                linked,
-                width,
-                a: &space.pushed[l * size..][..size],
-                d: &space.z_bar[..size],
-                sums: derivative,
-            });
-            if l > 0 {
-                self.leave_layer(net, term, l, space);
-            }
-        }
+        self.sweep(net, term, space, |step, space| {
+            let width = net.width(step.to);
+            let size = rows * width;
+            let d = match step.op {
+                Op::Dense { .. } => &space.z_bar[..size],
+                Op::Scale { .. } | Op::Mix { .. } => &space.bars[step.bar][..size],
+                Op::Add { .. } | Op::Blend { .. } => return,
+            };
+            let a = &space.pushed[step.pushed * rows..][..size];
+            simd.vectorize(DotRows { simd, linked, width, a, d, sums: derivative });
+        });
     }
 }
 
@@ -863,27 +1075,131 @@ impl<R: Real, S: Simd> Fused<S, R> {
         }
     }
 
-    /// From adjoints of the raw outputs to those of the last hidden layer's outputs, `y_bar`.
-    fn leave_output(&self, net: &Packed<R>, term: &Term<R>, space: &mut Workspace<R>) {
+    /// Makes an array from those before it.
+    fn step(&self, net: &Packed<R>, term: &Term<R>, step: &Step, space: &mut Workspace<R>) {
         let simd = self.simd;
-        let (rows, width, outputs) = (term.rows(), net.width(), net.outputs());
-        simd.vectorize(Product {
-            simd,
-            rows,
-            depth: outputs,
-            width,
-            a: &space.output_bar[..rows * outputs],
-            a_stride: outputs,
-            b: &net.output_back,
-            c: &mut space.y_bar,
-        });
+        let (rows, width) = (term.rows(), net.width(step.to));
+        let (size, channel) = (rows * width, term.points * width);
+        let place = net.schedule.arrays[step.to].place * rows;
+        if let Op::Dense { layer, from, activated: Some(preactivations) } = step.op {
+            let packed = &net.layers[layer];
+            let depth = packed.layer.inputs;
+            let z = &mut space.z[preactivations * rows..][..size];
+            let Rows { all: a, stride: a_stride } = rows_of(&space.y, space.block, net, term, from.array);
+            simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: z });
+            let y = &mut space.y[place..][..size];
+            self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
+            let order = term.plan.order();
+            self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
+            space.spread_scales(term, width);
+            let (slopes, scales) = (&space.slopes[..], &space.scales[..]);
+            let (z, y) = (&space.z[preactivations * rows..][..size], &mut space.y[place..][..size]);
+            simd.vectorize(chain::Forward { simd, plan: &term.plan, size: channel, slopes, scales, z, y });
+            return;
+        }
+        if let Op::Mix { a, b, .. } | Op::Blend { a, b, .. } = step.op {
+            space.subtract(simd, net, rows, a, b);
+            space.spread_scales(term, width);
+        }
+        // What an array is made of lies before it.
+        let Workspace { y, extra: [difference, _], scales, block, .. } = space;
+        let (before, to) = y.split_at_mut(place);
+        let to = &mut to[..size];
+        let read = |read: Read| rows_of(before, *block, net, term, read.array);
+        match step.op {
+            Op::Dense { layer, from, .. } => {
+                let packed = &net.layers[layer];
+                let depth = packed.layer.inputs;
+                let Rows { all: a, stride: a_stride } = read(from);
+                simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: to });
+                simd.vectorize(AddToRows { simd, row: &packed.bias, to: &mut to[..channel] });
+            }
+            Op::Add { a, b } => {
+                to.copy_from_slice(read(a).all);
+                simd.vectorize(Add { simd, from: read(b).all, to });
+            }
+            Op::Scale { by, from } => {
+                to.fill(R::default());
+                let factor = &net.factors[by];
+                simd.vectorize(AddTimes { simd, factor, minus: false, from: read(from).all, to });
+            }
+            Op::Mix { by, b, .. } => {
+                to.copy_from_slice(read(b).all);
+                let factor = &net.factors[by];
+                simd.vectorize(AddTimes { simd, factor, minus: false, from: difference, to });
+            }
+            Op::Blend { gate, b, .. } => {
+                to.copy_from_slice(read(b).all);
+                let rule = term.products.as_ref().expect("a network with gates has their rule");
+                let (g, d) = (read(gate).all, &difference[..]);
+                simd.vectorize(leibniz::Forward { simd, rule, size: channel, scales, g, d, y: to });
+            }
+        }
     }
 
-    /// From adjoints of hidden layer `l`'s outputs, `y_bar`, to those of its preactivations, `z_bar`.
-    fn enter_layer(&self, net: &Packed<R>, term: &Term<R>, l: usize, space: &mut Workspace<R>) {
+    /// Copies the features to where arrays are, with whole registers a row.
+    fn keep_features(&self, net: &Packed<R>, term: &Term<R>, space: &mut Workspace<R>) {
+        let (array, stride) = (net.schedule.arrays[0], net.schedule.inputs());
+        let features = &term.inputs[space.block * term.rows() * stride..][..term.rows() * stride];
+        let to = &mut space.y[array.place * term.rows()..][..array.width * term.rows()];
+        for (to, from) in to.chunks_exact_mut(array.width).zip(features.chunks_exact(stride)) {
+            to[..stride].copy_from_slice(from);
+            to[stride..].fill(R::default());
+        }
+    }
+
+    /// From adjoints of the raw outputs back through all steps; `visit` sees each of them when the adjoint of what it makes
+    /// is there: that of a layer's preactivations in `z_bar`, that of anything else in its slot.
+    fn sweep(
+        &self,
+        net: &Packed<R>,
+        term: &Term<R>,
+        space: &mut Workspace<R>,
+        mut visit: impl FnMut(&Step, &mut Workspace<R>),
+    ) {
+        let outputs = net.raw_outputs();
+        for (output, from) in net.outputs.iter().zip(&net.schedule.outputs) {
+            let size = term.rows() * outputs;
+            let Workspace { output_bar, bars, extra, .. } = space;
+            self.leave(
+                term,
+                from.back,
+                output.width,
+                &output_bar[..size],
+                outputs,
+                &output.back,
+                bars,
+                extra,
+            );
+        }
+        for step in net.schedule.steps.iter().rev() {
+            if let Op::Dense { activated, .. } = step.op {
+                self.enter(net, term, step, activated, space);
+            }
+            visit(step, space);
+            self.pass_on(net, term, step, space);
+        }
+    }
+
+    /// From the adjoint of what a layer makes to that of its preactivations, `z_bar`.
+    fn enter(
+        &self,
+        net: &Packed<R>,
+        term: &Term<R>,
+        step: &Step,
+        activated: Option<usize>,
+        space: &mut Workspace<R>,
+    ) {
         let simd = self.simd;
-        let (size, channel) = (term.rows() * net.width(), term.points * net.width());
-        let (z, y) = (&space.z[l * size..][..size], &space.y[l * size..][..size]);
+        let (rows, width) = (term.rows(), net.width(step.to));
+        let (size, channel) = (rows * width, term.points * width);
+        let Some(preactivations) = activated else {
+            space.z_bar[..size].copy_from_slice(&space.bars[step.bar][..size]);
+            return;
+        };
+        space.spread_scales(term, width);
+        let z = &space.z[preactivations * rows..][..size];
+        let y = &space.y[net.schedule.arrays[step.to].place * rows..][..size];
         let order = term.plan.order();
         self.activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
         simd.vectorize(chain::Backward {
@@ -893,24 +1209,105 @@ impl<R: Real, S: Simd> Fused<S, R> {
             slopes: &space.slopes,
             scales: &space.scales,
             z,
-            y_bar: &space.y_bar,
+            y_bar: &space.bars[step.bar],
             z_bar: &mut space.z_bar,
         });
     }
 
-    /// From adjoints of hidden layer `l`'s preactivations, `z_bar`, to those of its inputs, `y_bar`.
-    fn leave_layer(&self, net: &Packed<R>, term: &Term<R>, l: usize, space: &mut Workspace<R>) {
+    /// From adjoints `d` of a layer's preactivations to that of its inputs, `width` wide.
+    #[expect(clippy::too_many_arguments, reason = "a product with all that it reads and writes")]
+    fn leave(
+        &self,
+        term: &Term<R>,
+        back: Option<Back>,
+        width: usize,
+        d: &[R],
+        stride: usize,
+        weights: &[R],
+        bars: &mut [AVec<R>],
+        extra: &mut [AVec<R>; 2],
+    ) {
+        let Some(Back { slot, first }) = back else { return };
         let simd = self.simd;
-        let (rows, width, packed) = (term.rows(), net.width(), &net.layers[l]);
-        simd.vectorize(Product {
-            simd,
-            rows,
-            depth: packed.layer.outputs,
-            width,
-            a: &space.z_bar,
-            a_stride: width,
-            b: &packed.back,
-            c: &mut space.y_bar,
-        });
+        let rows = term.rows();
+        let depth = weights.len() / width;
+        let c = if first { &mut bars[slot] } else { &mut extra[0] };
+        simd.vectorize(Product { simd, rows, depth, width, a: d, a_stride: stride, b: weights, c });
+        if !first {
+            simd.vectorize(Add { simd, from: &extra[0], to: &mut bars[slot][..rows * width] });
+        }
+    }
+
+    /// From the adjoint of what a step makes to those of its operands.
+    fn pass_on(&self, net: &Packed<R>, term: &Term<R>, step: &Step, space: &mut Workspace<R>) {
+        let simd = self.simd;
+        let (rows, width) = (term.rows(), net.width(step.to));
+        let (size, channel) = (rows * width, term.points * width);
+        if let Op::Dense { layer, from, .. } = step.op {
+            let packed = &net.layers[layer];
+            let Workspace { z_bar, bars, extra, .. } = space;
+            self.leave(term, from.back, packed.back_width, z_bar, width, &packed.back, bars, extra);
+            return;
+        }
+        // Operands' adjoints have other slots.
+        let bar = taken(&mut space.bars[step.bar]);
+        let plain = |to: &mut [R]| simd.vectorize(Add { simd, from: &bar, to });
+        match step.op {
+            Op::Dense { .. } => {}
+            Op::Add { a, b } => {
+                space.give(a.back, size, plain);
+                space.give(b.back, size, plain);
+            }
+            Op::Scale { by, from } => {
+                let factor = &net.factors[by];
+                space.give(from.back, size, |to| {
+                    simd.vectorize(AddTimes { simd, factor, minus: false, from: &bar, to });
+                });
+            }
+            Op::Mix { by, a, b } => {
+                let factor = &net.factors[by];
+                let times = |minus: bool| {
+                    let bar = &bar;
+                    move |to: &mut [R]| simd.vectorize(AddTimes { simd, factor, minus, from: bar, to })
+                };
+                space.give(a.back, size, times(false));
+                space.give(b.back, size, plain);
+                space.give(b.back.map(|back| Back { first: false, ..back }), size, times(true));
+            }
+            Op::Blend { gate, a, b } => {
+                space.subtract(simd, net, rows, a, b);
+                space.spread_scales(term, width);
+                let rule = term.products.as_ref().expect("a network with gates has their rule");
+                let mut extra = space.extra.each_mut().map(taken);
+                let [d, d_bar] = &mut extra;
+                let d_bar = &mut d_bar[..size];
+                d_bar.fill(R::default());
+                let back = gate.back.expect("gates are no features");
+                let mut g_bar = taken(&mut space.bars[back.slot]);
+                if back.first {
+                    g_bar[..size].fill(R::default());
+                }
+                simd.vectorize(leibniz::Backward {
+                    simd,
+                    rule,
+                    size: channel,
+                    scales: &space.scales,
+                    g: space.array(net, term, gate.array).all,
+                    d,
+                    y_bar: &bar,
+                    g_bar: &mut g_bar,
+                    d_bar,
+                });
+                space.bars[back.slot] = g_bar;
+                let d_bar = &*d_bar;
+                space.give(a.back, size, |to| simd.vectorize(Add { simd, from: d_bar, to }));
+                space.give(b.back, size, plain);
+                space.give(b.back.map(|back| Back { first: false, ..back }), size, |to| {
+                    simd.vectorize(Subtract { simd, from: d_bar, to });
+                });
+                space.extra = extra;
+            }
+        }
+        space.bars[step.bar] = bar;
     }
 }

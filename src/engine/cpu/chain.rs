@@ -8,7 +8,7 @@
 use pulp::{NullaryFnOnce, Simd};
 
 use super::carried::Carried;
-use crate::expr::{Binary, Node, NodeId};
+use crate::expr::{Binary, Graph, Node, NodeId};
 use crate::jet::{ChainRule, JetSet};
 use crate::simd::Real;
 
@@ -41,11 +41,39 @@ struct Term<R> {
 
 /// What a product of the chain rule is multiplied with.
 #[derive(Clone, Copy)]
-enum Factor<R> {
+pub(super) enum Factor<R> {
     One,
     Constant(R),
     /// A number for each point, which every neuron of it sees: an array as long as a channel, one of [`Forward::scales`].
     Scale(usize),
+}
+
+/// Coefficients that depend on the point, each of them once.
+#[derive(Default)]
+pub(super) struct Scales(pub(super) Vec<NodeId>);
+
+impl Scales {
+    /// `multiple·coefficient` as a factor, which joins the scales if it depends on the point.
+    pub(super) fn factor<R: Real>(
+        &mut self,
+        graph: &mut Graph,
+        multiple: f64,
+        coefficient: NodeId,
+    ) -> Factor<R> {
+        let multiple = graph.constant(multiple);
+        let coefficient = graph.binary(Binary::Mul, multiple, coefficient);
+        match graph.node(coefficient) {
+            Node::Constant(1.0) => Factor::One,
+            Node::Constant(c) => Factor::Constant(R::from_f64(c)),
+            _ => {
+                let known = self.0.iter().position(|&scale| scale == coefficient);
+                Factor::Scale(known.unwrap_or_else(|| {
+                    self.0.push(coefficient);
+                    self.0.len() - 1
+                }))
+            }
+        }
+    }
 }
 
 impl<R: Real> Factor<R> {
@@ -54,7 +82,7 @@ impl<R: Real> Factor<R> {
     /// # Safety
     /// A scale's array is readable for `U` registers at `place`.
     #[inline(always)]
-    unsafe fn times<S: Simd, const U: usize>(
+    pub(super) unsafe fn times<S: Simd, const U: usize>(
         self,
         simd: S,
         scales: *const R,
@@ -72,12 +100,11 @@ impl<R: Real> Factor<R> {
 }
 
 impl<R: Real> Plan<R> {
-    /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; and the coefficients
-    /// that depend on the point, in the order of the scales.
-    pub(super) fn new(carried: &mut Carried, full: &JetSet) -> (Self, Vec<NodeId>) {
+    /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; coefficients that depend
+    /// on the point join `scales`.
+    pub(super) fn new(carried: &mut Carried, full: &JetSet, scales: &mut Scales) -> Self {
         let rule = ChainRule::new(full);
         let jets = carried.jets.clone();
-        let mut scales: Vec<NodeId> = vec![];
         let mut plan = Self {
             channels: jets.channels(),
             order: rule.order(),
@@ -93,20 +120,7 @@ impl<R: Real> Plan<R> {
             for (part, coefficient) in carried.parts(index) {
                 let part = full.channel(part).expect("an operator's part is a derivative");
                 for term in rule.terms(part).iter().filter(|term| term.factors.len() > 1) {
-                    let graph = &mut carried.formula.graph;
-                    let multiple = graph.constant(term.coefficient);
-                    let coefficient = graph.binary(Binary::Mul, multiple, coefficient);
-                    let factor = match graph.node(coefficient) {
-                        Node::Constant(1.0) => Factor::One,
-                        Node::Constant(c) => Factor::Constant(R::from_f64(c)),
-                        _ => {
-                            let known = scales.iter().position(|&scale| scale == coefficient);
-                            Factor::Scale(known.unwrap_or(scales.len()))
-                        }
-                    };
-                    if matches!(factor, Factor::Scale(k) if k == scales.len()) {
-                        scales.push(coefficient);
-                    }
+                    let factor = scales.factor(&mut carried.formula.graph, term.coefficient, coefficient);
                     let below = |&i: &usize| jets.channel(full.indices()[i]).expect("all below is carried");
                     let channels: Vec<_> = term.factors.iter().map(below).collect();
                     if let [i, j] = channels[..] {
@@ -119,8 +133,8 @@ impl<R: Real> Plan<R> {
                 plan.seconds.push(products);
             }
         }
-        plan.scales = scales.len();
-        (plan, scales)
+        plan.scales = scales.0.len();
+        plan
     }
 
     pub(super) fn channels(&self) -> usize {
@@ -359,7 +373,7 @@ impl<R: Real, S: Simd> Backward<'_, R, S> {
 /// # Safety
 /// `pointer` is readable for as many numbers.
 #[inline(always)]
-unsafe fn load<S: Simd, R: Real, const U: usize>(simd: S, pointer: *const R) -> [R::Vector<S>; U] {
+pub(super) unsafe fn load<S: Simd, R: Real, const U: usize>(simd: S, pointer: *const R) -> [R::Vector<S>; U] {
     let mut x = [R::splat(simd, R::default()); U];
     for u in 0..U {
         // SAFETY: as the caller promises.
@@ -373,7 +387,7 @@ unsafe fn load<S: Simd, R: Real, const U: usize>(simd: S, pointer: *const R) -> 
 /// # Safety
 /// `pointer` is writable for as many numbers.
 #[inline(always)]
-unsafe fn store<S: Simd, R: Real, const U: usize>(simd: S, pointer: *mut R, x: [R::Vector<S>; U]) {
+pub(super) unsafe fn store<S: Simd, R: Real, const U: usize>(simd: S, pointer: *mut R, x: [R::Vector<S>; U]) {
     for u in 0..U {
         // SAFETY: as the caller promises.
         unsafe { R::store(simd, pointer.add(u * R::lanes::<S>()), x[u]) };
@@ -382,7 +396,7 @@ unsafe fn store<S: Simd, R: Real, const U: usize>(simd: S, pointer: *mut R, x: [
 
 /// `a + b`
 #[inline(always)]
-fn add<S: Simd, R: Real, const U: usize>(
+pub(super) fn add<S: Simd, R: Real, const U: usize>(
     simd: S,
     mut a: [R::Vector<S>; U],
     b: [R::Vector<S>; U],
@@ -395,7 +409,7 @@ fn add<S: Simd, R: Real, const U: usize>(
 
 /// `a·b`
 #[inline(always)]
-fn mul<S: Simd, R: Real, const U: usize>(
+pub(super) fn mul<S: Simd, R: Real, const U: usize>(
     simd: S,
     mut a: [R::Vector<S>; U],
     b: [R::Vector<S>; U],
@@ -408,7 +422,7 @@ fn mul<S: Simd, R: Real, const U: usize>(
 
 /// `a·b + c`
 #[inline(always)]
-fn mul_add<S: Simd, R: Real, const U: usize>(
+pub(super) fn mul_add<S: Simd, R: Real, const U: usize>(
     simd: S,
     mut a: [R::Vector<S>; U],
     b: [R::Vector<S>; U],

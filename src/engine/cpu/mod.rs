@@ -10,23 +10,28 @@ mod chain;
 mod dispatch;
 mod gemm;
 mod gram;
+mod leibniz;
+mod linear;
 mod normal;
 mod rows;
+mod schedule;
 mod tape;
 mod team;
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use aligned_vec::avec;
 use pulp::Simd;
 
 use self::block::{Activate, ActivateWith, Fused, Kernels, Packed, Partial, Sums, Term, Workspace};
 use self::carried::Carried;
-use self::chain::Plan;
+use self::chain::{Plan, Scales};
 use self::dispatch::WithReal;
 use self::gram::BlockProduct;
+use self::leibniz::Products;
 use self::normal::Normal;
+use self::schedule::Schedule;
 use self::tape::Tape;
 use self::team::Team;
 use super::pointwise::Evaluator;
@@ -34,7 +39,6 @@ use super::{Differentiable, Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::JetSet;
 use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
-use crate::network::{Layer, Shape};
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
 
@@ -55,9 +59,7 @@ const BLOCK_ROWS: Range<usize> = 24..97;
 pub struct CpuEngine<R: Real> {
     team: Team,
     kernels: Box<dyn Kernels<R>>,
-    shape: Shape,
-    layers: Vec<Layer>,
-    width: usize,
+    schedule: Arc<Schedule>,
     coordinates: usize,
     features: Formula,
     terms: Vec<Term<R>>,
@@ -97,16 +99,12 @@ impl<R: Real> CpuEngine<R> {
     ///
     /// If there are not so many threads to be had, or their buffers would be too large.
     pub fn new(problem: &Problem, threads: usize, isa: Isa) -> Result<Self, EngineError> {
-        let shape = problem.shape();
         let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
         let kernels = isa.run::<R, _>(Select { activation: &problem.activation });
-        let width = shape.width.next_multiple_of(kernels.unit());
-        let coefficients = problem.coefficients();
+        let schedule = Arc::new(Schedule::new(&problem.layers(), kernels.unit()));
         let mut engine = Self {
-            net: Packed::new(&shape, width, coefficients),
-            layers: shape.layers(),
-            shape,
-            width,
+            net: Packed::new(&schedule, problem.coefficients()),
+            schedule,
             coordinates: problem.coordinates.len(),
             features: problem.features.clone(),
             terms: vec![],
@@ -133,32 +131,39 @@ impl<R: Real> CpuEngine<R> {
             engine.terms.push(term);
         }
         let rows = engine.terms.iter().map(Term::rows).max().unwrap_or(0);
-        let bytes =
-            2.0 * (threads * rows * size_of::<R>()) as f64 * (engine.shape.depth * engine.width) as f64;
+        let bytes = (threads * rows * size_of::<R>()) as f64 * engine.columns() as f64;
         if bytes > MAX_WORKSPACE {
             return Err(EngineError::Workspace { threads, bytes });
         }
         Ok(engine)
     }
 
+    /// Columns of preactivations and arrays that a block keeps.
+    fn columns(&self) -> usize {
+        self.schedule.columns.preactivations + self.schedule.columns.arrays
+    }
+
     /// A term without points.
     fn compile(&self, features: &Formula, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
         let mut carried = Carried::new(formula, jets, sides);
-        let (plan, scales) = Plan::new(&mut carried, jets);
+        let mut scales = Scales::default();
+        let plan = Plan::new(&mut carried, jets, &mut scales);
+        let products = self.schedule.has_gates.then(|| Products::new(&mut carried, jets, &mut scales));
         let channels = plan.channels();
         // The number of points that makes whole tiles; doubled if linked points would not come out even.
         let mut unit = gemm::ROWS / gcd(gemm::ROWS, channels);
         if !unit.is_multiple_of(sides) {
             unit *= sides;
         }
-        let row_bytes = 2 * self.shape.depth * self.width * size_of::<R>();
+        let row_bytes = self.columns() * size_of::<R>();
         let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
         Term {
             tape: Tape::new(&carried.formula, &carried.jets),
             features: carried.features(features, jets),
-            scale_formula: Formula { graph: carried.formula.graph, roots: scales },
+            scale_formula: Formula { graph: carried.formula.graph, roots: scales.0 },
             plan,
+            products,
             sides,
             points,
             stride: (points / sides).next_multiple_of(self.kernels.lanes()),
@@ -174,9 +179,12 @@ impl<R: Real> CpuEngine<R> {
     pub fn work(&mut self) -> Work {
         self.regroup_if_needed();
         let rows = self.terms.iter().map(|term| term.plan.channels() * term.sides * term.sites).sum();
-        let weights: usize = self.layers.iter().map(|layer| layer.inputs * layer.outputs).sum();
-        // Nothing goes back through the first layer.
-        let products = rows * (3 * weights - self.layers[0].inputs * self.layers[0].outputs);
+        // Nothing goes back through a layer over the features.
+        let products = self.schedule.layers.iter().map(|layer| {
+            let ways = if layer.reads_features { 2 } else { 3 };
+            rows * ways * layer.inputs * layer.outputs
+        });
+        let products = products.sum();
         let numbers = |term: &Term<R>| term.inputs.len() + term.columns.len() + term.scales.len();
         let points = self.terms.iter().map(numbers).sum::<usize>() * size_of::<R>();
         Work { rows, products, workspace: lock(&self.spaces[0]).bytes(), points }
@@ -194,7 +202,7 @@ impl<R: Real> CpuEngine<R> {
         term.sites = count / term.sides;
         term.point_weights.clear();
         let column_formula = term.tape.column_formula();
-        let (rows, inputs, columns) = (term.rows(), self.shape.inputs, column_formula.roots.len());
+        let (rows, inputs, columns) = (term.rows(), self.schedule.inputs(), column_formula.roots.len());
         let (sites, blocks) = (term.block_sites(), term.blocks());
         term.inputs.resize(blocks * rows * inputs, R::default());
         term.columns.resize(blocks * columns * term.stride, R::default());
@@ -274,8 +282,8 @@ impl<R: Real> CpuEngine<R> {
     /// Lays θ out for the kernels.
     fn pack(&mut self, theta: &[f64]) {
         assert_eq!(theta.len(), self.parameters(), "θ has the network's length");
-        let Self { team, kernels, net, width, .. } = self;
-        pack(team, &**kernels, theta, *width, net);
+        let Self { team, kernels, net, .. } = self;
+        pack(team, &**kernels, theta, net);
     }
 
     /// All blocks of all terms, or of the term `only`; `gradient` says whether to go back as well.
@@ -308,7 +316,7 @@ impl<R: Real> CpuEngine<R> {
     /// The groups' gradients, added.
     fn write_gradient(&self, gradient: &mut [f64]) {
         let (network, coefficients) = gradient.split_at_mut(self.net.weights());
-        reduce(&self.team, &self.partials, &self.layers, network);
+        reduce(&self.team, &self.partials, &self.schedule, network);
         block::reduce_coefficients(&self.partials, coefficients);
     }
 
@@ -492,22 +500,24 @@ impl<R: Real> Pass<'_, R> {
 }
 
 /// Lays a vector like θ out for the kernels.
-fn pack<R: Real>(team: &Team, kernels: &dyn Kernels<R>, theta: &[f64], width: usize, net: &mut Packed<R>) {
-    kernels.pack_output(theta, width, net);
+fn pack<R: Real>(team: &Team, kernels: &dyn Kernels<R>, theta: &[f64], net: &mut Packed<R>) {
+    kernels.pack_outputs(theta, net);
+    net.set_factors(theta);
     net.set_coefficients(&theta[net.weights()..]);
-    team.share(net.layers.iter_mut(), |_, layer| kernels.pack_layer(theta, width, layer));
+    team.share(net.layers.iter_mut(), |_, layer| kernels.pack_layer(theta, layer));
 }
 
 /// Adds the groups' gradients.
-fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], layers: &[Layer], gradient: &mut [f64]) {
-    let mut rest = gradient;
-    let parts = layers.iter().enumerate().map(|(l, layer)| {
+fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
+    let (mut rest, numbers) = gradient.split_at_mut(schedule.numbers_at());
+    let parts = schedule.layers.iter().enumerate().map(|(l, layer)| {
         let length = (layer.inputs + 1) * layer.outputs;
         let (part, others) = std::mem::take(&mut rest).split_at_mut(length);
         rest = others;
         (l, layer, part)
     });
     team.share(parts, |_, (l, layer, part)| block::reduce_layer(partials, l, layer, part));
+    block::reduce_factors(partials, schedule, numbers);
 }
 
 /// Chooses the kernels for an activation.

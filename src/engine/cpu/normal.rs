@@ -170,11 +170,10 @@ impl<R: Real> CpuEngine<R> {
     /// Lays θ and a direction out for the kernels.
     fn prepare(&mut self, theta: &[f64], direction: &[f64]) -> Packed<R> {
         let tangent = self.tangent.take();
-        let mut tangent =
-            tangent.unwrap_or_else(|| Packed::new(&self.shape, self.width, self.net.coefficients()));
+        let mut tangent = tangent.unwrap_or_else(|| Packed::new(&self.schedule, self.net.coefficients()));
         self.regroup_if_needed();
         self.pack(theta);
-        pack(&self.team, &*self.kernels, direction, self.width, &mut tangent);
+        pack(&self.team, &*self.kernels, direction, &mut tangent);
         for space in &self.spaces {
             let mut space = lock(space);
             for term in &self.terms {
@@ -285,7 +284,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
             }
         });
         let (network, coefficients) = product.split_at_mut(self.net.weights());
-        reduce(&self.team, &partials, &self.layers, network);
+        reduce(&self.team, &partials, &self.schedule, network);
         block::reduce_coefficients(&partials, coefficients);
         self.partials = partials;
         self.tangent = Some(tangent);

@@ -59,7 +59,7 @@ impl<R: Real, S: Simd> NullaryFnOnce for OuterRows<'_, R, S> {
     fn call(self) {
         let Self { simd, linked, a, a_stride, d, d_stride, layer, rows, stride } = self;
         let lanes = R::lanes::<S>();
-        let Layer { inputs, outputs, weights, biases } = layer;
+        let Layer { inputs, outputs, weights, biases, .. } = layer;
         assert!(a.len() >= linked.count() * a_stride && d.len() >= linked.count() * d_stride);
         let end = biases + outputs;
         assert!(inputs <= a_stride && outputs <= d_stride && end <= stride && lanes <= MOST_LANES);

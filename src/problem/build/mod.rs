@@ -3,6 +3,7 @@
 mod conditions;
 mod consistency;
 mod equations;
+mod fourier;
 mod geometry;
 mod jump;
 mod language;
@@ -220,9 +221,17 @@ impl Builder<'_> {
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns, &definitions, &coordinates);
         let definitions = self.definitions(&definitions);
-        let (network, activation, features, written_features) =
-            self.network(table.get("network"), &coordinates, unknowns.len());
-        let training = self.training(table.get("training"), &coordinates);
+        let training = table.get("training").and_then(|value| value.get_ref().as_table());
+        let seed =
+            training.and_then(|training| training.get("seed")).and_then(|seed| seed.get_ref().as_integer());
+        // A wrong one is reported with the other settings.
+        let seed = seed.and_then(|seed| seed.as_str().parse().ok()).unwrap_or(0);
+        let (mut network, activation, features, written_features) =
+            self.network(table.get("network"), &coordinates, unknowns.len(), seed);
+        let mut training = self.training(table.get("training"), &coordinates);
+        if let Some(activation) = &activation {
+            self.rules(&mut network, &mut training, activation, table);
+        }
         let conditions = self.conditions(table, &coordinates, &unknowns);
         let (reference, solutions) =
             self.reference(table.get("reference"), &coordinates, &unknowns, &parameters, &trainable);

@@ -2,20 +2,24 @@
 
 use core::ops::Range;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
+use super::fourier::{self, Fourier};
 use super::{Builder, FEATURE};
 use crate::activation::Activation;
 use crate::expr::{self, Digits, Node, Symbol};
 use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH, WINDOWS};
+use crate::network::Layers;
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
 use crate::problem::model::Formula;
 use crate::problem::place::Coordinate;
-use crate::settings::{Cut, LinearSolver, Network, Scaling, Schedule, Stage, Training};
+use crate::settings::{
+    Cut, Init, LearningRateUnit, LinearSolver, Network, Scaling, Schedule, Stage, Training,
+};
 
 impl Builder<'_> {
     pub(super) fn network(
@@ -23,12 +27,14 @@ impl Builder<'_> {
         value: Option<&Value<'_>>,
         coordinates: &[Coordinate],
         outputs: usize,
+        seed: u64,
     ) -> (Network, Option<Activation>, Formula, Vec<String>) {
         let empty = Table::new();
         let table = value.map_or(Some(&empty), |value| self.table(value, "[network]"));
         let table = table.unwrap_or(&empty);
-        let network: Network = self.settings(table, "[network]", &[], &["features"]);
+        let mut network: Network = self.settings(table, "[network]", &["widths"], &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
+        self.widths(&mut network, table);
         for (key, count, most) in [("depth", network.depth, MAX_DEPTH), ("width", network.width, MAX_WIDTH)] {
             if !(1..=most).contains(&count) {
                 let message = format!("the {key} is {count}, not from 1 to {most}");
@@ -41,27 +47,62 @@ impl Builder<'_> {
             self.report(Diagnostic::error(span("sigma-b"), message));
         }
 
-        let (features, written) = self.features(table.get("features"), coordinates);
-        let (depth, width) = (network.depth as f64, network.width as f64);
+        let (features, written) = self.features(table.get("features"), coordinates, seed);
         // In floating point, where absurd sizes do not overflow.
-        let (inputs, outputs) = (features.roots.len() as f64, outputs as f64);
-        let size = width * (inputs + 1.0) + (depth - 1.0) * width * (width + 1.0) + outputs * (width + 1.0);
-        for (count, what, most) in
-            [(depth * width, "neurons", MAX_NEURONS), (size, "parameters", MAX_PARAMETERS)]
-        {
-            if count > most && !self.has_errors() {
-                let message = format!("the network would have {count:.1e} {what}, more than {most:.0e}");
-                self.report(Diagnostic::error(span("width").or(span("depth")), message));
-            }
+        self.check_count(table, network.depth as f64 * network.width as f64, "neurons", MAX_NEURONS);
+        if !self.has_errors() {
+            let layers = Layers::new(&network, features.roots.len(), outputs);
+            self.check_count(table, layers.parameters() as f64, "parameters", MAX_PARAMETERS);
         }
         (network, activation, features, written)
+    }
+
+    /// Refuses a network that has too many of something.
+    fn check_count(&mut self, table: &Table<'_>, count: f64, what: &str, most: f64) {
+        if count > most && !self.has_errors() {
+            let message = format!("the network would have {count:.1e} {what}, more than {most:.0e}");
+            let keys = ["widths", "width", "depth"];
+            let span = keys.into_iter().find_map(|key| table.get(key)).map(Spanned::span);
+            self.report(Diagnostic::error(span, message));
+        }
+    }
+
+    /// Makes depth and width those of a list of widths, which must not disagree with them.
+    fn widths(&mut self, network: &mut Network, table: &Table<'_>) {
+        let Some(value) = table.get("widths") else { return };
+        let (Some(&least), Some(&most)) = (network.widths.iter().min(), network.widths.iter().max()) else {
+            let message = "`widths` lists no layers";
+            let hint = "write the neurons of every hidden layer, for example [32, 16, 32], or remove it";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return;
+        };
+        if least == 0 {
+            self.report(Diagnostic::error(value.span(), "a layer has at least one neuron"));
+        }
+        if network.architecture.is_even() && least < most {
+            let message = format!("the layers of a {} have all one width", network.architecture.name());
+            let hint = "state `width` and `depth`, or architecture = \"resnet\" or \"plain\"";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+        }
+        for (key, stated, implied) in
+            [("depth", network.depth, network.widths.len()), ("width", network.width, most)]
+        {
+            if let Some(other) = table.get(key)
+                && stated != implied
+            {
+                let message = format!("the {key} is {stated} here, but {implied} by `widths`");
+                self.report(Diagnostic::error(other.span(), message).hint(format!("remove `{key}`")));
+            }
+        }
+        (network.depth, network.width) = (network.widths.len(), most);
     }
 
     /// The activation with its scale; `None` if one of them is wrong, which is reported.
     fn activation(&mut self, network: &Network, table: &Table<'_>) -> Option<Activation> {
         let scale = table.get("scale").map(Spanned::span);
-        if !(network.scale.is_finite() && network.scale > 0.0) {
-            let message = format!("the scale is {}, not a positive number", network.scale);
+        let size = network.scale.initial();
+        if !(size.is_finite() && size > 0.0) {
+            let message = format!("the scale is {size}, not a positive number");
             self.report(Diagnostic::error(scale, message));
             return None;
         }
@@ -79,13 +120,59 @@ impl Builder<'_> {
                 return None;
             }
         };
-        let scaled = activation.scaled(network.scale);
+        let scaled = activation.scaled(size);
         if scaled.is_err() {
-            let message = format!("the scale {} takes the activation out of range", Digits(network.scale));
+            let message = format!("the scale {} takes the activation out of range", Digits(size));
             let hint = "amplitudes lie between 1e-30 and 1e30";
             self.report(Diagnostic::error(scale, message).hint(hint));
         }
         scaled.ok()
+    }
+
+    /// Holds rules that are made for some functions against the activation; what is not stated gives way.
+    pub(super) fn rules(
+        &mut self,
+        network: &mut Network,
+        training: &mut Training,
+        activation: &Activation,
+        table: &Table<'_>,
+    ) {
+        let stated = |path: &[&str]| {
+            let (first, rest) = path.split_first()?;
+            let value = table.get(*first)?;
+            let found = at(value, rest);
+            // The last key's own value, not that of a table on the way.
+            (!found.get_ref().is_table() && !found.get_ref().is_array()).then_some(found)
+        };
+        let init = stated(&["network", "init"]);
+        if network.init == Init::Siren && activation.sine().is_none() {
+            let message = format!("init = \"siren\" is made for a single sine, not for {activation}");
+            let hint = "take activation = \"sin\", or another rule such as \"xavier\"";
+            self.report(Diagnostic::error(init.map(Spanned::span), message).hint(hint));
+        }
+        let Some((function, reason)) = activation.outside() else { return };
+        let none = format!("is made for odd-sigmoid functions, and {} is none: {reason}", function.name());
+        if network.init.is_for_the_family() {
+            match init {
+                None => network.init = Init::Xavier,
+                Some(init) => {
+                    let message = format!("init = \"{}\" {none}", network.init.name());
+                    let hint = "take \"xavier\", or \"siren\" for sines";
+                    self.report(Diagnostic::error(init.span(), message).hint(hint));
+                }
+            }
+        }
+        for (i, stage) in training.stages.iter_mut().enumerate() {
+            let Stage::Adam(adam) = stage else { continue };
+            let unit = stated(&["training", "stages", &i.to_string(), "adam", "lr-unit"]);
+            match unit.filter(|_| adam.lr_unit == LearningRateUnit::Omega) {
+                None => adam.lr_unit = LearningRateUnit::One,
+                Some(unit) => {
+                    let message = format!("lr-unit = \"omega\" {none}");
+                    self.report(Diagnostic::error(unit.span(), message).hint("take \"one\""));
+                }
+            }
+        }
     }
 
     /// What enters the network, and its text.
@@ -93,17 +180,27 @@ impl Builder<'_> {
         &mut self,
         value: Option<&Value<'_>>,
         coordinates: &[Coordinate],
+        seed: u64,
     ) -> (Formula, Vec<String>) {
         let mut written = Vec::new();
         let mut roots = Vec::new();
+        // As text that is read back, so that writing it into a file changes nothing.
+        let mut read = |text: String, builder: &mut Self| {
+            let expr = expr::parse(&text).ok();
+            roots.extend(expr.and_then(|expr| builder.lowered(&expr, FEATURE)));
+            written.push(text);
+        };
         match value.map(|value| (value, value.get_ref())) {
             None => {
                 for c in coordinates {
-                    // As text that is read back, so that writing it into a file changes nothing.
-                    let text = c.centred();
-                    let expr = expr::parse(&text).ok();
-                    roots.extend(expr.and_then(|expr| self.lowered(&expr, FEATURE)));
-                    written.push(text);
+                    read(c.centred(), self);
+                }
+            }
+            Some((value, DeValue::Table(table))) => {
+                if let Some(fourier) = self.fourier(value, table) {
+                    for text in fourier.formulas(coordinates, seed) {
+                        read(text, self);
+                    }
                 }
             }
             Some((value, DeValue::Array(features))) if !features.is_empty() => {
@@ -131,11 +228,40 @@ impl Builder<'_> {
             }
             Some((value, _)) => {
                 let message = "`features` is a list of formulas";
-                let hint = "for example [\"sin(pi*x)\", \"2*t - 1\"]";
+                let hint = "for example [\"sin(pi*x)\", \"2*t - 1\"], or { fourier = 16, scale = 2 }";
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
         (self.extract(&roots), written)
+    }
+
+    /// Random Fourier features; `None` if there is a mistake, which is reported.
+    fn fourier(&mut self, value: &Value<'_>, table: &Table<'_>) -> Option<Fourier> {
+        self.check_keys(table, "features", &["fourier", "scale"]);
+        let Some(count) = table.get("fourier") else {
+            let message = "these features have no number of frequencies";
+            let hint = "for example { fourier = 16, scale = 2 }";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        };
+        let read = Fourier::deserialize(ValueDeserializer::from(value.clone()));
+        let fourier = read
+            .map_err(|error| {
+                let span = error.span().filter(|span| span.end > 0).unwrap_or(value.span());
+                self.report(serde_mistake(error.message(), span));
+            })
+            .ok()?;
+        if !(1..=fourier::MOST).contains(&fourier.fourier) {
+            let message = format!("`fourier` is {}, not from 1 to {}", fourier.fourier, fourier::MOST);
+            self.report(Diagnostic::error(count.span(), message));
+            return None;
+        }
+        if !(fourier.scale.is_finite() && fourier.scale > 0.0) {
+            let span = table.get("scale").map(Spanned::span);
+            self.report(Diagnostic::error(span, "the scale of the frequencies must be a positive number"));
+            return None;
+        }
+        Some(fourier)
     }
 
     pub(super) fn training(&mut self, value: Option<&Value<'_>>, coordinates: &[Coordinate]) -> Training {

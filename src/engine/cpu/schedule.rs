@@ -1,0 +1,305 @@
+//! A network's layers laid out for blocks: where every array lies, and where its adjoint goes.
+//!
+//! All arrays of a block are kept for the way back.
+//! Adjoints are not: an array's adjoint takes a slot when the first of its readers is gone back through, and gives it up
+//! when the array's own step is; through a chain of layers one slot is enough.
+//! This file knows sizes and orders; it knows no numbers.
+
+use crate::network::{self, Layer, Layers, Numbers};
+
+/// A network, laid out.
+pub(super) struct Schedule {
+    /// Every layer in the order of θ: those of steps, then those of outputs.
+    pub(super) layers: Vec<Layer>,
+    /// Trainable numbers that multiply, after the layers in θ.
+    pub(super) numbers: Vec<Numbers>,
+    pub(super) steps: Vec<Step>,
+    /// What the output layers read, the last ones of `layers`.
+    pub(super) outputs: Vec<Read>,
+    /// Every array; the first holds the features.
+    pub(super) arrays: Vec<Array>,
+    /// Padded widths of what multiplies, by the place of its numbers among those of all steps.
+    pub(super) factors: Vec<Factor>,
+    /// Columns of preactivations, of arrays, and of what a direction adds to what trainable parameters make.
+    pub(super) columns: Columns,
+    /// The greatest padded width of an array that a step makes.
+    pub(super) widest: usize,
+    /// Adjoints that are there at once.
+    pub(super) slots: usize,
+    /// Is there a product of arrays?
+    pub(super) has_gates: bool,
+}
+
+/// How many columns a block has of what.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Columns {
+    pub(super) preactivations: usize,
+    pub(super) arrays: usize,
+    pub(super) pushed: usize,
+}
+
+/// An array in a block.
+#[derive(Clone, Copy)]
+pub(super) struct Array {
+    /// Padded; that of the features is theirs, unless something but a layer's product reads them.
+    pub(super) width: usize,
+    /// Columns before it; the features lie with the points, and have a copy here if they are padded.
+    pub(super) place: usize,
+}
+
+/// Numbers that multiply an array.
+#[derive(Clone, Copy)]
+pub(super) struct Factor {
+    pub(super) numbers: Numbers,
+    pub(super) width: usize,
+}
+
+/// What makes array `to`.
+pub(super) struct Step {
+    pub(super) op: Op,
+    pub(super) to: usize,
+    /// The slot that the adjoint of `to` has when it is gone back through this step.
+    pub(super) bar: usize,
+    /// Columns before what a direction adds here, if there are parameters.
+    pub(super) pushed: usize,
+}
+
+/// An operand, and where its adjoint goes: nowhere, if it is the features.
+#[derive(Clone, Copy)]
+pub(super) struct Read {
+    pub(super) array: usize,
+    pub(super) back: Option<Back>,
+}
+
+/// A slot for an adjoint.
+#[derive(Clone, Copy)]
+pub(super) struct Back {
+    pub(super) slot: usize,
+    /// Is there nothing yet that must be added to?
+    pub(super) first: bool,
+}
+
+/// As [`network::Op`].
+pub(super) enum Op {
+    Dense {
+        /// By its index in [`Schedule::layers`].
+        layer: usize,
+        from: Read,
+        /// Columns before the preactivations; without an activation they are the array itself.
+        activated: Option<usize>,
+    },
+    Add {
+        a: Read,
+        b: Read,
+    },
+    Blend {
+        gate: Read,
+        a: Read,
+        b: Read,
+    },
+    Mix {
+        /// By its index in [`Schedule::factors`].
+        by: usize,
+        a: Read,
+        b: Read,
+    },
+    Scale {
+        /// By its index in [`Schedule::factors`].
+        by: usize,
+        from: Read,
+    },
+}
+
+impl Schedule {
+    /// The layout of `layers` where widths are padded to multiples of `unit`.
+    pub(super) fn new(layers: &Layers, unit: usize) -> Self {
+        let mut columns = Columns::default();
+        let mut place = |width: usize| {
+            columns.arrays += width;
+            Array { width, place: columns.arrays - width }
+        };
+        let padded = |width: usize| width.next_multiple_of(unit);
+        let mut arrays = vec![match layers.outputs.iter().any(|output| output.from == 0) {
+            true => place(padded(layers.inputs())),
+            false => Array { width: layers.inputs(), place: 0 },
+        }];
+        arrays.extend(layers.arrays[1..].iter().map(|&width| place(padded(width))));
+
+        let mut slots = Slots { of: vec![None; arrays.len()], free: vec![], count: 0 };
+        let outputs = layers.outputs.iter().map(|output| slots.read(output.from)).collect();
+        let mut layer = layers.steps.iter().filter(|step| matches!(step, network::Op::Dense { .. })).count();
+        let mut steps: Vec<Step> = vec![];
+        for (k, step) in layers.steps.iter().enumerate().rev() {
+            let to = k + 1;
+            let bar = slots.of[to].expect("every array is read");
+            // A layer's adjoint moves on to its preactivations first.
+            let moves = matches!(step, network::Op::Dense { .. });
+            if moves {
+                slots.give_up(to);
+            }
+            let op = match *step {
+                network::Op::Dense { from, activated, .. } => {
+                    layer -= 1;
+                    Op::Dense { layer, from: slots.read(from), activated: activated.then_some(0) }
+                }
+                network::Op::Add { a, b } => Op::Add { a: slots.read(a), b: slots.read(b) },
+                network::Op::Blend { gate, a, b } => {
+                    Op::Blend { gate: slots.read(gate), a: slots.read(a), b: slots.read(b) }
+                }
+                network::Op::Mix { by, a, b } => Op::Mix { by, a: slots.read(a), b: slots.read(b) },
+                network::Op::Scale { by, from } => Op::Scale { by, from: slots.read(from) },
+            };
+            if !moves {
+                slots.give_up(to);
+            }
+            steps.push(Step { op, to, bar, pushed: 0 });
+        }
+        steps.reverse();
+
+        let mut factors = vec![];
+        for step in &mut steps {
+            let width = arrays[step.to].width;
+            step.pushed = columns.pushed;
+            match &mut step.op {
+                Op::Dense { activated, .. } => {
+                    if let Some(place) = activated {
+                        *place = columns.preactivations;
+                        columns.preactivations += width;
+                    }
+                }
+                Op::Mix { by, .. } | Op::Scale { by, .. } => {
+                    factors.push(Factor { numbers: layers.numbers[*by], width });
+                    *by = factors.len() - 1;
+                }
+                Op::Add { .. } | Op::Blend { .. } => continue,
+            }
+            columns.pushed += width;
+        }
+        Self {
+            layers: layers.dense().copied().collect(),
+            numbers: layers.numbers.clone(),
+            steps,
+            outputs,
+            widest: arrays[1..].iter().map(|array| array.width).max().unwrap_or(0),
+            arrays,
+            factors,
+            columns,
+            slots: slots.count,
+            has_gates: layers.has_gates(),
+        }
+    }
+
+    /// Is there nothing but layers one after the other?
+    pub(super) fn is_chain(&self) -> bool {
+        self.outputs.len() == 1 && self.slots == 1
+    }
+
+    /// Are the features among the arrays of a block?
+    pub(super) fn keeps_features(&self) -> bool {
+        self.outputs.iter().any(|read| read.array == 0)
+    }
+
+    /// Features.
+    pub(super) fn inputs(&self) -> usize {
+        self.layers[0].inputs
+    }
+
+    /// Raw outputs.
+    pub(super) fn raw_outputs(&self) -> usize {
+        self.layers[self.layers.len() - 1].outputs
+    }
+
+    /// The output layers, by their index, and what they read.
+    pub(super) fn output_layers(&self) -> impl Iterator<Item = (usize, Read)> + '_ {
+        (self.layers.len() - self.outputs.len()..).zip(self.outputs.iter().copied())
+    }
+
+    /// Where trainable numbers begin in θ.
+    pub(super) fn numbers_at(&self) -> usize {
+        self.layers.last().map_or(0, |last| last.biases + last.outputs)
+    }
+
+    /// Weights, biases and trainable numbers.
+    pub(super) fn parameters(&self) -> usize {
+        self.numbers.last().map_or(self.numbers_at(), |last| last.first + last.count)
+    }
+}
+
+/// Which array's adjoint has which slot, on the way back.
+struct Slots {
+    of: Vec<Option<usize>>,
+    free: Vec<usize>,
+    count: usize,
+}
+
+impl Slots {
+    /// An operand that is gone back to.
+    fn read(&mut self, array: usize) -> Read {
+        let back = (array > 0).then(|| {
+            let first = self.of[array].is_none();
+            let slot = self.of[array].or_else(|| self.free.pop()).unwrap_or_else(|| {
+                self.count += 1;
+                self.count - 1
+            });
+            self.of[array] = Some(slot);
+            Back { slot, first }
+        });
+        Read { array, back }
+    }
+
+    fn give_up(&mut self, array: usize) {
+        self.free.extend(self.of[array].take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Shape;
+    use crate::settings::{Architecture, Network};
+
+    #[test]
+    fn a_chain_needs_one_adjoint() {
+        let chain = Layers::chain(&Shape { inputs: 2, depth: 5, width: 7, outputs: 3 });
+        let schedule = Schedule::new(&chain, 8);
+        assert_eq!((schedule.slots, schedule.widest), (1, 8));
+        assert_eq!((schedule.columns.arrays, schedule.columns.preactivations), (40, 40));
+        assert!(schedule.steps.iter().all(|step| step.bar == 0));
+    }
+
+    /// Every reader of an array but the first one gone back through adds to its slot, which nothing else has meanwhile.
+    #[test]
+    fn adjoints_do_not_share_a_slot() {
+        for architecture in Architecture::ALL {
+            let network = Network { architecture, depth: 6, ..Network::default() };
+            let schedule = Schedule::new(&Layers::new(&network, 2, 1), 8);
+            let mut holds: Vec<Option<usize>> = vec![None; schedule.slots];
+            let give = |holds: &mut Vec<Option<usize>>, read: &Read| {
+                let Some(back) = read.back else { return };
+                assert_eq!(holds[back.slot].is_none(), back.first, "{architecture:?}");
+                assert!(back.first || holds[back.slot] == Some(read.array));
+                holds[back.slot] = Some(read.array);
+            };
+            schedule.outputs.iter().for_each(|read| give(&mut holds, read));
+            for step in schedule.steps.iter().rev() {
+                assert_eq!(holds[step.bar], Some(step.to));
+                let moves = matches!(step.op, Op::Dense { .. });
+                if moves {
+                    holds[step.bar] = None;
+                }
+                match &step.op {
+                    Op::Dense { from, .. } | Op::Scale { from, .. } => give(&mut holds, from),
+                    Op::Add { a, b } | Op::Mix { a, b, .. } => {
+                        [a, b].into_iter().for_each(|read| give(&mut holds, read));
+                    }
+                    Op::Blend { gate, a, b } => {
+                        [gate, a, b].into_iter().for_each(|read| give(&mut holds, read));
+                    }
+                }
+                if !moves {
+                    holds[step.bar] = None;
+                }
+            }
+        }
+    }
+}
