@@ -119,6 +119,13 @@ fn spread_out(equation: &Leading, space: &Space<'_>, graph: &mut Graph, start: &
                 let level = kinks.then(|| graph.binary(Binary::Sub, of(a), of(b)));
                 (graph.binary(f, of(a), of(b)), level)
             }
+            // How the kinks and jumps of a table spread is not known.
+            node @ Node::Table(_) if node.is_rough() => return None,
+            Node::Table(lookup) => {
+                let arguments: Vec<NodeId> = lookup.arguments().iter().map(|&a| of(a)).collect();
+                let orders = &lookup.orders[..arguments.len()];
+                (graph.table(lean.looked_up(&lookup), orders, &arguments), None)
+            }
             leaf => (graph.insert(leaf), None),
         };
         let changes = |level: &NodeId| {
