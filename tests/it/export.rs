@@ -125,5 +125,5 @@ fn a_program_has_a_piece_for_each_window_and_the_derivatives_that_it_carries() {
     let output = run(folder.path(), &["export", "waves", "--to", "w.safetensors"]);
     assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
     let page = fs::read_to_string(folder.path().join("w.md")).expect("a page");
-    assert!(page.contains("a = np.stack([f0, f1 * z[1]])"), "{page}");
+    assert!(page.contains("return np.stack([f0, f1 * z[1]])"), "{page}");
 }

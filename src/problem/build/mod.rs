@@ -692,6 +692,10 @@ impl Builder<'_> {
                 let node = node.map(|(node, _)| node);
                 self.scope.set(key.get_ref(), known(Meaning::Definition, node));
             }
+            if self.graph.nodes().len() > MAX_OPERATIONS {
+                // That has been said, and nothing can be read again.
+                return;
+            }
             self.items.truncate(before.0);
             self.formulas = before.1;
         }
