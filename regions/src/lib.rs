@@ -33,7 +33,7 @@ pub use error::Error;
 pub use gate::Gate;
 pub use mesh::{Mesh, obj, stl};
 pub use outline::Outline;
-pub use region::{Inside, Keep, Measure, Region, Shapes};
+pub use region::{Inside, Keep, Measure, Region, Shapes, spread};
 pub use shape::{Level, Shape};
 pub use vector::{MAX_DIMENSION, Vector};
 pub use wall::{Piece, Predicate, Select, Spot, Wall};

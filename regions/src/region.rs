@@ -428,7 +428,9 @@ fn bounds(tree: &Tree, shapes: &Shapes) -> Bounds {
 }
 
 /// Evenly spread points of the unit cube: the additive sequence of the d-th generalized golden ratio (Roberts 2018).
-pub(crate) fn spread(dimension: usize) -> impl Iterator<Item = [f64; crate::MAX_DIMENSION]> {
+///
+/// Points are rows of [`MAX_DIMENSION`](crate::MAX_DIMENSION) numbers, the first `dimension` of which count.
+pub fn spread(dimension: usize) -> impl Iterator<Item = [f64; crate::MAX_DIMENSION]> {
     let mut ratio = 2.0_f64;
     for _ in 0..60 {
         ratio = (1.0 + ratio).powf(1.0 / (dimension as f64 + 1.0));

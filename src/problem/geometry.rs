@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall};
+use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, spread};
 
 use super::making::{Stock, Wrong};
 use crate::expr::Digits;
@@ -188,8 +188,8 @@ impl Geometry {
             for (wall, (from, to), inwards) in
                 [(&found[0], (ends[0], ends[1]), -step), (&found[1], (ends[1], ends[0]), step)]
             {
-                for unit in (1..=OPPOSITE).map(spread(wall.coordinates())) {
-                    let mut x = wall.at(&unit).x;
+                for unit in spread(wall.coordinates()).take(OPPOSITE) {
+                    let mut x = wall.at(&unit[..wall.coordinates()]).x;
                     x[k] = to + inwards;
                     if region.contains(&x[..region.dimension()]) {
                         continue;
@@ -319,7 +319,7 @@ impl Choice {
 impl Body {
     fn new(formula: &str, region: Region, axes: Vec<usize>, shapes: &Arc<Stock>) -> Result<Self, Wrong> {
         let d = region.dimension();
-        let unit = |count: usize| (1..=count).flat_map(spread(d)).collect();
+        let unit = |count: usize| spread(d).take(count).flat_map(|unit| unit.into_iter().take(d)).collect();
         let looked_at = |region: &Region| {
             region.interior(TRIED, Keep::First, unit)?;
             let tight = region.tight()?;
@@ -548,7 +548,7 @@ impl Boundary {
             return 0.0;
         }
         let spots = |wall: &Wall, count: usize| -> Vec<Spot> {
-            (1..=count).map(spread(wall.coordinates())).map(|unit| wall.at(&unit)).collect()
+            spread(wall.coordinates()).take(count).map(|unit| wall.at(&unit[..wall.coordinates()])).collect()
         };
         let (own, others) = (spots(&self.wall, 100), spots(&other.wall, 4000));
         let each = other.wall.measure().value / others.len() as f64;
@@ -622,13 +622,6 @@ impl Boundary {
     pub fn axes(&self) -> &[usize] {
         &self.axes
     }
-}
-
-/// An evenly spread sequence of points in the unit cube, by their numbers: the additive one of a generalized golden ratio
-/// (Roberts 2018).
-fn spread(dimension: usize) -> impl Fn(usize) -> Vec<f64> {
-    let ratio = (0..60).fold(2.0_f64, |ratio, _| (1.0 + ratio).powf(1.0 / (dimension as f64 + 1.0)));
-    move |k| (1..=dimension).map(|i| (k as f64 * ratio.powi(-(i as i32)) + 0.5).fract()).collect()
 }
 
 /// The coordinates of space in a row of all.
