@@ -24,13 +24,17 @@ impl Single for Gelu {
     }
 }
 
+/// Φ(x)
+#[inline(always)]
+fn normal<S: Simd, R: Real>(simd: S, x: R::Vector<S>) -> R::Vector<S> {
+    let [half, narrower] = [0.5, FRAC_1_SQRT_2].map(|c| R::splat(simd, R::from_f64(c)));
+    R::mul_add(simd, half, maths::erf::<S, R>(simd, R::mul(simd, x, narrower)), half)
+}
+
 impl Kernel for Gelu {
     #[inline(always)]
     fn value<S: Simd, R: Real>(self, simd: S, x: R::Vector<S>) -> R::Vector<S> {
-        let half = R::splat(simd, R::from_f64(0.5));
-        let inner = R::mul(simd, x, R::splat(simd, R::from_f64(FRAC_1_SQRT_2)));
-        let normal = R::mul_add(simd, half, maths::erf::<S, R>(simd, inner), half);
-        R::mul(simd, x, normal)
+        R::mul(simd, x, normal::<S, R>(simd, x))
     }
 
     /// With the normal density φ: `f′ = Φ + x·φ`, then φ times polynomials.
@@ -47,10 +51,8 @@ impl Kernel for Gelu {
         let square = R::mul(simd, x, x);
         let exponential = maths::exp::<S, R>(simd, R::mul(simd, c(-0.5), square));
         let density = R::mul(simd, c(1.0 / TAU.sqrt()), exponential);
-        let inner = R::mul(simd, x, c(FRAC_1_SQRT_2));
-        let normal = R::mul_add(simd, c(0.5), maths::erf::<S, R>(simd, inner), c(0.5));
         let odd = R::mul(simd, density, x);
-        let slope = R::add(simd, normal, odd);
+        let slope = R::add(simd, normal::<S, R>(simd, x), odd);
         let second = R::mul(simd, density, R::sub(simd, c(2.0), square));
         let third = R::mul(simd, odd, R::sub(simd, square, c(4.0)));
         let inner = R::sub(simd, c(7.0), square);

@@ -13,7 +13,7 @@ use super::activate::{self, MOST_SLOPES};
 use super::chain::{self, AddRows, Plan};
 use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
 use super::leibniz::{self, Products};
-use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference, Subtract};
+use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference};
 use super::rows::{DotRows, Linked, OuterRows};
 use super::schedule::{Back, Op, Read, Schedule, Step};
 use super::tape::{self, Tape};
@@ -713,7 +713,12 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             });
             if k > 0 {
                 let size = outputs * rows;
-                simd.vectorize(Add { simd, from: &space.extra[0], to: &mut space.output[..size] });
+                simd.vectorize(Add {
+                    simd,
+                    minus: false,
+                    from: &space.extra[0],
+                    to: &mut space.output[..size],
+                });
             }
         }
         self.load_registers(net, term, which, block, space);
@@ -953,7 +958,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             });
             if k > 0 {
                 let to = &mut space.pushed[place..][..rows * outputs];
-                simd.vectorize(Add { simd, from: &space.extra[0], to });
+                simd.vectorize(Add { simd, minus: false, from: &space.extra[0], to });
             }
         }
         let pushed = &mut space.pushed[place..][..rows * outputs];
@@ -1116,7 +1121,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
             }
             Op::Add { a, b } => {
                 to.copy_from_slice(read(a).all);
-                simd.vectorize(Add { simd, from: read(b).all, to });
+                simd.vectorize(Add { simd, minus: false, from: read(b).all, to });
             }
             Op::Scale { by, from } => {
                 to.fill(R::default());
@@ -1234,7 +1239,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         let c = if first { &mut bars[slot] } else { &mut extra[0] };
         simd.vectorize(Product { simd, rows, depth, width, a: d, a_stride: stride, b: weights, c });
         if !first {
-            simd.vectorize(Add { simd, from: &extra[0], to: &mut bars[slot][..rows * width] });
+            simd.vectorize(Add { simd, minus: false, from: &extra[0], to: &mut bars[slot][..rows * width] });
         }
     }
 
@@ -1251,7 +1256,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         }
         // Operands' adjoints have other slots.
         let bar = taken(&mut space.bars[step.bar]);
-        let plain = |to: &mut [R]| simd.vectorize(Add { simd, from: &bar, to });
+        let plain = |to: &mut [R]| simd.vectorize(Add { simd, minus: false, from: &bar, to });
         match step.op {
             Op::Dense { .. } => {}
             Op::Add { a, b } => {
@@ -1300,10 +1305,10 @@ impl<R: Real, S: Simd> Fused<S, R> {
                 });
                 space.bars[back.slot] = g_bar;
                 let d_bar = &*d_bar;
-                space.give(a.back, size, |to| simd.vectorize(Add { simd, from: d_bar, to }));
+                space.give(a.back, size, |to| simd.vectorize(Add { simd, minus: false, from: d_bar, to }));
                 space.give(b.back, size, plain);
                 space.give(b.back.map(|back| Back { first: false, ..back }), size, |to| {
-                    simd.vectorize(Subtract { simd, from: d_bar, to });
+                    simd.vectorize(Add { simd, minus: true, from: d_bar, to });
                 });
                 space.extra = extra;
             }

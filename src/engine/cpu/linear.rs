@@ -10,9 +10,11 @@ use pulp::{NullaryFnOnce, Simd};
 
 use crate::simd::Real;
 
-/// `to += from`
+/// `to += ±from`
 pub(super) struct Add<'a, R, S> {
     pub(super) simd: S,
+    /// Subtract?
+    pub(super) minus: bool,
     pub(super) from: &'a [R],
     pub(super) to: &'a mut [R],
 }
@@ -22,37 +24,21 @@ impl<R: Real, S: Simd> NullaryFnOnce for Add<'_, R, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, from, to } = self;
+        let Self { simd, minus, from, to } = self;
         assert!(to.len().is_multiple_of(R::lanes::<S>()) && from.len() >= to.len());
         for place in (0..to.len()).step_by(R::lanes::<S>()) {
             // SAFETY: a register at `place` ends within both.
             unsafe {
                 let to = to.as_mut_ptr().add(place);
-                R::store(simd, to, R::add(simd, R::load(simd, to), R::load(simd, from.as_ptr().add(place))));
-            }
-        }
-    }
-}
-
-/// `to −= from`
-pub(super) struct Subtract<'a, R, S> {
-    pub(super) simd: S,
-    pub(super) from: &'a [R],
-    pub(super) to: &'a mut [R],
-}
-
-impl<R: Real, S: Simd> NullaryFnOnce for Subtract<'_, R, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Self { simd, from, to } = self;
-        assert!(to.len().is_multiple_of(R::lanes::<S>()) && from.len() >= to.len());
-        for place in (0..to.len()).step_by(R::lanes::<S>()) {
-            // SAFETY: a register at `place` ends within both.
-            unsafe {
-                let to = to.as_mut_ptr().add(place);
-                R::store(simd, to, R::sub(simd, R::load(simd, to), R::load(simd, from.as_ptr().add(place))));
+                let (before, from) = (R::load(simd, to), R::load(simd, from.as_ptr().add(place)));
+                R::store(
+                    simd,
+                    to,
+                    match minus {
+                        true => R::sub(simd, before, from),
+                        false => R::add(simd, before, from),
+                    },
+                );
             }
         }
     }
