@@ -7,6 +7,7 @@
 use rand_distr::{Distribution, StandardNormal};
 use serde::Deserialize;
 
+use crate::expr::Digits;
 use crate::problem::place::Coordinate;
 use crate::rng;
 
@@ -38,7 +39,7 @@ impl Fourier {
             for c in coordinates {
                 let normal: f64 = StandardNormal.sample(&mut rng);
                 // As many digits as people read; the text is what counts.
-                let factor: f64 = format!("{:.5e}", self.scale * normal).parse().unwrap_or(0.0);
+                let factor = Digits::rounded(self.scale * normal, 6);
                 let sign = match (factor < 0.0, sum.is_empty()) {
                     (true, true) => "-",
                     (true, false) => " - ",
