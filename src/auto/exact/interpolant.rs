@@ -68,11 +68,9 @@ pub(super) fn interpolant(graph: &mut Graph, data: &[Known], space: &Space<'_>) 
     }
     let (_, found, root) = best.expect("there is an order");
     *graph = found;
-    let size = data.iter().map(|known| {
-        let on_face = space.sites(&[(known.coordinate, known.at)]);
-        greatest(&values(graph, known.value, &on_face))
-            * space.side(known.coordinate).powi(known.order as i32)
-    });
+    let size = data
+        .iter()
+        .map(|known| known.size(graph, space) * space.side(known.coordinate).powi(known.order as i32));
     let size = size.fold(0.0, f64::max);
     let reached = greatest(&values(graph, root, &space.sites(&[])));
     if reached.is_nan() || reached > LARGEST * size {

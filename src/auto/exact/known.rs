@@ -39,6 +39,16 @@ impl Known {
         (self.output, self.coordinate, self.order) == (other.output, other.coordinate, other.order)
             && self.at == other.at
     }
+
+    /// The face that it is known on.
+    pub(super) fn face(&self) -> (usize, f64) {
+        (self.coordinate, self.at)
+    }
+
+    /// The greatest magnitude of what is given there.
+    pub(super) fn size(&self, graph: &Graph, space: &Space<'_>) -> f64 {
+        greatest(&values(graph, self.value, &space.sites(&[self.face()])))
+    }
 }
 
 /// What a residual says on one of the faces of its condition, or why it says nothing that an ansatz could fulfil.
@@ -52,6 +62,13 @@ pub(super) struct Statement {
     pub(super) known: Result<Known, String>,
     /// What is known, and of no use as it is: it is not smooth, or lacks what it builds on.
     pub(super) withheld: Option<Known>,
+}
+
+impl Statement {
+    /// What is known, of use or not.
+    pub(super) fn said(&self) -> Option<&Known> {
+        self.known.as_ref().ok().or(self.withheld.as_ref())
+    }
 }
 
 /// What the residuals of all conditions on faces say; formulas go to `graph`.

@@ -299,7 +299,7 @@ fn contradictions_on_faces(problem: &Problem, space: &Space<'_>, graph: &mut Gra
                 .map(|first| (other.condition, first.value))
         });
         let Some((condition, first)) = earlier else { continue };
-        let sites = space.sites(&[(known.coordinate, known.at)]);
+        let sites = space.sites(&[known.face()]);
         let difference = graph.binary(Binary::Sub, known.value, first);
         let size = greatest(&values(graph, first, &sites)).max(greatest(&values(graph, known.value, &sites)));
         if greatest(&values(graph, difference, &sites)) > AGREE * size {
@@ -373,7 +373,7 @@ fn wanted(problem: &Problem, said: &[Statement], known: &Known) -> bool {
 
 /// Do two data agree where their faces meet?
 fn agree(graph: &mut Graph, space: &Space<'_>, a: &Known, b: &Known) -> bool {
-    let edge = space.sites(&[(a.coordinate, a.at), (b.coordinate, b.at)]);
+    let edge = space.sites(&[a.face(), b.face()]);
     let mut size = 0.0;
     let mut at_edge = |known: &Known, other: &Known| {
         let mut node = known.value;
@@ -384,8 +384,7 @@ fn agree(graph: &mut Graph, space: &Space<'_>, a: &Known, b: &Known) -> bool {
         let unit =
             space.side(a.coordinate).powi(a.order as i32) * space.side(b.coordinate).powi(b.order as i32);
         let own = space.side(known.coordinate).powi(known.order as i32);
-        let on_face = space.sites(&[(known.coordinate, known.at)]);
-        size = f64::max(size, own * greatest(&values(graph, known.value, &on_face)));
+        size = f64::max(size, own * known.size(graph, space));
         let node = fixed(graph, node, other.coordinate, other.at);
         values(graph, node, &edge).into_iter().map(|x| unit * x).collect::<Vec<_>>()
     };
@@ -467,9 +466,8 @@ impl Repeats {
 /// Do given values, and as many derivatives as the equations need, agree at both ends of a coordinate?
 fn repeats(problem: &Problem, space: &Space<'_>, graph: &mut Graph, known: &Known, along: usize) -> bool {
     let [lower, upper] = [space.coordinates[along].lower, space.coordinates[along].upper];
-    let sites = space.sites(&[(known.coordinate, known.at), (along, lower)]);
-    let on_face = space.sites(&[(known.coordinate, known.at)]);
-    let size = greatest(&values(graph, known.value, &on_face));
+    let sites = space.sites(&[known.face(), (along, lower)]);
+    let size = known.size(graph, space);
     let mut node = known.value;
     (0..highest(problem, known.output, along)).all(|order| {
         if order > 0 {

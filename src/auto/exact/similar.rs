@@ -44,8 +44,8 @@ pub(super) fn spreads(
 ) -> Option<Apart> {
     let starts: Vec<Known> = said
         .iter()
-        .filter_map(|statement| statement.known.as_ref().ok().or(statement.withheld.as_ref()))
-        .filter(|known| known.order == 0 && space.is_end(known.coordinate, known.at))
+        .filter_map(Statement::said)
+        .filter(|known| known.order == 0 && space.is_end(known.face()))
         .cloned()
         .collect();
     let parts = [
@@ -99,24 +99,20 @@ fn spread(
         }
     }
     lose(graph, said, part, &start);
-    Some(Apart { part, start: Some((start.coordinate, start.at)) })
+    Some(Apart { part, start: Some(start.face()) })
 }
 
 /// What is given at a start, over all coordinates; `None` if it is not known how it spreads.
 fn spread_out(equation: &Leading, space: &Space<'_>, graph: &mut Graph, start: &Known) -> Option<NodeId> {
-    let on_face = space.sites(&[(start.coordinate, start.at)]);
+    let on_face = space.sites(&[start.face()]);
     let (lean, roots) = graph.extract(&[start.value]);
     let mut spread: Vec<NodeId> = Vec::with_capacity(lean.nodes().len());
     for id in lean.ids() {
         let of = |a: NodeId| spread[a.index()];
         let (as_it_is, level) = match lean.node(id) {
-            Node::Unary(f, a) => {
-                let jumps = matches!(f, Unary::Abs | Unary::Sign | Unary::Step);
-                (graph.unary(f, of(a)), jumps.then(|| of(a)))
-            }
-            Node::Binary(f, a, b) => {
-                let kinks = matches!(f, Binary::Min | Binary::Max);
-                let level = kinks.then(|| graph.binary(Binary::Sub, of(a), of(b)));
+            node @ Node::Unary(f, a) => (graph.unary(f, of(a)), node.is_rough().then(|| of(a))),
+            node @ Node::Binary(f, a, b) => {
+                let level = node.is_rough().then(|| graph.binary(Binary::Sub, of(a), of(b)));
                 (graph.binary(f, of(a), of(b)), level)
             }
             // How the kinks and jumps of a table spread is not known.
@@ -159,7 +155,7 @@ fn width(
     }
     let site = space.inputs(vec![vec![0.0; space.coordinates.len()]]);
     let (at_zero, steep) = (values(graph, level, &site)[0], values(graph, slope, &site)[0]);
-    let kappa = equation.diffusivity(space, graph, (start.coordinate, start.at), (x, -at_zero / steep))?;
+    let kappa = equation.diffusivity(space, graph, start.face(), (x, -at_zero / steep))?;
     let spread = diffused(space, graph, kappa, 2.0, start);
     let slope = if steep < 0.0 { graph.unary(Unary::Neg, slope) } else { slope };
     Some(graph.binary(Binary::Mul, slope, spread))
@@ -204,7 +200,7 @@ fn smoothed(
 
 /// √(factor·κ·t), t being the time since the start.
 fn diffused(space: &Space<'_>, graph: &mut Graph, kappa: NodeId, factor: f64, start: &Known) -> NodeId {
-    let since = since(space, graph, (start.coordinate, start.at));
+    let since = since(space, graph, start.face());
     let factor = graph.constant(factor);
     let kappa = graph.binary(Binary::Mul, factor, kappa);
     let square = graph.binary(Binary::Mul, kappa, since);
@@ -213,7 +209,7 @@ fn diffused(space: &Space<'_>, graph: &mut Graph, kappa: NodeId, factor: f64, st
 
 /// The time since a start, at least something.
 fn since(space: &Space<'_>, graph: &mut Graph, start: (usize, f64)) -> NodeId {
-    let since = distance(space, graph, start);
+    let since = space.distance(graph, start);
     let soon = graph.constant(SOON);
     graph.binary(Binary::Max, since, soon)
 }
@@ -222,7 +218,7 @@ fn since(space: &Space<'_>, graph: &mut Graph, start: (usize, f64)) -> NodeId {
 fn lose(graph: &mut Graph, said: &mut [Statement], part: NodeId, start: &Known) {
     for statement in said {
         let Ok(known) = &mut statement.known else { continue };
-        if known.output == start.output && (known.coordinate, known.at) != (start.coordinate, start.at) {
+        if known.output == start.output && known.face() != start.face() {
             let trace = trace(graph, part, known);
             known.value = graph.binary(Binary::Sub, known.value, trace);
         }
@@ -252,36 +248,35 @@ fn at_walls(
     let contradicts = |graph: &mut Graph, start: &Known, wall: &Known| {
         start.coordinate != wall.coordinate && !agree(graph, space, start, wall)
     };
-    for start in values_given().filter(|known| space.is_end(known.coordinate, known.at)) {
+    for start in values_given().filter(|known| space.is_end(known.face())) {
         let mut part = nothing;
         let mut walls = vec![];
         for wall in values_given() {
             if !contradicts(graph, start, wall) {
                 continue;
             }
-            let begin = (start.coordinate, start.at);
-            walls.push((wall, equation.diffusivity(space, graph, begin, (wall.coordinate, wall.at))));
+            let begin = start.face();
+            walls.push((wall, equation.diffusivity(space, graph, begin, wall.face())));
         }
         for (wall, kappa) in &walls {
             // One that is not understood leaves all as it is.
-            let kappa = kappa.filter(|_| space.is_end(wall.coordinate, wall.at))?;
-            let here = (wall.coordinate, wall.at);
+            let kappa = kappa.filter(|_| space.is_end(wall.face()))?;
+            let here = wall.face();
             let [started, parted] = [start.value, part].map(|node| fixed(graph, node, here.0, here.1));
             let jump = graph.binary(Binary::Sub, wall.value, started);
             let jump = graph.binary(Binary::Sub, jump, parted);
-            let size = size(graph, space, wall).max(size(graph, space, start));
+            let size = wall.size(graph, space).max(start.size(graph, space));
             let jump = tidy(graph, jump, &space.sites(&[here]), size, space);
             let width = diffused(space, graph, kappa, 4.0, start);
-            let distance = distance(space, graph, here);
+            let distance = space.distance(graph, here);
             let share = complement(graph, distance, width);
             let share = falling(space, graph, &data, here, share);
             let term = graph.binary(Binary::Mul, jump, share);
             part = graph.binary(Binary::Add, part, term);
         }
         if part != nothing {
-            let start = start.clone();
-            lose(graph, said, part, &start);
-            return Some(Apart { part, start: Some((start.coordinate, start.at)) });
+            lose(graph, said, part, start);
+            return Some(Apart { part, start: Some(start.face()) });
         }
     }
     None
@@ -301,7 +296,7 @@ fn falling(space: &Space<'_>, graph: &mut Graph, data: &[Known], here: (usize, f
         return part;
     }
     let [one, side, power] = [1.0, space.side(here.0), FALLS].map(|x| graph.constant(x));
-    let distance = distance(space, graph, here);
+    let distance = space.distance(graph, here);
     let way = graph.binary(Binary::Div, distance, side);
     let fallen = graph.binary(Binary::Pow, way, power);
     let left = graph.binary(Binary::Sub, one, fallen);
@@ -328,7 +323,7 @@ fn at_fluxes(
             && equation.second[known.coordinate] == nothing
     };
     let start = starts.iter().find(is_start)?;
-    let begin = (start.coordinate, start.at);
+    let begin = start.face();
     let data = distinct(said, equation.output);
     let mut missing: Vec<((usize, f64), NodeId)> = vec![];
     for condition in &problem.conditions {
@@ -337,9 +332,8 @@ fn at_fluxes(
         }
         for face in condition.place.faces() {
             let &[here] = &face[..] else { continue };
-            let given = data.iter().any(|known| (known.coordinate, known.at) == here);
-            let along = &space.coordinates[here.0];
-            if here.0 == begin.0 || given || ![along.lower, along.upper].contains(&here.1) {
+            let given = data.iter().any(|known| known.face() == here);
+            if here.0 == begin.0 || given || !space.is_end(here) {
                 continue;
             }
             for residual in 0..condition.residuals.roots.len() {
@@ -354,7 +348,7 @@ fn at_fluxes(
     for (here, slope) in missing {
         let Some(kappa) = equation.diffusivity(space, graph, begin, here) else { continue };
         let width = diffused(space, graph, kappa, 4.0, start);
-        let distance = distance(space, graph, here);
+        let distance = space.distance(graph, here);
         let shape = flux_shape(space, graph, distance, width);
         let shape = falling(space, graph, &data, here, shape);
         let term = graph.binary(Binary::Mul, slope, shape);
@@ -395,13 +389,13 @@ fn unequal_slopes(
     let slope = graph.derivative(start.value, along);
     let [values_there, slopes] =
         [start.value, slope].map(|node| ends.map(|end| fixed(graph, node, along, end)));
-    let sites = space.sites(&[(along, ends[0]), (start.coordinate, start.at)]);
+    let sites = space.sites(&[(along, ends[0]), start.face()]);
     let mut difference = |[a, b]: [NodeId; 2]| {
         let difference = graph.binary(Binary::Sub, a, b);
         (difference, greatest(&values(graph, difference, &sites)))
     };
     let ((_, gap), (kink, bend)) = (difference(values_there), difference(slopes));
-    let size = size(graph, space, start);
+    let size = start.size(graph, space);
     let repeats = gap <= AGREE * size;
     if !repeats || bend.is_nan() || bend * space.side(along) <= AGREE * size {
         return vec![];
@@ -431,8 +425,7 @@ fn missing_slope(
     // The start's derivatives, which make numbers of the residual and of what it is multiplied by.
     let mut at_start = vec![];
     for (output, index) in &jets {
-        let known =
-            starts.iter().find(|known| known.output == *output && (known.coordinate, known.at) == begin)?;
+        let known = starts.iter().find(|known| known.output == *output && known.face() == begin)?;
         if index.get(begin.0) > 0 {
             return None;
         }
@@ -456,7 +449,7 @@ fn missing_slope(
     let start = starts
         .iter()
         .find(|known| known.output == equation.output)
-        .map_or(0.0, |known| size(graph, space, known));
+        .map_or(0.0, |known| known.size(graph, space));
     let one_sign = slopes.iter().all(|x| x * slopes[0] > 0.0);
     if !lefts.is_finite() || !one_sign || lefts <= AGREE * greatest(&slopes) * start / space.side(here.0) {
         return None;
@@ -464,21 +457,6 @@ fn missing_slope(
     let missing = graph.binary(Binary::Div, left, slope);
     let upper = here.1 == space.coordinates[here.0].upper;
     Some(if upper { graph.unary(Unary::Neg, missing) } else { missing })
-}
-
-/// How far it is from a wall at an end of a coordinate.
-fn distance(space: &Space<'_>, graph: &mut Graph, (coordinate, at): (usize, f64)) -> NodeId {
-    let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
-    let wall = graph.constant(at);
-    match at == space.coordinates[coordinate].upper {
-        true => graph.binary(Binary::Sub, wall, x),
-        false => graph.binary(Binary::Sub, x, wall),
-    }
-}
-
-/// The greatest magnitude of what is given on a face.
-fn size(graph: &Graph, space: &Space<'_>, known: &Known) -> f64 {
-    greatest(&values(graph, known.value, &space.sites(&[(known.coordinate, known.at)])))
 }
 
 // Walls that contradict one another.
@@ -493,9 +471,7 @@ pub(super) fn at_corners(
     let nothing = graph.constant(0.0);
     let faces: Vec<Known> =
         distinct(said, equation.output).into_iter().filter(|known| known.order == 0).collect();
-    if faces.iter().any(|known| {
-        equation.second[known.coordinate] == nothing || !space.is_end(known.coordinate, known.at)
-    }) {
+    if faces.iter().any(|known| equation.second[known.coordinate] == nothing || !space.is_end(known.face())) {
         return None;
     }
     let mut part = nothing;
@@ -507,13 +483,13 @@ pub(super) fn at_corners(
             if a.coordinate == b.coordinate || agree(graph, space, &a, &b) {
                 continue;
             }
-            let (here, there) = ((a.coordinate, a.at), (b.coordinate, b.at));
+            let (here, there) = (a.face(), b.face());
             let ratio = graph.binary(Binary::Div, equation.second[here.0], equation.second[there.0]);
             let Some(ratio) = equation.coefficient(space, graph, ratio, &[here, there]) else { continue };
             let from = fixed(graph, a.value, there.0, there.1);
             let to = fixed(graph, b.value, here.0, here.1);
             let jump = graph.binary(Binary::Sub, to, from);
-            let size = size(graph, space, &a).max(size(graph, space, &b));
+            let size = a.size(graph, space).max(b.size(graph, space));
             let jump = tidy(graph, jump, &space.sites(&[here, there]), size, space);
             let angle = angle(space, graph, ratio, here, there);
             let term = graph.binary(Binary::Mul, jump, angle);
@@ -542,7 +518,7 @@ fn angle(
     there: (usize, f64),
 ) -> NodeId {
     let [two, tiny] = [2.0, TINY].map(|x| graph.constant(x));
-    let (near, far) = (distance(space, graph, here), distance(space, graph, there));
+    let (near, far) = (space.distance(graph, here), space.distance(graph, there));
     let root = graph.unary(Unary::Sqrt, ratio);
     let far = graph.binary(Binary::Mul, root, far);
     let [near_square, far_square] = [near, far].map(|x| graph.binary(Binary::Pow, x, two));

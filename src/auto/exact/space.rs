@@ -92,10 +92,20 @@ impl<'a> Space<'a> {
         self.coordinates[coordinate].upper - self.coordinates[coordinate].lower
     }
 
-    /// Is the domain no longer than there along a coordinate?
-    pub(super) fn is_end(&self, coordinate: usize, at: f64) -> bool {
+    /// Does a face lie at an end of its coordinate?
+    pub(super) fn is_end(&self, (coordinate, at): (usize, f64)) -> bool {
         let along = &self.coordinates[coordinate];
         at == along.lower || at == along.upper
+    }
+
+    /// How far it is to a face at an end of a coordinate.
+    pub(super) fn distance(&self, graph: &mut Graph, (coordinate, at): (usize, f64)) -> NodeId {
+        let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
+        let wall = graph.constant(at);
+        match at == self.coordinates[coordinate].upper {
+            true => graph.binary(Binary::Sub, wall, x),
+            false => graph.binary(Binary::Sub, x, wall),
+        }
     }
 
     /// The length of the first window along a coordinate, if that is cut.

@@ -40,13 +40,12 @@ pub(super) fn travels(
     said: &mut [Statement],
 ) -> Option<NodeId> {
     let given = |order: usize, begin: Option<(usize, f64)>| {
-        let known = |statement: &Statement| statement.known.clone().ok().or(statement.withheld.clone());
-        let of = |known: &Known| {
+        let of = |known: &&Known| {
             known.output == equation.output
                 && known.order == order
-                && begin.is_none_or(|begin| begin == (known.coordinate, known.at))
+                && begin.is_none_or(|begin| begin == known.face())
         };
-        said.iter().filter_map(known).filter(of).collect::<Vec<_>>()
+        said.iter().filter_map(Statement::said).filter(of).cloned().collect::<Vec<_>>()
     };
     let starts = given(0, None);
     let (start, wave) =
@@ -63,7 +62,7 @@ pub(super) fn travels(
     let mut part = graph.constant(0.0);
     let mut traces = vec![];
     for end in &ends {
-        let here = (end.coordinate, end.at);
+        let here = end.face();
         let slope = graph.derivative(end.value, wave.begin.0);
         let mut misses = |given: NodeId, started: NodeId| {
             let given = fixed(graph, given, wave.begin.0, wave.begin.1);
@@ -73,11 +72,8 @@ pub(super) fn travels(
         let jumps = [misses(end.value, start.value), misses(slope, velocity.value)];
         let span = space.side(wave.begin.0);
         let sites = space.sites(&[here, wave.begin]);
-        let size = |graph: &Graph, known: &Known| {
-            greatest(&values(graph, known.value, &space.sites(&[(known.coordinate, known.at)])))
-        };
-        let sizes =
-            [size(graph, end).max(size(graph, start)), size(graph, &velocity).max(size(graph, end) / span)];
+        let [own, started, moving] = [end, start, &velocity].map(|known| known.size(graph, space));
+        let sizes = [own.max(started), moving.max(own / span)];
         for (order, (jump, size)) in jumps.into_iter().zip(sizes).enumerate() {
             let most = greatest(&values(graph, jump, &sites));
             if most.is_nan() || most <= AGREE * size {
@@ -104,8 +100,7 @@ pub(super) fn travels(
         return None;
     }
     for statement in said.iter_mut() {
-        let own = statement.known.as_ref().ok().or(statement.withheld.as_ref());
-        match (own.cloned(), level) {
+        match (statement.said().cloned(), level) {
             (Some(known), Some(level)) if known.is_same_as(start) => {
                 statement.known = Ok(Known { value: level, ..known });
             }
@@ -129,11 +124,7 @@ fn wave(equation: &Leading, space: &Space<'_>, graph: &mut Graph, start: &Known)
     let mut others = (0..space.coordinates.len()).filter(|&c| c != t && equation.second[c] != nothing);
     let (Some(x), None) = (others.next(), others.next()) else { return None };
     let alone = (0..space.coordinates.len()).all(|c| c == t || equation.first[c] == nothing);
-    if equation.second[t] == nothing
-        || !alone
-        || !space.is_end(t, start.at)
-        || start.at != space.coordinates[t].lower
-    {
+    if equation.second[t] == nothing || !alone || start.at != space.coordinates[t].lower {
         return None;
     }
     let constant = |graph: &mut Graph, node: NodeId| {
@@ -152,21 +143,16 @@ fn wave(equation: &Leading, space: &Space<'_>, graph: &mut Graph, start: &Known)
         let damping = graph.binary(Binary::Div, damping, two);
         Some(graph.binary(Binary::Div, damping, speed))
     };
-    let time = graph.insert(Node::Coordinate { coordinate: t, side: 0 });
-    let begin = graph.constant(start.at);
-    let since = graph.binary(Binary::Sub, time, begin);
+    let since = space.distance(graph, start.face());
     let site = space.inputs(vec![vec![0.0; space.coordinates.len()]]);
     let ways = values(graph, speed, &site)[0] * space.side(t) / space.side(x);
-    (ways <= REFLECTIONS as f64).then_some(Wave { begin: (t, start.at), x, speed, damping, since, ways })
+    (ways <= REFLECTIONS as f64).then_some(Wave { begin: start.face(), x, speed, damping, since, ways })
 }
 
 /// What an end sends out from the start on: (t − d/c)ⁿ where that is positive, n being 0 or 1, and what comes back of it.
 fn sent_out(wave: &Wave, space: &Space<'_>, graph: &mut Graph, here: (usize, f64), order: usize) -> NodeId {
     let side = space.side(here.0);
-    let x = graph.insert(Node::Coordinate { coordinate: here.0, side: 0 });
-    let wall = graph.constant(here.1);
-    let upper = here.1 == space.coordinates[here.0].upper;
-    let distance = graph.binary(Binary::Sub, if upper { wall } else { x }, if upper { x } else { wall });
+    let distance = space.distance(graph, here);
     let nothing = graph.constant(0.0);
     let mut sum = nothing;
     // The k-th has gone from end to end k times before it is on its way again, away from the end if k is even.
@@ -195,9 +181,8 @@ fn sent_out(wave: &Wave, space: &Space<'_>, graph: &mut Graph, here: (usize, f64
 fn between_ends(space: &Space<'_>, graph: &mut Graph, start: NodeId, x: usize) -> NodeId {
     let along = &space.coordinates[x];
     let [from, to] = [along.lower, along.upper].map(|end| fixed(graph, start, x, end));
-    let (lower, side) = (graph.constant(along.lower), graph.constant(space.side(x)));
-    let x = graph.insert(Node::Coordinate { coordinate: x, side: 0 });
-    let way = graph.binary(Binary::Sub, x, lower);
+    let side = graph.constant(space.side(x));
+    let way = space.distance(graph, (x, along.lower));
     let share = graph.binary(Binary::Div, way, side);
     let rise = graph.binary(Binary::Sub, to, from);
     let rise = graph.binary(Binary::Mul, rise, share);
@@ -208,8 +193,7 @@ fn between_ends(space: &Space<'_>, graph: &mut Graph, start: NodeId, x: usize) -
 fn goes_on(wave: &Wave, space: &Space<'_>, graph: &mut Graph, start: NodeId) -> NodeId {
     let (lower, side) = (space.coordinates[wave.x].lower, space.side(wave.x));
     let [lower, length, half] = [lower, side, 0.5].map(|x| graph.constant(x));
-    let x = graph.insert(Node::Coordinate { coordinate: wave.x, side: 0 });
-    let way = graph.binary(Binary::Sub, x, lower);
+    let way = space.distance(graph, (wave.x, space.coordinates[wave.x].lower));
     let gone = graph.binary(Binary::Mul, wave.speed, wave.since);
     let mut sum = graph.constant(0.0);
     for (direction, far) in [(Binary::Sub, -wave.ways), (Binary::Add, wave.ways)] {
