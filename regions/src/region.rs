@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::gate::{Gate, Logic, Sample};
+use crate::hole::Hole;
 use crate::patch::{Map, Patch};
 use crate::shape::Form;
 use crate::tree::{self, Tree};
@@ -375,6 +376,12 @@ impl Region {
             .filter(|x| self.contains_at(x))
             .collect();
         crate::gate::across(&logic, &self.wall(&Select::default()).ok()?, &inside, names)
+    }
+
+    /// What its shapes leave out and it surrounds on all sides, in the plane and in space; of holes that are much longer than
+    /// wide, and of several in one shape, nothing is told.
+    pub fn holes(&self) -> Vec<Hole> {
+        crate::hole::holes(self)
     }
 
     /// Its shapes' formulas, joined as the region is; faces are numbered by [`face`].

@@ -16,10 +16,16 @@ pub(crate) enum Symbolic {
 
 use Symbolic::{Coordinate, Number, Power, Sqrt, Two};
 
+/// The number of fifteen digits that is `x` but for rounding, or `x`: 0.16 for 0.4².
+fn short(x: f64) -> f64 {
+    let short: f64 = format!("{x:.14e}").parse().unwrap_or(x);
+    if (short - x).abs() <= 2.0 * f64::EPSILON * x.abs() { short } else { x }
+}
+
 impl Symbolic {
     pub(crate) fn squared(self) -> Self {
         match self {
-            Number(x) => Number(x * x),
+            Number(x) => Number(short(x * x)),
             other => Power(Arc::new(other), 2),
         }
     }

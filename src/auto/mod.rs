@@ -200,6 +200,28 @@ mod tests {
     }
 
     #[test]
+    fn holes_have_potentials() {
+        let features = |shapes: &str, region: &str, coordinates: &str| {
+            let text = format!(
+                "coordinates = {{ {coordinates} }}\nunknowns.u = {{}}\n[shapes]\n{shapes}\n[domain]\nregion = \"{region}\"\n\
+                 [conditions]\na = {{ place = \"interior\", residual = \"u_xx + u_yy\" }}\n\
+                 b = {{ place = \"wall\", residual = \"u - x\" }}"
+            );
+            completed(&text).problem.written.features
+        };
+        let plane = "plate = { rectangle = { from = [-1, -1], to = [1, 1] } }\n\
+                     hole = { disk = { center = [0.5, 0], radius = 0.1 } }";
+        // 0 at the wall of the hole is −1; the farthest corner is 1.8 away.
+        let potential = "0.3458*ln((x - 0.5)^2 + y^2) + 0.5924";
+        assert_eq!(features(plane, "plate - hole", "x = {}, y = {}"), ["x", "y", potential]);
+        assert_eq!(features(plane, "plate + hole", "x = {}, y = {}"), ["x", "y"]);
+        let space = "block = { box = { from = [-1, -1, -1], to = [1, 1, 1] } }\n\
+                     hole = { ball = { center = [0, 0, 0], radius = 0.1 } }";
+        let potential = "-0.2123/sqrt(x^2 + y^2 + z^2) + 1.123";
+        assert_eq!(features(space, "block - hole", "x = {}, y = {}, z = {}"), ["x", "y", "z", potential]);
+    }
+
+    #[test]
     fn deep_networks_begin_by_the_proposed_rule() {
         let rule =
             |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;

@@ -6,7 +6,7 @@
 use super::windows::longest_window;
 use super::{Decision, frequency, thinness};
 use crate::expr::Digits;
-use crate::problem::{Document, Problem, key};
+use crate::problem::{Coordinate, Document, Hole, Problem, key};
 use crate::settings::Effort;
 
 /// Hidden layers, and neurons in each, where the file states neither.
@@ -61,9 +61,10 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
     decisions
 }
 
-/// Sine and cosine of a coordinate along which the answer is likely to go through more than a period or two.
+/// What the network sees besides the coordinates: sine and cosine of a coordinate along which the answer is likely to go
+/// through more than a period or two, what goes through a thin domain, potentials around holes.
 ///
-/// They need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
+/// Waves need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
 /// at five periods, and 0.02 % against 0.3 %, at ten.
 fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
     let given = &problem.written.features;
@@ -84,16 +85,76 @@ fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
         let wave = Digits::rounded(wave, 2).min(FASTEST / part);
         features.extend(["sin", "cos"].map(|f| format!("{f}({}*({mapped}))", Digits(wave))));
     }
-    if features.len() == given.len() && across.is_none() {
+    let mut why = vec![];
+    if features.len() > given.len() {
+        why.push("the equations or their data oscillate this fast; the network need not learn to");
+    }
+    let around = if across.is_some() { vec![] } else { around_holes(problem) };
+    if !around.is_empty() {
+        why.push(
+            "what changes around a hole does so by the logarithm of the distance, in space by its inverse",
+        );
+    }
+    if across.is_some() {
+        why = vec!["the domain is thin: the last tells one side from the other"];
+    }
+    if why.is_empty() {
         return None;
     }
-    let why = match &across {
-        Some(_) => "the domain is thin: the last tells one side from the other",
-        None => "the equations or their data oscillate this fast; the network need not learn to",
-    };
-    features.extend(across);
+    features.extend(across.into_iter().chain(around));
     let list: Vec<_> = features.iter().map(|feature| format!("{feature:?}")).collect();
-    Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why))
+    Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why.join("; ")))
+}
+
+/// Holes that have features of their own, the largest ones.
+const HOLES: usize = 16;
+
+/// For every hole of the domain the potential of a charge in its middle, from −1 to 1.
+///
+/// A harmonic function around holes is one that goes through them and multiples of these (Axler 1986); other equations have
+/// something like it close to small holes, where all that they have to say is in their highest derivatives.
+/// On four problems with holes the loss after as many steps was 11 to 40 times as small with them.
+fn around_holes(problem: &Problem) -> Vec<String> {
+    let Some(geometry) = &problem.geometry else { return vec![] };
+    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
+    // What repeats has nothing to do with the distance from one place.
+    let given = |i: &usize| problem.written.features.contains(&problem.coordinates[*i].centred());
+    if !axes.iter().all(given) {
+        return vec![];
+    }
+    let mut holes = geometry.domain.holes();
+    holes.sort_by(|a, b| b.radius.total_cmp(&a.radius));
+    holes.truncate(HOLES);
+    let potential = |hole: &Hole| {
+        let along = |(&i, &x): (&usize, &f64)| {
+            let Coordinate { name, lower, upper, .. } = &problem.coordinates[i];
+            (Digits::four(x), name, (x - lower).abs().max((upper - x).abs()))
+        };
+        let along: Vec<(f64, &String, f64)> = axes.iter().zip(&hole.center).map(along).collect();
+        let square = |&(x, name, _): &(f64, &String, f64)| match x {
+            0.0 => format!("{name}^2"),
+            _ if x < 0.0 => format!("({name} + {})^2", Digits(-x)),
+            _ => format!("({name} - {})^2", Digits(x)),
+        };
+        let squares: Vec<String> = along.iter().map(square).collect();
+        let squares = squares.join(" + ");
+        let far = along.iter().map(|(.., reach)| reach * reach).sum::<f64>().sqrt();
+        // From the wall of the hole to the farthest corner.
+        let (near, far, plane) = match axes.len() {
+            2 => (2.0 * hole.radius.ln(), 2.0 * far.ln(), true),
+            _ => (hole.radius.recip(), far.recip(), false),
+        };
+        let slope = Digits::four(2.0 / (far - near));
+        let shift = Digits::four(-slope * 0.5 * (near + far));
+        let sign = if shift < 0.0 { "-" } else { "+" };
+        let (slope, shift) = (Digits(slope), Digits(shift.abs()));
+        if plane {
+            format!("{slope}*ln({squares}) {sign} {shift}")
+        } else {
+            format!("{slope}/sqrt({squares}) {sign} {shift}")
+        }
+    };
+    holes.iter().map(potential).collect()
 }
 
 /// What tells one side of a thin domain from the other.

@@ -10,7 +10,7 @@
 use rand::RngExt;
 
 use crate::auto::{Decision, thinness};
-use crate::expr::{Binary, Graph, Node, NodeId, Unary, is_time};
+use crate::expr::{Binary, Graph, Measured, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::{Condition, Course, Document, Equations, Formula, Place, Problem, key};
@@ -253,6 +253,8 @@ impl Equation {
     ///
     /// Of h·(T − 300) + k·T_x that is 300, to which it draws.
     fn values_of(&self, unknown: usize) -> Vec<f64> {
+        /// Points on walls are rounded more than once.
+        const SEVERAL: f64 = 8.0;
         if self.interior && self.data.is_empty() || self.length > self.coordinates {
             return vec![];
         }
@@ -262,7 +264,14 @@ impl Equation {
         let graph = &self.formula.graph;
         let roots = self.formula.roots.iter().filter(|root| own(graph.jets(&[**root])));
         let mut values = vec![];
+        let mut measured = vec![];
         let root_at = |(i, root): (usize, NodeId)| {
+            graph.measure(&mut measured, |node| Measured::number(self.input(i, node, |_, _, _| 0.0)));
+            // Zero but for rounding, as 1 − x² − y² on a circle is, and sin(π).
+            let Measured { value, rounding, .. } = measured[root.index()];
+            if value.abs() <= SEVERAL * rounding {
+                return Some(0.0);
+            }
             let mut residual = |u: f64| {
                 let at = |_, index, _| if index == MultiIndex::VALUE { u } else { 0.0 };
                 graph.eval(&mut values, |node| self.input(i, node, at));
@@ -800,6 +809,10 @@ mod tests {
         let ends = ("boundary", "[\"w\", \"w_x\"]");
         let size = (1e4 * (0.5e-6 / SMOOTH).powi(4) / 7e9 / 0.5_f64.sqrt()).log2().round().exp2();
         check("x = [0, 1e-6]", "w", &[("interior", "\"7e9*w_xxxx - 1e4\""), ends], &[(0.0, size)]);
+        // Zero but for rounding is no size.
+        let source = ("interior", "\"u_xx + 8\"");
+        let zero = [source, ("x = 0", "\"u\""), ("x = 1", "\"u - sin(pi*x)\"")];
+        check("x = [0, 1]", "u", &zero, &[(0.0, 1.0)]);
         // A source that turns often leaves less.
         let fast = ("interior", "\"u_xx + (20*pi)^2*sin(20*pi*x)\"");
         check("x = [0, 1]", "u", &[fast, ("boundary", "\"u\"")], &[(0.0, 1.0)]);

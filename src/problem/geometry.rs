@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+pub use regions::Hole;
 use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, spread};
 
 use super::making::{Stock, Wrong};
@@ -252,14 +253,7 @@ impl Geometry {
         let of_shape = |name: &str| {
             let choice = Choice { shape: Some(name.to_owned()), ..Choice::default() };
             let wall = self.wall(&format!("wall of {name}"), choice).ok()?;
-            let coordinates = wall.wall.coordinates();
-            let count = ((count as f64 * wall.measure() / total) as usize).max(8);
-            let spot = |k: usize| {
-                let mut unit = [0.5; MAX_DIMENSION];
-                unit[0] = (k as f64 + 0.5) / count as f64;
-                wall.wall.at(&unit[..coordinates])
-            };
-            let spots = (0..count).map(spot).collect();
+            let spots = wall.spots(((count as f64 * wall.measure() / total) as usize).max(8));
             Some((name.to_owned(), wall, spots))
         };
         self.domain.region.names().filter_map(of_shape).collect()
@@ -515,6 +509,11 @@ impl Body {
         self.region.across(names).map(|gate| gate.formula)
     }
 
+    /// What it surrounds on all sides and leaves out; nothing is told of what moves.
+    pub fn holes(&self) -> Vec<Hole> {
+        if self.moving.is_some() { vec![] } else { self.region.holes() }
+    }
+
     /// All of its wall as lines, in space as triangles, at the time of a row of coordinates.
     pub fn outline(&self, fineness: usize, row: &[f64]) -> Vec<Outline> {
         let wall = self.at(row).and_then(|region| region.wall(&Select::default()).ok());
@@ -526,6 +525,16 @@ impl Boundary {
     /// Length or area, where it moves the mean over time; along a line the number of its points.
     pub fn measure(&self) -> f64 {
         self.measure
+    }
+
+    /// Places of it, `count` in a row, each with its normal; of what moves, at first.
+    pub fn spots(&self, count: usize) -> Vec<Spot> {
+        let spot = |k: usize| {
+            let mut unit = [0.5; MAX_DIMENSION];
+            unit[0] = (k as f64 + 0.5) / count as f64;
+            self.wall.at(&unit[..self.wall.coordinates()])
+        };
+        (0..count).map(spot).collect()
     }
 
     /// Length or area at the time of a row of coordinates.

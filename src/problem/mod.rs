@@ -45,7 +45,7 @@ pub(crate) use diagnostic::report;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use embedded::embedded;
 pub use file::Document;
-pub use geometry::{Body, Boundary, Geometry};
+pub use geometry::{Body, Boundary, Geometry, Hole};
 pub(crate) use initial_value::InitialValue;
 pub use model::*;
 #[doc(hidden)]

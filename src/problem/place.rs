@@ -143,6 +143,12 @@ impl Place {
         }
     }
 
+    /// Is it a face, or several, that all run along a coordinate, whose value they do not fix?
+    pub fn runs_along(&self, coordinate: usize) -> bool {
+        let runs = |face: &Face| face.iter().all(|(fixed, _)| *fixed != coordinate);
+        !self.faces().is_empty() && self.faces().iter().all(runs)
+    }
+
     /// The part of space that it is; `None` where it is no such part.
     pub fn body(&self) -> Option<&Body> {
         match self {

@@ -585,6 +585,56 @@ fn what_conditions_on_walls_leave_open_is_said() {
     // ∫ Δu = 4π, and ∮ u_n = 2π·g.
     check(&disk("2*u_n - 4 - x"), "open:");
     check(&disk("2*u_n - 3"), "the flux of `u` through them is 9.425, and by the equation it is 12.57");
+    // Resonance: k is a zero of the Bessel function J₀, or of J₁′, at which the disk has an oscillation of its own.
+    let helmholtz =
+        |k: f64, wall: &str| disk(wall).replace("3*(u_xx + u_yy) - 12", &format!("u_xx + u_yy + {k}^2*u"));
+    check(&helmholtz(2.404_825_557_695_773, "u"), "open: not everything is determined");
+    check(&helmholtz(2.4, "u"), "nothing");
+    check(&helmholtz(1.841_183_781_340_659, "u_n"), "open: not everything is determined");
+    check(&helmholtz(2.0, "u_n"), "nothing");
+    let again = "\n[conditions.again]\nplace = \"wall\"\nresidual = \"u - 1\"\n";
+    check(&(disk("u") + again), "the conditions `rim` and `again` contradict one another on the wall");
+    check(&(disk("u - 1") + again), "nothing");
+    // Time has no start, or two.
+    let filled = PLATE.replace("wall of plate where x = 0", "wall of plate");
+    let start = "[conditions.start]\nplace = \"t = 0\"\nresidual = \"u\"\n";
+    assert!(filled.contains(start));
+    check(&filled.replace(start, ""), "the equations need 1 condition along `t`, which is their order");
+    let another = start.replace("start", "another").replace("\"u\"", "\"u - x\"");
+    check(&(filled + &another), "the conditions `start` and `another` contradict one another at t = 0");
+}
+
+#[test]
+fn materials_around_which_nothing_is_given_share_a_constant() {
+    let text = r#"[coordinates]
+x = {}
+y = {}
+[shapes]
+core = { disk = { center = [0, 0], radius = 0.5 } }
+whole = { rectangle = { from = [-1, -1], to = [1, 1] } }
+[domain]
+region = "whole"
+[unknowns]
+a = { region = "core" }
+b = { region = "whole - core" }
+[conditions.a]
+place = "region core"
+residual = "a_xx + a_yy"
+[conditions.b]
+place = "region whole - core"
+residual = "b_xx + b_yy"
+[conditions.contact]
+place = "interface of core and whole - core"
+residual = ["a - b", "a_n - 2*b_n"]
+[conditions.rim]
+place = "wall"
+residual = "RIM"
+"#;
+    let of = |rim: &str| built(&text.replace("RIM", rim)).posedness();
+    assert_eq!(of("b - x"), Posedness::NoDoubt);
+    let Posedness::UnderDetermined(gaps) = of("b_n - x") else { panic!("a constant is open") };
+    let expected = "with any number c, `a + c` and `b + c` fulfil the conditions as well";
+    assert!(gaps.len() == 1 && gaps[0].message.ends_with(expected), "{gaps:?}");
 }
 
 #[test]

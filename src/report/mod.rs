@@ -19,7 +19,7 @@ pub use colors::ColorMap;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
 pub use histogram::histogram;
 pub use region::{Wall, region};
-pub use run::{Coordinate, Field, LossHistory, Samples, loss, slices, solution};
+pub use run::{Coordinate, Field, LossHistory, Samples, label, loss, slices, solution};
 pub use scale::Scale;
 
 /// Why a figure could not be made.

@@ -21,7 +21,13 @@ pub struct Wall {
 ///
 /// `x` and `y` are the axes' labels.
 #[must_use]
-pub fn region(title: &str, [x, y]: [&str; 2], walls: &[Wall], points: &[(f64, f64)], about: &str) -> Figure {
+pub fn region(
+    title: &str,
+    [x, y]: [String; 2],
+    walls: &[Wall],
+    points: &[(f64, f64)],
+    about: &str,
+) -> Figure {
     let all = || walls.iter().flat_map(|wall| wall.lines.iter().flatten());
     let ends = |of: fn(&(f64, f64)) -> f64| {
         let numbers = || all().map(of);
@@ -59,7 +65,7 @@ pub fn region(title: &str, [x, y]: [&str; 2], walls: &[Wall], points: &[(f64, f6
         curves.push(curve(wall.label.clone(), lines.collect(), Stroke::Wide));
         curves.push(curve(String::new(), arrows.collect(), Stroke::Solid));
     }
-    let axis = |label: &str, (low, high): (f64, f64)| Axis {
+    let axis = |label: String, (low, high): (f64, f64)| Axis {
         range: Some((low - room, high + room)),
         ..Axis::linear(label)
     };

@@ -387,7 +387,7 @@ fn short(value: f64) -> String {
 }
 
 /// `x (m)`
-fn label(name: &str, unit: &str) -> String {
+pub fn label(name: &str, unit: &str) -> String {
     if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
 }
 

@@ -38,6 +38,15 @@ pub fn named(text: &str, files: &[PathBuf]) -> String {
     renamed(text, &copies(files))
 }
 
+/// The copies in the folder of a run, by their names in it, in order.
+pub fn list(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder.join(FOLDER)).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.map(|name| format!("{FOLDER}/{name}")).collect();
+    names.sort();
+    names
+}
+
 /// Are the copies in the folder of a run what their names say?
 ///
 /// # Errors

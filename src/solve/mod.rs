@@ -353,6 +353,7 @@ impl Solver {
         ];
         result.files = kept.map(String::from).into_iter().chain(files).collect();
         result.files.extend(page.then(|| PAGE.to_owned()));
+        result.files.extend(inputs::list(folder));
         result.files.sort();
         if page {
             shown.page(&steps, Some(&result))?;

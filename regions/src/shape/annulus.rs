@@ -47,8 +47,8 @@ impl Form for Annulus {
 
     fn gate(&self) -> Option<Logic> {
         let square = Symbolic::square_distance(&self.center[..2]);
-        let outside = Symbolic::Number(self.outer * self.outer) - square.clone();
-        let inside = square - Symbolic::Number(self.inner * self.inner);
+        let outside = Symbolic::Number(self.outer).squared() - square.clone();
+        let inside = square - Symbolic::Number(self.inner).squared();
         Some(Logic::And(vec![Logic::Factor { f: outside, face: 0 }, Logic::Factor { f: inside, face: 1 }]))
     }
 

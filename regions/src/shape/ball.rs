@@ -51,7 +51,7 @@ impl Form for Ball {
 
     fn gate(&self) -> Option<Logic> {
         let square = Symbolic::square_distance(&self.center[..self.dimension]);
-        Some(Logic::Factor { f: Symbolic::Number(self.radius * self.radius) - square, face: 0 })
+        Some(Logic::Factor { f: Symbolic::Number(self.radius).squared() - square, face: 0 })
     }
 
     fn filled(&self) -> Option<Arc<dyn Map>> {

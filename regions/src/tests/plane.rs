@@ -46,6 +46,35 @@ fn closed_forms() {
 }
 
 #[test]
+fn holes_are_what_a_region_surrounds() {
+    let check = |region: Region, expected: &[(&[f64], f64)]| {
+        let found = region.holes();
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (hole, (center, radius)) in found.iter().zip(expected) {
+            let off = hole.center.iter().zip(*center).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(off < 0.02 * radius && (hole.radius - radius).abs() < 0.03 * radius, "{found:?}");
+        }
+    };
+    let plate = || ("plate", square([-1.0, -1.0], [1.0, 1.0]));
+    let small = || ("small", disk([0.5, 0.5], 0.002));
+    check(region("plate", &[plate()]), &[]);
+    // One in the middle of the plate, one that is hardly to be seen, and a bite from the edge.
+    let all = [plate(), ("round", disk([0.1, 0.0], 0.3)), small(), ("bite", disk([-1.0, 0.0], 0.2))];
+    check(region("plate - round - small - bite", &all), &[(&[0.1, 0.0], 0.3), (&[0.5, 0.5], 0.002)]);
+    let ring = shape("annulus", &[("center", &[3.0, 0.0]), ("inner", &[0.5]), ("outer", &[2.0])]);
+    check(Region::of("ring", ring), &[(&[3.0, 0.0], 0.5)]);
+    // A slit has no middle to speak of.
+    let all = [plate(), ("slit", square([-0.5, -0.01], [0.5, 0.01]))];
+    check(region("plate - slit", &all), &[]);
+    let all = [("block", block([-1.0; 3], [1.0; 3])), ("bubble", ball([0.2, 0.0, 0.0], 0.4))];
+    check(region("block - bubble", &all), &[(&[0.2, 0.0, 0.0], 0.4)]);
+    // A pipe is open at its ends.
+    let bore =
+        shape("cylinder", &[("from", &[0.0, 0.0, -2.0]), ("to", &[0.0, 0.0, 2.0]), ("radius", &[0.4])]);
+    check(region("block - bore", &[("block", block([-1.0; 3], [1.0; 3])), ("bore", bore)]), &[]);
+}
+
+#[test]
 fn what_is_left_of_walls_is_exact() {
     let plate = || square([0.0, 0.0], [2.0, 1.0]);
     // A hole on the edge: a half disk is missing.

@@ -80,17 +80,18 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
             derived(problem, &space, &mut graph, &mut said, output, sizes[output], apart[output])
         });
     }
-    // Where nothing is given on faces, what is given on walls has the ansatz for itself.
-    let unsaid =
-        |output: usize| problem.unknowns[output].ansatz.is_none() && distinct(&said, output).is_empty();
-    let open: Vec<bool> = (0..ansatz.len()).map(unsaid).collect();
+    // What is given on walls holds together with what is given on faces, or not at all.
+    let on_faces: Vec<Option<Vec<Known>>> = (0..ansatz.len())
+        .map(|output| problem.unknowns[output].ansatz.is_none().then(|| distinct(&said, output)))
+        .collect();
     let repeating: Vec<&Condition> = repeats
         .directions
         .iter()
         .filter(|(_, _, can)| can.is_ok())
         .map(|(_, i, _)| &problem.conditions[*i])
         .collect();
-    let (on_walls, on_walls_ways) = walls::on_walls(problem, &space, &mut graph, sizes, &open, &repeating);
+    let (on_walls, on_walls_ways) =
+        walls::on_walls(problem, &space, &mut graph, sizes, &on_faces, &repeating);
     for (ansatz, on_walls) in ansatz.iter_mut().zip(on_walls) {
         *ansatz = on_walls.or(ansatz.take());
     }
@@ -146,7 +147,11 @@ impl Exact {
         for (unknown, ansatz) in problem.unknowns.iter().zip(&self.ansatz) {
             if let Some(ansatz) = ansatz {
                 let name = format!("unknowns.{}.ansatz", key(&unknown.name));
-                let why = "what is given on faces, and a factor that vanishes there";
+                let given = self.ways.iter().flatten().any(|way| way.enforce == Enforce::Exact);
+                let why = match given && !is_sized(ansatz) {
+                    true => "what is given, and a factor that vanishes where it is",
+                    false => "its size, so that the network is of size one",
+                };
                 decisions.push(Decision::new(name, quoted(ansatz), why));
             }
         }
@@ -532,6 +537,13 @@ fn way(problem: &Problem, i: usize, said: &[Statement], repeats: &Repeats) -> Op
         false => "; it holds exactly on the other faces",
     };
     Some(in_loss(format!("{what}{why}{rest}")))
+}
+
+/// Is an ansatz no more than an offset and a size?
+fn is_sized(ansatz: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().is_ok();
+    let (offset, sized) = ansatz.rsplit_once(" + ").unwrap_or(("0", ansatz));
+    number(offset) && sized.strip_suffix("*net").is_some_and(number)
 }
 
 fn exactly(why: String) -> Way {

@@ -9,10 +9,12 @@ use core::f64::consts::PI;
 use crate::expr::ast::Kind;
 use crate::expr::{Binary, Digits, Expr, Graph, Meaning, Node, NodeId, Scope, Symbol};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Coordinate, Problem, RESIDUAL, Windows};
+use crate::problem::{Body, Condition, Coordinate, Problem, RESIDUAL, Windows};
 
 /// Points at which formulas are looked at, besides corners and what is next to edges.
 const LOOKS: usize = 200;
+/// Places of its box that are tried for each point of a domain made of shapes.
+const TRIED: usize = 50;
 /// Corners that are looked at, at the most.
 const CORNERS: usize = 64;
 /// How near to edges formulas are looked at, in units of the domain's sides.
@@ -26,6 +28,8 @@ pub(super) struct Space<'a> {
     scope: Scope,
     /// Where time is cut: which coordinate that is, and the length of the first window.
     window: Option<(usize, f64)>,
+    /// The domain, if it is made of shapes.
+    domain: Option<&'a Body>,
 }
 
 fn window(problem: &Problem) -> Option<(usize, f64)> {
@@ -58,7 +62,9 @@ impl<'a> Space<'a> {
             let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
         }
-        let mut space = Self { coordinates: &problem.coordinates, names, scope, window: window(problem) };
+        let domain = problem.geometry.as_ref().map(|geometry| &geometry.domain);
+        let coordinates = &problem.coordinates;
+        let mut space = Self { coordinates, names, scope, window: window(problem), domain };
         for (name, text) in &problem.written.definitions {
             if let Some(node) = space.lowered(graph, text) {
                 space.scope.set(name, Symbol::Value(Meaning::Definition, node));
@@ -83,7 +89,8 @@ impl<'a> Space<'a> {
         self.lowered(graph, &condition.written[which])
     }
 
-    fn lowered(&self, graph: &mut Graph, text: &str) -> Option<NodeId> {
+    /// A formula of the language.
+    pub(super) fn lowered(&self, graph: &mut Graph, text: &str) -> Option<NodeId> {
         self.scope.lower(&self.scope.parse(text).ok()?, graph, RESIDUAL, &mut vec![])
     }
 
@@ -115,7 +122,16 @@ impl<'a> Space<'a> {
 
     /// Inputs all over the part of the domain where some coordinates are fixed.
     pub(super) fn sites(&self, fixed: &[(usize, f64)]) -> Vec<Vec<f64>> {
-        self.inputs(sites(self.coordinates, fixed))
+        let all = sites(self.coordinates, fixed);
+        let Some(domain) = self.domain else { return self.inputs(all) };
+        // Formulas need not make sense where the domain is not.
+        let more = (1..=LOOKS * TRIED).map(|k| {
+            let mut row = Coordinate::spread(self.coordinates, k);
+            fixed.iter().for_each(|&(c, value)| row[c] = value);
+            row
+        });
+        let inside: Vec<Vec<f64>> = more.filter(|row| domain.contains(row)).take(LOOKS).collect();
+        self.inputs(if inside.is_empty() { all } else { inside })
     }
 
     /// Rows of coordinates with all other inputs behind them.

@@ -2,13 +2,15 @@
 //!
 //! Where several walls have different values, G is their mean with weights that are one on a wall of their own and zero on
 //! the others, which is smooth where the walls do not meet.
+//! Where a start is given too, and agrees with the walls, G gets what it lacks of it, and the gate the start's factor.
 //! It knows problems and formulas; the gates come from the geometry.
 
 use super::Way;
-use super::known::{highest, known_on_wall};
-use super::space::{Space, greatest, values};
+use super::interpolant::{directions, factor, interpolant};
+use super::known::{Known, highest, known_on_wall};
+use super::space::{Space, fixed, greatest, reads, values};
 use crate::auto::units::Size;
-use crate::expr::{Context, Digits, Graph, Meaning, Node, NodeId, Scope, parse};
+use crate::expr::{Binary, Context, Digits, Graph, Meaning, Node, NodeId, Scope, parse};
 use crate::problem::{Condition, Coordinate, Problem};
 use crate::settings::Enforce;
 
@@ -29,12 +31,15 @@ struct Given {
 
 /// What becomes of the conditions on walls: for every unknown an ansatz, if there is one, and for every condition on a wall
 /// its way; `repeating` are periodic conditions that hold by the features, if the ansatz repeats.
+///
+/// For every unknown there is what is known of it on faces, which the ansatz fulfils, too; `None` if it has an ansatz of its
+/// own.
 pub(super) fn on_walls(
     problem: &Problem,
     space: &Space<'_>,
     graph: &mut Graph,
     sizes: &[Size],
-    free: &[bool],
+    on_faces: &[Option<Vec<Known>>],
     repeating: &[&Condition],
 ) -> (Vec<Option<String>>, Vec<Option<Way>>) {
     let mut ansatz = vec![None; problem.unknowns.len()];
@@ -49,12 +54,15 @@ pub(super) fn on_walls(
             continue;
         }
         for residual in 0..condition.written.len() {
-            let found = said(problem, space, graph, condition, residual, free).and_then(|(output, value)| {
-                let gates =
-                    walls.iter().map(|wall| geometry.gate(wall, &names)).collect::<Result<Vec<_>, _>>()?;
-                given[output].extend(gates.into_iter().map(|gate| Given { value, gate, condition: i }));
-                Ok(())
-            });
+            let found =
+                said(problem, space, graph, condition, residual, on_faces).and_then(|(output, value)| {
+                    let gates = walls
+                        .iter()
+                        .map(|wall| geometry.gate(wall, &names))
+                        .collect::<Result<Vec<_>, _>>()?;
+                    given[output].extend(gates.into_iter().map(|gate| Given { value, gate, condition: i }));
+                    Ok(())
+                });
             if let Err(why) = found {
                 let several = condition.written.len() > 1;
                 let what =
@@ -83,7 +91,8 @@ pub(super) fn on_walls(
         if given.is_empty() {
             continue;
         }
-        let way = match joined(problem, space, graph, &given, sizes[output]) {
+        let start = on_faces[output].as_deref().unwrap_or_default();
+        let way = match joined(problem, space, graph, &given, start, sizes[output]) {
             Ok(text) => {
                 ansatz[output] = Some(text);
                 Way { enforce: Enforce::Exact, why: "by a factor that vanishes on the wall".to_owned() }
@@ -108,7 +117,7 @@ fn said(
     graph: &mut Graph,
     condition: &Condition,
     residual: usize,
-    free: &[bool],
+    on_faces: &[Option<Vec<Known>>],
 ) -> Result<(usize, NodeId), String> {
     if condition.enforce == Enforce::Loss {
         return Err("the file says so".to_owned());
@@ -120,18 +129,19 @@ fn said(
         return Err("it says something of the normal, or of a derivative along it".to_owned());
     }
     let (output, value) = known_on_wall(problem, space, condition, residual, graph)?;
-    if free[output] {
-        return Ok((output, value));
+    match on_faces[output] {
+        Some(_) => Ok((output, value)),
+        None => Err(format!("the ansatz of `{}` does not fulfil it", problem.unknowns[output].name)),
     }
-    Err(format!("the ansatz of `{}` is taken by what is given elsewhere", problem.unknowns[output].name))
 }
 
-/// The ansatz that fulfils all that is given of an unknown.
+/// The ansatz that fulfils all that is given of an unknown on walls, and the `start` on faces.
 fn joined(
     problem: &Problem,
     space: &Space<'_>,
     graph: &mut Graph,
     given: &[Given],
+    start: &[Known],
     size: Size,
 ) -> Result<String, String> {
     let inside = inside(problem);
@@ -162,8 +172,59 @@ fn joined(
     }
     let factor =
         if factor == 1.0 { String::new() } else { format!("{}*", Digits(Digits::rounded(factor, 3))) };
-    let free = format!("{factor}{free}*net");
-    Ok(if zero(&mean) { free } else { format!("{mean} + {free}") })
+    let (mean, rising) = if start.is_empty() {
+        (mean, String::new())
+    } else {
+        let whole = begun(problem, space, graph, given, start, &mean)?;
+        let rising = self::factor(graph, &directions(start), space);
+        (text(space, graph, whole)?, format!("({})*", text(space, graph, rising)?))
+    };
+    let free = format!("{factor}{free}*{rising}net");
+    let whole = if zero(&mean) { free } else { format!("{mean} + {free}") };
+    // As it is written, with no more parentheses than it needs.
+    Ok(parse(&whole).map_err(|_| NOT_READ)?.to_string())
+}
+
+/// What has the values of the walls, `mean`, and those of the start.
+fn begun(
+    problem: &Problem,
+    space: &Space<'_>,
+    graph: &mut Graph,
+    given: &[Given],
+    start: &[Known],
+    mean: &str,
+) -> Result<NodeId, String> {
+    let on_walls = space.lowered(graph, mean).ok_or(NOT_READ)?;
+    let conditions = problem.conditions.iter().enumerate();
+    let named = conditions.filter(|(i, _)| given.iter().any(|given| given.condition == *i));
+    let rows: Vec<Vec<f64>> =
+        named.flat_map(|(_, condition)| on_walls_of(&problem.coordinates, condition)).collect();
+    let mut lacking = vec![];
+    for known in start {
+        let own = (0..known.order).fold(on_walls, |node, _| graph.derivative(node, known.coordinate));
+        let own = fixed(graph, own, known.coordinate, known.at);
+        let rest = graph.binary(Binary::Sub, known.value, own);
+        let mut rows = rows.clone();
+        rows.iter_mut().for_each(|row| row[known.coordinate] = known.at);
+        let [rest_there, own_there] =
+            [rest, own].map(|node| values(graph, node, &space.inputs(rows.clone())));
+        let size = known.size(graph, space).max(greatest(&own_there));
+        let agrees = greatest(&rest_there) <= super::AGREE * size;
+        if !agrees {
+            let place = &problem.coordinates[known.coordinate].name;
+            return Err(format!(
+                "it contradicts what is given at {place} = {} where they meet",
+                Digits(known.at)
+            ));
+        }
+        lacking.push(Known { value: rest, ..known.clone() });
+    }
+    // What does not change from the start on is a part of it.
+    if start.iter().all(|known| !reads(graph, on_walls, known.coordinate)) {
+        return interpolant(graph, start, space);
+    }
+    let lacking = interpolant(graph, &lacking, space)?;
+    Ok(graph.binary(Binary::Add, on_walls, lacking))
 }
 
 const NOT_READ: &str = "the factors that vanish on its walls are not understood";
@@ -457,6 +518,45 @@ mod tests {
         // The distance from a hole does not, and what holds on the edges does not ask for it.
         assert_eq!(ways("u - sin(pi*x)"), [exact, exact, loss]);
         assert_eq!(ways("u - x"), [loss, exact, loss]);
+    }
+
+    #[test]
+    fn a_start_that_agrees_with_the_walls_holds_with_them() {
+        let found = |rim: &str, start: &str| {
+            let text = format!(
+                "coordinates = {{ x = {{}}, y = {{}}, t = [0, 2] }}\nunknowns.u = {{}}\n[shapes]\n\
+                 disk = {{ disk = {{ center = [0, 0], radius = 1 }} }}\n[domain]\nregion = \"disk\"\n[conditions]\n\
+                 heat = {{ place = \"interior\", residual = \"u_tt - u_xx - u_yy\" }}\n\
+                 rim = {{ place = \"wall\", residual = \"{rim}\" }}\n\
+                 start = {{ place = \"t = 0\", residual = [{start}] }}"
+            );
+            let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
+            let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+            (problem, exact)
+        };
+        let (problem, both) = found("u - sin(t)", "\"u - (1 - x^2 - y^2)\", \"u_t - 1\"");
+        let ansatz = both.ansatz[0].as_ref().expect("an ansatz").replace("net", "(3 + x - t)");
+        let Function { mut graph, root, .. } = Function::new(&problem, &ansatz).expect("formula");
+        let slope = graph.derivative(root, 2);
+        let at = |node, row: &[f64]| values(&graph, node, &[row.to_vec()])[0];
+        for row in on_walls_of(&problem.coordinates, &problem.conditions[1]).iter().take(100) {
+            assert!((at(root, row) - row[2].sin()).abs() < 1e-12, "{row:?}");
+        }
+        for mut row in inside(&problem).into_iter().take(100) {
+            row[2] = 0.0;
+            assert!((at(root, &row) - (1.0 - row[0] * row[0] - row[1] * row[1])).abs() < 1e-12, "{row:?}");
+            assert!((at(slope, &row) - 1.0).abs() < 1e-12, "{row:?}");
+        }
+        let why = |rim: &str, start: &str| {
+            let ways = found(rim, start).1.ways;
+            let [rim, start] = [1, 2].map(|i| ways[i].clone().expect("a way"));
+            assert_eq!(start.enforce, Enforce::Exact, "{start:?}");
+            (rim.enforce, rim.why)
+        };
+        let contradicts = "it contradicts what is given at t = 0 where they meet".to_owned();
+        assert_eq!(why("u", "\"u - 1\""), (Enforce::Loss, contradicts.clone()));
+        assert_eq!(why("u - sin(t)", "\"u\", \"u_t\""), (Enforce::Loss, contradicts));
+        assert_eq!(why("u - sin(t)", "\"u\"").0, Enforce::Exact);
     }
 
     #[test]

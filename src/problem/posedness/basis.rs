@@ -1,14 +1,18 @@
 //! Polynomials over a box: products of Chebyshev's up to a total degree, with their derivatives, and points for them.
 //!
 //! Everything is in coordinates mapped to [−1, 1], so that sizes mean the same whatever the units are.
+//! Of a domain made of shapes the polynomials are those of its box, and the points its own.
 //! It knows coordinates and places; it does not know residuals.
 
 use crate::jet::{MAX_ORDER, MultiIndex};
-use crate::problem::place::{Coordinate, Place};
+use crate::problem::geometry::Geometry;
+use crate::problem::model::Problem;
+use crate::problem::place::{Coordinate, Onto, Place};
 
 /// The degrees of every polynomial along each coordinate, lowest total degree first.
 pub(super) struct Basis<'a> {
     coordinates: &'a [Coordinate],
+    geometry: Option<&'a Geometry>,
     degrees: Vec<Vec<usize>>,
     degree: usize,
 }
@@ -17,8 +21,12 @@ pub(super) struct Basis<'a> {
 pub(super) struct Tables(Vec<Vec<Vec<f64>>>);
 
 impl<'a> Basis<'a> {
-    /// All of total degree `degree` at most.
-    pub(super) fn new(coordinates: &'a [Coordinate], degree: usize) -> Self {
+    /// All of total degree `degree` at most, over the domain of `problem`.
+    pub(super) fn new(problem: &'a Problem, degree: usize) -> Self {
+        Self::over(&problem.coordinates, problem.geometry.as_ref(), degree)
+    }
+
+    fn over(coordinates: &'a [Coordinate], geometry: Option<&'a Geometry>, degree: usize) -> Self {
         let mut degrees = vec![vec![]];
         for _ in coordinates {
             let longer = degrees.into_iter().flat_map(|head: Vec<usize>| {
@@ -28,7 +36,7 @@ impl<'a> Basis<'a> {
             degrees = longer.collect();
         }
         degrees.sort_by_key(|degrees| degrees.iter().sum::<usize>());
-        Self { coordinates, degrees, degree }
+        Self { coordinates, geometry, degrees, degree }
     }
 
     /// How many polynomials of total degree `degree` at most there are in `coordinates` coordinates.
@@ -88,8 +96,8 @@ impl<'a> Basis<'a> {
 
     /// Points in the domain at which polynomials are held, `times` as many as there are polynomials, dense towards the
     /// ends; another `set` gives others.
-    pub(super) fn domain(&self, times: usize, set: usize) -> Vec<f64> {
-        self.points(&[], times, set)
+    pub(super) fn domain(&self, times: usize, set: usize) -> Points {
+        self.at(&Place::Interior, times, set)
     }
 
     fn points(&self, face: &[(usize, f64)], times: usize, set: usize) -> Vec<f64> {
@@ -107,20 +115,59 @@ impl<'a> Basis<'a> {
                     1 => (k as f64 + 0.5) / count as f64,
                     _ => (*x - c.lower) / (c.upper - c.lower),
                 };
-                let z = -(core::f64::consts::PI * u).cos();
-                *x = 0.5 * (c.lower + c.upper) + 0.5 * (c.upper - c.lower) * z;
+                *x = towards_ends(c, u);
             }
             row
         };
         (0..count).flat_map(row).collect()
     }
 
+    /// Points of a place in a domain made of shapes, each part having as many as there are polynomials on it, `times`.
+    fn in_geometry(&self, geometry: &Geometry, place: &Place, times: usize, set: usize) -> Points {
+        let (mut rows, mut data) = (vec![], vec![]);
+        let mut bounds = self.coordinates.to_vec();
+        for part in place.parts(self.coordinates, Some(geometry), 1) {
+            bounds.iter_mut().zip(&part.bounds).for_each(|(c, &(from, to))| (c.lower, c.upper) = (from, to));
+            let free = bounds.iter().filter(|c| c.lower < c.upper).count();
+            let count = if free == 0 { 1 } else { times * Self::count(free, self.degree) + 7 * set };
+            // Along a wall points are by its length or area.
+            let along_wall = |i: usize| match part.onto {
+                Onto::Wall(wall) => wall.axes().contains(&i),
+                Onto::Box | Onto::Body(_) => false,
+            };
+            let row = |k: usize| {
+                let mut row = Coordinate::spread(&bounds, k + 1000 * set);
+                for (i, (x, c)) in row.iter_mut().zip(&bounds).enumerate() {
+                    if c.lower < c.upper && !along_wall(i) {
+                        *x = towards_ends(c, (*x - c.lower) / (c.upper - c.lower));
+                    }
+                }
+                row
+            };
+            let mut settled = (1..=MOST_TRIED * count).map(row).filter_map(|mut row| {
+                let inside = part.settle(&mut row, &mut data);
+                inside.then_some(row)
+            });
+            rows.extend(settled.by_ref().take(count).flatten());
+        }
+        let partners = place.periodic().map(|c| {
+            let mut partners = rows.clone();
+            let upper = self.coordinates[c].upper;
+            partners.chunks_exact_mut(self.coordinates.len()).for_each(|row| row[c] = upper);
+            partners
+        });
+        Points { rows, partners, data }
+    }
+
     /// Points where a condition holds.
     pub(super) fn at(&self, place: &Place, times: usize, set: usize) -> Points {
-        let alone = |rows| Points { rows, partners: None, given: vec![] };
+        let alone = |rows| Points { rows, partners: None, data: vec![] };
+        if let (Some(geometry), true) = (self.geometry, place.is_drawn()) {
+            return self.in_geometry(geometry, place, times, set);
+        }
         match place {
-            // Problems with shapes are not looked at here, and have no others.
-            Place::Interior | Place::Inside(_) | Place::Walls(_) => alone(self.domain(times, set)),
+            // Only domains made of shapes have parts and walls.
+            Place::Interior | Place::Inside(_) | Place::Walls(_) => alone(self.points(&[], times, set)),
             Place::Faces(faces) => {
                 alone(faces.iter().flat_map(|face| self.points(face, times, set)).collect())
             }
@@ -128,27 +175,36 @@ impl<'a> Basis<'a> {
                 let Coordinate { lower, upper, .. } = self.coordinates[*coordinate];
                 let [rows, partners] =
                     [lower, upper].map(|end| self.points(&[(*coordinate, end)], times, set));
-                Points { rows, partners: Some(partners), given: vec![] }
+                Points { rows, partners: Some(partners), data: vec![] }
             }
-            Place::Points { points, .. } => {
+            Place::Points { points, data, .. } => {
                 let d = self.coordinates.len();
                 let every = (points.len() / d).div_ceil(MOST_GIVEN).max(1);
                 let given: Vec<usize> = (0..points.len() / d).step_by(every).collect();
                 let rows = given.iter().flat_map(|&i| points[i * d..(i + 1) * d].to_vec()).collect();
-                Points { rows, partners: None, given }
+                let of_rows = |column: &Vec<f64>| given.iter().map(|&i| column[i]).collect();
+                Points { rows, partners: None, data: data.iter().map(of_rows).collect() }
             }
         }
     }
 }
 
+/// A place of a coordinate's domain, `u` from 0 to 1, dense towards the ends as Chebyshev's nodes are.
+fn towards_ends(c: &Coordinate, u: f64) -> f64 {
+    let z = -(core::f64::consts::PI * u).cos();
+    0.5 * (c.lower + c.upper) + 0.5 * (c.upper - c.lower) * z
+}
+
 /// Of the points of a file no more are looked at.
 const MOST_GIVEN: usize = 1000;
+/// Places of its box that are tried for each point of a body.
+const MOST_TRIED: usize = 200;
 
-/// Rows of coordinates; for a periodic condition those on the opposite face too, for a file's the rows' numbers there.
+/// Rows of coordinates; for a periodic condition those on the opposite face too; columns of data, a number for each row.
 pub(super) struct Points {
     pub(super) rows: Vec<f64>,
     pub(super) partners: Option<Vec<f64>>,
-    pub(super) given: Vec<usize>,
+    pub(super) data: Vec<Vec<f64>>,
 }
 
 #[cfg(test)]
@@ -162,7 +218,7 @@ mod tests {
         let coordinate =
             |name: &str| Coordinate { name: name.into(), lower: 1.0, upper: 5.0, unit: String::new() };
         let coordinates = [coordinate("x"), coordinate("y")];
-        let basis = Basis::new(&coordinates, 6);
+        let basis = Basis::over(&coordinates, None, 6);
         assert_eq!(basis.len(), Basis::count(2, 6));
         let at = |x: f64, y: f64, index| basis.derivatives(&basis.tables(&[x, y]), index);
         let (x, y, h) = (2.3, 4.4, 1e-5);

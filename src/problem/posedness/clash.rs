@@ -1,18 +1,19 @@
-//! Conditions on one face that contradict one another, or an ansatz.
+//! Conditions on one face or wall that contradict one another, or an ansatz.
 //!
 //! At a point of a face, affine conditions and what follows from them along the face are linear equations for the
 //! network's derivatives there; equations that no numbers fulfil contradict one another.
+//! Of walls, which are curved, it is the conditions alone.
 //! Nothing is said of corners, where conditions on different faces often disagree and the answer still has a meaning.
 //! It knows formulas over raw network outputs; it does not know the text.
 
 use faer::Mat;
 
-use super::basis::Basis;
+use super::basis::{Basis, Points};
 use super::linear::{Input, Linear, Site};
 use crate::expr::{Measured, Node};
 use crate::jet::MAX_ORDER;
 use crate::problem::model::{Condition, Formula, Problem};
-use crate::problem::place::Face;
+use crate::problem::place::Place;
 
 /// What may be left of the equations, relative to the size of their terms: constants are often written with few digits.
 const LEFT: f64 = 1e-3;
@@ -26,7 +27,7 @@ pub(super) struct Clash {
     /// Their numbers: one where the ansatz or the condition itself is against it.
     pub(super) conditions: Vec<usize>,
     /// Where; none where it is the whole domain.
-    pub(super) face: Option<Face>,
+    pub(super) place: Option<Place>,
 }
 
 /// A condition's residual, or its derivative along the face.
@@ -36,38 +37,50 @@ struct Equation {
     linear: Linear,
 }
 
-/// The first face on which there are some.
+/// The first face or wall on which there are some.
 pub(super) fn on_a_face(problem: &Problem) -> Option<Clash> {
-    let mut seen: Vec<&Face> = vec![];
-    for face in problem.conditions.iter().flat_map(|condition| condition.place.faces()) {
-        if !seen.contains(&face) {
-            seen.push(face);
-            if let Some(conditions) = contradiction(problem, face) {
-                return Some(Clash { conditions, face: Some(face.clone()) });
+    let mut seen: Vec<Place> = vec![];
+    for place in problem.conditions.iter().flat_map(|condition| each(&condition.place)) {
+        if !seen.contains(&place) {
+            if let Some(conditions) = contradiction(problem, &place) {
+                return Some(Clash { conditions, place: Some(place) });
             }
+            seen.push(place);
         }
     }
     None
 }
 
-fn contradiction(problem: &Problem, face: &Face) -> Option<Vec<usize>> {
+/// Every face and every wall of a place, as a place.
+fn each(place: &Place) -> impl Iterator<Item = Place> + '_ {
+    let faces = place.faces().iter().cloned().map(Place::face);
+    faces.chain(place.walls().iter().map(|wall| Place::Walls(vec![wall.clone()])))
+}
+
+fn contradiction(problem: &Problem, place: &Place) -> Option<Vec<usize>> {
     let here = problem.conditions.iter().enumerate();
-    let here = here.filter(|(_, condition)| condition.place.faces().contains(face));
+    let here = here.filter(|(_, condition)| each(&condition.place).any(|own| own == *place));
     let equations: Vec<Equation> =
-        here.flat_map(|(i, condition)| equations(problem, face, i, condition)).collect();
-    let basis = Basis::new(&problem.coordinates, 3);
-    let rows = basis.at(&crate::problem::place::Place::face(face.clone()), 4, 0).rows;
-    let inside = basis.domain(1, 0);
+        here.flat_map(|(i, condition)| equations(problem, place, i, condition)).collect();
+    let basis = Basis::new(problem, 3);
+    let points = basis.at(place, 4, 0);
     let d = problem.coordinates.len();
+    let sites = |points: &'_ Points| -> Vec<(Vec<f64>, Vec<f64>)> {
+        let data = |i: usize| points.data.iter().map(|column| column[i]).collect();
+        points.rows.chunks_exact(d).enumerate().map(|(i, row)| (row.to_vec(), data(i))).collect()
+    };
+    let here = sites(&points);
+    // A slope may vanish all over a face; normals are known on walls alone.
+    let compared = if place.walls().is_empty() { sites(&basis.domain(1, 0)) } else { here.clone() };
     let scales: Vec<f64> = equations
         .iter()
         .map(|equation| {
-            inside.chunks_exact(d).map(|row| equation.at(row).0).map(greatest).fold(0.0, f64::max)
+            compared.iter().map(|(row, data)| equation.at(row, data).0).map(greatest).fold(0.0, f64::max)
         })
         .collect();
     let contradicts = |kept: &[usize]| {
-        let points = rows.chunks_exact(d).filter(|row| no_solution(&equations, &scales, kept, row));
-        points.count() as f64 > MOST * (rows.len() / d) as f64
+        let points = here.iter().filter(|(row, data)| no_solution(&equations, &scales, kept, row, data));
+        points.count() as f64 > MOST * here.len() as f64
     };
     let mut kept: Vec<usize> = (0..equations.len()).collect();
     if !contradicts(&kept) {
@@ -86,7 +99,7 @@ fn contradiction(problem: &Problem, face: &Face) -> Option<Vec<usize>> {
 }
 
 /// The affine residuals of a condition, and their derivatives along the face.
-fn equations(problem: &Problem, face: &Face, condition: usize, of: &Condition) -> Vec<Equation> {
+fn equations(problem: &Problem, place: &Place, condition: usize, of: &Condition) -> Vec<Equation> {
     let mut all = vec![];
     let mut graph = of.residuals.graph.clone();
     for &root in &of.residuals.roots {
@@ -94,7 +107,7 @@ fn equations(problem: &Problem, face: &Face, condition: usize, of: &Condition) -
         let needed = graph.reachable(&[root]);
         let smooth = !graph.nodes().iter().zip(needed).any(|(node, needed)| needed && node.is_rough());
         if smooth && graph.order(root) < MAX_ORDER {
-            let along = (0..problem.coordinates.len()).filter(|c| face.iter().all(|(fixed, _)| fixed != c));
+            let along = (0..problem.coordinates.len()).filter(|c| place.runs_along(*c));
             roots.extend(along.map(|c| graph.derivative(root, c)).collect::<Vec<_>>());
         }
         for root in roots {
@@ -112,15 +125,16 @@ fn equations(problem: &Problem, face: &Face, condition: usize, of: &Condition) -
 
 impl Equation {
     /// Slopes by the inputs, and the value without them.
-    fn at(&self, row: &[f64]) -> (Vec<f64>, Measured) {
+    fn at(&self, row: &[f64], data: &[f64]) -> (Vec<f64>, Measured) {
         let mut scratch = vec![];
         let nothing = vec![0.0; self.linear.inputs.len()];
-        self.linear.eval(&mut scratch, &Site { rows: [row; 2], data: &[] }, &nothing);
+        self.linear.eval(&mut scratch, &Site { rows: [row; 2], data }, &nothing);
         let mut slopes = vec![0.0; nothing.len()];
         self.linear.slopes(&scratch, 0).for_each(|(input, slope)| slopes[input] += slope);
         let mut measured = vec![];
         self.formula.graph.measure(&mut measured, |node| match node {
             Node::Coordinate { coordinate, .. } => Measured::number(row[coordinate]),
+            Node::Data(column) => Measured::number(data[column]),
             _ => Measured::number(0.0),
         });
         (slopes, measured[self.formula.roots[0].index()])
@@ -132,11 +146,11 @@ fn greatest(slopes: Vec<f64>) -> f64 {
 }
 
 /// Do no numbers for the network's derivatives fulfil these equations at a point?
-fn no_solution(equations: &[Equation], scales: &[f64], kept: &[usize], row: &[f64]) -> bool {
+fn no_solution(equations: &[Equation], scales: &[f64], kept: &[usize], row: &[f64], data: &[f64]) -> bool {
     let mut inputs: Vec<Input> = vec![];
     let mut rows = vec![];
     for &i in kept {
-        let (slopes, value) = equations[i].at(row);
+        let (slopes, value) = equations[i].at(row, data);
         if !value.value.is_finite() || !value.size.is_finite() || slopes.iter().any(|x| !x.is_finite()) {
             return false;
         }

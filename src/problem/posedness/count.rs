@@ -30,7 +30,7 @@ pub(in crate::problem) struct Posed<'a> {
     pub(in crate::problem) conditions: &'a [Condition],
 }
 
-/// Every clear gap.
+/// Every clear gap; of a domain made of shapes along the other coordinates alone.
 pub(super) fn gaps(problem: &Problem) -> Vec<Gap> {
     // What is sought may take a condition's place.
     if !problem.trainable.is_empty() {
@@ -38,26 +38,24 @@ pub(super) fn gaps(problem: &Problem) -> Vec<Gap> {
     }
     let Problem { coordinates, unknowns, values, features, conditions, .. } = problem;
     let posed = Posed { coordinates, unknowns, values, features, conditions };
-    let mut gaps = posed.constants();
+    // Where all coordinates are at their least there may be no domain made of shapes.
+    let somewhere = match &problem.geometry {
+        Some(_) => problem.middle(),
+        None => coordinates.iter().map(|c| c.lower).collect(),
+    };
+    let mut gaps = posed.constants(&somewhere);
     // Data stand for conditions in ways that counting does not see.
     if posed.conditions.iter().all(|condition| condition.place.is_drawn()) {
-        gaps.extend(posed.gaps());
+        let in_shapes = |c: &usize| problem.geometry.iter().any(|g| g.domain.bounds().any(|(i, _)| i == *c));
+        let counted: Vec<usize> = (0..coordinates.len()).filter(|c| !in_shapes(c)).collect();
+        gaps.extend(posed.gaps(&counted));
     }
     gaps
 }
 
-/// Unknowns to which any constant may be added.
-pub(super) fn constants(problem: &Problem) -> Vec<Gap> {
-    if !problem.trainable.is_empty() {
-        return vec![];
-    }
-    let Problem { coordinates, unknowns, values, features, conditions, .. } = problem;
-    Posed { coordinates, unknowns, values, features, conditions }.constants()
-}
-
 impl Posed<'_> {
-    /// Unknowns to which any constant may be added.
-    fn constants(&self) -> Vec<Gap> {
+    /// Unknowns to which any constant may be added, which is fixed at a place of the domain.
+    fn constants(&self, somewhere: &[f64]) -> Vec<Gap> {
         let mut gaps = Vec::new();
         for (output, unknown) in self.unknowns.iter().enumerate() {
             let raw = Node::Jet { output, index: MultiIndex::VALUE, side: 0 };
@@ -71,14 +69,14 @@ impl Posed<'_> {
                 continue;
             }
             let name = &unknown.name;
-            let corner: Vec<_> =
-                self.coordinates.iter().map(|c| format!("{} = {}", c.name, Digits(c.lower))).collect();
+            let named = self.coordinates.iter().zip(somewhere);
+            let place: Vec<_> = named.map(|(c, x)| format!("{} = {}", c.name, Digits(*x))).collect();
             gaps.push(Gap {
                 about: name.clone(),
                 message: format!("only derivatives of `{name}` are given: any constant may be added to it"),
                 hint: format!(
                     "fix it somewhere, for example with the residual `{name}` at `place = \"{}\"`",
-                    corner.join(", ")
+                    place.join(", ")
                 ),
                 open: None,
             });
@@ -86,11 +84,11 @@ impl Posed<'_> {
         gaps
     }
 
-    /// Coordinates along which there are fewer conditions than the equations' order.
-    fn gaps(&self) -> Vec<Gap> {
+    /// Those of some coordinates along which there are fewer conditions than the equations' order.
+    fn gaps(&self, counted: &[usize]) -> Vec<Gap> {
         let mut gaps = Vec::new();
         let mut anything = false;
-        for c in 0..self.coordinates.len() {
+        for &c in counted {
             let Some(needed) = self.needed(c).filter(|&needed| needed > 0) else { continue };
             let periodic = self.is_periodic(c);
             let found = self.found(c);

@@ -1,8 +1,8 @@
 //! Do a problem's conditions determine its answer, and can they be fulfilled at all?
 //!
-//! Three looks, each in its own file: conditions that contradict one another on a face (`clash`), conditions that are too
-//! few (`count`), and the rank of the discretized problem (`rank`), which sees what counting cannot.
-//! Domains made of shapes have a look of their own, at their walls (`walls`).
+//! Three looks, each in its own file: conditions that contradict one another on a face or a wall (`clash`), conditions that
+//! are too few (`count`), and the rank of the discretized problem (`rank`), which sees what counting cannot.
+//! Domains made of shapes have one more, at their walls (`walls`).
 //! Where none of them can tell, nothing is said; so no doubt is no proof.
 //! This knows problems; it does not know the text they came from, nor how they are trained.
 
@@ -19,6 +19,7 @@ mod walls;
 use rand::RngExt;
 
 use crate::expr::{Digits, listed};
+use crate::problem::geometry::Geometry;
 use crate::problem::initial_value::InitialValue;
 use crate::problem::model::Problem;
 use crate::problem::pilot;
@@ -108,24 +109,11 @@ impl Problem {
     ///
     /// Takes some hundredths of a second for ordinary problems, and the same bits come out every time.
     pub fn posedness(&self) -> Posedness {
-        if let Some(geometry) = &self.geometry {
-            // What conditions on curved walls determine is understood in plain cases only.
-            if let Some(contradiction) = walls::unbalanced(self, geometry) {
-                return Posedness::Contradictory(contradiction);
-            }
-            let named = self.coordinates.iter().zip(self.middle());
-            let at: Vec<String> = named.map(|(c, x)| format!("{} = {}", c.name, Digits(x))).collect();
-            let inside = |gap: Gap| Gap {
-                hint: format!("fix it somewhere, for example at `place = \"{}\"`", at.join(", ")),
-                ..gap
-            };
-            let mut gaps: Vec<Gap> = count::constants(self).into_iter().map(inside).collect();
-            gaps.extend(walls::rotations(self, geometry));
-            gaps.extend(walls::gaps(self, geometry));
-            return if gaps.is_empty() { Posedness::NoDoubt } else { Posedness::UnderDetermined(gaps) };
-        }
         if let Some(contradiction) = clash::on_a_face(self).map(|clash| self.told(&clash)) {
             return Posedness::Contradictory(contradiction);
+        }
+        if let Some(geometry) = &self.geometry {
+            return self.posedness_on_shapes(geometry);
         }
         let discretized = Discretized::new(self);
         if let Some(clash) = discretized.as_ref().and_then(|discretized| self.without_solution(discretized)) {
@@ -149,6 +137,21 @@ impl Problem {
             (None, Some(open)) => gaps.push(self.gap(open)),
         }
         Posedness::UnderDetermined(gaps)
+    }
+
+    fn posedness_on_shapes(&self, geometry: &Geometry) -> Posedness {
+        if let Some(contradiction) = walls::unbalanced(self, geometry) {
+            return Posedness::Contradictory(contradiction);
+        }
+        let mut gaps = count::gaps(self);
+        gaps.extend(walls::rotations(self, geometry));
+        gaps.extend(walls::gaps(self, geometry));
+        if gaps.is_empty() {
+            let discretized = Discretized::new(self);
+            let open = discretized.as_ref().and_then(|discretized| self.open(discretized));
+            gaps.extend(open.map(|open| self.gap(open)));
+        }
+        if gaps.is_empty() { Posedness::NoDoubt } else { Posedness::UnderDetermined(gaps) }
     }
 
     /// Is this an initial-value problem of ordinary differential equations that are solved for the highest derivatives?
@@ -218,13 +221,16 @@ impl Problem {
                 kept = fewer;
             }
         }
-        Some(clash::Clash { conditions: kept, face: None })
+        Some(clash::Clash { conditions: kept, place: None })
     }
 
     fn told(&self, clash: &clash::Clash) -> Contradiction {
         let names: Vec<_> = clash.conditions.iter().map(|&i| self.conditions[i].name.clone()).collect();
-        let place = clash.face.as_ref().map(|face| Place::face(face.clone()).describe(&self.coordinates));
-        let place = place.map_or(String::new(), |place| format!(" at {place}"));
+        let place = clash.place.as_ref().map(|place| match place {
+            Place::Walls(_) => format!(" on the {}", place.describe(&self.coordinates)),
+            _ => format!(" at {}", place.describe(&self.coordinates)),
+        });
+        let place = place.unwrap_or_default();
         let (message, hint) = match &names[..] {
             [one] if self.unknowns.iter().any(|unknown| unknown.ansatz.is_some()) => (
                 format!("the condition `{one}` cannot be fulfilled{place} by the ansatz"),
@@ -278,19 +284,33 @@ impl Problem {
         guess: &rank::Guess,
     ) -> Option<Open> {
         let (points, mut changes) = discretized.changes(direction, guess)?;
+        let d = self.coordinates.len();
+        // Where an unknown does not live the polynomials go on, and mean nothing.
+        let homes: Vec<Vec<usize>> = self
+            .unknowns
+            .iter()
+            .map(|unknown| {
+                let rows = points.chunks_exact(d).enumerate();
+                rows.filter(|(_, row)| unknown.lives_at(row)).map(|(i, _)| i).collect()
+            })
+            .collect();
+        let at_home = |unknown: usize, values: &[f64]| -> Vec<f64> {
+            homes[unknown].iter().map(|&i| values[i]).collect()
+        };
         let greatest = |values: &[f64]| values.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
-        let most = changes.iter().map(|values| greatest(values)).fold(0.0, f64::max);
+        let sizes = changes.iter().enumerate().map(|(k, values)| greatest(&at_home(k, values)));
+        let most = sizes.fold(0.0, f64::max);
         let entries = greatest(&direction.entries);
         if most > 0.0 {
             changes.iter_mut().flatten().for_each(|x| *x /= most);
         }
-        let changing = |values: &Vec<f64>| greatest(values) > rank::PART;
+        let changing = |unknown: usize, values: &[f64]| greatest(&at_home(unknown, values)) > rank::PART;
         let formulas = shape::formulas(&self.coordinates, &points, &changes);
-        let d = self.coordinates.len();
         let change = |(unknown, values): (usize, &Vec<f64>)| {
-            let at = (0..values.len()).max_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs()));
-            let at = at.unwrap_or(0);
-            let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+            let at = homes[unknown].iter().max_by(|&&a, &&b| values[a].abs().total_cmp(&values[b].abs()));
+            let at = at.copied().unwrap_or(0);
+            let (low, high) =
+                at_home(unknown, values).iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
             Change {
                 unknown,
                 range: (low, high),
@@ -298,7 +318,7 @@ impl Problem {
                 greatest_at: points[at * d..(at + 1) * d].to_vec(),
             }
         };
-        let unknowns = changes.iter().enumerate().filter(|(_, values)| most > 0.0 && changing(values));
+        let unknowns = changes.iter().enumerate().filter(|&(k, values)| most > 0.0 && changing(k, values));
         let parameters = direction.entries.iter().enumerate();
         Some(Open {
             unknowns: unknowns.map(change).collect(),
@@ -366,11 +386,12 @@ impl Problem {
         }
     }
 
-    /// Where a change is greatest, as a place; ends of the domain where it is near them.
+    /// Where a change is greatest, as a place; ends of the domain where it is near them, if that is a box.
     fn greatest_place(&self, change: &Change) -> String {
         let along = |(c, x): (&crate::problem::Coordinate, &f64)| {
             let near = 0.02 * (c.upper - c.lower);
-            let end = [c.lower, c.upper].into_iter().find(|end| (x - end).abs() < near);
+            let ends = [c.lower, c.upper].into_iter().filter(|_| self.geometry.is_none());
+            let end = ends.into_iter().find(|end| (x - end).abs() < near);
             let number = end.map_or_else(|| shape::short(*x), |end| Digits(end).to_string());
             format!("{} = {number}", c.name)
         };

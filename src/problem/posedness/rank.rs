@@ -65,6 +65,7 @@ pub(super) struct Direction {
 
 /// A residual at a point.
 struct Look<'a> {
+    row: &'a [f64],
     residual: usize,
     value: f64,
     /// Inputs by number with the residual's slopes, in mapped coordinates.
@@ -106,7 +107,7 @@ impl<'a> Discretized<'a> {
         let degree = (least..=usual.min(most)).rev().find(fits)?;
         let formulas = problem.conditions.iter().map(|condition| &condition.residuals);
         let linear = formulas.chain([&problem.values]).map(Linear::new).collect::<Option<_>>()?;
-        Some(Self { problem, basis: Basis::new(&problem.coordinates, degree), linear })
+        Some(Self { problem, basis: Basis::new(problem, degree), linear })
     }
 
     /// Are all residuals affine, and is nothing sought but functions?
@@ -153,7 +154,6 @@ impl<'a> Discretized<'a> {
     ) -> Option<()> {
         let linear = &self.linear[condition];
         let d = self.problem.coordinates.len();
-        let columns = self.problem.conditions.get(condition).map_or(&[][..], |c| c.place.own_data());
         let (mut scratch, mut slopes) = (vec![], vec![]);
         let (mut data, mut inputs) = (vec![], vec![]);
         for (i, row) in points.rows.chunks_exact(d).enumerate() {
@@ -172,7 +172,7 @@ impl<'a> Discretized<'a> {
                 Input::Coefficient(k) => guess.entries[k],
             }));
             data.clear();
-            data.extend(columns.iter().map(|column| column[points.given[i]]));
+            data.extend(points.data.iter().map(|column| column[i]));
             linear.eval(&mut scratch, &Site { rows: [row, partner], data: &data }, &inputs);
             for residual in 0..linear.residuals() {
                 slopes.clear();
@@ -187,7 +187,7 @@ impl<'a> Discretized<'a> {
                 if !value.is_finite() || slopes.iter().any(|(_, slope)| !slope.is_finite()) {
                     return None;
                 }
-                see(&Look { residual, value, slopes: &slopes, polynomials: &polynomials });
+                see(&Look { row, residual, value, slopes: &slopes, polynomials: &polynomials });
             }
         }
         Some(())
@@ -196,8 +196,7 @@ impl<'a> Discretized<'a> {
     /// Points of every condition, then of the domain.
     fn points(&self, set: usize) -> Vec<Points> {
         let at = |condition: &crate::problem::model::Condition| self.basis.at(&condition.place, TIMES, set);
-        let domain = Points { rows: self.basis.domain(TIMES, set), partners: None, given: vec![] };
-        self.problem.conditions.iter().map(at).chain([domain]).collect()
+        self.problem.conditions.iter().map(at).chain([self.basis.domain(TIMES, set)]).collect()
     }
 
     fn count(&self, points: &Points) -> usize {
@@ -253,6 +252,7 @@ impl<'a> Discretized<'a> {
         let outputs = self.problem.unknowns.len();
         let root = (self.count(points) as f64).sqrt().recip();
         let mut rows = Rows { entries: vec![], right: vec![] };
+        let is_values = condition == self.problem.conditions.len();
         self.visit(condition, points, guess, |look| {
             let scale = match scales.rows.get(condition) {
                 Some(rows) => rows[look.residual],
@@ -261,6 +261,11 @@ impl<'a> Discretized<'a> {
             let start = rows.entries.len();
             rows.entries.resize(start + columns, 0.0);
             rows.right.push(-root * scale * look.value);
+            // What an unknown is where it does not live is of no size.
+            let unknown = self.problem.unknowns.get(look.residual).filter(|_| is_values);
+            if unknown.is_some_and(|unknown| !unknown.lives_at(look.row)) {
+                return;
+            }
             let row = &mut rows.entries[start..];
             for &(input, slope) in look.slopes {
                 match self.linear[condition].inputs[input] {
@@ -431,7 +436,9 @@ impl<'a> Discretized<'a> {
             let tables = self.basis.tables(row);
             let of_output = |(o, coefficients): (usize, &Vec<f64>)| {
                 let value = |index: &MultiIndex| dot(coefficients, &self.basis.derivatives(&tables, *index));
-                jets[o].iter().map(|index| (value(index) / scales.outputs[o]).powi(2)).sum::<f64>()
+                let lives = self.problem.unknowns[o].lives_at(row);
+                let jets = jets[o].iter().filter(|_| lives);
+                jets.map(|index| (value(index) / scales.outputs[o]).powi(2)).sum::<f64>()
             };
             direction.outputs.iter().enumerate().map(of_output).sum::<f64>()
         };
@@ -520,7 +527,7 @@ impl<'a> Discretized<'a> {
     /// What a direction changes each unknown by at points of the domain, and the points.
     pub(super) fn changes(&self, direction: &Direction, guess: &Guess) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
         let last = self.problem.conditions.len();
-        let points = Points { rows: self.basis.domain(TIMES, 0), partners: None, given: vec![] };
+        let points = self.basis.domain(TIMES, 0);
         let mut changes = vec![vec![]; self.problem.unknowns.len()];
         self.visit(last, &points, guess, |look| {
             let term = |&(input, slope): &(usize, f64)| match self.linear[last].inputs[input] {
