@@ -35,10 +35,7 @@ fn gates_of_single_shapes() {
         let region = Region::of("it", shape);
         check(&region, &whole(&region), singular).formula
     };
-    assert_eq!(
-        check_one(disk([0.5, 0.5], 0.1), 0),
-        "(0.01 - ((x - 0.5)^2 + (y - 0.5)^2))*100"
-    );
+    assert_eq!(check_one(disk([0.5, 0.5], 0.1), 0), "(0.01 - ((x - 0.5)^2 + (y - 0.5)^2))*100");
     assert_eq!(check_one(square([0.0, 0.0], [2.0, 1.0]), 0), "x*0.5*(2 - x)*0.5*y*(1 - y)*16");
     check_one(shape("annulus", &[("center", &[1.0, 1.0]), ("inner", &[0.5]), ("outer", &[1.0])]), 0);
     let angle = [0.3];
