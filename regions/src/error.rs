@@ -122,6 +122,20 @@ pub enum Error {
         /// Of how many.
         tried: usize,
     },
+    /// A shape that is so large that its places are not told apart in the region.
+    #[error(
+        "`{name}` is {size:.1e} across, in a region of {whole:.1e}: where it cuts that is lost in rounding"
+    )]
+    Huge {
+        /// Where, in bytes of the formula.
+        span: Range<usize>,
+        /// The shape.
+        name: String,
+        /// The diagonal of its box.
+        size: f64,
+        /// That of the region's.
+        whole: f64,
+    },
     /// A shape that is no more than a point beside the others.
     #[error("`{name}` is {size:.1e} across, in a region of {whole:.1e}: too small to be told from a point")]
     Tiny {

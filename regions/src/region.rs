@@ -15,6 +15,8 @@ use crate::{Bounds, Error, Select, Shape, Wall};
 const SMALLEST: f64 = 1e-50;
 /// A shape that is smaller than this share of its region is no more than a point there.
 const POINT: f64 = 1e-7;
+/// Of one that is so many times as large as its region hardly a digit is left in it.
+const HUGE: f64 = 1e13;
 
 /// Shapes by name.
 #[derive(Clone, Default, Debug)]
@@ -114,6 +116,12 @@ impl Region {
             return Err(Error::Extreme(whole));
         }
         let size = |i: usize| shapes.all[i].1.bounds().diagonal();
+        // Half-spaces have no end, and need none.
+        let huge = |i: usize| whole.is_finite() && size(i).is_finite() && size(i) > HUGE * whole;
+        if let Some((i, span)) = spans.iter().find(|(i, _)| huge(*i)) {
+            let (name, size) = (shapes.all[*i].0.clone(), size(*i));
+            return Err(Error::Huge { span: span.clone(), name, size, whole });
+        }
         if let Some((i, span)) =
             spans.into_iter().find(|(i, _)| whole.is_finite() && size(*i) < POINT * whole)
         {

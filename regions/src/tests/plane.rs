@@ -380,6 +380,15 @@ fn normals_are_asked_for_on_the_wall_only() {
 }
 
 #[test]
+fn shapes_beyond_all_digits_are_refused() {
+    // Its edges were followed for ever.
+    let far = shape("polygon", &[("points", &[0.5, 0.7, 1e200, 0.3, 2.0, 2.0])]);
+    let all = shapes(&[("disk", disk([0.0, 0.0], 1.0)), ("far", far)]);
+    let error = Region::parse("disk & far", &all).unwrap_err();
+    assert!(matches!(&error, Error::Huge { span, .. } if *span == (7..10)), "{error}");
+}
+
+#[test]
 fn formulas_of_regions_have_their_mistakes_named() {
     let all = shapes(&[("plate", square([0.0, 0.0], [2.0, 1.0])), ("ball", ball([0.0; 3], 1.0))]);
     let check =

@@ -285,9 +285,10 @@ impl Builder<'_> {
                 };
                 Diagnostic::error(span, error.to_string()).hint(hint)
             }
-            Error::Syntax { span, .. } | Error::Dimension { span, .. } | Error::Tiny { span, .. } => {
-                Diagnostic::error(at(span), error.to_string())
-            }
+            Error::Syntax { span, .. }
+            | Error::Dimension { span, .. }
+            | Error::Tiny { span, .. }
+            | Error::Huge { span, .. } => Diagnostic::error(at(span), error.to_string()),
             Error::Empty => Diagnostic::error(whole, error.to_string()).hint("nothing is left of its shapes"),
             Error::Removed { .. } => Diagnostic::error(whole, error.to_string())
                 .hint("take the wall of what cuts it off, or of another shape"),
