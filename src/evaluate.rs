@@ -6,6 +6,7 @@
 //! This file does not know how θ was found, nor what becomes of the numbers.
 
 use crate::adapt;
+use crate::bands::{self, Band};
 use crate::engine::Engine;
 use crate::estimate::{ErrorEstimate, Growth, estimate};
 use crate::expr::Digits;
@@ -33,6 +34,8 @@ pub struct Evaluation {
     pub zeros: Vec<Option<f64>>,
     /// How well the trainable parameters are known, where that can be told.
     pub uncertainty: Option<Uncertainty>,
+    /// For every unknown of one coordinate, in a problem of several, how well the data determine it along that.
+    pub bands: Vec<Option<Band>>,
 }
 
 /// What is known of how an answer came about.
@@ -61,6 +64,7 @@ pub fn evaluate(
 ) -> Evaluation {
     let points = adapt::start(problem, engine, adapted);
     let uncertainty = uncertainty::uncertainty(problem, engine, theta, &adapt::weights(problem, adapted));
+    let bands = bands::bands(problem, engine, theta, adapted);
     let (loss, terms) = loss(problem, engine, theta);
     let unscaled = unscaled(problem, engine, theta, &points, &terms);
     let scores = match scorer {
@@ -68,7 +72,7 @@ pub fn evaluate(
         None => vec![None; problem.unknowns.len()],
     };
     let Check { residuals, zeros } = verify::check(problem, engine, theta);
-    Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty }
+    Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty, bands }
 }
 
 /// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.

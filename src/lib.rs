@@ -64,6 +64,7 @@
 mod activation;
 mod adapt;
 mod auto;
+mod bands;
 mod breakdown;
 mod engine;
 mod estimate;
@@ -104,6 +105,7 @@ mod validation;
 mod verdict;
 mod verify;
 
+pub use bands::Band;
 pub use evaluate::Evaluation;
 pub use problem::{Diagnostics, OpenError, Problem};
 pub use run::RunOutcome;

@@ -139,9 +139,7 @@ impl State {
             return Err(format!("it is in stage {}, the problem has {}", self.stage + 1, stages.len()));
         }
         match (&self.optimizer, stages.get(self.stage)) {
-            (Some(memory), Some(stage)) => {
-                optim::new(stage, parameters, problem.activation.omega()).restore(memory)
-            }
+            (Some(memory), Some(stage)) => optim::new(stage, parameters, problem.omega()).restore(memory),
             (Some(_), None) => Err("it holds an optimizer's memory after the last stage".into()),
             (None, _) => Ok(()),
         }
@@ -376,7 +374,7 @@ impl Loop<'_> {
 
     /// `Some` if training ends with this stage.
     fn run_stage(&mut self, stage: &Stage) -> Option<End> {
-        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.activation.omega());
+        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.omega());
         if let Some(memory) = self.state.optimizer.take() {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }

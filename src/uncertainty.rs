@@ -29,7 +29,7 @@ use crate::expr::Digits;
 use crate::problem::{Problem, Trainable};
 
 /// Parameters beyond which the matrices are too large for a by-product.
-const MOST: usize = 4000;
+pub(crate) const MOST: usize = 4000;
 /// What is added to the diagonal of H_ww, scaled to ones, where rounding does not demand more.
 const LEAST_DAMPING: f64 = 1e-14;
 /// What is added at most: where more is needed, the matrix is not one of products.
@@ -164,14 +164,18 @@ impl Found {
 }
 
 /// JᵀJ, Jᵀr and the loss's terms.
-struct NormalEquations {
-    matrix: Mat<f64>,
+pub(crate) struct NormalEquations {
+    pub(crate) matrix: Mat<f64>,
     vector: Vec<f64>,
-    terms: Vec<f64>,
+    pub(crate) terms: Vec<f64>,
 }
 
 /// The normal equations where λ of the conditions is `weights`; `None` without a Jacobian, or if they are not finite.
-fn normal_equations(engine: &mut dyn Engine, theta: &[f64], weights: &[f64]) -> Option<NormalEquations> {
+pub(crate) fn normal_equations(
+    engine: &mut dyn Engine,
+    theta: &[f64],
+    weights: &[f64],
+) -> Option<NormalEquations> {
     let n = theta.len();
     let (mut terms, mut matrix, mut vector) = (vec![0.0; weights.len()], vec![0.0; n * n], vec![0.0; n]);
     engine.jacobian()?.normal_equations(theta, weights, &mut terms, &mut matrix, &mut vector);
@@ -366,12 +370,12 @@ impl Reduced {
 }
 
 /// 1/√x, or 1 where x is nothing.
-fn one_over_root(x: f64) -> f64 {
+pub(crate) fn one_over_root(x: f64) -> f64 {
     if x > 0.0 { x.sqrt().recip() } else { 1.0 }
 }
 
 /// The factor of a matrix with ones at most on its diagonal, and what had to be added to them.
-fn damped(n: usize, element: impl Fn(usize, usize) -> f64) -> Option<(Llt<f64>, f64)> {
+pub(crate) fn damped(n: usize, element: impl Fn(usize, usize) -> f64) -> Option<(Llt<f64>, f64)> {
     let mut damping = LEAST_DAMPING;
     while damping <= MOST_DAMPING {
         let matrix = Mat::from_fn(n, n, |i, j| element(i, j) + if i == j { damping } else { 0.0 });

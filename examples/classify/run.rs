@@ -322,6 +322,7 @@ impl Classifiers<'_> {
             unknowns: BTreeMap::new(),
             trainable: BTreeMap::new(),
             combinations: vec![],
+            bands: BTreeMap::new(),
             residuals: BTreeMap::new(),
             measures: measures.into_iter().filter_map(|(name, x)| Some((name.to_owned(), x?))).collect(),
             reference_error: None,

@@ -6,7 +6,7 @@
 use super::windows::longest_window;
 use super::{Decision, frequency, thinness};
 use crate::expr::Digits;
-use crate::problem::{Coordinate, Document, Hole, Problem, key};
+use crate::problem::{Condition, Coordinate, Document, Hole, Problem, key};
 use crate::settings::Effort;
 
 /// Hidden layers, and neurons in each, where the file states neither.
@@ -20,7 +20,11 @@ const WINDOW_DEPTH: usize = 2;
 const WINDOW_WIDTH: usize = 16;
 const WINDOW_POINTS: usize = 200;
 
-/// The size of the network and its initialization, where they are not stated.
+/// The same of a network of a single coordinate in a problem of several.
+const LINE_DEPTH: usize = 2;
+const LINE_WIDTH: usize = 12;
+
+/// The size of the networks and their initialization, where they are not stated.
 pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -> Vec<Decision> {
     let mut decisions = vec![];
     let mut depth = problem.network.depth;
@@ -36,6 +40,19 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
             if let Some(set) = set {
                 *set = value;
             }
+        }
+    }
+    for group in &problem.networks {
+        let stated = |key: &str| {
+            document.states(&["networks", &group.name, key]) || document.states(&["network", key])
+        };
+        let alone = problem.unknowns[group.unknowns[0]].coordinates(problem.coordinates.len()).len() == 1;
+        if !alone || ["depth", "width", "widths"].into_iter().any(stated) {
+            continue;
+        }
+        for (name, value) in [("depth", LINE_DEPTH), ("width", LINE_WIDTH)] {
+            let key = format!("networks.{}.{name}", key(&group.name));
+            decisions.push(Decision::new(key, value, "functions of one coordinate need a small network"));
         }
     }
     for condition in problem.conditions.iter().filter(|c| windows && c.place.is_interior()) {
@@ -67,7 +84,7 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
 /// Waves need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
 /// at five periods, and 0.02 % against 0.3 %, at ten.
 fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
-    let given = &problem.written.features;
+    let given = problem.main_features();
     let mut features = given.clone();
     let window = longest_window(problem);
     let across = across(problem);
@@ -119,7 +136,8 @@ fn around_holes(problem: &Problem) -> Vec<String> {
     let Some(geometry) = &problem.geometry else { return vec![] };
     let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
     // What repeats has nothing to do with the distance from one place.
-    let given = |i: &usize| problem.written.features.contains(&problem.coordinates[*i].centred());
+    let features = problem.main_features();
+    let given = |i: &usize| features.contains(&problem.coordinates[*i].centred());
     if !axes.iter().all(given) {
         return vec![];
     }
@@ -163,7 +181,8 @@ fn across(problem: &Problem) -> Option<String> {
     let geometry = problem.geometry.as_ref()?;
     let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
     // Waves of coordinates that repeat have taken the place of these.
-    let given = |i: &usize| problem.written.features.contains(&problem.coordinates[*i].centred());
+    let features = problem.main_features();
+    let given = |i: &usize| features.contains(&problem.coordinates[*i].centred());
     if !axes.iter().all(given) || axes.iter().all(|&i| thinness(problem, i) == 1.0) {
         return None;
     }
@@ -258,10 +277,13 @@ fn seconds_a_step(problem: &Problem) -> f64 {
     const LEAST_STEP: f64 = 2e-4;
     let layers = problem.layers();
     let parameters = layers.parameters() as f64;
-    let rows: usize = problem
-        .conditions
-        .iter()
-        .map(|condition| condition.points * condition.sides() * condition.jets.channels())
-        .sum();
-    LEAST_STEP + 6.0 * parameters * rows as f64 / PRODUCTS + parameters * parameters / CURVATURE
+    let of = |condition: &Condition| {
+        let rows = condition.points * condition.sides() * condition.jets.channels();
+        let jets = condition.residuals.graph.jets(&condition.residuals.roots);
+        let read = layers.parts_with(jets.into_iter().map(|(unknown, _)| unknown));
+        let weights = layers.dense().filter(|layer| read[layer.part]);
+        rows * weights.map(|layer| (layer.inputs + 1) * layer.outputs).sum::<usize>()
+    };
+    let products: usize = problem.conditions.iter().map(of).sum();
+    LEAST_STEP + 6.0 * products as f64 / PRODUCTS + parameters * parameters / CURVATURE
 }

@@ -671,13 +671,13 @@ impl Network {
 
     /// Outputs of size 1 that turn about half a period over a feature's [−1, 1].
     fn random(problem: &Problem, random: &mut Stream) -> Self {
-        let features = problem.features.roots.len();
         let mut uniform = |reach: f64| reach * (2.0 * random.random::<f64>() - 1.0);
-        let mut wave = || {
+        let mut wave = |unknown: usize| {
             let phase = uniform(std::f64::consts::PI);
-            (phase, (0..features).map(|_| uniform(3.0_f64.sqrt() * SMOOTH)).collect())
+            let features = problem.features_of(unknown);
+            (phase, features.map(|_| uniform(3.0_f64.sqrt() * SMOOTH)).collect())
         };
-        Self { waves: (0..problem.unknowns.len()).map(|_| vec![wave(), wave()]).collect() }
+        Self { waves: (0..problem.unknowns.len()).map(|i| vec![wave(i), wave(i)]).collect() }
     }
 
     /// Derivatives of the unknowns as formulas of the coordinates; `None` if they are too long.
@@ -688,8 +688,10 @@ impl Network {
                 .features
                 .graph
                 .transplant(&problem.features.roots, &mut graph, |graph, leaf| graph.insert(leaf));
-        let outputs: Vec<NodeId> =
-            self.waves.iter().map(|waves| sum_of(&mut graph, waves, &features)).collect();
+        let mut output = |(unknown, waves): (usize, &Vec<_>)| {
+            sum_of(&mut graph, waves, &features[problem.features_of(unknown)])
+        };
+        let outputs: Vec<NodeId> = self.waves.iter().enumerate().map(&mut output).collect();
         let mut too_long = false;
         let mut differentiated = |graph: &mut Graph, mut node: NodeId, index: MultiIndex| {
             for coordinate in index.coordinates() {

@@ -238,7 +238,7 @@ fn advice(problem: &Problem, steps: usize) -> String {
     if problem.training.precision != Precision::F64 {
         ways.push("--precision f64");
     }
-    if problem.network.init != Init::Proposed {
+    if problem.all_networks().iter().any(|one| one.network.init != Init::Proposed) {
         ways.push("--init proposed");
     }
     if ways.is_empty() {
@@ -290,6 +290,17 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
             ),
         };
         line(name, format!("{error}, greatest error {:.3e}", errors.max_error));
+    }
+    for (name, band) in &result.bands {
+        let (least, most) =
+            band.standard_error.iter().fold((f64::MAX, 0.0_f64), |(a, b), &x| (a.min(x), b.max(x)));
+        line(
+            name,
+            format!(
+                "standard error {least:.1e} to {most:.1e} along {}, by the noise in the data",
+                band.along
+            ),
+        );
     }
     if result.unknowns.is_empty() {
         line("error", "unknown: the problem has no reference solution; judge by the residuals below".into());

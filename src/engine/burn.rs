@@ -13,7 +13,7 @@ use super::{Differentiable, Engine, EngineError, square_factor};
 use crate::activation::Activation;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::{ChainRule, JetSet, MAX_ORDER, ProductRule};
-use crate::network::{Layers, Op};
+use crate::network::{Layer, Layers, Op};
 use crate::problem::{Formula, Problem};
 use crate::settings::Precision;
 
@@ -24,8 +24,8 @@ pub struct BurnEngine {
     layers: Layers,
     dimensions: usize,
     coefficients: usize,
-    /// f, f′, … of `Node::Coordinate { coordinate: 0, .. }`, scale included.
-    activation: Formula,
+    /// For every network f, f′, … of `Node::Coordinate { coordinate: 0, .. }`, scale included.
+    activations: Vec<Formula>,
     features: Formula,
     conditions: Vec<Condition>,
     prediction: Condition,
@@ -80,19 +80,22 @@ impl BurnEngine {
         if !device.supports_dtype(dtype) {
             return Err(EngineError::Precision(format!("{device:?}"), format!("{dtype:?}").to_lowercase()));
         }
-        let mut graph = Graph::default();
-        let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
-        let mut roots = vec![problem.activation.expression(&mut graph, x)];
-        for order in 0..MAX_ORDER {
-            roots.push(graph.derivative(roots[order], 0));
-        }
+        let slopes = |activation: &Activation| {
+            let mut graph = Graph::default();
+            let x = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+            let mut roots = vec![activation.expression(&mut graph, x)];
+            for order in 0..MAX_ORDER {
+                roots.push(graph.derivative(roots[order], 0));
+            }
+            Formula { graph, roots }
+        };
         Ok(Self {
             device,
             dtype,
             layers: problem.layers(),
             dimensions: problem.coordinates.len(),
             coefficients: problem.coefficients(),
-            activation: Formula { graph, roots },
+            activations: problem.activations().into_iter().map(slopes).collect(),
             features: problem.features.clone(),
             conditions: problem
                 .conditions
@@ -187,24 +190,31 @@ impl BurnEngine {
         let split = |rows: Tensor<2>| -> Vec<Tensor<2>> {
             (0..chain.channels()).map(|c| rows.clone().narrow(0, c * points, points)).collect()
         };
+        let features = split(features);
         let mut layer = 0;
-        let mut dense = |from: &[Tensor<2>]| {
-            let rows = joined(from.to_vec());
+        let mut dense = |place: &Layer, arrays: &[Vec<Tensor<2>>], from: usize| {
+            let of_features = |first: usize| {
+                let own = features.iter().map(|x| x.clone().narrow(1, first, place.inputs));
+                own.collect::<Vec<_>>()
+            };
+            let from = place.features.map_or_else(|| arrays[from].clone(), of_features);
+            let rows = joined(from);
             let mut z = split(rows.matmul(parameters.weights[layer].clone().transpose()));
             z[0] = z[0].clone() + parameters.biases[layer].clone();
             layer += 1;
             z
         };
         let times = |by: usize, x: &Tensor<2>| x.clone() * parameters.numbers[by].clone();
-        let mut arrays = vec![split(features)];
+        // The features, which are none of the arrays that steps make, are read by layers alone.
+        let mut arrays = vec![vec![]];
         for step in &self.layers.steps {
             let each = |a: usize, b: usize, f: &dyn Fn(&Tensor<2>, &Tensor<2>) -> Tensor<2>| {
                 arrays[a].iter().zip(&arrays[b]).map(|(a, b)| f(a, b)).collect::<Vec<_>>()
             };
             let made = match *step {
-                Op::Dense { from, activated, .. } => {
-                    let z = dense(&arrays[from]);
-                    if activated { self.activate(chain, &z) } else { z }
+                Op::Dense { layer, from, activated } => {
+                    let z = dense(&layer, &arrays, from);
+                    if activated { activate_jets(&self.activations[layer.part], chain, &z) } else { z }
                 }
                 Op::Add { a, b } => each(a, b, &|a, b| a.clone() + b.clone()),
                 Op::Blend { gate, a, b } => {
@@ -216,32 +226,16 @@ impl BurnEngine {
             };
             arrays.push(made);
         }
-        let outputs = self.layers.outputs.iter().map(|output| joined(dense(&arrays[output.from])));
-        outputs.reduce(|sum, output| sum + output).expect("a network has outputs")
-    }
-
-    /// The chain rule: y = f(z) on every channel.
-    fn activate(&self, chain: &ChainRule, z: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        let slopes =
-            evaluate(&self.activation.graph, &self.activation.roots[..=chain.order()], &mut |_, node| {
-                matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(z[0].clone()))
-            });
-        (0..chain.channels())
-            .map(|channel| {
-                if channel == 0 {
-                    return slopes[0].clone().tensor(&z[0]);
-                }
-                let terms = chain.terms(channel).iter().map(|term| {
-                    let mut product = slopes[term.factors.len()].clone();
-                    for &factor in &term.factors {
-                        product = product.binary(Binary::Mul, Value::Tensor(z[factor].clone()));
-                    }
-                    product.binary(Binary::Mul, Value::Number(term.coefficient))
-                });
-                let sum = terms.reduce(|sum, term| sum.binary(Binary::Add, term));
-                sum.expect("every derivative has a term").tensor(&z[0])
-            })
-            .collect()
+        let mut outputs: Vec<Tensor<2>> = vec![];
+        for output in &self.layers.outputs {
+            let made = joined(dense(&output.layer, &arrays, output.from));
+            match outputs.last_mut().filter(|_| !output.first) {
+                Some(sum) => *sum = sum.clone() + made,
+                None => outputs.push(made),
+            }
+        }
+        // Networks' raw outputs follow one another.
+        if outputs.len() == 1 { outputs.swap_remove(0) } else { Tensor::cat(outputs, 1) }
     }
 
     /// The formula's roots at a chunk's sites.
@@ -257,7 +251,8 @@ impl BurnEngine {
                 Node::Jet { output, index, side } => {
                     let channel = condition.jets.channel(index).expect("the jets hold what is needed");
                     let first = channel * points + side * chunk.sites;
-                    let column = outputs.clone().narrow(0, first, chunk.sites).narrow(1, output, 1);
+                    let raw = self.layers.columns[output];
+                    let column = outputs.clone().narrow(0, first, chunk.sites).narrow(1, raw, 1);
                     column.reshape([chunk.sites])
                 }
                 Node::Coefficient(k) => {
@@ -513,6 +508,29 @@ impl Sums {
 /// Channels one after the other.
 fn joined(mut channels: Vec<Tensor<2>>) -> Tensor<2> {
     if channels.len() == 1 { channels.swap_remove(0) } else { Tensor::cat(channels, 0) }
+}
+
+/// The chain rule: y = f(z) on every channel, from f and its derivatives.
+fn activate_jets(f: &Formula, chain: &ChainRule, z: &[Tensor<2>]) -> Vec<Tensor<2>> {
+    let slopes = evaluate(&f.graph, &f.roots[..=chain.order()], &mut |_, node| {
+        matches!(node, Node::Coordinate { .. }).then(|| Value::Tensor(z[0].clone()))
+    });
+    (0..chain.channels())
+        .map(|channel| {
+            if channel == 0 {
+                return slopes[0].clone().tensor(&z[0]);
+            }
+            let terms = chain.terms(channel).iter().map(|term| {
+                let mut product = slopes[term.factors.len()].clone();
+                for &factor in &term.factors {
+                    product = product.binary(Binary::Mul, Value::Tensor(z[factor].clone()));
+                }
+                product.binary(Binary::Mul, Value::Number(term.coefficient))
+            });
+            let sum = terms.reduce(|sum, term| sum.binary(Binary::Add, term));
+            sum.expect("every derivative has a term").tensor(&z[0])
+        })
+        .collect()
 }
 
 /// Leibniz's rule: `b + gate⊙difference` on every channel.

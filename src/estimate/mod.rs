@@ -191,7 +191,7 @@ fn size(u: &[f64], k: usize, homes: &[Vec<usize>]) -> f64 {
 fn widened(problem: &Problem, theta: &[f64], rng: &mut Stream) -> (Problem, Vec<f64>) {
     let old = problem.layers();
     let mut wide = problem.clone();
-    wide.network.resize(wider);
+    wide.resize_networks(wider);
     let new = wide.layers();
     let mut parameters = widen(theta, &old, &new, rng);
     parameters.extend(&theta[old.parameters()..]);
@@ -278,7 +278,7 @@ pub(crate) fn probes(problem: &Problem) -> Vec<f64> {
 }
 
 /// A condition whose residuals are the unknowns.
-fn probe(problem: &Problem) -> Condition {
+pub(crate) fn probe(problem: &Problem) -> Condition {
     Condition {
         name: "unknowns".into(),
         place: Place::Interior,

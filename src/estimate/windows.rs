@@ -47,7 +47,7 @@ pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Opti
 /// The estimate from one sample.
 fn sampled(problem: &Problem, theta: &[f64], threads: usize, rng: &mut Stream) -> Option<ErrorEstimate> {
     let mut wide = problem.clone();
-    wide.network.resize(wider);
+    wide.resize_networks(wider);
     let (old, new) = (problem.layers(), wide.layers());
     let windows = Windows::new(&wide).ok()?;
     let count = windows.all.len();

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::layers::{Helper, calls as network_calls};
+use super::layers::{Helper, calls as network_calls, helpers};
 use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, number, statements, tables, uses};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
@@ -161,7 +161,7 @@ fn source(program: &Program, name: &str, header: &str) -> String {
     }
     text += "};\n\n";
     text += DENSE;
-    let needed = network_calls(&program.layers, 1, "").helpers;
+    let needed = helpers(program);
     for (_, helper) in ON_ARRAYS.iter().filter(|(helper, _)| needed.contains(helper)) {
         let _ = write!(text, "\n{helper}");
     }
@@ -402,25 +402,28 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         }
     }
     // The chain rule, term by term.
-    let (lines, slopes) = statements(&function.activation, &C, known, &|_| "v".to_owned());
-    let _ = write!(
-        text,
-        "\n/* The activation, and what the chain rule makes of derivatives. */\n\
-         static void {name}_activate(int width, const double *z, double *a)\n{{\n    \
-         for (int j = 0; j < width; j++) {{\n        const double v = z[j];\n"
-    );
-    for line in &lines {
-        let _ = writeln!(text, "    {line}");
+    for (kind, activation) in function.activations.iter().enumerate() {
+        let (lines, slopes) = statements(activation, &C, known, &|_| "v".to_owned());
+        let _ = write!(
+            text,
+            "\n/* The activation, and what the chain rule makes of derivatives. */\n\
+             static void {name}_activate{}(int width, const double *z, double *a)\n{{\n    \
+             for (int j = 0; j < width; j++) {{\n        const double v = z[j];\n",
+            function.suffix(kind)
+        );
+        for line in &lines {
+            let _ = writeln!(text, "    {line}");
+        }
+        for (k, slope) in slopes.iter().enumerate() {
+            let _ = writeln!(text, "        const double f{k} = {slope};");
+        }
+        let _ = writeln!(text, "        a[j] = f0;");
+        for channel in 1..channels {
+            let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
+            let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
+        }
+        text += "    }\n}\n";
     }
-    for (k, slope) in slopes.iter().enumerate() {
-        let _ = writeln!(text, "        const double f{k} = {slope};");
-    }
-    let _ = writeln!(text, "        a[j] = f0;");
-    for channel in 1..channels {
-        let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
-        let _ = writeln!(text, "        a[{channel} * width + j] = {sum};");
-    }
-    text += "    }\n}\n";
     if let Some(rule) = gates {
         let _ = write!(
             text,
@@ -445,7 +448,8 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         text += "    }\n}\n";
     }
     let room = function.room(layers);
-    let calls = network_calls(layers, channels, &format!("{name}_"));
+    let calls =
+        network_calls(program, function, &format!("{name}_"), |array, from| format!("{array} + {from}"));
     let others: String = (1..calls.arrays).map(|k| format!(", a{k}[{room}]")).collect();
     let calls: String = calls.calls.iter().map(|call| format!("    {call};\n")).collect();
     let _ = write!(

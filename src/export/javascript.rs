@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::layers::{Helper, calls as network_calls};
+use super::layers::{Helper, calls as network_calls, helpers};
 use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{DERIVATIVES, ExportError, File, Options, VALUES};
@@ -214,7 +214,7 @@ pub fn functions(program: &Program, closed: &[(String, Formula)], room: usize) -
         text += ERROR_FUNCTION;
     }
     text += DENSE;
-    let needed = network_calls(&program.layers, 1, "").helpers;
+    let needed = helpers(program);
     for (_, helper) in ON_ARRAYS.iter().filter(|(helper, _)| needed.contains(helper)) {
         text += helper;
     }
@@ -285,7 +285,7 @@ fn body(
 }
 
 fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) -> String {
-    let Function { name, values, jets, rule, gates, carried, pieces, activation } = function;
+    let Function { name, values, jets, rule, gates, carried, pieces, activations } = function;
     let (layers, channels) = (&program.layers, jets.channels());
     let of = Some((program, function));
     let list = |arguments: &str, part: &dyn Fn(usize) -> String| {
@@ -297,20 +297,26 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         list("x, a", &|k| body(of, known, &pieces[k].inputs, "a")),
         list("x, n, c, y", &|k| body(of, known, &pieces[k].values, "y"))
     );
-    let (lines, slopes) = statements(activation, &JAVASCRIPT, known, &|_| "v".to_owned());
-    text += "function activate(width, z, a) {\n  for (let j = 0; j < width; j++) {\n    const v = z[j];\n";
-    for line in &lines {
-        let _ = writeln!(text, "{line}");
+    for (kind, activation) in activations.iter().enumerate() {
+        let (lines, slopes) = statements(activation, &JAVASCRIPT, known, &|_| "v".to_owned());
+        let suffix = function.suffix(kind);
+        let _ = write!(
+            text,
+            "function activate{suffix}(width, z, a) {{\n  for (let j = 0; j < width; j++) {{\n    const v = z[j];\n"
+        );
+        for line in &lines {
+            let _ = writeln!(text, "{line}");
+        }
+        for (k, slope) in slopes.iter().enumerate() {
+            let _ = writeln!(text, "    const f{k} = {slope};");
+        }
+        let _ = writeln!(text, "    a[j] = f0;");
+        for channel in 1..channels {
+            let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
+            let _ = writeln!(text, "    a[{channel} * width + j] = {sum};");
+        }
+        text += "  }\n}\n";
     }
-    for (k, slope) in slopes.iter().enumerate() {
-        let _ = writeln!(text, "    const f{k} = {slope};");
-    }
-    let _ = writeln!(text, "    a[j] = f0;");
-    for channel in 1..channels {
-        let sum = chain_rule(rule, channel, &|channel| format!("z[{channel} * width + j]"));
-        let _ = writeln!(text, "    a[{channel} * width + j] = {sum};");
-    }
-    text += "  }\n}\n";
     if let Some(rule) = gates {
         text += "function blend(width, g, x, y, to) {\n  for (let j = 0; j < width; j++) {\n";
         for channel in 0..channels {
@@ -324,7 +330,7 @@ fn function(program: &Program, function: &Function, known: &[Arc<Tabulated>]) ->
         text += "  }\n}\n";
     }
     let room = function.room(layers);
-    let calls = network_calls(layers, channels, "");
+    let calls = network_calls(program, function, "", |array, from| format!("{array}.subarray({from})"));
     let arrays: String = (0..calls.arrays).map(|k| format!("a{k} = new Float64Array({room}), ")).collect();
     let calls: String = calls.calls.iter().map(|call| format!("    {call};\n")).collect();
     let _ = write!(

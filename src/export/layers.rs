@@ -3,7 +3,8 @@
 //! Arrays hold channels one after the other: the value, then each derivative.
 //! This file knows layers; it knows no formulas, and a language no further than its calls.
 
-use crate::network::{Layers, Op};
+use super::program::{Function, Program};
+use crate::network::{Layer, Op};
 
 /// The functions that a network's calls need besides `dense`, and `activate`, which depend on the problem.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,10 +27,32 @@ pub(super) struct Calls {
     pub(super) helpers: Vec<Helper>,
 }
 
-/// The calls of a network whose arrays have so many channels; `own` stands before the names of `activate` and `blend`.
-pub(super) fn calls(layers: &Layers, channels: usize, own: &str) -> Calls {
+/// What the networks of any function need.
+pub(super) fn helpers(program: &Program) -> Vec<Helper> {
+    program
+        .functions
+        .first()
+        .map_or_else(Vec::new, |function| calls(program, function, "", |array, _| array.to_owned()).helpers)
+}
+
+/// The calls of the networks for the channels of a function; `own` stands before the names of `activate` and `blend`, and
+/// `from` writes an array from some place of it on.
+///
+/// The first array holds the features, and `n` the raw outputs, network by network and in it channel by channel.
+pub(super) fn calls(
+    program: &Program,
+    function: &Function,
+    own: &str,
+    from: impl Fn(&str, usize) -> String,
+) -> Calls {
+    let (layers, channels) = (&program.layers, function.jets.channels());
     let (places, arrays) = layers.places();
     let name = |array: usize| format!("a{}", places[array]);
+    let beyond = |array: &str, count: usize| match count {
+        0 => array.to_owned(),
+        count => from(array, channels * count),
+    };
+    let read = |layer: &Layer, array: usize| beyond(&name(array), layer.features.unwrap_or(0));
     let mut helpers = vec![];
     let mut need = |helper| {
         if !helpers.contains(&helper) {
@@ -43,10 +66,11 @@ pub(super) fn calls(layers: &Layers, channels: usize, own: &str) -> Calls {
         match *step {
             Op::Dense { layer, from, activated } => {
                 let into = if activated { "z" } else { &to };
-                let (at, inputs, from) = (layer.weights, layer.inputs, name(from));
+                let (at, inputs, from) = (layer.weights, layer.inputs, read(&layer, from));
                 calls.push(format!("dense(w, {at}, {channels}, {inputs}, {width}, {from}, {into})"));
                 if activated {
-                    calls.push(format!("{own}activate({width}, z, {to})"));
+                    let suffix = function.suffix(program.activations[layer.part]);
+                    calls.push(format!("{own}activate{suffix}({width}, z, {to})"));
                 }
             }
             Op::Add { a, b } => {
@@ -68,13 +92,14 @@ pub(super) fn calls(layers: &Layers, channels: usize, own: &str) -> Calls {
             }
         }
     }
-    for (k, output) in layers.outputs.iter().enumerate() {
+    for output in &layers.outputs {
         let (at, inputs, outputs) = (output.layer.weights, output.layer.inputs, output.layer.outputs);
-        let into = if k == 0 { "n" } else { "z" };
-        calls.push(format!("dense(w, {at}, {channels}, {inputs}, {outputs}, {}, {into})", name(output.from)));
-        if k > 0 {
+        let n = beyond("n", output.column);
+        let (into, from) = (if output.first { &n } else { "z" }, read(&output.layer, output.from));
+        calls.push(format!("dense(w, {at}, {channels}, {inputs}, {outputs}, {from}, {into})"));
+        if !output.first {
             need(Helper::Add);
-            calls.push(format!("add({}, n, z, n)", channels * outputs));
+            calls.push(format!("add({}, {n}, z, {n})", channels * outputs));
         }
     }
     Calls { calls, arrays, helpers }

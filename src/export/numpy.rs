@@ -14,7 +14,7 @@ use super::text::{Dialect, calls, chain_rule, statements, tables};
 use super::{ExportError, File, Options, VALUES};
 use crate::expr::{Node, Unary};
 use crate::jet::ProductRule;
-use crate::network::{Layers, Op};
+use crate::network::{Layer, Op};
 use crate::problem::Formula;
 use crate::tabulated::{Outside, Tabulated};
 
@@ -213,22 +213,25 @@ fn code(program: &Program, function: &Function, file: &str) -> String {
             table.arguments.join(", ")
         );
     }
-    let (lines, slopes) = statements(&function.activation, &NUMPY, &known, &|_| "v".to_owned());
-    let lines: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
-    let slopes: String =
-        slopes.iter().enumerate().map(|(k, slope)| format!("    f{k} = {slope}\n")).collect();
     let channels = function.jets.channels();
     let behind = (1..channels).map(|k| chain_rule(&function.rule, k, &|channel| format!("z[{channel}]")));
     let behind = ["f0".to_owned()].into_iter().chain(behind).collect::<Vec<_>>().join(", ");
+    let activate = |(kind, activation): (usize, &Formula)| {
+        let (lines, slopes) = statements(activation, &NUMPY, &known, &|_| "v".to_owned());
+        let lines: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+        let slopes = slopes.iter().enumerate().map(|(k, slope)| format!("    f{k} = {slope}\n"));
+        let (suffix, slopes) = (function.suffix(kind), slopes.collect::<String>());
+        format!("def activate{suffix}(z):\n    v = z[0]\n{lines}{slopes}    return np.stack([{behind}])\n\n")
+    };
+    let activations: String = function.activations.iter().enumerate().map(activate).collect();
     let d = program.inputs.len();
     let _ = write!(
         text,
         "def dense(piece, layer, a):  # a[0] are values, the others derivatives\n    \
          z = tensors[f\"{{piece}}.{{layer}}.weight\"] @ a\n    z[0] += tensors[f\"{{piece}}.{{layer}}.bias\"][:, None]\n    \
-         return z\n\n\
-         def activate(z):\n    v = z[0]\n{lines}{slopes}    return np.stack([{behind}])\n\n{}{}",
+         return z\n\n{activations}{}{}",
         function.gates.as_ref().map_or_else(String::new, |rule| blend(rule, channels)),
-        network(&program.layers, channels)
+        network(program, function)
     );
     let carries = function.carried > 0;
     for (k, piece) in function.pieces.iter().enumerate() {
@@ -294,17 +297,30 @@ fn blend(rule: &ProductRule, channels: usize) -> String {
 }
 
 /// The function that takes features to raw outputs, array by array.
-fn network(layers: &Layers, channels: usize) -> String {
+fn network(program: &Program, function: &Function) -> String {
+    let (layers, channels) = (&program.layers, function.jets.channels());
     let factor = |by: usize| format!("tensors[f\"{{piece}}.factor.{by}\"]");
-    let mut text =
-        format!("def network(piece, a):\n    a0 = a.reshape({channels}, {}, -1)\n", layers.inputs());
+    let mut text = "def network(piece, a):\n".to_owned();
+    for (k, part) in layers.parts.iter().enumerate() {
+        let own = &part.features;
+        let rows = match layers.parts.len() {
+            1 => String::new(),
+            _ => format!("[{}:{}]", channels * own.start, channels * own.end),
+        };
+        let _ = writeln!(text, "    x{k} = a{rows}.reshape({channels}, {}, -1)", own.len());
+    }
+    let read = |layer: &Layer, from: usize| match layer.features {
+        Some(_) => format!("x{}", layer.part),
+        None => format!("a{from}"),
+    };
     let mut layer = 0;
     for (k, step) in layers.steps.iter().enumerate() {
         let made = match *step {
-            Op::Dense { from, activated, .. } => {
+            Op::Dense { layer: own, from, activated } => {
                 layer += 1;
-                let z = format!("dense(piece, {}, a{from})", layer - 1);
-                if activated { format!("activate({z})") } else { z }
+                let z = format!("dense(piece, {}, {})", layer - 1, read(&own, from));
+                let suffix = function.suffix(program.activations[own.part]);
+                if activated { format!("activate{suffix}({z})") } else { z }
             }
             Op::Add { a, b } => format!("a{a} + a{b}"),
             Op::Blend { gate, a, b } => format!("blend(a{gate}, a{a}, a{b})"),
@@ -313,11 +329,18 @@ fn network(layers: &Layers, channels: usize) -> String {
         };
         let _ = writeln!(text, "    a{} = {made}", k + 1);
     }
-    let outputs = layers.outputs.iter().enumerate();
-    let outputs = outputs.map(|(k, output)| format!("dense(piece, {}, a{})", layer + k, output.from));
-    let sum = outputs.collect::<Vec<_>>().join(" + ");
-    let count = channels * layers.raw_outputs();
-    let _ = write!(text, "    return ({sum}).reshape({count}, -1)\n\n");
+    let raw = layers.parts.iter().map(|part| {
+        let outputs = part.outputs.clone().map(|k| {
+            let output = &layers.outputs[k];
+            format!("dense(piece, {}, {})", layer + k, read(&output.layer, output.from))
+        });
+        let sum = outputs.collect::<Vec<_>>().join(" + ");
+        format!("({sum}).reshape({}, -1)", channels * part.columns.len())
+    });
+    let raw: Vec<String> = raw.collect();
+    let all =
+        if let [only] = &raw[..] { only.clone() } else { format!("np.concatenate([{}])", raw.join(", ")) };
+    let _ = write!(text, "    return {all}\n\n");
     text
 }
 

@@ -252,8 +252,8 @@ impl Graph<'_> {
         Ok(self.node(direct, &[a]))
     }
 
-    /// The raw outputs' derivatives of a piece, a tensor a channel.
-    fn network(&mut self, piece: usize, point: &[String]) -> Result<Vec<String>, ExportError> {
+    /// For every network of a piece the raw outputs' derivatives, a tensor a channel.
+    fn network(&mut self, piece: usize, point: &[String]) -> Result<Vec<Vec<String>>, ExportError> {
         let function = self.function;
         let layers = &self.program.layers;
         let inputs =
@@ -261,13 +261,20 @@ impl Graph<'_> {
                 Node::Coordinate { coordinate, .. } => point[coordinate].clone(),
                 node => unreachable!("{node:?} is no coordinate"),
             })?;
-        let mut arrays: Vec<Vec<String>> =
-            vec![inputs.chunks(layers.inputs()).map(|columns| self.joined(columns)).collect()];
+        let channels = function.jets.channels();
+        let mut features: Vec<Vec<String>> = vec![];
+        for own in layers.parts.iter().map(|part| &part.features) {
+            let inputs = &inputs[channels * own.start..channels * own.end];
+            features.push(inputs.chunks(own.len()).map(|columns| self.joined(columns)).collect());
+        }
+        // The features, which are none of the arrays that steps make, are read by layers alone.
+        let mut arrays: Vec<Vec<String>> = vec![vec![]];
         for step in &layers.steps {
             let made = match *step {
                 Op::Dense { layer, from, activated } => {
-                    let z = self.dense(piece, &layer, &arrays[from]);
-                    if activated { self.activated(&z)? } else { z }
+                    let from = if layer.features.is_some() { &features[layer.part] } else { &arrays[from] };
+                    let z = self.dense(piece, &layer, from);
+                    if activated { self.activated(layer.part, &z)? } else { z }
                 }
                 Op::Add { a, b } => self.each("Add", &arrays[a], &arrays[b]),
                 Op::Blend { gate, a, b } => self.blended(&arrays[gate], &arrays[a], &arrays[b]),
@@ -280,15 +287,17 @@ impl Graph<'_> {
             };
             arrays.push(made);
         }
-        let mut sum: Option<Vec<String>> = None;
+        let mut raw: Vec<Vec<String>> = vec![];
         for output in &layers.outputs {
-            let made = self.dense(piece, &output.layer, &arrays[output.from]);
-            sum = Some(match sum {
-                Some(sum) => self.each("Add", &sum, &made),
-                None => made,
-            });
+            let Layer { features: first, part, .. } = output.layer;
+            let from = if first.is_some() { &features[part] } else { &arrays[output.from] };
+            let made = self.dense(piece, &output.layer, from);
+            match raw.last_mut().filter(|_| !output.first) {
+                Some(sum) => *sum = self.each("Add", sum, &made),
+                None => raw.push(made),
+            }
         }
-        Ok(sum.expect("a network has outputs"))
+        Ok(raw)
     }
 
     /// A layer on every channel.
@@ -347,9 +356,10 @@ impl Graph<'_> {
     }
 
     /// The chain rule for the activation.
-    fn activated(&mut self, z: &[String]) -> Result<Vec<String>, ExportError> {
+    fn activated(&mut self, part: usize, z: &[String]) -> Result<Vec<String>, ExportError> {
         let function = self.function;
-        let slopes = self.formula(&function.activation, None, &mut |_, _| z[0].clone())?;
+        let activation = &function.activations[self.program.activations[part]];
+        let slopes = self.formula(activation, None, &mut |_, _| z[0].clone())?;
         let mut channels = vec![slopes[0].clone()];
         for channel in 1..z.len() {
             let mut sum: Option<String> = None;
@@ -380,13 +390,15 @@ impl Graph<'_> {
         point: &[String],
     ) -> Result<Vec<String>, ExportError> {
         let taken = self.take_over(piece, point)?;
-        let channels = self.network(piece, point)?;
-        let function = self.function;
+        let raw = self.network(piece, point)?;
+        let (function, layers) = (self.function, &self.program.layers);
         self.formula(formula, Some(point), &mut |graph, node| match node {
             Node::Coordinate { coordinate, .. } => point[coordinate].clone(),
             Node::Jet { output, index, .. } => {
                 let channel = function.jets.channel(index).expect("a function's jets hold all that it reads");
-                graph.column(&channels[channel], output)
+                let part = layers.part_of(output);
+                let column = layers.columns[output] - layers.parts[part].columns.start;
+                graph.column(&raw[part][channel], column)
             }
             Node::Data(column) => taken[column].clone(),
             node => unreachable!("{node:?} is a number by now"),

@@ -6,6 +6,7 @@
 //! it for a few numbers at their joint.
 //! What it is printed as, the formats know; this file knows problems and formulas, and neither formats nor engines.
 
+use crate::activation::Activation;
 use crate::expr::{Graph, Node};
 use crate::jet::{ChainRule, JetSet, MultiIndex, ProductRule};
 use crate::network::Layers;
@@ -20,8 +21,10 @@ pub struct Program {
     pub inputs: Vec<Coordinate>,
     /// The unknowns' names.
     pub unknowns: Vec<String>,
-    /// The network of every piece.
+    /// The networks of every piece.
     pub layers: Layers,
+    /// For every network its place among the activations of a function.
+    pub activations: Vec<usize>,
     /// Weights, biases and what multiplies of every piece, as [`Layers`] says.
     pub pieces: Vec<Vec<f64>>,
     /// Which piece is for which point; `None` if there is one for all.
@@ -56,8 +59,8 @@ pub struct Function {
     pub rule: ChainRule,
     /// How they go through a gate, if the network has gates.
     pub gates: Option<ProductRule>,
-    /// The activation and its derivatives as formulas of coordinate 0, as many as the rule needs.
-    pub activation: Formula,
+    /// Every activation and its derivatives as formulas of coordinate 0, as many as the rule needs.
+    pub activations: Vec<Formula>,
     /// How many numbers a piece takes over from the one before; they are the columns of data of its formulas.
     pub carried: usize,
     /// The formulas of every piece.
@@ -67,7 +70,7 @@ pub struct Function {
 /// The formulas of a piece.
 #[derive(Clone, Debug)]
 pub struct Formulas {
-    /// Over coordinates: the network's inputs, then their derivatives, channel by channel.
+    /// Over coordinates: for every network its inputs, then their derivatives, channel by channel.
     pub inputs: Formula,
     /// Over coordinates, the outputs' jets and what is carried: the values.
     pub values: Formula,
@@ -90,10 +93,16 @@ impl Function {
         self.jets.channels() * widest.max(layers.raw_outputs())
     }
 
-    /// Where `index` of an output lies in a list of outputs, channel by channel.
+    /// Where `index` of an output lies in a list of outputs, network by network and in it channel by channel.
     pub fn place(&self, layers: &Layers, output: usize, index: MultiIndex) -> usize {
         let channel = self.jets.channel(index).expect("a function's jets hold all that it reads");
-        channel * layers.raw_outputs() + output
+        let own = &layers.parts[layers.part_of(output)].columns;
+        self.jets.channels() * own.start + channel * own.len() + layers.columns[output] - own.start
+    }
+
+    /// What follows the name of the function that computes an activation: nothing, where there is one alone.
+    pub(super) fn suffix(&self, activation: usize) -> String {
+        if self.activations.len() == 1 { String::new() } else { format!("_{activation}") }
     }
 }
 
@@ -119,6 +128,11 @@ impl Program {
             inputs: problem.coordinates.clone(),
             unknowns: problem.unknowns.iter().map(|unknown| unknown.name.clone()).collect(),
             layers,
+            activations: {
+                let (kinds, all) = (kinds(problem), problem.activations());
+                let place = |own| kinds.iter().position(|kind| *kind == own).expect("a kind for each");
+                all.into_iter().map(place).collect()
+            },
             pieces,
             choice: windows.map(|windows| Choice {
                 along: windows.along,
@@ -205,14 +219,14 @@ impl Program {
         let jets = JetSet::closure(read.collect::<Vec<_>>());
         let rule = ChainRule::new(&jets);
         let formulas = pieces.into_iter().map(|(values, handed_on, features)| Formulas {
-            inputs: with_derivatives(features, &jets),
+            inputs: with_derivatives(features, &self.layers, &jets),
             values,
             handed_on,
         });
         self.functions.push(Function {
             name: name.to_owned(),
             values: formula.roots.len(),
-            activation: activation(problem, rule.order()),
+            activations: kinds(problem).into_iter().map(|kind| slopes(kind, rule.order())).collect(),
             carried: carried.len(),
             pieces: formulas.collect(),
             gates: self.layers.has_gates().then(|| ProductRule::new(&jets)),
@@ -225,7 +239,7 @@ impl Program {
     pub fn formulas(&self) -> Vec<&Formula> {
         let pieces = self.functions.iter().flat_map(|function| &function.pieces);
         let parts = pieces.flat_map(|piece| [&piece.inputs, &piece.values, &piece.handed_on]);
-        self.functions.iter().map(|function| &function.activation).chain(parts).collect()
+        self.functions.iter().flat_map(|function| &function.activations).chain(parts).collect()
     }
 }
 
@@ -273,24 +287,37 @@ fn over(formula: &Formula, place: impl Fn(usize) -> usize) -> Formula {
     Formula { graph, roots }
 }
 
-/// The features and their derivatives, channel by channel.
-fn with_derivatives(features: &Formula, jets: &JetSet) -> Formula {
+/// The features and their derivatives, network by network and in it channel by channel.
+fn with_derivatives(features: &Formula, layers: &Layers, jets: &JetSet) -> Formula {
     let mut graph = features.graph.clone();
     let mut roots = vec![];
-    for index in jets.indices() {
-        for &feature in &features.roots {
-            roots.push(index.coordinates().fold(feature, |root, i| graph.derivative(root, i)));
+    for part in &layers.parts {
+        for index in jets.indices() {
+            for &feature in &features.roots[part.features.clone()] {
+                roots.push(index.coordinates().fold(feature, |root, i| graph.derivative(root, i)));
+            }
         }
     }
     let (graph, roots) = graph.extract(&roots);
     Formula { graph, roots }
 }
 
-/// The activation and its derivatives up to `order`.
-fn activation(problem: &Problem, order: usize) -> Formula {
+/// The activations of a problem's networks, each once.
+fn kinds(problem: &Problem) -> Vec<&Activation> {
+    let mut kinds: Vec<&Activation> = vec![];
+    for activation in problem.activations() {
+        if !kinds.contains(&activation) {
+            kinds.push(activation);
+        }
+    }
+    kinds
+}
+
+/// An activation and its derivatives up to `order`.
+fn slopes(activation: &Activation, order: usize) -> Formula {
     let mut graph = Graph::default();
     let z = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
-    let mut roots = vec![problem.activation.expression(&mut graph, z)];
+    let mut roots = vec![activation.expression(&mut graph, z)];
     for k in 0..order {
         roots.push(graph.derivative(roots[k], 0));
     }

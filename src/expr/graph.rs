@@ -261,6 +261,8 @@ pub struct Graph {
     derivatives: HashMap<(NodeId, usize), NodeId>,
     /// Functions that nodes look up.
     tables: Vec<Arc<Tabulated>>,
+    /// For every output, as far as it matters, the coordinates that it does not depend on, a bit for each.
+    absent: Vec<u32>,
 }
 
 /// Graphs are equal when their nodes are, in order.
@@ -319,6 +321,35 @@ impl Graph {
     /// The node behind an id.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]
+    }
+
+    /// Says that a network's `output` does not depend on `coordinate`: its derivatives along it are zero.
+    ///
+    /// Derivatives that were taken before stay what they were.
+    pub fn set_absent(&mut self, output: usize, coordinate: usize) {
+        self.absent.resize(self.absent.len().max(output + 1), 0);
+        self.absent[output] |= bit(coordinate);
+    }
+
+    /// Does a network's `output` depend on `coordinate`?
+    pub fn depends(&self, output: usize, coordinate: usize) -> bool {
+        self.absent.get(output).is_none_or(|absent| absent & bit(coordinate) == 0)
+    }
+
+    /// Takes over what outputs do not depend on.
+    fn inherit(&mut self, other: &Self) {
+        self.absent.resize(self.absent.len().max(other.absent.len()), 0);
+        self.absent.iter_mut().zip(&other.absent).for_each(|(own, other)| *own |= other);
+    }
+
+    /// The coordinates that `roots` read themselves, in order; those that networks see are not among them.
+    pub fn coordinates(&self, roots: &[NodeId]) -> BTreeSet<usize> {
+        let read = self.nodes.iter().zip(self.reachable(roots));
+        read.filter_map(|(node, needed)| match *node {
+            Node::Coordinate { coordinate, .. } if needed => Some(coordinate),
+            _ => None,
+        })
+        .collect()
     }
 
     /// The id of the node at `place` in [`Graph::nodes`].
@@ -516,6 +547,7 @@ impl Graph {
         match node {
             Node::Constant(_) | Node::Data(_) | Node::Coefficient(_) => self.constant(0.0),
             Node::Coordinate { coordinate: c, .. } => self.constant(if c == coordinate { 1.0 } else { 0.0 }),
+            Node::Jet { output, .. } if !self.depends(output, coordinate) => self.constant(0.0),
             Node::Jet { output, index, side } => {
                 self.insert(Node::Jet { output, index: index.plus(coordinate), side })
             }
@@ -672,6 +704,7 @@ impl Graph {
         target: &mut Self,
         mut leaf: impl FnMut(&mut Self, Node) -> NodeId,
     ) -> Vec<NodeId> {
+        target.inherit(self);
         let needed = self.reachable(roots);
         let mut copies = vec![NodeId(0); needed.len()];
         for (i, &node) in self.nodes[..needed.len()].iter().enumerate() {
@@ -693,7 +726,7 @@ impl Graph {
 
     /// What `roots` need and nothing else, in an order that depends on the formulas alone.
     pub fn extract(&self, roots: &[NodeId]) -> (Self, Vec<NodeId>) {
-        let mut graph = Self::default();
+        let mut graph = Self { absent: self.absent.clone(), ..Self::default() };
         let mut copies = HashMap::new();
         // Depth first, with a stack of its own: graphs may be deeper than the machine's.
         let mut open: Vec<NodeId> = roots.iter().rev().copied().collect();
@@ -782,6 +815,11 @@ impl Graph {
         }
         varies
     }
+}
+
+/// The bit of a coordinate; none for inputs that are called coordinates for want of another name.
+fn bit(coordinate: usize) -> u32 {
+    u32::try_from(coordinate).ok().and_then(|coordinate| 1_u32.checked_shl(coordinate)).unwrap_or(0)
 }
 
 #[cfg(test)]

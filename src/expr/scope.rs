@@ -21,6 +21,8 @@ pub struct Scope {
     symbols: BTreeMap<String, Symbol>,
     /// Functions that are known by tables; `None` where one was declared wrongly, which has been reported.
     tables: BTreeMap<String, Option<Arc<Tabulated>>>,
+    /// Unknowns that depend on some coordinates only, and which.
+    depend: BTreeMap<String, Vec<usize>>,
     /// The normal of walls, where the domain has any; no coordinates where formulas stand that do not lie on one.
     normal: Option<Normal>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
@@ -145,6 +147,17 @@ impl Scope {
     /// Gives `name` a meaning, in place of one it had.
     pub fn set(&mut self, name: &str, symbol: Symbol) {
         self.symbols.insert(name.to_owned(), symbol);
+    }
+
+    /// Says that the unknown `name` depends on these coordinates only.
+    pub fn set_depends(&mut self, name: &str, coordinates: &[usize]) {
+        self.depend.insert(name.to_owned(), coordinates.to_vec());
+    }
+
+    /// Which coordinates an unknown depends on, if they are not all.
+    fn missing(&self, base: &str, index: MultiIndex) -> Option<(&[usize], usize)> {
+        let own = self.depend.get(base)?;
+        index.coordinates().find(|i| !own.contains(i)).map(|missing| (&own[..], missing))
     }
 
     /// Gives `name` the meaning of a function that is known by a table; of one that was declared wrongly if there is none.
@@ -331,6 +344,19 @@ impl Scope {
         let Some(mut node) = self.value(base, symbol, context)? else {
             return Ok(None);
         };
+        if let Some((own, missing)) = self.missing(base, index) {
+            let own: Vec<&str> = own.iter().map(|&i| self.coordinates[i].as_str()).collect();
+            let missing = &self.coordinates[missing];
+            let message = format!("`{base}` depends on {} alone: `{name}` is zero everywhere", listed(&own));
+            let hint = if self.is_asked() {
+                "leave it out".to_owned()
+            } else {
+                format!(
+                    "leave it out, or add \"{missing}\" to the coordinates that `{base}` is a function `of`"
+                )
+            };
+            return Err((message, Some(hint)));
+        }
         let inner = graph.order(node);
         let order = inner + index.order();
         if order > MAX_ORDER {
@@ -377,12 +403,17 @@ impl Scope {
         }
         let mut sum = None;
         for &(coordinate, component) in along {
+            // A function of fewer coordinates does not change along the others.
+            let own = self.depend.get(base);
+            if own.is_some_and(|own| !own.contains(&coordinate)) {
+                continue;
+            }
             let derivative = format!("{base}_{}", self.coordinates[coordinate]);
             let Some(derivative) = self.resolve(&derivative, graph, context)? else { return Ok(None) };
             let term = graph.binary(Binary::Mul, component, derivative);
             sum = Some(sum.map_or(term, |sum| graph.binary(Binary::Add, sum, term)));
         }
-        Ok(sum)
+        Ok(Some(sum.unwrap_or_else(|| graph.constant(0.0))))
     }
 
     fn value(

@@ -66,7 +66,9 @@ pub enum InitError {
 ///
 /// If the rule has no answer for this activation and these biases.
 pub fn parameters(problem: &Problem) -> Result<Vec<f64>, InitError> {
-    let weights = draw(&problem.layers(), &problem.activation, &problem.network, problem.training.seed)?;
+    let all = problem.all_networks();
+    let settings: Vec<_> = all.iter().map(|one| (one.activation, one.network)).collect();
+    let weights = draw_all(&problem.layers(), &settings, problem.training.seed)?;
     Ok(problem.with_coefficients(weights))
 }
 
@@ -82,11 +84,23 @@ pub fn draw(
     network: &settings::Network,
     seed: u64,
 ) -> Result<Vec<f64>, InitError> {
-    let rule = Rule::new(layers.depth(), activation, network)?;
+    draw_all(layers, &[(activation, network)], seed)
+}
+
+/// The same of several networks, each with its own activation and rule.
+fn draw_all(
+    layers: &Layers,
+    settings: &[(&Activation, &settings::Network)],
+    seed: u64,
+) -> Result<Vec<f64>, InitError> {
+    let rule = |(part, (activation, network)): (usize, &(&Activation, &settings::Network))| {
+        Rule::new(layers.depth(part), activation, network)
+    };
+    let rules = settings.iter().enumerate().map(rule).collect::<Result<Vec<_>, _>>()?;
     let mut rng = rng::stream(seed, STREAM);
     let mut theta = Vec::with_capacity(layers.parameters());
     for layer in layers.dense() {
-        rule.draw_layer(layer, &mut rng, &mut theta);
+        rules[layer.part].draw_layer(layer, &mut rng, &mut theta);
     }
     for numbers in &layers.numbers {
         theta.extend(std::iter::repeat_n(numbers.initial, numbers.count));
@@ -295,7 +309,7 @@ mod tests {
         for init in [Init::Proposed, Init::Eoc, Init::Xavier, Init::XavierUniform, Init::He] {
             let network = settings::Network { init, ..Default::default() };
             let whole = draw(&shape, &activation, &network, 5).unwrap();
-            let rule = Rule::new(shape.depth(), &activation, &network).unwrap();
+            let rule = Rule::new(shape.depth(0), &activation, &network).unwrap();
             let mut rng = rng::stream(5, STREAM);
             for layer in shape.dense() {
                 let mut alone = vec![];

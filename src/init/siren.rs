@@ -9,7 +9,7 @@ use crate::network::Layer;
 pub(super) fn law(frequency: f64, amplitude: f64) -> impl Fn(&Layer) -> Law {
     move |layer| {
         let inputs = layer.inputs as f64;
-        let limit = match layer.reads_features {
+        let limit = match layer.features.is_some() {
             true => 1.0 / inputs,
             false => (6.0 / inputs).sqrt() / (frequency * amplitude),
         };

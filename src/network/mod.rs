@@ -1,6 +1,7 @@
-//! A network as a short program of layers, and where each parameter lies in the flat vector.
+//! Networks as a short program of layers, and where each parameter lies in the flat vector.
 //!
 //! Features go in, arrays of numbers come of them one after the other, and the raw outputs are linear in the last ones.
+//! Several networks are one program whose parts read features, and make raw outputs, of their own.
 //! Every array carries a value and the derivatives that are asked for; steps that are no layers are linear in them, or
 //! products, for which Leibniz's rule holds.
 //!
@@ -12,6 +13,8 @@ mod modified_mlp;
 mod piratenet;
 mod plain;
 mod resnet;
+
+use core::ops::Range;
 
 use crate::settings::{Architecture, Network, Trained};
 
@@ -51,8 +54,10 @@ pub struct Layer {
     pub weights: usize,
     /// Offset of the biases, one for each output.
     pub biases: usize,
-    /// Are the inputs the network's features?
-    pub reads_features: bool,
+    /// Of a layer over the features the first one that it reads.
+    pub features: Option<usize>,
+    /// Which network it is of, by its place in [`Layers::parts`].
+    pub part: usize,
 }
 
 /// Trainable numbers that multiply, and their place in the flat vector.
@@ -112,16 +117,33 @@ pub enum Op {
     },
 }
 
-/// A linear layer whose outputs are added to the raw outputs.
+/// A linear layer whose outputs are added to raw outputs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Output {
     /// W and b.
     pub layer: Layer,
     /// The array that it reads.
     pub from: usize,
+    /// The first of the raw outputs that it is added to.
+    pub column: usize,
+    /// Is it the first one that is added there?
+    pub first: bool,
 }
 
-/// A network: layers and how they are joined.
+/// One of the networks: what of a program is its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// Its features among all of them.
+    pub features: Range<usize>,
+    /// Its steps.
+    pub steps: Range<usize>,
+    /// Its output layers, by their place in [`Layers::outputs`].
+    pub outputs: Range<usize>,
+    /// Its raw outputs.
+    pub columns: Range<usize>,
+}
+
+/// Networks: layers and how they are joined.
 ///
 /// The flat vector holds each layer's weights, then its biases, in the order of the steps and after them of the outputs;
 /// then the trainable numbers.
@@ -135,6 +157,20 @@ pub struct Layers {
     pub outputs: Vec<Output>,
     /// Trainable numbers.
     pub numbers: Vec<Numbers>,
+    /// The networks one after the other.
+    pub parts: Vec<Part>,
+    /// For every unknown which raw output is its own.
+    pub columns: Vec<usize>,
+}
+
+/// What a network is made from.
+pub struct Plan<'a> {
+    /// Its settings.
+    pub network: &'a Network,
+    /// How many features it reads.
+    pub inputs: usize,
+    /// The unknowns that it has.
+    pub unknowns: &'a [usize],
 }
 
 impl Op {
@@ -152,22 +188,31 @@ impl Op {
 impl Layers {
     /// The network of the settings for so many features and unknowns.
     pub fn new(network: &Network, inputs: usize, outputs: usize) -> Self {
-        let mut builder = Builder::new(inputs);
-        builder.trained = network.scale.trained();
-        let last = hidden(network.architecture)(&mut builder, &network.hidden_widths());
-        builder.output(last, outputs);
-        if network.linear_part {
-            builder.output(0, outputs);
+        let unknowns: Vec<usize> = (0..outputs).collect();
+        Self::several(&[Plan { network, inputs, unknowns: &unknowns }])
+    }
+
+    /// Networks side by side, which together have every unknown once; their features follow one another.
+    pub fn several(plans: &[Plan<'_>]) -> Self {
+        let mut builder = Builder::new(plans.iter().map(|plan| plan.inputs).sum());
+        let mut last = vec![];
+        for Plan { network, inputs, .. } in plans {
+            builder.begin(*inputs);
+            builder.trained = network.scale.trained();
+            last.push(hidden(network.architecture)(&mut builder, &network.hidden_widths()));
+            builder.end_steps();
+        }
+        for (part, (plan, last)) in plans.iter().zip(last).enumerate() {
+            let from = if plan.network.linear_part { &[last, 0][..] } else { &[last] };
+            builder.raw_outputs(part, from, plan.unknowns);
         }
         builder.finish()
     }
 
     /// A chain of equal layers.
     pub fn chain(shape: &Shape) -> Self {
-        let mut builder = Builder::new(shape.inputs);
-        let last = plain::hidden(&mut builder, &vec![shape.width; shape.depth]);
-        builder.output(last, shape.outputs);
-        builder.finish()
+        let (depth, width) = (shape.depth, shape.width);
+        Self::new(&Network { depth, width, ..Network::default() }, shape.inputs, shape.outputs)
     }
 
     /// Every layer, in the order of the flat vector.
@@ -186,7 +231,21 @@ impl Layers {
 
     /// Raw outputs.
     pub fn raw_outputs(&self) -> usize {
-        self.outputs[0].layer.outputs
+        self.columns.len()
+    }
+
+    /// For every network: has it one of these unknowns?
+    pub fn parts_with(&self, unknowns: impl Iterator<Item = usize>) -> Vec<bool> {
+        let mut there = vec![false; self.parts.len()];
+        unknowns.for_each(|unknown| there[self.part_of(unknown)] = true);
+        there
+    }
+
+    /// The network that has an unknown.
+    pub fn part_of(&self, unknown: usize) -> usize {
+        let column = self.columns[unknown];
+        let own = self.parts.iter().position(|part| part.columns.contains(&column));
+        own.expect("every raw output is a network's")
     }
 
     /// Weights, biases and trainable numbers in all.
@@ -195,10 +254,11 @@ impl Layers {
         self.numbers.last().map_or(weights, |last| last.first + last.count)
     }
 
-    /// Activations one after the other on the longest way through the network.
-    pub fn depth(&self) -> usize {
+    /// Activations one after the other on the longest way through a network.
+    pub fn depth(&self, part: usize) -> usize {
         let mut depths = vec![0; self.arrays.len()];
-        for (k, step) in self.steps.iter().enumerate() {
+        for k in self.parts[part].steps.clone() {
+            let step = &self.steps[k];
             let own = usize::from(matches!(step, Op::Dense { activated: true, .. }));
             depths[k + 1] = own + step.reads().map(|array| depths[array]).max().unwrap_or(0);
         }
@@ -265,6 +325,9 @@ struct Builder {
     trained: Option<Trained>,
     /// The scale of all activations, once it is there.
     scale: Option<usize>,
+    /// The networks so far; the last one grows.
+    parts: Vec<Part>,
+    columns: Vec<usize>,
 }
 
 impl Builder {
@@ -277,6 +340,29 @@ impl Builder {
             end: 0,
             trained: None,
             scale: None,
+            parts: vec![],
+            columns: vec![],
+        }
+    }
+
+    /// Begins the next network, which reads the next `inputs` features.
+    fn begin(&mut self, inputs: usize) {
+        let first = self.parts.last().map_or(0, |part| part.features.end);
+        let steps = self.steps.len();
+        self.scale = None;
+        self.parts.push(Part {
+            features: first..first + inputs,
+            steps: steps..steps,
+            outputs: 0..0,
+            columns: 0..0,
+        });
+    }
+
+    /// The network has all its steps.
+    fn end_steps(&mut self) {
+        let end = self.steps.len();
+        if let Some(part) = self.parts.last_mut() {
+            part.steps.end = end;
         }
     }
 
@@ -323,17 +409,34 @@ impl Builder {
         self.push(self.width(a), Op::Mix { by, a, b })
     }
 
-    fn output(&mut self, from: usize, outputs: usize) {
-        let layer = self.layer(from, outputs);
-        self.outputs.push(Output { layer, from });
+    /// Gives a network its raw outputs, sums of layers over the arrays `from`.
+    fn raw_outputs(&mut self, part: usize, from: &[usize], unknowns: &[usize]) {
+        let column = self.parts[..part].iter().map(|part| part.columns.len()).sum();
+        let outputs = self.outputs.len();
+        for (k, &from) in from.iter().enumerate() {
+            let layer = self.layer_of(part, from, unknowns.len());
+            self.outputs.push(Output { layer, from, column, first: k == 0 });
+        }
+        self.parts[part].outputs = outputs..self.outputs.len();
+        self.parts[part].columns = column..column + unknowns.len();
+        for (k, &unknown) in unknowns.iter().enumerate() {
+            self.columns.resize(self.columns.len().max(unknown + 1), 0);
+            self.columns[unknown] = column + k;
+        }
     }
 
     fn layer(&mut self, from: usize, outputs: usize) -> Layer {
-        let inputs = self.width(from);
+        self.layer_of(self.parts.len() - 1, from, outputs)
+    }
+
+    fn layer_of(&mut self, part: usize, from: usize, outputs: usize) -> Layer {
+        let features = &self.parts[part].features;
+        let inputs = if from == 0 { features.len() } else { self.width(from) };
+        let features = (from == 0).then_some(features.start);
         let weights = self.end;
         let biases = weights + inputs * outputs;
         self.end = biases + outputs;
-        Layer { inputs, outputs, weights, biases, reads_features: from == 0 }
+        Layer { inputs, outputs, weights, biases, features, part }
     }
 
     fn number(&mut self, count: usize, initial: f64) -> usize {
@@ -354,8 +457,8 @@ impl Builder {
             numbers.first = self.end;
             self.end += numbers.count;
         }
-        let Self { arrays, steps, outputs, numbers, .. } = self;
-        Layers { arrays, steps, outputs, numbers }
+        let Self { arrays, steps, outputs, numbers, parts, columns, .. } = self;
+        Layers { arrays, steps, outputs, numbers, parts, columns }
     }
 }
 
@@ -389,29 +492,64 @@ mod tests {
     fn a_plain_network_is_a_chain() {
         let shape = Shape { inputs: 3, depth: 3, width: 5, outputs: 2 };
         assert_eq!(network(Architecture::Plain, &[5, 5, 5]), Layers::chain(&shape));
-        assert_eq!(Layers::chain(&shape).depth(), 3);
+        assert_eq!(Layers::chain(&shape).depth(0), 3);
         assert_eq!(shape.parameters(), 3 * 5 + 5 + 2 * 30 + 12);
         // Everything goes through one place.
         assert_eq!(Layers::chain(&shape).places(), (vec![0; 4], 1));
     }
 
+    /// Two networks of three unknowns, which have the first and the last, and the second.
+    fn two(architecture: Architecture) -> Layers {
+        let [first, second] = [5, 4].map(|width| Network {
+            architecture,
+            linear_part: width == 5,
+            widths: vec![width; 3],
+            ..Network::default()
+        });
+        Layers::several(&[
+            Plan { network: &first, inputs: 2, unknowns: &[0, 2] },
+            Plan { network: &second, inputs: 1, unknowns: &[1] },
+        ])
+    }
+
+    #[test]
+    fn networks_lie_side_by_side() {
+        let layers = two(Architecture::Plain);
+        assert_eq!((layers.inputs(), layers.raw_outputs(), &layers.columns[..]), (3, 3, &[0, 2, 1][..]));
+        assert_eq!([0, 1, 2].map(|unknown| layers.part_of(unknown)), [0, 1, 0]);
+        assert_eq!(layers.parts_with([1].into_iter()), [false, true]);
+        let read: Vec<_> = layers.dense().map(|layer| (layer.part, layer.features, layer.inputs)).collect();
+        let hidden =
+            [(0, Some(0), 2), (0, None, 5), (0, None, 5), (1, Some(2), 1), (1, None, 4), (1, None, 4)];
+        assert_eq!(read, [&hidden[..], &[(0, None, 5), (0, Some(0), 2), (1, None, 4)]].concat());
+        let added: Vec<_> = layers.outputs.iter().map(|output| (output.column, output.first)).collect();
+        assert_eq!(added, [(0, true), (0, false), (2, true)]);
+        let alone = Layers::new(&Network { widths: vec![4; 3], ..Network::default() }, 1, 1);
+        let first = Network { widths: vec![5; 3], linear_part: true, ..Network::default() };
+        assert_eq!(layers.parameters(), Layers::new(&first, 2, 2).parameters() + alone.parameters());
+    }
+
     #[test]
     fn no_place_is_overwritten_that_is_still_read() {
         for architecture in Architecture::ALL {
-            let layers = network(architecture, &[5, 5, 5, 5]);
-            let (places, count) = layers.places();
-            assert!(places.iter().all(|&place| place < count));
-            let mut holds: Vec<usize> = vec![usize::MAX; count];
-            holds[0] = 0;
-            for (k, step) in layers.steps.iter().enumerate() {
-                for array in step.reads() {
-                    assert_eq!(holds[places[array]], array, "{architecture:?}, step {k}");
-                    let in_place = matches!(step, Op::Dense { activated: true, .. });
-                    assert!(in_place || places[array] != places[k + 1]);
-                }
-                holds[places[k + 1]] = k + 1;
-            }
-            layers.outputs.iter().for_each(|output| assert_eq!(holds[places[output.from]], output.from));
+            check_places(&network(architecture, &[5, 5, 5, 5]), architecture);
+            check_places(&two(architecture), architecture);
         }
+    }
+
+    fn check_places(layers: &Layers, architecture: Architecture) {
+        let (places, count) = layers.places();
+        assert!(places.iter().all(|&place| place < count));
+        let mut holds: Vec<usize> = vec![usize::MAX; count];
+        holds[0] = 0;
+        for (k, step) in layers.steps.iter().enumerate() {
+            for array in step.reads() {
+                assert_eq!(holds[places[array]], array, "{architecture:?}, step {k}");
+                let in_place = matches!(step, Op::Dense { activated: true, .. });
+                assert!(in_place || places[array] != places[k + 1]);
+            }
+            holds[places[k + 1]] = k + 1;
+        }
+        layers.outputs.iter().for_each(|output| assert_eq!(holds[places[output.from]], output.from));
     }
 }

@@ -152,6 +152,7 @@ fn fields(content: &Content, closed: &[Option<(String, &Formula)>]) -> Vec<Value
             "reference": closed[k].as_ref().map(|(name, _)| name),
             "difference": differences.get(k).and_then(Option::as_ref).map(|_| k),
             "region": region_of(problem, unknown.region.as_ref()),
+            "along": unknown.of,
         }));
     }
     for (at, function) in residuals {
@@ -539,16 +540,7 @@ fn making(content: &Content) -> String {
     let Content { problem, result, resolved, .. } = *content;
     let mut rows = vec![];
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
-    let network = &problem.network;
-    row(
-        "network",
-        format!(
-            "{}, {}, initialization {}",
-            problem.layers_in_words(),
-            escaped(&problem.activation_in_words()),
-            network.init.name()
-        ),
-    );
+    row("network", escaped(&problem.networks_in_words()));
     if problem.training.windows.count() > 1 {
         row("windows of time", problem.training.windows.count().to_string());
     }

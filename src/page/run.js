@@ -57,14 +57,14 @@ const regions = data.regions.map(({ axes, lines, grid, levels }) => {
 
 const differences = data.differences.map(grid => grid && between(grid.axes, new Float32Array(bytesOf(grid.values).buffer)));
 
-/** Everything that can be shown: { label, of(point), curve, signed, kind }. */
+/** Everything that can be shown: { label, of(point), region, kind, along: the coordinates that it depends on, if not on all }. */
 const quantities = data.fields.flatMap(field => {
     const y = [];
     const region = field.region === null ? null : regions[field.region];
     const value = point => network[field.function](point, y)[field.index];
-    const unit = field.unit ? ` (${field.unit})` : "";
-    if (field.residual) return [{ label: `residual of ${field.name}`, short: field.name, of: value, region, kind: "error" }];
-    const own = { label: field.name + unit, short: field.name, of: value, region, kind: "value" };
+    const unit = field.unit ? ` (${field.unit})` : "", along = field.along ?? null;
+    if (field.residual) return [{ label: `residual of ${field.name}`, short: field.name, of: value, region, along, kind: "error" }];
+    const own = { label: field.name + unit, short: field.name, of: value, region, along, kind: "value" };
     const difference = field.difference === null ? null : differences[field.difference];
     if (!field.reference && !difference) return [own];
     const known = [];
@@ -74,16 +74,19 @@ const quantities = data.fields.flatMap(field => {
     own.error = error;
     return [
         own,
-        { label: `${field.name}, reference${unit}`, short: `${field.name} reference`, of: reference, region, kind: "value" },
-        { label: `${field.name}, error`, short: `${field.name} error`, of: error, region, kind: "error" },
+        { label: `${field.name}, reference${unit}`, short: `${field.name} reference`, of: reference, region, along, kind: "value" },
+        { label: `${field.name}, error`, short: `${field.name} error`, of: error, region, along, kind: "error" },
     ];
 });
 
 const coordinates = data.coordinates;
+/** What is shown across and up at first: of what depends on some coordinates only, these. */
+const axesOf = ({ along }) => along ? [along[0], along[1] ?? null] : [0, coordinates.length > 1 ? 1 : null];
+const [across, up] = axesOf(quantities[0]);
 const state = {
     quantity: quantities[0],
-    across: 0,
-    up: coordinates.length > 1 ? 1 : null,
+    across,
+    up,
     at: coordinates.map(c => (c.lower + c.upper) / 2),
     mark: null,
 };
@@ -384,7 +387,12 @@ function controls() {
         return element("label", { className: half ? "half" : "" }, label, select);
     };
     const parts = [choice("Show", quantities.map((quantity, i) => [quantity.label, i]), quantities.indexOf(state.quantity), value => {
+        const before = state.quantity.along;
         state.quantity = quantities[value];
+        if (before || state.quantity.along) {
+            [state.across, state.up] = axesOf(state.quantity);
+            controls();
+        }
         show();
     })];
     if (coordinates.length > 1) {

@@ -276,7 +276,7 @@ fn leave_open(table: &mut Table<'_>) {
             None => {}
         }
     }
-    for name in ["conditions", "unknowns"] {
+    for name in ["conditions", "unknowns", "networks"] {
         let Some(DeValue::Table(all)) = table.get_mut(name).map(Spanned::get_mut) else { continue };
         all.iter_mut().for_each(|(_, value)| open_keys(value, is_auto));
     }

@@ -1,5 +1,6 @@
 //! A problem as the engines see it: validated, compiled, without strings to interpret.
 
+use core::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::place::{Coordinate, Place};
 use crate::activation::Activation;
 use crate::expr::{Digits, Graph, Node, NodeId, Scope, plural};
 use crate::jet::JetSet;
-use crate::network::Layers;
+use crate::network::{Layers, Plan};
 use crate::settings::{Architecture, Enforce, Network, Sampler, Trained, Training};
 use crate::tabulated::Tabulated;
 
@@ -31,7 +32,7 @@ pub struct Problem {
     pub trainable: Vec<Trainable>,
     /// What is solved for.
     pub unknowns: Vec<Unknown>,
-    /// What enters the network: one root for each input, over coordinates alone.
+    /// What enters the networks: one root for each input, over coordinates alone; that of [`Self::network`] first.
     pub features: Formula,
     /// The unknowns' values, one root each, over coordinates and raw network outputs (the ansatz).
     pub values: Formula,
@@ -41,8 +42,10 @@ pub struct Problem {
     pub reference: Option<Reference>,
     /// The `[network]` table.
     pub network: Network,
-    /// The network's activation, scale included: what the table's `activation` and `scale` mean.
+    /// The activation of that, scale included: what the table's `activation` and `scale` mean.
     pub activation: Activation,
+    /// Networks beside it for unknowns of their own, in the order of the first of these.
+    pub networks: Vec<Group>,
     /// The `[training]` table.
     pub training: Training,
     /// What the file said where the formulas above keep only its meaning.
@@ -76,7 +79,7 @@ impl Problem {
 pub struct Written {
     /// The `[definitions]` table: names and formulas.
     pub definitions: Vec<(String, String)>,
-    /// What enters the network.
+    /// What enters the networks.
     pub features: Vec<String>,
     /// For every unknown its closed form, empty if its reference is none.
     pub solutions: Vec<String>,
@@ -91,11 +94,59 @@ pub struct Unknown {
     pub ansatz: Option<String>,
     /// For axis labels, empty if none.
     pub unit: String,
+    /// The coordinates that it is a function of, in order; `None` if they are all.
+    pub of: Option<Vec<usize>>,
     /// The part of the domain that it lives in; `None` if that is all of it.
     pub region: Option<Body>,
 }
 
+/// Unknowns that have a network of their own, and that.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Group {
+    /// As the file calls it.
+    pub name: String,
+    /// The unknowns by their index, in order; functions of the same coordinates.
+    pub unknowns: Vec<usize>,
+    /// The `[networks.NAME]` table, with what it takes over.
+    pub network: Network,
+    /// Its activation, scale included.
+    pub activation: Activation,
+    /// What enters it, among the features of all networks.
+    pub features: Range<usize>,
+}
+
+/// One of a problem's networks.
+pub struct OneNetwork<'a> {
+    /// As the file calls it; `None` if it is that of the table `[network]`.
+    pub name: Option<&'a str>,
+    /// Its unknowns by their index, in order.
+    pub unknowns: Vec<usize>,
+    /// Its settings.
+    pub network: &'a Network,
+    /// Its activation, scale included.
+    pub activation: &'a Activation,
+    /// What enters it, among the features of all networks.
+    pub features: Range<usize>,
+}
+
+impl Group {
+    /// What its layers are made from.
+    pub(crate) fn plan(&self) -> Plan<'_> {
+        Plan { network: &self.network, inputs: self.features.len(), unknowns: &self.unknowns }
+    }
+}
+
 impl Unknown {
+    /// Is it a function of a coordinate?
+    pub fn depends_on(&self, coordinate: usize) -> bool {
+        self.of.as_ref().is_none_or(|of| of.contains(&coordinate))
+    }
+
+    /// The coordinates that it is a function of, where there are so many.
+    pub fn coordinates(&self, all: usize) -> Vec<usize> {
+        self.of.clone().unwrap_or_else(|| (0..all).collect())
+    }
+
     /// Does it live where a row of coordinates lies?
     pub fn lives_at(&self, row: &[f64]) -> bool {
         self.region.as_ref().is_none_or(|region| region.touches(row))
@@ -166,15 +217,10 @@ impl Formula {
     }
 }
 
-impl Problem {
-    /// The layers of the network that solves the problem.
-    pub fn layers(&self) -> Layers {
-        Layers::new(&self.network, self.features.roots.len(), self.unknowns.len())
-    }
-
+impl Network {
     /// The hidden layers in words: `4 layers of 32`, `ResNet, 3 layers of 32, 16 and 32`.
     pub fn layers_in_words(&self) -> String {
-        let Network { architecture, depth, width, widths, linear_part, .. } = &self.network;
+        let Self { architecture, depth, width, widths, linear_part, .. } = self;
         let kind = match architecture {
             Architecture::Plain => String::new(),
             kind => format!("{}, ", kind.name()),
@@ -193,7 +239,7 @@ impl Problem {
 
     /// The activation in words: `tanh`, `0.1·(tanh + erf)`, and whose scale is trained.
     pub fn activation_in_words(&self) -> String {
-        let Network { activation, scale, .. } = &self.network;
+        let Self { activation, scale, .. } = self;
         let function = match scale.initial() {
             1.0 => activation.clone(),
             scale if activation.contains('+') => format!("{}·({activation})", Digits(scale)),
@@ -205,6 +251,96 @@ impl Problem {
             Some(Trained::Layer) => format!("{function} with a trained scale for each layer"),
             Some(Trained::Neuron) => format!("{function} with a trained scale for each neuron"),
         }
+    }
+}
+
+impl Problem {
+    /// The layers of the networks that solve the problem.
+    pub fn layers(&self) -> Layers {
+        let all = self.all_networks();
+        let plans = all.iter().map(|one| Plan {
+            network: one.network,
+            inputs: one.features.len(),
+            unknowns: &one.unknowns,
+        });
+        Layers::several(&plans.collect::<Vec<_>>())
+    }
+
+    /// The unknowns that no network beside [`Self::network`] has, in order.
+    pub fn own_unknowns(&self) -> Vec<usize> {
+        let other = |unknown: &usize| self.networks.iter().any(|group| group.unknowns.contains(unknown));
+        (0..self.unknowns.len()).filter(|unknown| !other(unknown)).collect()
+    }
+
+    /// What enters [`Self::network`], among the features of all networks.
+    pub fn own_features(&self) -> Range<usize> {
+        0..self.networks.first().map_or(self.features.roots.len(), |group| group.features.start)
+    }
+
+    /// What enters [`Self::network`] as formulas; where that has no unknowns, what it would be.
+    pub(crate) fn main_features(&self) -> Vec<String> {
+        let own = &self.written.features[self.own_features()];
+        let centred = || self.coordinates.iter().map(Coordinate::centred).collect();
+        if own.is_empty() { centred() } else { own.to_vec() }
+    }
+
+    /// What enters the network of an unknown, among the features of all networks.
+    pub fn features_of(&self, unknown: usize) -> Range<usize> {
+        let group = self.networks.iter().find(|group| group.unknowns.contains(&unknown));
+        group.map_or_else(|| self.own_features(), |group| group.features.clone())
+    }
+
+    /// Every network that has unknowns, in the order of [`Layers::parts`].
+    pub fn all_networks(&self) -> Vec<OneNetwork<'_>> {
+        let main = OneNetwork {
+            name: None,
+            unknowns: self.own_unknowns(),
+            network: &self.network,
+            activation: &self.activation,
+            features: self.own_features(),
+        };
+        let own = self.networks.iter().map(|group| OneNetwork {
+            name: Some(&group.name),
+            unknowns: group.unknowns.clone(),
+            network: &group.network,
+            activation: &group.activation,
+            features: group.features.clone(),
+        });
+        [main].into_iter().chain(own).filter(|one| !one.unknowns.is_empty()).collect()
+    }
+
+    /// The activation of every network that has unknowns.
+    pub fn activations(&self) -> Vec<&Activation> {
+        self.all_networks().into_iter().map(|one| one.activation).collect()
+    }
+
+    /// Every network in words, each with its unknowns if there are several:
+    /// `u: 3 layers of 24, tanh, xavier initialization; k: 2 layers of 12, tanh, xavier initialization`.
+    pub fn networks_in_words(&self) -> String {
+        let all = self.all_networks();
+        let words = all.iter().map(|one| {
+            let own: Vec<&str> = one.unknowns.iter().map(|&i| self.unknowns[i].name.as_str()).collect();
+            let own = if all.len() > 1 { format!("{}: ", own.join(", ")) } else { String::new() };
+            let (layers, init) = (one.network.layers_in_words(), one.network.init.name());
+            format!("{own}{layers}, {}, {init} initialization", one.network.activation_in_words())
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What learning rates in units of ω are multiplied with: the least ω of all networks.
+    pub fn omega(&self) -> f64 {
+        self.activations().iter().map(|activation| activation.omega()).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Gives every hidden layer of all networks another width.
+    pub fn resize_networks(&mut self, other: impl Fn(usize) -> usize + Copy) {
+        self.network.resize(other);
+        self.networks.iter_mut().for_each(|group| group.network.resize(other));
+    }
+
+    /// The unknowns that are functions of a coordinate.
+    pub fn repeating(&self, coordinate: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.unknowns.len()).filter(move |&i| self.unknowns[i].depends_on(coordinate))
     }
 
     /// Length of θ: the network's parameters and the trainable ones.
@@ -305,6 +441,12 @@ impl Condition {
     /// Does any residual have another unit than that of its equation as it is written?
     pub fn is_scaled(&self) -> bool {
         self.scales.iter().any(|&scale| scale != 1.0)
+    }
+
+    /// Up to which derivative both sides of a periodic condition match.
+    pub(crate) fn periodic_order(&self, problem: &Problem) -> usize {
+        let repeating = self.place.periodic().map_or(0, |i| problem.repeating(i).count());
+        (self.residuals.roots.len() / repeating.max(1)).saturating_sub(1)
     }
 
     /// Linked points that one residual looks at: 2 for periodic conditions, else 1.

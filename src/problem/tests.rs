@@ -455,7 +455,7 @@ fn networks_are_written_out_as_they_were_read() {
     let words = |network: &str| {
         let text = GOOD.replace("[reference]", &format!("[network]\n{network}\n[reference]"));
         let problem = good(&text);
-        format!("{}; {}", problem.layers_in_words(), problem.activation_in_words())
+        format!("{}; {}", problem.network.layers_in_words(), problem.network.activation_in_words())
     };
     assert_eq!(words("widths = [5, 9, 3]"), "3 layers of 5, 9 and 3; tanh");
     assert_eq!(
@@ -464,6 +464,133 @@ fn networks_are_written_out_as_they_were_read() {
         ),
         "PirateNet, 2 blocks of 32 and a linear part; 0.1·tanh with a trained scale"
     );
+}
+
+/// Unknowns of all coordinates and of one, with networks of their own.
+const SEVERAL: &str = r#"[coordinates]
+x = [0, 1]
+t = [0, 2]
+[unknowns]
+u = {}
+v = {}
+k = { of = ["x"], ansatz = "1 + x*net" }
+[networks.flow]
+unknowns = ["v", "u"]
+[networks.k]
+width = 8
+[conditions.physics]
+place = "interior"
+residual = ["u_t - k*u_xx - k_x*u_x", "v_x - u"]
+"#;
+
+fn check_several(old: &str, new: &str, expected: &[&str]) {
+    assert!(SEVERAL.contains(old), "{old}");
+    let text = SEVERAL.replacen(old, new, 1);
+    let said = match build(&text) {
+        Ok((_, warnings)) => warnings,
+        Err(wrong) => wrong,
+    };
+    assert_eq!(summary(&said, &text), expected);
+}
+
+#[test]
+fn networks_of_their_own_are_checked() {
+    check_several("", "", &[]);
+    check_several("[\"x\"]", "[\"y\"]", &["7:13 `y` is not a coordinate → the coordinates are `x` and `t`"]);
+    check_several(
+        "[\"x\"]",
+        "[]",
+        &[
+            "7:12 `k` is a function of no coordinate → a number that is to be found is a parameter: `k = { initial = 1 }`",
+        ],
+    );
+    check_several("[\"x\"]", "[\"x\", \"x\"]", &["7:18 `x` is listed twice"]);
+    check_several(
+        "of = [\"x\"]",
+        "of = \"x\"",
+        &["7:12 `of` is a list of coordinates, not a string → for example `k = { of = [\"x\"] }`"],
+    );
+    check_several(
+        "1 + x*net",
+        "1 + t*net",
+        &[
+            "7:28 `k` is a function of `x` alone, and its ansatz uses `t` → leave it out, or add \"t\" to `of`",
+        ],
+    );
+    check_several(
+        "v_x - u",
+        "v_x - u*k_xt",
+        &[
+            "14:48 `k` depends on `x` alone: `k_xt` is zero everywhere → leave it out, or add \"t\" to the coordinates that `k` is a function `of`",
+        ],
+    );
+    check_several("\"v\", ", "\"w\", ", &["9:13 `w` is not an unknown → the unknowns are `u`, `v` and `k`"]);
+    check_several(
+        "[\"v\", \"u\"]",
+        "[]",
+        &["9:12 this network has no unknowns → list the unknowns that it has, or remove the table"],
+    );
+    check_several("\"v\", ", "\"u\", ", &["9:18 `u` is listed twice"]);
+    check_several(
+        "[networks.k]",
+        "[networks.other]\nunknowns = [\"u\"]\n[networks.k]",
+        &[
+            "11:13 `u` is in the network `flow` already → an unknown has one network: remove it from one of the lists",
+        ],
+    );
+    check_several(
+        "\"v\", \"u\"]\n[networks.k]",
+        "\"v\", \"k\"]\n[networks.u]",
+        &[
+            "9:12 the unknowns of a network are functions of the same coordinates, but `v` is a function of `x` and `t`, and `k` is a function of `x` → make two networks of them",
+        ],
+    );
+    check_several(
+        "[networks.k]",
+        "[networks.rest]",
+        &[
+            "10:11 the network `rest` has no unknowns → list them, for example unknowns = [\"u\", \"v\"], or call it like its only unknown",
+        ],
+    );
+    check_several(
+        "width = 8",
+        "widht = 8\nfeatures = [\"x + t\"]",
+        &[
+            "11:1 unknown key `widht` in [networks.k] → did you mean `width`?",
+            "12:13 `k` is a function of `x` alone, and this feature uses `t` → leave it out, or add \"t\" to `of`",
+        ],
+    );
+    check_several(
+        "[conditions.physics]",
+        "[network]\nactivation = \"tahn\"\n[conditions.physics]",
+        &["13:15 there is no activation \"tahn\" → did you mean \"tanh\"?"],
+    );
+}
+
+#[test]
+fn networks_of_their_own_are_written_out_as_they_were_read() {
+    let problem = good(SEVERAL);
+    let names = |problem: &Problem| problem.networks.iter().map(|g| g.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&problem), ["flow", "k"]);
+    assert_eq!(problem.networks[0].unknowns, [0, 1]);
+    assert_eq!(problem.written.features, ["2*x - 1", "t - 1", "2*x - 1"]);
+    assert_eq!((problem.networks[0].network.width, problem.networks[1].network.width), (32, 8));
+    assert_eq!(good(&problem.to_toml()), problem);
+    // What `[network]` says holds for all that do not say otherwise, as far as they can have it.
+    let network =
+        "[network]\nfeatures = [\"x\", \"sin(t)\"]\nwidths = [3, 4]\nscale = { trainable = \"layer\" }\n";
+    let problem = good(&SEVERAL.replace("[networks.flow]", &format!("{network}[networks.flow]")));
+    assert_eq!(problem.written.features, ["x", "sin(t)", "x"]);
+    let [flow, k] = [0, 1].map(|i| problem.networks[i].network.clone());
+    assert_eq!((flow.widths, k.widths, k.width, k.depth), (vec![3, 4], vec![], 8, 4));
+    assert_eq!(k.scale, flow.scale);
+    assert_eq!(good(&problem.to_toml()), problem);
+    // An unknown of fewer coordinates has a network of its own unasked, and so has one that is alone in [network].
+    let own = good(&SEVERAL.replace("[networks.k]\nwidth = 8\n", ""));
+    assert_eq!(names(&own), ["flow", "k"]);
+    let main = good(&SEVERAL.replace("[networks.flow]\nunknowns = [\"v\", \"u\"]\n", ""));
+    assert_eq!((names(&main), main.own_unknowns()), (vec!["k".to_owned()], vec![0, 1]));
+    assert_eq!(good(&main.to_toml()), main);
 }
 
 #[test]
@@ -920,6 +1047,8 @@ fn every_snippet_of_the_guide_builds() {
                 fs::write(folder.path().join("samples.csv"), text).unwrap();
                 continue;
             }
+            // What is typed.
+            "console" => continue,
             "toml" => Document::parse("guide", text).unwrap(),
             "toml configuration" => {
                 let (_, burgers) = embedded()[0];

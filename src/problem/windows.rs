@@ -154,6 +154,14 @@ impl Windows {
         }
         let posed = posed(problem);
         let (along, begin) = beginning(problem, &posed)?;
+        if let Some(unknown) = problem.unknowns.iter().find(|unknown| !unknown.depends_on(along)) {
+            let along = &problem.coordinates[along].name;
+            return Err(format!(
+                "`{}` is no function of `{along}`, and windows would each find another one: such unknowns are found with \
+                 `windows = 1`",
+                unknown.name
+            ));
+        }
         let count = problem.training.windows.count();
         let edges = edges(problem, along)?;
         let (edge, upper) = (|slice: usize| edges[slice], edges[count]);

@@ -1,6 +1,7 @@
 //! Problems written out: for people, and as a complete problem file.
 
 use core::fmt::Write;
+use core::ops::Range;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use super::model::{Condition, Problem, Solution, Tables, Trainable};
 use super::place::Place;
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId, plural};
+use crate::network::Layers;
 use crate::settings::{Enforce, Network, Training};
 
 /// A formula longer than this many operations is not written out for people.
@@ -76,17 +78,25 @@ impl Problem {
         for (i, u) in self.unknowns.iter().enumerate() {
             let ansatz = u.ansatz.as_ref().map(|a| format!(" = {a}")).unwrap_or_default();
             let region = u.region.as_ref().map(|r| format!(" in {}", r.written)).unwrap_or_default();
-            let text = format!("{}{ansatz}{}{region}", u.name, unit(&u.unit));
+            let of = u.of.as_ref().map_or(String::new(), |of| {
+                let names: Vec<_> = of.iter().map(|&i| self.coordinates[i].name.as_str()).collect();
+                format!("({})", names.join(", "))
+            });
+            let text = format!("{}{of}{ansatz}{}{region}", u.name, unit(&u.unit));
             line(if i == 0 { "unknowns" } else { "" }, text);
         }
-        let n = &self.network;
-        line("", String::new());
-        line(
-            "network",
-            format!("{}, {} parameters", self.layers_in_words(), grouped(self.layers().parameters())),
-        );
-        line("", format!("{}, {} initialization", self.activation_in_words(), name_of(&n.init)));
-        line("", format!("inputs {}", self.written.features.join(", ")));
+        let all = self.all_networks();
+        for one in &all {
+            line("", String::new());
+            let own: Vec<&str> = one.unknowns.iter().map(|&i| self.unknowns[i].name.as_str()).collect();
+            let own = if all.len() > 1 { format!(" of {}", own.join(", ")) } else { String::new() };
+            let parameters = Layers::new(one.network, one.features.len(), one.unknowns.len()).parameters();
+            let size = format!("{}, {} parameters", one.network.layers_in_words(), grouped(parameters));
+            line("network", size + &own);
+            let activation = one.network.activation_in_words();
+            line("", format!("{activation}, {} initialization", name_of(&one.network.init)));
+            line("", format!("inputs {}", self.written.features[one.features.clone()].join(", ")));
+        }
         for condition in &self.conditions {
             line("", String::new());
             line("condition", format!("{}: {}", condition.name, self.where_and_how(condition)));
@@ -286,7 +296,11 @@ impl Problem {
             let ansatz = ansatz.map_or(String::new(), |a| format!("ansatz = {}, ", quoted(a)));
             let region = u.region.as_ref();
             let region = region.map_or(String::new(), |r| format!("region = {}, ", quoted(&r.written)));
-            let _ = writeln!(out, "{} = {{ {ansatz}{region}unit = {} }}", key(&u.name), quoted(&u.unit));
+            let of = u.of.as_ref().map_or(String::new(), |of| {
+                let names: Vec<_> = of.iter().map(|&i| quoted(&self.coordinates[i].name)).collect();
+                format!("of = [{}], ", names.join(", "))
+            });
+            let _ = writeln!(out, "{} = {{ {ansatz}{of}{region}unit = {} }}", key(&u.name), quoted(&u.unit));
         }
         #[derive(Serialize)]
         struct Networks<'a> {
@@ -297,17 +311,30 @@ impl Problem {
             training: &'a Training,
         }
         // Features first: a trained scale is a table, which ends the one that it is in.
-        let features: Vec<_> = self.written.features.iter().map(|f| quoted(f)).collect();
-        let network = plain(&Networks { network: &self.network });
-        let settings = network.strip_prefix("[network]\n").unwrap_or(&network);
-        let _ = write!(out, "\n[network]\nfeatures = [{}]\n{settings}", features.join(", "));
+        let features = |own: Range<usize>| {
+            let list: Vec<_> = self.written.features[own].iter().map(|f| quoted(f)).collect();
+            if list.is_empty() { String::new() } else { format!("features = [{}]\n", list.join(", ")) }
+        };
+        let settings = |network: &Network, name: &str| {
+            let network = plain(&Networks { network });
+            // A trained scale is a table of its own below.
+            network.replacen("[network]\n", "", 1).replace("[network.", &format!("[{name}."))
+        };
+        let own = features(self.own_features());
+        let _ = write!(out, "\n[network]\n{own}{}", settings(&self.network, "network"));
+        for group in &self.networks {
+            let unknowns: Vec<_> = group.unknowns.iter().map(|&i| quoted(&self.unknowns[i].name)).collect();
+            let name = format!("networks.{}", key(&group.name));
+            let own = features(group.features.clone());
+            let _ = write!(out, "\n[{name}]\nunknowns = [{}]\n{own}", unknowns.join(", "));
+            out += &settings(&group.network, &name);
+        }
         let _ = write!(out, "\n{}", plain(&Trainings { training: &self.training }));
         for c in &self.conditions {
             let _ = writeln!(out, "\n[conditions.{}]", key(&c.name));
             let _ = writeln!(out, "place = {}", c.place.to_toml(&self.coordinates));
             if c.place.periodic().is_some() {
-                let order = c.residuals.roots.len() / self.unknowns.len() - 1;
-                let _ = writeln!(out, "order = {order}");
+                let _ = writeln!(out, "order = {}", c.periodic_order(self));
             } else {
                 let residuals: Vec<_> = c.written.iter().map(|r| quoted(r)).collect();
                 let _ = writeln!(out, "residual = [{}]", residuals.join(", "));

@@ -48,6 +48,8 @@ pub struct Field {
     pub samples: Vec<Samples>,
     /// Lines around the domain in the plane of the first two coordinates, where it is no box.
     pub outline: Vec<Vec<(f64, f64)>>,
+    /// Of a curve the standard error at every point of the grid, where it is known.
+    pub standard_error: Option<Vec<f64>>,
 }
 
 /// Data about an unknown.
@@ -134,6 +136,9 @@ pub fn solution(title: &str, fields: &[Field]) -> Result<Figure, ReportError> {
     });
     Ok(Figure { title: title.to_owned(), rows: rows.collect(), size: proportions(&fields[0]) })
 }
+
+/// Standard errors from a curve to the edges of its band: 95 of 100 such bands hold the truth at a place.
+const BAND: f64 = 2.0;
 
 /// Width and height of a plotting area where nothing else is better, in points.
 const USUAL: (f64, f64) = (230.0, 190.0);
@@ -233,6 +238,12 @@ fn unnamed_if_alone(mut chart: LineChart) -> LineChart {
 
 fn curves_of(field: &Field) -> Vec<Panel> {
     let mut chart = comparison(field, |i| i, field.name.clone());
+    if let Some(errors) = &field.standard_error {
+        let predicted = &mut chart.curves[0];
+        predicted.label = format!("predicted, with {BAND} standard errors");
+        let edges = |(point, error): (&(f64, f64), &f64)| (point.1 - BAND * error, point.1 + BAND * error);
+        predicted.band = predicted.points.iter().zip(errors).map(edges).collect();
+    }
     let measured = field.samples.iter().enumerate().filter_map(|(i, samples)| {
         let values = samples.values.as_ref()?;
         Some(Curve {
@@ -442,7 +453,9 @@ mod tests {
         }
         let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
         let (samples, outline) = (vec![], vec![]);
-        Field { name: "u".into(), unit: "K".into(), coordinates, predicted, reference, samples, outline }
+        let standard_error = None;
+        let name = "u".into();
+        Field { name, unit: "K".into(), coordinates, predicted, reference, samples, outline, standard_error }
     }
 
     #[track_caller]

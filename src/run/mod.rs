@@ -19,8 +19,8 @@ use crate::limits::MAX_CHECKPOINT_BYTES;
 pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointError};
 pub use metrics::{StepLine, read_metrics};
 pub use result::{
-    CombinationResult, Loss, RESULT_VERSION, ResidualResult, RunOutcome, RunResult, TrainableResult,
-    UnknownResult, peak_memory_bytes,
+    BandResult, CombinationResult, Loss, RESULT_VERSION, ResidualResult, RunOutcome, RunResult,
+    TrainableResult, UnknownResult, peak_memory_bytes,
 };
 pub use settings::RunSettings;
 

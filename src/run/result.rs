@@ -88,6 +88,9 @@ pub struct RunResult {
     /// Combinations of trainable parameters that are determined although they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub combinations: Vec<CombinationResult>,
+    /// How well data determine unknowns of one coordinate, in a problem of several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bands: BTreeMap<String, BandResult>,
     /// Residuals of every condition, at fresh points where it has some.
     #[serde(default)]
     pub residuals: BTreeMap<String, ResidualResult>,
@@ -176,6 +179,17 @@ pub struct UnknownResult {
     /// Greatest absolute difference.
     #[serde(deserialize_with = "null_is_nan")]
     pub max_error: f64,
+}
+
+/// The standard error of an unknown along its coordinate, by the noise in the data.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BandResult {
+    /// The coordinate.
+    pub along: String,
+    /// Its values, evenly spaced over its domain.
+    pub at: Vec<f64>,
+    /// The standard error at each of them, in the unknown's unit.
+    pub standard_error: Vec<f64>,
 }
 
 /// A trainable parameter.

@@ -334,6 +334,7 @@ mod tests {
             reference: None,
             network: Network::default(),
             activation: Activation::parse("tanh").unwrap(),
+            networks: vec![],
             training: Training::default(),
             written: Written::default(),
         }

@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::activation;
 use crate::adapt;
+use crate::bands::Band;
 use crate::engine::cpu::Isa;
 use crate::engine::device::{self, Request};
 use crate::engine::{Differentiable, Engine, EngineError};
@@ -31,9 +32,9 @@ use crate::problem::{Diagnostics, Document, Problem, Windows};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
-    Checkpoint, CheckpointError, CombinationResult, Loss, RESULT_VERSION, ResidualResult, Resumed,
-    RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult, inputs,
-    peak_memory_bytes, read_metrics, read_resolved,
+    BandResult, Checkpoint, CheckpointError, CombinationResult, Loss, RESULT_VERSION, ResidualResult,
+    Resumed, RunDirectory, RunError, RunOutcome, RunResult, RunSettings, TrainableResult, UnknownResult,
+    inputs, peak_memory_bytes, read_metrics, read_resolved,
 };
 use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
@@ -183,21 +184,18 @@ impl Solver {
     pub fn warning(&self) -> Option<activation::Warning> {
         let conditions = &self.problem.conditions;
         let order = conditions.iter().map(|condition| condition.jets.order()).max().unwrap_or(0);
-        self.problem.activation.warning(order)
+        self.problem.activations().into_iter().find_map(|activation| activation.warning(order))
     }
 
     /// Network, precision and device in a line.
     pub fn describe(&self) -> String {
-        let network = &self.problem.network;
         let windows = match self.problem.training.windows.count() {
             1 => String::new(),
             windows => format!("{windows} windows, each with "),
         };
         format!(
-            "{windows}{}, {}, {} initialization, {} parameters; {} on {} ({})",
-            self.problem.layers_in_words(),
-            self.problem.activation_in_words(),
-            network.init.name(),
+            "{windows}{}, {} parameters; {} on {} ({})",
+            self.problem.networks_in_words(),
             self.theta.len(),
             precision(&self.problem),
             self.settings.device,
@@ -336,13 +334,13 @@ impl Solver {
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports[..], directory.path());
         let windows = windows.as_ref();
+        let mut result = result_of(&self.settings, problem, &outcome, &evaluation, verdict, recording);
         let mut shown = Shown { problem, windows, scorer, engine, theta: answer, stages, folder };
         let steps = if plots || page { read_metrics(folder)?.content } else { vec![] };
         let mut files = shown.table()?;
         if plots {
-            files.extend(shown.pictures(&steps)?);
+            files.extend(shown.pictures(&steps, &result.bands)?);
         }
-        let mut result = result_of(&self.settings, problem, &outcome, &evaluation, verdict, recording);
         let kept = [
             "problem.toml",
             "resolved.toml",
@@ -423,6 +421,16 @@ fn result_of(
             .collect::<BTreeMap<_, _>>(),
         trainable: trainable(problem, &outcome.state.answer, evaluation),
         combinations: combinations(problem, evaluation),
+        bands: problem
+            .unknowns
+            .iter()
+            .zip(&evaluation.bands)
+            .filter_map(|(unknown, band)| {
+                let Band { along, at, standard_error } = band.clone()?;
+                let along = problem.coordinates[along].name.clone();
+                Some((unknown.name.clone(), BandResult { along, at, standard_error }))
+            })
+            .collect(),
         residuals: residuals(problem, evaluation),
         measures: BTreeMap::new(),
         reference_error: problem.reference.as_ref().and_then(|reference| reference.error),
@@ -499,14 +507,15 @@ fn train_with<'a>(
 pub fn leaves_band(problem: &Problem) -> bool {
     /// Of η/ω, where a rate at the very end of the band was not written in units of ω.
     const ROUNDING: f64 = 1e-12;
-    let omega = problem.activation.omega();
+    let omega = problem.omega();
     let (low, high) = (init::LEARNING_RATES.start(), init::LEARNING_RATES.end());
     let band = low * (1.0 - ROUNDING)..=high * (1.0 + ROUNDING);
     let leaves = |stage: &Stage| match stage {
         Stage::Adam(adam) => !band.contains(&(Adam::full_rate(adam, omega) / omega)),
         _ => false,
     };
-    problem.network.init == Init::Proposed && problem.training.stages.iter().any(leaves)
+    let proposed = problem.all_networks().iter().any(|one| one.network.init == Init::Proposed);
+    proposed && problem.training.stages.iter().any(leaves)
 }
 
 /// What the trainable parameters came to.

@@ -1,5 +1,6 @@
 //! Pictures and tables of a finished run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::SolveError;
@@ -10,7 +11,9 @@ use crate::output::{self, Layout, Table};
 use crate::page::{self, Content, Grid, PAGE};
 use crate::problem::{Axis, Coverage, Problem, Solution, Windows, combinations};
 use crate::report::{self, Coordinate, Field, Figure, LossHistory, Samples};
-use crate::run::{Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole};
+use crate::run::{
+    BandResult, Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole,
+};
 use crate::score::Scorer;
 use crate::train::StageReport;
 use crate::trained::{Trained, program, residual};
@@ -98,7 +101,8 @@ fn again(trained: &mut Trained, folder: &Path, all: bool) -> Result<Drawn, Solve
     let mut files = vec![];
     if all {
         files = shown.table()?;
-        files.extend(shown.pictures(&steps)?);
+        let bands = result.as_ref().map(|result| result.bands.clone()).unwrap_or_default();
+        files.extend(shown.pictures(&steps, &bands)?);
     }
     shown.page(&steps, result.as_ref())?;
     files.push(PAGE.to_owned());
@@ -128,8 +132,12 @@ impl Shown<'_> {
         Ok(vec![TABLE.to_owned()])
     }
 
-    /// Draws the pictures; `steps` are what was noted of those of training.
-    pub(super) fn pictures(&mut self, steps: &[StepLine]) -> Result<Vec<String>, SolveError> {
+    /// Draws the pictures; `steps` are what was noted of those of training, and `bands` are drawn about curves.
+    pub(super) fn pictures(
+        &mut self,
+        steps: &[StepLine],
+        bands: &BTreeMap<String, BandResult>,
+    ) -> Result<Vec<String>, SolveError> {
         let Self { problem, scorer, engine, theta, stages, folder, .. } = self;
         let history = history(steps, stages);
         let png = output::by_ending("png").picture.expect("PNG holds pictures");
@@ -142,10 +150,19 @@ impl Shown<'_> {
         if !history.steps.is_empty() {
             draw("loss.png", report::loss(&problem.title, &history)?)?;
         }
-        let fields = fields(problem, *scorer, &mut **engine, theta);
+        let mut fields = fields(problem, *scorer, &mut **engine, theta);
+        for (field, unknown) in fields.iter_mut().zip(&problem.unknowns) {
+            if let Some(of) = &unknown.of {
+                *field = along_own(problem, field, of);
+                // Drawn at the very places where they are known.
+                let band = bands.get(&unknown.name).filter(|band| band.at == field.coordinates[0].values);
+                field.standard_error = band.map(|band| band.standard_error.clone());
+            }
+        }
         draw("solution.png", report::solution(&problem.title, &fields)?)?;
-        if problem.coordinates.len() > 1 {
-            draw("slices.png", report::slices(&problem.title, &fields)?)?;
+        let several: Vec<Field> = fields.into_iter().filter(|field| field.coordinates.len() > 1).collect();
+        if !several.is_empty() {
+            draw("slices.png", report::slices(&problem.title, &several)?)?;
         }
         Ok(drawn)
     }
@@ -328,8 +345,49 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
             }),
             samples: samples(problem, i),
             outline: outline.clone(),
+            standard_error: None,
         })
         .collect()
+}
+
+/// A field over the coordinates that an unknown is a function of: the others are anywhere.
+fn along_own(problem: &Problem, field: &Field, of: &[usize]) -> Field {
+    let shown: Vec<usize> = of.iter().copied().filter(|&c| c < field.coordinates.len()).collect();
+    if shown.is_empty() {
+        return field.clone();
+    }
+    let stride = |c: usize| field.coordinates[c + 1..].iter().map(|c| c.values.len()).product::<usize>();
+    let mut places = vec![0];
+    for &c in &shown {
+        let step = stride(c);
+        let along = |place: usize| (0..field.coordinates[c].values.len()).map(move |i| place + i * step);
+        places = places.into_iter().flat_map(along).collect();
+    }
+    // Where shapes cut the domain out, a value may be missing at one place of the others and there at another one.
+    let all: Vec<usize> = (0..field.coordinates.len()).filter(|c| !shown.contains(c)).collect();
+    let mut others = vec![0];
+    for &c in &all {
+        let step = stride(c);
+        let along = |place: usize| (0..field.coordinates[c].values.len()).map(move |i| place + i * step);
+        others = others.into_iter().flat_map(along).collect();
+    }
+    let cut = |values: &[f64]| -> Vec<f64> {
+        let there = |place: usize| others.iter().map(|other| values[place + other]).find(|x| x.is_finite());
+        places.iter().map(|&place| there(place).unwrap_or(f64::NAN)).collect()
+    };
+    let dimensions = problem.coordinates.len();
+    let own = |samples: &Samples| Samples {
+        points: samples.points.chunks_exact(dimensions).flat_map(|row| of.iter().map(|&c| row[c])).collect(),
+        ..samples.clone()
+    };
+    Field {
+        coordinates: shown.iter().map(|&c| field.coordinates[c].clone()).collect(),
+        predicted: cut(&field.predicted),
+        reference: field.reference.as_ref().map(|values| cut(values)),
+        samples: field.samples.iter().map(own).collect(),
+        outline: vec![],
+        ..field.clone()
+    }
 }
 
 /// `values` if they are finite wherever the domain is, and NaN elsewhere if shapes cut it out.

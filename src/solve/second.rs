@@ -32,7 +32,7 @@ pub(super) fn difference(
 ) -> Result<Option<f64>, SolveError> {
     let mut second = problem.clone();
     second.training.seed += 1;
-    second.network.resize(|width| width + LEAST_WIDER.max((WIDER * width as f64) as usize));
+    second.resize_networks(|width| width + LEAST_WIDER.max((WIDER * width as f64) as usize));
     // No reference has a say in either.
     second.reference = None;
     second.training.tolerance = 0.0;

@@ -7,6 +7,7 @@ use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
 use super::engine::{NETWORKS, parameters, set_points, set_weights};
+use super::networks::{SEVERAL, several};
 use super::{embedded_problem, problem};
 
 /// Names of the Burn devices to test; a build with Burn has one at least.
@@ -132,6 +133,15 @@ fn every_network_agrees_with_the_fused_engine() {
                 );
                 check(&problem(&text), device, Some(8), 1e-10);
             }
+        }
+    }
+}
+
+#[test]
+fn several_networks_agree_with_the_fused_engine() {
+    for device in devices() {
+        for networks in SEVERAL {
+            check(&several(networks), device, Some(8), 1e-10);
         }
     }
 }

@@ -72,7 +72,10 @@ pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
 
 pub(crate) fn parameters(problem: &Problem) -> Vec<f64> {
     let activation = &problem.activation;
-    let mut theta = init::draw(&problem.layers(), activation, &problem.network, 1).expect("parameters");
+    let mut seeded = problem.clone();
+    seeded.training.seed = 1;
+    let mut theta = init::parameters(&seeded).expect("parameters");
+    theta.truncate(problem.layers().parameters());
     // Milder weights and some bias, so that no unit is saturated.
     for (i, x) in theta.iter_mut().enumerate() {
         *x = 0.7 * *x + 0.1 * activation.omega() * (i as f64 * 0.7).sin();
@@ -92,7 +95,7 @@ pub(crate) fn set_weights(problem: &Problem, engine: &mut dyn Engine) -> Vec<f64
 }
 
 /// The gradient along some directions against central differences of fourth order.
-fn check_gradient(problem: &Problem, what: &str) {
+pub(crate) fn check_gradient(problem: &Problem, what: &str) {
     let (mut engine, theta) = engine::<f64>(problem, 1, Isa::best());
     check_gradient_of(&mut engine, &theta, problem, &problem.weights(), what);
     let weights = set_weights(problem, &mut engine);
@@ -569,7 +572,7 @@ fn weighted_residuals(problem: &Problem, engine: &mut CpuEngine<f64>, theta: &[f
 }
 
 /// JᵀJ, Jᵀr and the products against a Jacobian of differences, and against the gradient.
-fn check_least_squares(problem: &Problem, what: &str) {
+pub(crate) fn check_least_squares(problem: &Problem, what: &str) {
     let (mut engine, mut theta) = engine::<f64>(problem, 2, Isa::best());
     theta.resize(engine.parameters(), 0.4);
     let weights = set_weights(problem, &mut engine);

@@ -10,6 +10,7 @@ mod engine;
 mod export;
 mod inputs;
 mod library;
+mod networks;
 mod paths;
 mod plain;
 mod predict;

@@ -9,9 +9,11 @@ use pinn::internals::score::Scorer;
 use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
 use pinn::internals::verify::Sites;
 use pinn::problem::{Document, Problem};
+use pinn::settings::{Adam, Balance, Lbfgs, Stage, Training};
 
 use rand_distr::{Distribution, StandardNormal};
 
+use super::networks::{SEVERAL, several};
 use super::{embedded_problem, every_method, problem};
 
 /// Burgers' equation, small, with everything that changes the loss between steps.
@@ -94,6 +96,23 @@ fn every_network_goes_on_from_any_checkpoint_to_the_same_bits() {
         for state in states {
             let again = run(&problem, state, 2, &mut |_| Flow::Continue);
             assert_eq!(again.state, outcome.state, "{network:?}");
+        }
+    }
+}
+
+#[test]
+fn several_networks_go_on_from_any_checkpoint_to_the_same_bits() {
+    for networks in SEVERAL {
+        let mut problem = several(networks);
+        let Training { stages, checkpoint, resample, balance, .. } = &mut problem.training;
+        let adam = Adam { steps: 5, ..Adam::default() };
+        *stages = vec![Stage::Adam(adam), Stage::Lbfgs(Lbfgs { steps: 6, ..Lbfgs::default() })];
+        (*checkpoint, *resample, *balance) = (4, 7, Some(Balance { every: 5, ..Balance::default() }));
+        let (states, outcome) = checkpoints(&problem, 1);
+        assert_eq!(states.len(), 2);
+        for state in states {
+            let again = run(&problem, state, 2, &mut |_| Flow::Continue);
+            assert_eq!(again.state, outcome.state, "{networks}");
         }
     }
 }

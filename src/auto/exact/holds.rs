@@ -3,6 +3,8 @@
 //! That is looked at with random numbers in place of the network and its derivatives.
 //! It knows compiled problems; it does not know how the ansatz came about.
 
+use core::ops::Range;
+
 use rand::RngExt;
 
 use super::space::sites;
@@ -104,12 +106,17 @@ fn greater(a: f64, b: f64) -> f64 {
 
 /// Are all features and their derivatives along a coordinate the same at both its ends?
 pub(super) fn features_repeat(problem: &Problem, along: usize) -> bool {
+    repeat(problem, 0..problem.features.roots.len(), along)
+}
+
+/// Are some of the features?
+pub(super) fn repeat(problem: &Problem, features: Range<usize>, along: usize) -> bool {
     let coordinates = &problem.coordinates;
     let mut graph = problem.features.graph.clone();
     let lower = sites(coordinates, &[(along, coordinates[along].lower)]);
     let side = coordinates[along].upper - coordinates[along].lower;
     let mut values = Vec::new();
-    problem.features.roots.iter().all(|&feature| {
+    problem.features.roots[features].iter().all(|&feature| {
         let mut node = feature;
         (0..=MAX_ORDER).all(|order| {
             if order > 0 {

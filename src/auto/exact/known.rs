@@ -5,7 +5,7 @@
 use super::space::{Space, greatest, reads, values};
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Face, Problem};
+use crate::problem::{Condition, Face, Problem, Unknown};
 use crate::tabulated::Between;
 
 /// Data shall not vary over less than this part of a side, unless they do everywhere: a front or a boundary layer on a
@@ -108,6 +108,14 @@ fn known(
         return Err("it is a derivative along the face".to_owned());
     }
     let value = given(space, root, &[(coordinate, at)], graph)?;
+    let Unknown { name, of, .. } = &problem.unknowns[output];
+    if let Some(of) = of {
+        let other = |i: &usize| !of.contains(i) && *i < problem.coordinates.len();
+        let read = graph.coordinates(&[value]).into_iter().find(other);
+        if let Some(other) = Some(coordinate).filter(other).or(read) {
+            return Err(format!("`{name}` is no function of `{}`", problem.coordinates[other].name));
+        }
+    }
     let rough = rough(problem, space, output, graph, value, &[(coordinate, at)]);
     Ok((Known { output, coordinate, at, order, value }, rough))
 }

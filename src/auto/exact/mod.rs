@@ -16,6 +16,7 @@ mod travels;
 mod walls;
 
 use core::f64::consts::PI;
+use core::ops::Range;
 
 use self::interpolant::{directions, factor, interpolant};
 use self::known::{Known, Statement, highest, statements};
@@ -26,7 +27,9 @@ use super::Decision;
 use super::units::{Size, sizes};
 use crate::expr::{Binary, Digits, Graph, Node};
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Course, Diagnostic, Diagnostics, Document, Problem, key, quoted};
+use crate::problem::{
+    Condition, Course, Diagnostic, Diagnostics, Document, Group, Problem, Unknown, key, quoted,
+};
 use crate::settings::Enforce;
 
 /// What data may differ by where faces meet, relative to their size.
@@ -56,8 +59,9 @@ pub(super) struct Exact {
 
 /// What of `problem`, which has no more than the file says, can hold exactly.
 ///
-/// `sizes` has one for each unknown; `free` says whether the features may be chosen.
-pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
+/// `sizes` has one for each unknown; `free` says whether the features of `[network]` may be chosen, and `own` which networks
+/// have features of their own that the file states.
+pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool, own: &[Range<usize>]) -> Exact {
     let mut graph = Graph::default();
     let space = Space::new(problem, &mut graph);
     let mut said = statements(problem, &space, &mut graph);
@@ -69,7 +73,7 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
             }
         }
     }
-    let mut repeats = Repeats::new(problem, free);
+    let mut repeats = Repeats::new(problem, free, own);
     let apart = settle(problem, &space, &mut graph, &mut said, &mut repeats);
     let mut ansatz = Vec::new();
     for (output, unknown) in problem.unknowns.iter().enumerate() {
@@ -80,10 +84,13 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool) -> Exact {
             derived(problem, &space, &mut graph, &mut said, output, sizes[output], apart[output])
         });
     }
-    // What is given on walls holds together with what is given on faces, or not at all.
-    let on_faces: Vec<Option<Vec<Known>>> = (0..ansatz.len())
-        .map(|output| problem.unknowns[output].ansatz.is_none().then(|| distinct(&said, output)))
-        .collect();
+    // What is given on walls holds together with what is given on faces, or not at all; a function of fewer coordinates
+    // knows no walls.
+    let on_faces = |output: usize| {
+        let Unknown { ansatz, of, .. } = &problem.unknowns[output];
+        (ansatz.is_none() && of.is_none()).then(|| distinct(&said, output))
+    };
+    let on_faces: Vec<Option<Vec<Known>>> = (0..ansatz.len()).map(on_faces).collect();
     let repeating: Vec<&Condition> = repeats
         .directions
         .iter()
@@ -111,7 +118,10 @@ pub(super) fn decide(
     problem: &Problem,
     course: Option<&Course>,
 ) -> Result<Vec<Decision>, Diagnostics> {
-    let exact = exact(problem, &sizes(problem, course), !document.states(&["network", "features"]));
+    let states = |group: &&Group| document.states(&["networks", &group.name, "features"]);
+    let own: Vec<_> = problem.networks.iter().filter(states).map(|group| group.features.clone()).collect();
+    let free = !document.states(&["network", "features"]);
+    let exact = exact(problem, &sizes(problem, course), free, &own);
     let mut mistakes = Vec::new();
     for (condition, way) in problem.conditions.iter().zip(&exact.ways) {
         if let (true, Some(Way { enforce: Enforce::Loss, why })) = (condition.is_exact(), way) {
@@ -250,7 +260,7 @@ fn features(
             "waves that repeat where the solution does, and the root of time, with which the start spreads"
         }
     };
-    let mut features = waves.unwrap_or_else(|| problem.written.features.clone());
+    let mut features = waves.unwrap_or_else(|| problem.main_features());
     features.extend(roots);
     Some((features, why))
 }
@@ -284,6 +294,10 @@ fn set_apart(
     said: &mut [Statement],
     output: usize,
 ) -> Option<Apart> {
+    if problem.unknowns[output].of.is_some() {
+        // What spreads and travels does so in all of the domain.
+        return None;
+    }
     let equation = Leading::new(problem, space, graph, output)?;
     let plain = |part| Apart { part, start: None };
     similar::spreads(problem, &equation, space, graph, said)
@@ -408,12 +422,13 @@ struct Repeats {
 }
 
 impl Repeats {
-    fn new(problem: &Problem, free: bool) -> Self {
+    fn new(problem: &Problem, free: bool, own: &[Range<usize>]) -> Self {
+        let stay = |along: usize| own.iter().any(|own| !holds::repeat(problem, own.clone(), along));
         let directions = problem.conditions.iter().enumerate().filter_map(|(i, condition)| {
             let along = condition.place.periodic()?;
             let can = match condition.enforce {
                 Enforce::Loss => Err("the file says so".to_owned()),
-                _ if !free && !holds::features_repeat(problem, along) => {
+                _ if stay(along) || !free && !holds::features_repeat(problem, along) => {
                     Err("the features of the file do not repeat".to_owned())
                 }
                 _ => Ok(()),
@@ -462,7 +477,7 @@ impl Repeats {
             return None;
         }
         let feature = |c: usize| {
-            if exact(c) { waves(problem, c) } else { vec![problem.written.features[c].clone()] }
+            if exact(c) { waves(problem, c) } else { vec![problem.coordinates[c].centred()] }
         };
         Some((0..problem.coordinates.len()).flat_map(feature).collect())
     }

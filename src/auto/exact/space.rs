@@ -59,6 +59,8 @@ impl<'a> Space<'a> {
             scope.set(&trainable.name, Symbol::Value(Meaning::Trainable, node));
         }
         for (output, unknown) in problem.unknowns.iter().enumerate() {
+            let others = (0..coordinates.len()).filter(|&coordinate| !unknown.depends_on(coordinate));
+            others.for_each(|coordinate| graph.set_absent(output, coordinate));
             let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
         }

@@ -12,7 +12,7 @@ fn both(text: &str) -> (Problem, Exact, Problem) {
     let mut document = Document::parse("test.toml", text).unwrap();
     let (plain, _) = document.build(Path::new(".")).unwrap_or_else(|wrong| panic!("{wrong}"));
     let sizes = vec![Size { offset: 0.0, size: 1.0 }; plain.unknowns.len()];
-    let exact = exact(&plain, &sizes, true);
+    let exact = exact(&plain, &sizes, true, &[]);
     for Decision { key, value, .. } in exact.decisions(&plain) {
         document.set_as("autopilot", &key, &value).unwrap();
     }

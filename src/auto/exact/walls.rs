@@ -465,7 +465,7 @@ mod tests {
     #[test]
     fn values_on_walls_that_do_not_meet_change_over_their_distance() {
         let (problem, _) = Document::parse("test.toml", PLATE).unwrap().build(".".as_ref()).unwrap();
-        let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+        let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true, &[]);
         let text = exact.ansatz[0].as_ref().expect("an ansatz");
         let given = Function::new(&problem, &text.replace("net", "0")).expect("formula");
         let full = Function::new(&problem, &text.replace("net", "1")).expect("formula");
@@ -510,7 +510,7 @@ mod tests {
                 ),
             );
             let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
-            let found = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+            let found = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true, &[]);
             // Of the edges, the sides and the holes.
             found.ways[1..].iter().map(|way| way.as_ref().map(|way| way.enforce)).collect::<Vec<_>>()
         };
@@ -531,7 +531,7 @@ mod tests {
                  start = {{ place = \"t = 0\", residual = [{start}] }}"
             );
             let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
-            let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true);
+            let exact = exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true, &[]);
             (problem, exact)
         };
         let (problem, both) = found("u - sin(t)", "\"u - (1 - x^2 - y^2)\", \"u_t - 1\"");
@@ -571,7 +571,7 @@ mod tests {
                 ),
             );
             let (problem, _) = Document::parse("test.toml", &text).unwrap().build(".".as_ref()).unwrap();
-            exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true).ansatz[0].clone()
+            exact(&problem, &[Size { offset: 0.0, size: 1.0 }], true, &[]).ansatz[0].clone()
         };
         assert!(edges("u_x").is_some_and(|ansatz| ansatz.contains("1 - y^2")));
         assert_eq!(edges("u - 1"), None);

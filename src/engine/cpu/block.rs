@@ -15,7 +15,7 @@ use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
 use super::leibniz::{self, Products};
 use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference};
 use super::rows::{DotRows, Linked, OuterRows};
-use super::schedule::{Back, Op, Read, Schedule, Step};
+use super::schedule::{Array, Back, Op, Output, Read, Schedule, Step};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
@@ -32,6 +32,8 @@ pub(super) struct Term<R> {
     /// Leibniz's rule, if the network has gates.
     pub(super) products: Option<Products<R>>,
     pub(super) tape: Tape,
+    /// For every network: does the tape read it? Blocks pass the others by.
+    pub(super) reads: Vec<bool>,
     /// Linked points of one residual.
     pub(super) sides: usize,
     /// Points in a block, a multiple of `sides`.
@@ -44,7 +46,7 @@ pub(super) struct Term<R> {
     pub(super) features: Formula,
     /// The coefficients of the chain rule that depend on the point.
     pub(super) scale_formula: Formula,
-    /// The channels of the features, block by block, `rows × inputs` each.
+    /// The channels of the features, block by block and in it network by network, `rows × inputs` each.
     pub(super) inputs: AVec<R>,
     /// Columns of the tape that depend on the point alone, block by block.
     pub(super) columns: AVec<R>,
@@ -109,7 +111,7 @@ impl AddAssign for Sums {
     }
 }
 
-/// A network's parameters in the layouts that the kernels read.
+/// The networks' parameters in the layouts that the kernels read.
 pub(super) struct Packed<R> {
     pub(super) schedule: Arc<Schedule>,
     /// Hidden layers.
@@ -140,6 +142,8 @@ pub(super) struct PackedOutput<R> {
     layer: Layer,
     /// The padded width of the inputs.
     width: usize,
+    /// The first of its raw outputs.
+    column: usize,
     /// Weights, `outputs × width`, and the same in panels for the way back.
     forward: AVec<R>,
     back: AVec<R>,
@@ -158,8 +162,8 @@ pub(super) struct Partial<R> {
     /// Gradients of what multiplies, column by column.
     factors: Vec<AVec<R>>,
     coefficients: Vec<f64>,
-    /// Nothing has been added yet, so the next block may overwrite.
-    fresh: bool,
+    /// For every network: nothing has been added yet, so the next block may overwrite.
+    fresh: Vec<bool>,
 }
 
 /// What a thread needs for a block.
@@ -239,10 +243,11 @@ pub(super) trait Kernels<R: Real>: Send + Sync {
     );
 }
 
-/// The kernels for registers `S`; the activation's are behind a pointer, so that only they are compiled for each.
+/// The kernels for registers `S`; the activations' are behind pointers, so that only they are compiled for each.
 pub(super) struct Fused<S, R> {
     pub(super) simd: S,
-    pub(super) activation: Box<dyn Activate<R>>,
+    /// One for every network.
+    pub(super) activations: Vec<Box<dyn Activate<R>>>,
 }
 
 /// An activation's kernels on the value channel of a block.
@@ -288,10 +293,10 @@ impl<R: Real> Packed<R> {
                 bias: zeros(width),
             });
         }
-        let outputs = schedule.output_layers().map(|(l, from)| {
-            let (layer, width) = (schedule.layers[l], schedule.arrays[from.array].width);
+        let outputs = schedule.outputs.iter().enumerate().map(|(k, output)| {
+            let (layer, width) = (schedule.layers[schedule.output_layer(k)], output.source.width);
             let [forward, back] = [(); 2].map(|()| zeros(layer.outputs * width));
-            PackedOutput { layer, width, forward, back }
+            PackedOutput { layer, width, column: output.column, forward, back }
         });
         Self {
             layers,
@@ -355,9 +360,9 @@ impl<R: Real> Packed<R> {
 impl<R: Real> Partial<R> {
     pub(super) fn new(net: &Packed<R>, terms: usize) -> Self {
         let zeros = |n: usize| avec![R::default(); n];
-        let hidden = net.layers.iter().map(|packed| match packed.layer.reads_features {
-            true => zeros(packed.layer.inputs * packed.bias.len()),
-            false => zeros(packed.layer.outputs * packed.back_width),
+        let hidden = net.layers.iter().map(|packed| match packed.layer.features {
+            Some(_) => zeros(packed.layer.inputs * packed.bias.len()),
+            None => zeros(packed.layer.outputs * packed.back_width),
         });
         let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * packed.width));
         Self {
@@ -368,13 +373,13 @@ impl<R: Real> Partial<R> {
             output_bias: vec![R::default(); net.raw_outputs()],
             factors: net.factors.iter().map(|factor| zeros(factor.len())).collect(),
             coefficients: vec![0.0; net.coefficients.len()],
-            fresh: true,
+            fresh: vec![true; net.schedule.parts.len()],
         }
     }
 
     /// Forgets the sums.
     pub(super) fn reset(&mut self) {
-        self.fresh = true;
+        self.fresh.fill(true);
         self.rows = 0;
         self.sums.fill(Sums::default());
         self.coefficients.fill(0.0);
@@ -386,14 +391,21 @@ impl<R: Real> Partial<R> {
 }
 
 /// Adds the groups' gradients of layer `l` in their order: weights, then biases, into that layer's part of θ.
-pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &Layer, gradient: &mut [f64]) {
+///
+/// An output layer comes with the first of its raw outputs.
+pub(super) fn reduce_layer<R: Real>(
+    partials: &[Partial<R>],
+    l: usize,
+    layer: &Layer,
+    column: Option<usize>,
+    gradient: &mut [f64],
+) {
     let (weights, biases) = gradient.split_at_mut(layer.inputs * layer.outputs);
     weights.fill(0.0);
     biases.fill(0.0);
-    let partials = || partials.iter().filter(|partial| !partial.fresh);
-    let hidden = |partial: &Partial<R>| l < partial.biases.len();
+    let partials = || partials.iter().filter(|partial| !partial.fresh[layer.part]);
     // The output layers have theirs as they are, whatever they read.
-    if layer.reads_features && partials().all(hidden) {
+    if layer.features.is_some() && column.is_none() {
         for sums in partials().map(|partial| &partial.weights[l]) {
             for (k, row) in sums.chunks_exact(sums.len() / layer.inputs).enumerate() {
                 for (n, x) in row[..layer.outputs].iter().enumerate() {
@@ -414,7 +426,7 @@ pub(super) fn reduce_layer<R: Real>(partials: &[Partial<R>], l: usize, layer: &L
         }
     }
     for partial in partials() {
-        let from = if hidden(partial) { &partial.biases[l][..] } else { &partial.output_bias[..] };
+        let from = column.map_or_else(|| &partial.biases[l][..], |column| &partial.output_bias[column..]);
         for (to, x) in biases.iter_mut().zip(from) {
             *to += x.to_f64();
         }
@@ -426,7 +438,7 @@ pub(super) fn reduce_factors<R: Real>(partials: &[Partial<R>], schedule: &Schedu
     gradient.fill(0.0);
     for (k, factor) in schedule.factors.iter().enumerate() {
         let to = &mut gradient[factor.numbers.first - schedule.numbers_at()..][..factor.numbers.count];
-        for partial in partials.iter().filter(|partial| !partial.fresh) {
+        for partial in partials {
             add_to_numbers(to, partial.factors[k].iter().map(|x| x.to_f64()));
         }
     }
@@ -560,8 +572,8 @@ impl<R: Real> Workspace<R> {
     }
 
     /// An array of the block, all rows.
-    fn array<'a>(&'a self, net: &Packed<R>, term: &'a Term<R>, array: usize) -> Rows<'a, R> {
-        rows_of(&self.y, self.block, net, term, array)
+    fn array(&self, net: &Packed<R>, term: &Term<R>, array: usize) -> Rows<'_, R> {
+        rows_of(&self.y, net, term, array)
     }
 
     /// `a − b` of two arrays, left in the first extra buffer.
@@ -618,6 +630,11 @@ impl<R: Real> Workspace<R> {
     }
 }
 
+/// The networks that a term reads.
+fn read_parts<R>(term: &Term<R>) -> impl DoubleEndedIterator<Item = usize> {
+    term.reads.iter().enumerate().filter_map(|(part, &reads)| reads.then_some(part))
+}
+
 /// A buffer, out of where it is.
 fn taken<R: Real>(buffer: &mut AVec<R>) -> AVec<R> {
     std::mem::replace(buffer, avec![R::default(); 0])
@@ -629,21 +646,38 @@ struct Rows<'a, R> {
     stride: usize,
 }
 
-/// The rows of an array where `y` holds those that steps make; the features lie with the points.
-fn rows_of<'a, R: Real>(
+/// The rows of an array that a step made, where `y` holds those.
+fn rows_of<'a, R: Real>(y: &'a [R], net: &Packed<R>, term: &Term<R>, array: usize) -> Rows<'a, R> {
+    let (rows, stride) = (term.rows(), net.width(array));
+    Rows { all: &y[net.schedule.arrays[array].place * rows..][..rows * stride], stride }
+}
+
+/// The features that a layer reads from number `first` on, in block `block`; they lie with the points.
+fn features_of<'a, R: Real>(
+    net: &Packed<R>,
+    term: &'a Term<R>,
+    block: usize,
+    first: usize,
+    count: usize,
+) -> Rows<'a, R> {
+    let rows = term.rows();
+    let own = &term.inputs[rows * (block * net.schedule.inputs() + first)..][..rows * count];
+    Rows { all: own, stride: count }
+}
+
+/// What a layer reads: the array `from`, or features.
+fn inputs_of<'a, R: Real>(
     y: &'a [R],
     block: usize,
     net: &Packed<R>,
     term: &'a Term<R>,
-    array: usize,
+    layer: &Layer,
+    from: usize,
 ) -> Rows<'a, R> {
-    let rows = term.rows();
-    if array == 0 {
-        let stride = net.schedule.inputs();
-        return Rows { all: &term.inputs[block * rows * stride..][..rows * stride], stride };
+    match layer.features {
+        Some(first) => features_of(net, term, block, first, layer.inputs),
+        None => rows_of(y, net, term, from),
     }
-    let stride = net.width(array);
-    Rows { all: &y[net.schedule.arrays[array].place * rows..][..rows * stride], stride }
 }
 
 impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
@@ -673,10 +707,14 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
 
     fn pack_outputs(&self, theta: &[f64], packed: &mut Packed<R>) {
         for n in 0..packed.output_bias.len() {
-            let biases = packed.outputs.iter().map(|output| theta[output.layer.biases + n]);
+            let own = |output: &&PackedOutput<R>| {
+                (output.column..output.column + output.layer.outputs).contains(&n)
+            };
+            let biases = packed.outputs.iter().filter(own);
+            let biases = biases.map(|output| theta[output.layer.biases + n - output.column]);
             packed.output_bias[n] = R::from_f64(biases.sum());
         }
-        for PackedOutput { layer, width, forward, back } in &mut packed.outputs {
+        for PackedOutput { layer, width, column: _, forward, back } in &mut packed.outputs {
             for n in 0..layer.outputs {
                 for k in 0..layer.inputs {
                     let weight = R::from_f64(theta[layer.weights + n * layer.inputs + k]);
@@ -689,37 +727,17 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
 
     fn forward(&self, net: &Packed<R>, term: &Term<R>, which: usize, block: usize, space: &mut Workspace<R>) {
         let simd = self.simd;
-        let rows = term.rows();
         (space.block, space.scales_width) = (block, 0);
-        if net.schedule.keeps_features() {
-            self.keep_features(net, term, space);
-        }
-        for step in &net.schedule.steps {
-            self.step(net, term, step, space);
-        }
-        let outputs = net.raw_outputs();
-        for (k, (output, from)) in net.outputs.iter().zip(&net.schedule.outputs).enumerate() {
-            let Workspace { y, output: raw, extra, .. } = space;
-            let c = if k == 0 { raw } else { &mut extra[0] };
-            let a = &y[net.schedule.arrays[from.array].place * rows..][..rows * output.width];
-            simd.vectorize(ColumnsProduct {
-                simd,
-                rows,
-                width: output.width,
-                outputs,
-                a,
-                b: &output.forward,
-                c,
-            });
-            if k > 0 {
-                let size = outputs * rows;
-                simd.vectorize(Add {
-                    simd,
-                    minus: false,
-                    from: &space.extra[0],
-                    to: &mut space.output[..size],
-                });
+        for part in read_parts(term) {
+            if let Some(kept) = net.schedule.kept[part] {
+                self.keep_features(net, term, part, kept, space);
             }
+            let own = &net.schedule.parts[part];
+            for step in &net.schedule.steps[own.steps.clone()] {
+                self.step(net, term, step, space);
+            }
+            let Workspace { y, output, extra, .. } = space;
+            self.raw_outputs(net, term, part, y, extra, output);
         }
         self.load_registers(net, term, which, block, space);
         let registers = &mut space.registers[..];
@@ -736,23 +754,24 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
     ) {
         let simd = self.simd;
         let (rows, outputs) = (term.rows(), net.raw_outputs());
-        let accumulate = !partial.fresh;
-        partial.fresh = false;
         debug_assert_eq!(block, space.block, "the block was gone forward through");
-        self.adjoints_of_outputs(term, outputs, space);
-        self.add_tape_sums(term, space, partial);
-        for (output, (l, from)) in net.outputs.iter().zip(net.schedule.output_layers()) {
-            simd.vectorize(TransposedProduct {
-                simd,
-                rows,
-                height: outputs,
-                width: output.width,
-                a: &space.output_bar[..rows * outputs],
-                a_stride: outputs,
-                b: &space.y[net.schedule.arrays[from.array].place * rows..][..rows * output.width],
-                c: &mut partial.weights[l],
-                accumulate,
-            });
+        self.adjoints_of_outputs(net, term, space);
+        self.add_tape_sums(net, term, space, partial);
+        for part in read_parts(term) {
+            for k in net.schedule.parts[part].outputs.clone() {
+                let (output, source) = (&net.outputs[k], net.schedule.outputs[k].source);
+                simd.vectorize(TransposedProduct {
+                    simd,
+                    rows,
+                    height: output.layer.outputs,
+                    width: output.width,
+                    a: &space.output_bar[output.column..rows * outputs],
+                    a_stride: outputs,
+                    b: &space.y[source.place * rows..][..rows * output.width],
+                    c: &mut partial.weights[net.schedule.output_layer(k)],
+                    accumulate: !partial.fresh[part],
+                });
+            }
         }
         self.sweep(net, term, space, |step, space| {
             let width = net.width(step.to);
@@ -766,8 +785,9 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                         sum: &mut partial.biases[l],
                     });
                     let c = &mut partial.weights[l][..];
-                    let inputs = space.array(net, term, from.array);
-                    if layer.reads_features {
+                    let accumulate = !partial.fresh[layer.part];
+                    let inputs = inputs_of(&space.y, block, net, term, layer, from.array);
+                    if layer.features.is_some() {
                         // Few inputs: the transposed gradient is the one whose rows are long.
                         simd.vectorize(TransposedProduct {
                             simd,
@@ -812,6 +832,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 Op::Add { .. } | Op::Blend { .. } => {}
             }
         });
+        read_parts(term).for_each(|part| partial.fresh[part] = false);
     }
 
     fn jacobian(&self, net: &Packed<R>, term: &Term<R>, block: usize, space: &mut Workspace<R>) {
@@ -820,19 +841,29 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         let linked = term.linked();
         let stride = net.row_length();
         debug_assert_eq!(block, space.block, "the block was gone forward through");
-        self.adjoints_of_outputs(term, outputs, space);
-        for (output, from) in net.outputs.iter().zip(&net.schedule.outputs) {
-            simd.vectorize(OuterRows {
-                simd,
-                linked,
-                a: &space.y[net.schedule.arrays[from.array].place * rows..][..rows * output.width],
-                a_stride: output.width,
-                d: &space.output_bar[..rows * outputs],
-                d_stride: outputs,
-                layer: output.layer,
-                rows: &mut space.rows,
-                stride,
-            });
+        self.adjoints_of_outputs(net, term, space);
+        for part in read_parts(term) {
+            for k in net.schedule.parts[part].outputs.clone() {
+                let (output, source) = (&net.outputs[k], net.schedule.outputs[k].source);
+                simd.vectorize(OuterRows {
+                    simd,
+                    linked,
+                    a: &space.y[source.place * rows..][..rows * output.width],
+                    a_stride: output.width,
+                    d: &space.output_bar[output.column..rows * outputs],
+                    d_stride: outputs,
+                    layer: output.layer,
+                    rows: &mut space.rows,
+                    stride,
+                });
+            }
+        }
+        for part in (0..term.reads.len()).filter(|&part| !term.reads[part]) {
+            for layer in net.schedule.layers_of(part) {
+                for row in space.rows.chunks_exact_mut(stride).take(term.block_sites()) {
+                    row[layer.weights..layer.biases + layer.outputs].fill(R::default());
+                }
+            }
         }
         let (numbers, network) = (net.schedule.numbers_at(), net.weights());
         for row in space.rows.chunks_exact_mut(stride).take(term.block_sites()) {
@@ -861,7 +892,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             match step.op {
                 Op::Dense { layer, from, .. } => {
                     let Workspace { y, z_bar, rows, .. } = space;
-                    let inputs = rows_of(y, block, net, term, from.array);
+                    let inputs = inputs_of(y, block, net, term, &net.layers[layer].layer, from.array);
                     simd.vectorize(OuterRows {
                         simd,
                         linked,
@@ -876,7 +907,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 }
                 Op::Scale { by, from } => {
                     let Workspace { y, bars, rows, .. } = space;
-                    let a = rows_of(y, block, net, term, from.array).all;
+                    let a = rows_of(y, net, term, from.array).all;
                     of_numbers(by, a, &bars[step.bar][..size], rows);
                 }
                 Op::Mix { by, a, b } => {
@@ -906,14 +937,16 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
     ) {
         let simd = self.simd;
         let rows = term.rows();
-        for step in &tangent.schedule.steps {
+        let steps = read_parts(term).flat_map(|part| net.schedule.parts[part].steps.clone());
+        for step in steps.map(|k| &net.schedule.steps[k]) {
             let width = net.width(step.to);
             let (size, channel) = (rows * width, term.points * width);
             let place = step.pushed * rows;
             match step.op {
                 Op::Dense { layer, from, .. } => {
                     let packed = &tangent.layers[layer];
-                    let Rows { all: a, stride: a_stride } = rows_of(&space.y, block, net, term, from.array);
+                    let Rows { all: a, stride: a_stride } =
+                        inputs_of(&space.y, block, net, term, &packed.layer, from.array);
                     let depth = packed.layer.inputs;
                     let c = &mut space.pushed[place..][..size];
                     simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c });
@@ -926,7 +959,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 Op::Scale { by, from } => {
                     let Workspace { y, pushed, .. } = space;
                     let (factor, to) = (&tangent.factors[by], &mut pushed[place..][..size]);
-                    let from = rows_of(y, block, net, term, from.array).all;
+                    let from = rows_of(y, net, term, from.array).all;
                     to.fill(R::default());
                     simd.vectorize(AddTimes { simd, factor, minus: false, from, to });
                 }
@@ -942,24 +975,11 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         }
         let outputs = net.raw_outputs();
         let place = net.schedule.columns.pushed * rows;
-        for (k, (output, from)) in tangent.outputs.iter().zip(&net.schedule.outputs).enumerate() {
-            // Column by column, as the raw outputs are.
+        // Column by column, as the raw outputs are; what is not read changes nothing.
+        space.pushed[place..][..rows * outputs].fill(R::default());
+        for part in read_parts(term) {
             let Workspace { y, pushed, extra, .. } = space;
-            let c = if k == 0 { &mut pushed[place..][..rows * outputs] } else { &mut extra[0][..] };
-            let a = &y[net.schedule.arrays[from.array].place * rows..][..rows * output.width];
-            simd.vectorize(ColumnsProduct {
-                simd,
-                rows,
-                width: output.width,
-                outputs,
-                a,
-                b: &output.forward,
-                c,
-            });
-            if k > 0 {
-                let to = &mut space.pushed[place..][..rows * outputs];
-                simd.vectorize(Add { simd, minus: false, from: &space.extra[0], to });
-            }
+            self.raw_outputs(tangent, term, part, y, extra, &mut pushed[place..][..rows * outputs]);
         }
         let pushed = &mut space.pushed[place..][..rows * outputs];
         for (column, bias) in pushed.chunks_exact_mut(rows).zip(&tangent.output_bias) {
@@ -980,7 +1000,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         let simd = self.simd;
         let (rows, outputs) = (term.rows(), net.raw_outputs());
         let linked = term.linked();
-        self.adjoints_of_outputs(term, outputs, space);
+        self.adjoints_of_outputs(net, term, space);
         derivative.fill(0.0);
         for &(register, k) in term.tape.coefficients() {
             let along = tangent.coefficients[k].to_f64();
@@ -1036,11 +1056,12 @@ impl<R: Real, S: Simd> Fused<S, R> {
             registers[register * stride..][..stride].copy_from_slice(column);
         }
         for jet in term.tape.jets() {
-            let from = jet.output * rows + jet.channel * term.points + jet.side * sites;
+            let output = net.schedule.raw[jet.output];
+            let from = output * rows + jet.channel * term.points + jet.side * sites;
             let to = &mut registers[jet.register * stride..][..stride];
             to[..sites].copy_from_slice(&space.output[from..][..sites]);
             if jet.channel == 0 {
-                let bias = net.output_bias[jet.output];
+                let bias = net.output_bias[output];
                 for x in &mut to[..sites] {
                     *x = R::from_f64(x.to_f64() + bias.to_f64());
                 }
@@ -1052,8 +1073,9 @@ impl<R: Real, S: Simd> Fused<S, R> {
     }
 
     /// From adjoints of the residuals to those of the raw outputs, row by row.
-    fn adjoints_of_outputs(&self, term: &Term<R>, outputs: usize, space: &mut Workspace<R>) {
+    fn adjoints_of_outputs(&self, net: &Packed<R>, term: &Term<R>, space: &mut Workspace<R>) {
         let simd = self.simd;
+        let outputs = net.raw_outputs();
         let (stride, sites) = (term.stride, term.block_sites());
         let (registers, adjoints) = (&space.registers[..], &mut space.adjoints[..]);
         simd.vectorize(tape::Backward { simd, tape: &term.tape, stride, registers, adjoints });
@@ -1062,21 +1084,52 @@ impl<R: Real, S: Simd> Fused<S, R> {
             let bars = &space.adjoints[jet.register * stride..][..sites];
             let first = jet.channel * term.points + jet.side * sites;
             for (i, &bar) in bars.iter().enumerate() {
-                space.output_bar[(first + i) * outputs + jet.output] = bar;
+                space.output_bar[(first + i) * outputs + net.schedule.raw[jet.output]] = bar;
             }
         }
     }
 
     /// Adds the adjoints of output biases and coefficients.
-    fn add_tape_sums(&self, term: &Term<R>, space: &Workspace<R>, partial: &mut Partial<R>) {
+    fn add_tape_sums(&self, net: &Packed<R>, term: &Term<R>, space: &Workspace<R>, partial: &mut Partial<R>) {
         let bars = |register: usize| &space.adjoints[register * term.stride..][..term.block_sites()];
         let sum = |register: usize| bars(register).iter().map(|bar| bar.to_f64()).sum::<f64>();
         for jet in term.tape.jets().iter().filter(|jet| jet.channel == 0) {
-            let bias = &mut partial.output_bias[jet.output];
+            let bias = &mut partial.output_bias[net.schedule.raw[jet.output]];
             *bias = R::from_f64(bias.to_f64() + sum(jet.register));
         }
         for &(register, k) in term.tape.coefficients() {
             partial.coefficients[k] += sum(register);
+        }
+    }
+
+    /// A network's raw outputs without their biases, column by column; `by` has the output layers.
+    fn raw_outputs(
+        &self,
+        by: &Packed<R>,
+        term: &Term<R>,
+        part: usize,
+        y: &[R],
+        extra: &mut [AVec<R>; 2],
+        to: &mut [R],
+    ) {
+        let simd = self.simd;
+        let rows = term.rows();
+        for k in by.schedule.parts[part].outputs.clone() {
+            let (output, Output { source, first, .. }) = (&by.outputs[k], by.schedule.outputs[k]);
+            let outputs = output.layer.outputs;
+            let to = &mut to[output.column * rows..][..outputs * rows];
+            simd.vectorize(ColumnsProduct {
+                simd,
+                rows,
+                width: output.width,
+                outputs,
+                a: &y[source.place * rows..][..rows * output.width],
+                b: &output.forward,
+                c: if first { &mut *to } else { &mut extra[0] },
+            });
+            if !first {
+                simd.vectorize(Add { simd, minus: false, from: &extra[0], to });
+            }
         }
     }
 
@@ -1090,12 +1143,14 @@ impl<R: Real, S: Simd> Fused<S, R> {
             let packed = &net.layers[layer];
             let depth = packed.layer.inputs;
             let z = &mut space.z[preactivations * rows..][..size];
-            let Rows { all: a, stride: a_stride } = rows_of(&space.y, space.block, net, term, from.array);
+            let Rows { all: a, stride: a_stride } =
+                inputs_of(&space.y, space.block, net, term, &packed.layer, from.array);
             simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: z });
             let y = &mut space.y[place..][..size];
-            self.activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
+            let activation = &self.activations[packed.layer.part];
+            activation.values(&packed.bias, &mut z[..channel], &mut y[..channel]);
             let order = term.plan.order();
-            self.activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
+            activation.slopes(order, &z[..channel], &y[..channel], &mut space.slopes);
             space.spread_scales(term, width);
             let (slopes, scales) = (&space.slopes[..], &space.scales[..]);
             let (z, y) = (&space.z[preactivations * rows..][..size], &mut space.y[place..][..size]);
@@ -1110,12 +1165,13 @@ impl<R: Real, S: Simd> Fused<S, R> {
         let Workspace { y, extra: [difference, _], scales, block, .. } = space;
         let (before, to) = y.split_at_mut(place);
         let to = &mut to[..size];
-        let read = |read: Read| rows_of(before, *block, net, term, read.array);
+        let read = |read: Read| rows_of(before, net, term, read.array);
         match step.op {
             Op::Dense { layer, from, .. } => {
                 let packed = &net.layers[layer];
                 let depth = packed.layer.inputs;
-                let Rows { all: a, stride: a_stride } = read(from);
+                let Rows { all: a, stride: a_stride } =
+                    inputs_of(before, *block, net, term, &packed.layer, from.array);
                 simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: to });
                 simd.vectorize(AddToRows { simd, row: &packed.bias, to: &mut to[..channel] });
             }
@@ -1142,12 +1198,19 @@ impl<R: Real, S: Simd> Fused<S, R> {
         }
     }
 
-    /// Copies the features to where arrays are, with whole registers a row.
-    fn keep_features(&self, net: &Packed<R>, term: &Term<R>, space: &mut Workspace<R>) {
-        let (array, stride) = (net.schedule.arrays[0], net.schedule.inputs());
-        let features = &term.inputs[space.block * term.rows() * stride..][..term.rows() * stride];
-        let to = &mut space.y[array.place * term.rows()..][..array.width * term.rows()];
-        for (to, from) in to.chunks_exact_mut(array.width).zip(features.chunks_exact(stride)) {
+    /// Copies a network's features to where arrays are, with whole registers a row.
+    fn keep_features(
+        &self,
+        net: &Packed<R>,
+        term: &Term<R>,
+        part: usize,
+        kept: Array,
+        space: &mut Workspace<R>,
+    ) {
+        let own = &net.schedule.parts[part].features;
+        let Rows { all, stride } = features_of(net, term, space.block, own.start, own.len());
+        let to = &mut space.y[kept.place * term.rows()..][..kept.width * term.rows()];
+        for (to, from) in to.chunks_exact_mut(kept.width).zip(all.chunks_exact(stride)) {
             to[..stride].copy_from_slice(from);
             to[stride..].fill(R::default());
         }
@@ -1162,27 +1225,21 @@ impl<R: Real, S: Simd> Fused<S, R> {
         space: &mut Workspace<R>,
         mut visit: impl FnMut(&Step, &mut Workspace<R>),
     ) {
-        let outputs = net.raw_outputs();
-        for (output, from) in net.outputs.iter().zip(&net.schedule.outputs) {
-            let size = term.rows() * outputs;
-            let Workspace { output_bar, bars, extra, .. } = space;
-            self.leave(
-                term,
-                from.back,
-                output.width,
-                &output_bar[..size],
-                outputs,
-                &output.back,
-                bars,
-                extra,
-            );
-        }
-        for step in net.schedule.steps.iter().rev() {
-            if let Op::Dense { activated, .. } = step.op {
-                self.enter(net, term, step, activated, space);
+        let (outputs, schedule) = (net.raw_outputs(), &net.schedule);
+        for part in read_parts(term).rev() {
+            for k in schedule.parts[part].outputs.clone() {
+                let (output, back) = (&net.outputs[k], schedule.outputs[k].from.back);
+                let Workspace { output_bar, bars, extra, .. } = space;
+                let d = &output_bar[output.column..term.rows() * outputs];
+                self.leave(term, back, output.width, d, outputs, &output.back, bars, extra);
             }
-            visit(step, space);
-            self.pass_on(net, term, step, space);
+            for step in schedule.steps[schedule.parts[part].steps.clone()].iter().rev() {
+                if let Op::Dense { layer, activated, .. } = step.op {
+                    self.enter(net, term, step, layer, activated, space);
+                }
+                visit(step, space);
+                self.pass_on(net, term, step, space);
+            }
         }
     }
 
@@ -1192,6 +1249,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         net: &Packed<R>,
         term: &Term<R>,
         step: &Step,
+        layer: usize,
         activated: Option<usize>,
         space: &mut Workspace<R>,
     ) {
@@ -1206,7 +1264,8 @@ impl<R: Real, S: Simd> Fused<S, R> {
         let z = &space.z[preactivations * rows..][..size];
         let y = &space.y[net.schedule.arrays[step.to].place * rows..][..size];
         let order = term.plan.order();
-        self.activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
+        let activation = &self.activations[net.layers[layer].layer.part];
+        activation.slopes(order + 1, &z[..channel], &y[..channel], &mut space.slopes);
         simd.vectorize(chain::Backward {
             simd,
             plan: &term.plan,

@@ -53,7 +53,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
         let Self { simd, rows, depth, width, a, a_stride, b, c } = self;
         let lanes = R::lanes::<S>();
         assert!(rows.is_multiple_of(ROWS) && width.is_multiple_of(lanes) && depth <= a_stride);
-        assert!(a.len() >= rows * a_stride && b.len() >= depth * width && c.len() >= rows * width);
+        // The last row of A ends with what is read of it.
+        assert!(a.len() + a_stride >= rows * a_stride + depth);
+        assert!(b.len() >= depth * width && c.len() >= rows * width);
         let mut column = 0;
         while column < width {
             let registers = ((width - column) / lanes).min(panel::<S>());
@@ -152,7 +154,8 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
         let Self { simd, rows, height, width, a, a_stride, b, c, accumulate } = self;
         let lanes = R::lanes::<S>();
         assert!(width.is_multiple_of(lanes) && height <= a_stride);
-        assert!(a.len() >= rows * a_stride && b.len() >= rows * width && c.len() >= height * width);
+        assert!(a.len() + a_stride >= rows * a_stride + height);
+        assert!(b.len() >= rows * width && c.len() >= height * width);
         let mut column = 0;
         while column < width {
             let registers = ((width - column) / lanes).min(panel::<S>());

@@ -39,6 +39,7 @@ use super::{Differentiable, Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::JetSet;
 use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
+use crate::network::Part;
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
 
@@ -100,7 +101,7 @@ impl<R: Real> CpuEngine<R> {
     /// If there are not so many threads to be had, or their buffers would be too large.
     pub fn new(problem: &Problem, threads: usize, isa: Isa) -> Result<Self, EngineError> {
         let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
-        let kernels = isa.run::<R, _>(Select { activation: &problem.activation });
+        let kernels = isa.run::<R, _>(Select { activations: &problem.activations() });
         let schedule = Arc::new(Schedule::new(&problem.layers(), kernels.unit()));
         let mut engine = Self {
             net: Packed::new(&schedule, problem.coefficients()),
@@ -158,8 +159,12 @@ impl<R: Real> CpuEngine<R> {
         let row_bytes = self.columns() * size_of::<R>();
         let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
+        let tape = Tape::new(&carried.formula, &carried.jets);
+        let raw: Vec<usize> = tape.jets().iter().map(|jet| self.schedule.raw[jet.output]).collect();
+        let reads = |part: &Part| raw.iter().any(|column| part.columns.contains(column));
         Term {
-            tape: Tape::new(&carried.formula, &carried.jets),
+            reads: self.schedule.parts.iter().map(reads).collect(),
+            tape,
             features: carried.features(features, jets),
             scale_formula: Formula { graph: carried.formula.graph, roots: scales.0 },
             plan,
@@ -178,10 +183,12 @@ impl<R: Real> CpuEngine<R> {
     /// What one loss and gradient takes with the points that are set.
     pub fn work(&mut self) -> Work {
         self.regroup_if_needed();
-        let rows = self.terms.iter().map(|term| term.plan.channels() * term.sides * term.sites).sum();
+        let rows_of = |term: &Term<R>| term.plan.channels() * term.sides * term.sites;
+        let rows = self.terms.iter().map(rows_of).sum();
         // Nothing goes back through a layer over the features.
         let products = self.schedule.layers.iter().map(|layer| {
-            let ways = if layer.reads_features { 2 } else { 3 };
+            let ways = if layer.features.is_some() { 2 } else { 3 };
+            let rows = self.terms.iter().filter(|term| term.reads[layer.part]).map(rows_of).sum::<usize>();
             rows * ways * layer.inputs * layer.outputs
         });
         let products = products.sum();
@@ -206,6 +213,11 @@ impl<R: Real> CpuEngine<R> {
         let (sites, blocks) = (term.block_sites(), term.blocks());
         term.inputs.resize(blocks * rows * inputs, R::default());
         term.columns.resize(blocks * columns * term.stride, R::default());
+        // For every feature where its network's lie, how many these are, and which of them it is.
+        let own = self.schedule.parts.iter().map(|part| &part.features);
+        let own =
+            own.flat_map(|own| own.clone().map(move |feature| (own.start, own.len(), feature - own.start)));
+        let own: Vec<(usize, usize, usize)> = own.collect();
         let mut feature_values = Evaluator::new(&term.features);
         let mut column_values = Evaluator::new(&column_formula);
         let mut scale_values = Evaluator::new(&term.scale_formula);
@@ -222,7 +234,9 @@ impl<R: Real> CpuEngine<R> {
                     for (i, &value) in values.iter().enumerate() {
                         let (channel, feature) = (i / inputs, i % inputs);
                         let row = channel * term.points + side * sites + slot;
-                        term.inputs[(block * rows + row) * inputs + feature] = R::from_f64(value);
+                        let (first, count, feature) = own[feature];
+                        let place = rows * (block * inputs + first) + row * count + feature;
+                        term.inputs[place] = R::from_f64(value);
                     }
                     let values = scale_values.evaluate(point, dimensions, |column| data[column][site]);
                     for (k, &value) in values.iter().enumerate() {
@@ -516,13 +530,17 @@ fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], schedule: &Schedule, gr
         rest = others;
         (l, layer, part)
     });
-    team.share(parts, |_, (l, layer, part)| block::reduce_layer(partials, l, layer, part));
+    let hidden = schedule.output_layer(0);
+    team.share(parts, |_, (l, layer, part)| {
+        let column = l.checked_sub(hidden).map(|k| schedule.outputs[k].column);
+        block::reduce_layer(partials, l, layer, column, part);
+    });
     block::reduce_factors(partials, schedule, numbers);
 }
 
-/// Chooses the kernels for an activation.
+/// Chooses the kernels for every network's activation.
 struct Select<'a> {
-    activation: &'a Activation,
+    activations: &'a [&'a Activation],
 }
 
 impl WithReal for Select<'_> {
@@ -536,8 +554,8 @@ impl WithReal for Select<'_> {
                 Box::new(ActivateWith { simd: self.0, kernel })
             }
         }
-        let activation = self.activation.visit(With(simd, std::marker::PhantomData));
-        Box::new(Fused { simd, activation })
+        let kernels = |activation: &&Activation| activation.visit(With(simd, std::marker::PhantomData));
+        Box::new(Fused { simd, activations: self.activations.iter().map(kernels).collect() })
     }
 }
 

@@ -5,19 +5,25 @@
 //! when the array's own step is; through a chain of layers one slot is enough.
 //! This file knows sizes and orders; it knows no numbers.
 
-use crate::network::{self, Layer, Layers, Numbers};
+use crate::network::{self, Layer, Layers, Numbers, Part};
 
-/// A network, laid out.
+/// Networks, laid out.
 pub(super) struct Schedule {
     /// Every layer in the order of θ: those of steps, then those of outputs.
     pub(super) layers: Vec<Layer>,
     /// Trainable numbers that multiply, after the layers in θ.
     pub(super) numbers: Vec<Numbers>,
     pub(super) steps: Vec<Step>,
-    /// What the output layers read, the last ones of `layers`.
-    pub(super) outputs: Vec<Read>,
-    /// Every array; the first holds the features.
+    /// The output layers, the last ones of `layers`.
+    pub(super) outputs: Vec<Output>,
+    /// Every array; what the first one has is with the points.
     pub(super) arrays: Vec<Array>,
+    /// The networks.
+    pub(super) parts: Vec<Part>,
+    /// For every network a copy of its features that is padded, if something but a layer's product reads them.
+    pub(super) kept: Vec<Option<Array>>,
+    /// For every unknown which raw output is its own.
+    pub(super) raw: Vec<usize>,
     /// Padded widths of what multiplies, by the place of its numbers among those of all steps.
     pub(super) factors: Vec<Factor>,
     /// Columns of preactivations, of arrays, and of what a direction adds to what trainable parameters make.
@@ -41,10 +47,22 @@ pub(super) struct Columns {
 /// An array in a block.
 #[derive(Clone, Copy)]
 pub(super) struct Array {
-    /// Padded; that of the features is theirs, unless something but a layer's product reads them.
+    /// Padded.
     pub(super) width: usize,
-    /// Columns before it; the features lie with the points, and have a copy here if they are padded.
+    /// Columns before it.
     pub(super) place: usize,
+}
+
+/// An output layer.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub(super) from: Read,
+    /// Where what it reads lies.
+    pub(super) source: Array,
+    /// The first of its raw outputs.
+    pub(super) column: usize,
+    /// Is there nothing yet that it must be added to?
+    pub(super) first: bool,
 }
 
 /// Numbers that multiply an array.
@@ -119,17 +137,38 @@ impl Schedule {
             Array { width, place: columns.arrays - width }
         };
         let padded = |width: usize| width.next_multiple_of(unit);
-        let mut arrays = vec![match layers.outputs.iter().any(|output| output.from == 0) {
-            true => place(padded(layers.inputs())),
-            false => Array { width: layers.inputs(), place: 0 },
-        }];
+        let linear = |part: &Part| layers.outputs[part.outputs.clone()].iter().any(|output| output.from == 0);
+        let kept = layers.parts.iter().map(|part| linear(part).then(|| place(padded(part.features.len()))));
+        let kept: Vec<Option<Array>> = kept.collect();
+        let mut arrays = vec![Array { width: layers.inputs(), place: 0 }];
         arrays.extend(layers.arrays[1..].iter().map(|&width| place(padded(width))));
 
         let mut slots = Slots { of: vec![None; arrays.len()], free: vec![], count: 0 };
-        let outputs = layers.outputs.iter().map(|output| slots.read(output.from)).collect();
+        let outputs = layers.outputs.iter().map(|output| Output {
+            from: Read { array: output.from, back: None },
+            source: kept[output.layer.part].filter(|_| output.from == 0).unwrap_or(arrays[output.from]),
+            column: output.column,
+            first: output.first,
+        });
+        let mut outputs: Vec<Output> = outputs.collect();
         let mut layer = layers.steps.iter().filter(|step| matches!(step, network::Op::Dense { .. })).count();
         let mut steps: Vec<Step> = vec![];
-        for (k, step) in layers.steps.iter().enumerate().rev() {
+        // Back through one network after the other, so that they share slots.
+        let ways = layers.parts.iter().rev().flat_map(|part| {
+            let steps = part.steps.clone().rev().map(Way::Step);
+            [Way::Outputs(part)].into_iter().chain(steps)
+        });
+        for way in ways {
+            let k = match way {
+                Way::Step(k) => k,
+                Way::Outputs(part) => {
+                    for output in &mut outputs[part.outputs.clone()] {
+                        output.from = slots.read(output.from.array);
+                    }
+                    continue;
+                }
+            };
+            let step = &layers.steps[k];
             let to = k + 1;
             let bar = slots.of[to].expect("every array is read");
             // A layer's adjoint moves on to its preactivations first.
@@ -180,6 +219,9 @@ impl Schedule {
             numbers: layers.numbers.clone(),
             steps,
             outputs,
+            parts: layers.parts.clone(),
+            kept,
+            raw: layers.columns.clone(),
             widest: arrays[1..].iter().map(|array| array.width).max().unwrap_or(0),
             arrays,
             factors,
@@ -191,27 +233,27 @@ impl Schedule {
 
     /// Is there nothing but layers one after the other?
     pub(super) fn is_chain(&self) -> bool {
-        self.outputs.len() == 1 && self.slots == 1
-    }
-
-    /// Are the features among the arrays of a block?
-    pub(super) fn keeps_features(&self) -> bool {
-        self.outputs.iter().any(|read| read.array == 0)
+        self.outputs.iter().all(|output| output.first) && self.slots == 1
     }
 
     /// Features.
     pub(super) fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        self.arrays[0].width
     }
 
     /// Raw outputs.
     pub(super) fn raw_outputs(&self) -> usize {
-        self.layers[self.layers.len() - 1].outputs
+        self.raw.len()
     }
 
-    /// The output layers, by their index, and what they read.
-    pub(super) fn output_layers(&self) -> impl Iterator<Item = (usize, Read)> + '_ {
-        (self.layers.len() - self.outputs.len()..).zip(self.outputs.iter().copied())
+    /// The place of an output layer in `layers`.
+    pub(super) fn output_layer(&self, output: usize) -> usize {
+        self.layers.len() - self.outputs.len() + output
+    }
+
+    /// The layers of a network.
+    pub(super) fn layers_of(&self, part: usize) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().filter(move |layer| layer.part == part)
     }
 
     /// Where trainable numbers begin in θ.
@@ -223,6 +265,12 @@ impl Schedule {
     pub(super) fn parameters(&self) -> usize {
         self.numbers.last().map_or(self.numbers_at(), |last| last.first + last.count)
     }
+}
+
+/// What is gone back through.
+enum Way<'a> {
+    Outputs(&'a Part),
+    Step(usize),
 }
 
 /// Which array's adjoint has which slot, on the way back.
@@ -255,7 +303,7 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
+    use crate::network::{Plan, Shape};
     use crate::settings::{Architecture, Network};
 
     #[test]
@@ -272,16 +320,26 @@ mod tests {
     fn adjoints_do_not_share_a_slot() {
         for architecture in Architecture::ALL {
             let network = Network { architecture, depth: 6, ..Network::default() };
-            let schedule = Schedule::new(&Layers::new(&network, 2, 1), 8);
-            let mut holds: Vec<Option<usize>> = vec![None; schedule.slots];
-            let give = |holds: &mut Vec<Option<usize>>, read: &Read| {
-                let Some(back) = read.back else { return };
-                assert_eq!(holds[back.slot].is_none(), back.first, "{architecture:?}");
-                assert!(back.first || holds[back.slot] == Some(read.array));
-                holds[back.slot] = Some(read.array);
-            };
-            schedule.outputs.iter().for_each(|read| give(&mut holds, read));
-            for step in schedule.steps.iter().rev() {
+            let plan = |unknowns| Plan { network: &network, inputs: 2, unknowns };
+            let alone = Schedule::new(&Layers::several(&[plan(&[0])]), 8);
+            let two = Schedule::new(&Layers::several(&[plan(&[0]), plan(&[1])]), 8);
+            assert_eq!(alone.slots, two.slots);
+            check_slots(&alone, architecture);
+            check_slots(&two, architecture);
+        }
+    }
+
+    fn check_slots(schedule: &Schedule, architecture: Architecture) {
+        let mut holds: Vec<Option<usize>> = vec![None; schedule.slots];
+        let give = |holds: &mut Vec<Option<usize>>, read: &Read| {
+            let Some(back) = read.back else { return };
+            assert_eq!(holds[back.slot].is_none(), back.first, "{architecture:?}");
+            assert!(back.first || holds[back.slot] == Some(read.array));
+            holds[back.slot] = Some(read.array);
+        };
+        for part in schedule.parts.iter().rev() {
+            schedule.outputs[part.outputs.clone()].iter().for_each(|output| give(&mut holds, &output.from));
+            for step in schedule.steps[part.steps.clone()].iter().rev() {
                 assert_eq!(holds[step.bar], Some(step.to));
                 let moves = matches!(step.op, Op::Dense { .. });
                 if moves {

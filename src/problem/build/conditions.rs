@@ -264,7 +264,8 @@ impl Builder<'_> {
         let Coordinate { name, lower, upper, .. } = &coordinates[coordinate];
         let (mut written, mut roots) = (Vec::new(), Vec::new());
         let mut graph = Graph::default();
-        for unknown in unknowns {
+        // What does not depend on the coordinate repeats anyway.
+        for unknown in unknowns.iter().filter(|unknown| unknown.depends_on(coordinate)) {
             let Some(Symbol::Value(_, mut node)) = self.scope.get(&unknown.name) else {
                 return None;
             };

@@ -139,7 +139,7 @@ struct Residuals {
 /// Where a derivative of an unknown comes from.
 enum Leaf {
     /// A closed form, differentiated.
-    Formula(Formula),
+    Formula(Box<Formula>),
     /// The value of the solution of the unknown with this index.
     Value(usize),
 }
@@ -174,7 +174,7 @@ impl Residuals {
                     }
                 }
                 let (graph, roots) = graph.extract(&[root]);
-                Some(Leaf::Formula(Formula { graph, roots }))
+                Some(Leaf::Formula(Box::new(Formula { graph, roots })))
             }
             _ if index == MultiIndex::VALUE => Some(Leaf::Value(output)),
             _ => None,

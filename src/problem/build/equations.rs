@@ -37,6 +37,8 @@ impl Equations {
             scope.set(&parameter.name, Symbol::Value(Meaning::Trainable, node));
         }
         for (output, unknown) in problem.unknowns.iter().enumerate() {
+            let others = (0..names.len()).filter(|&coordinate| !unknown.depends_on(coordinate));
+            others.for_each(|coordinate| graph.set_absent(output, coordinate));
             let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
         }
@@ -53,9 +55,9 @@ impl Equations {
     pub(crate) fn residuals(&self, problem: &Problem, condition: &Condition) -> Option<Formula> {
         let mut graph = self.graph.clone();
         if let Some(coordinate) = condition.place.periodic() {
-            let order = condition.residuals.roots.len() / problem.unknowns.len() - 1;
+            let order = condition.periodic_order(problem);
             let mut roots = vec![];
-            for output in 0..problem.unknowns.len() {
+            for output in problem.repeating(coordinate) {
                 let mut index = MultiIndex::VALUE;
                 for _ in 0..=order {
                     let [low, high] = [0, 1].map(|side| graph.insert(Node::Jet { output, index, side }));

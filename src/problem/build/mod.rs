@@ -7,6 +7,7 @@ mod fourier;
 mod geometry;
 mod jump;
 mod language;
+mod networks;
 mod reference;
 mod settings;
 mod tables;
@@ -14,6 +15,7 @@ mod values;
 
 pub(crate) use equations::Equations;
 pub use language::Language;
+use networks::Networks;
 use values::misspelt;
 
 use std::collections::BTreeSet;
@@ -172,7 +174,7 @@ impl<'a> Builder<'a> {
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
-        const KEYS: [&str; 13] = [
+        const KEYS: [&str; 14] = [
             "name",
             "title",
             "coordinates",
@@ -183,6 +185,7 @@ impl Builder<'_> {
             "definitions",
             "unknowns",
             "network",
+            "networks",
             "training",
             "conditions",
             "reference",
@@ -221,17 +224,9 @@ impl Builder<'_> {
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns, &definitions, &coordinates);
         let definitions = self.definitions(&definitions);
-        let training = table.get("training").and_then(|value| value.get_ref().as_table());
-        let seed =
-            training.and_then(|training| training.get("seed")).and_then(|seed| seed.get_ref().as_integer());
-        // A wrong one is reported with the other settings.
-        let seed = seed.and_then(|seed| seed.as_str().parse().ok()).unwrap_or(0);
-        let (mut network, activation, features, written_features) =
-            self.network(table.get("network"), &coordinates, unknowns.len(), seed);
         let mut training = self.training(table.get("training"), &coordinates);
-        if let Some(activation) = &activation {
-            self.rules(&mut network, &mut training, activation, table);
-        }
+        let Networks { network, activation, own, features, written: written_features } =
+            self.networks(table, &coordinates, &unknowns, &mut training);
         let conditions = self.conditions(table, &coordinates, &unknowns);
         let (reference, solutions) =
             self.reference(table.get("reference"), &coordinates, &unknowns, &parameters, &trainable);
@@ -290,6 +285,7 @@ impl Builder<'_> {
             reference,
             network,
             activation: activation?,
+            networks: own,
             training,
             written: Written { definitions, features: written_features, solutions },
         };
@@ -634,16 +630,22 @@ impl Builder<'_> {
             let name: &str = key.get_ref();
             let raw = self.graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             let mut unit = String::new();
-            let mut region = None;
+            let (mut region, mut of) = (None, None);
             let ansatz = match value.get_ref() {
                 DeValue::Table(table) => {
-                    self.check_keys(table, "an unknown", &["ansatz", "unit", "region"]);
+                    self.check_keys(table, "an unknown", &["ansatz", "of", "unit", "region"]);
                     unit = self.unit(table);
+                    of = table.get("of").and_then(|value| self.function_of(name, value, coordinates));
                     region = table.get("region").and_then(|value| self.home(value, coordinates));
                     table.get("ansatz")
                 }
                 _ => Some(*value),
             };
+            if let Some(of) = &of {
+                let others = (0..coordinates.len()).filter(|i| !of.contains(i));
+                others.for_each(|coordinate| self.graph.set_absent(output, coordinate));
+                self.scope.set_depends(name, of);
+            }
             let mut written = None;
             let mut node = Some(raw);
             if let Some(value) = ansatz {
@@ -657,10 +659,15 @@ impl Builder<'_> {
                     self.report(Diagnostic::error(value.span(), message).hint(hint));
                     node = None;
                 }
+                if let (Some(root), Some(of)) = (node, &of)
+                    && !self.reads_no_other("its ansatz", root, (name, of), coordinates, value)
+                {
+                    node = None;
+                }
             }
             self.scope.set(name, known(Meaning::Unknown, node));
             values.push(node.unwrap_or(raw));
-            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, unit, region });
+            unknowns.push(Unknown { name: name.to_owned(), ansatz: written, of, unit, region });
         }
         // Below they may use one another in the order of the text alone.
         for (key, _) in definitions {

@@ -156,6 +156,11 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message));
             return None;
         }
+        if let Some(of) = &unknown.of
+            && !self.reads_no_other("this solution", root, (&unknown.name, of), coordinates, value)
+        {
+            return None;
+        }
         let formula = self.extract(&[root]);
         let formula = self.with_truth(formula, value, trainable)?;
         // A look at the grid: what is not finite there would make every error NaN.

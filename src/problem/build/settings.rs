@@ -10,29 +10,30 @@ use toml::de::{DeValue, ValueDeserializer};
 use super::fourier::{self, Fourier};
 use super::{Builder, FEATURE};
 use crate::activation::Activation;
-use crate::expr::{self, Digits, Node, Symbol};
-use crate::limits::{MAX_DEPTH, MAX_NEURONS, MAX_PARAMETERS, MAX_STEPS, MAX_WIDTH, WINDOWS};
-use crate::network::Layers;
+use crate::expr::{self, Digits, Node, NodeId, Symbol};
+use crate::limits::{MAX_DEPTH, MAX_STEPS, MAX_WIDTH, WINDOWS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
-use crate::problem::model::Formula;
 use crate::problem::place::Coordinate;
 use crate::settings::{
     Cut, Init, LearningRateUnit, LinearSolver, Network, Scaling, Schedule, Stage, Training,
 };
 
+/// What a network may see.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) coordinates: &'a [Coordinate],
+    /// Those of them that its unknowns are functions of.
+    pub(super) of: &'a [usize],
+    /// One of these unknowns, for messages; `None` if they are functions of all coordinates.
+    pub(super) unknown: Option<&'a str>,
+    pub(super) seed: u64,
+}
+
 impl Builder<'_> {
-    pub(super) fn network(
-        &mut self,
-        value: Option<&Value<'_>>,
-        coordinates: &[Coordinate],
-        outputs: usize,
-        seed: u64,
-    ) -> (Network, Option<Activation>, Formula, Vec<String>) {
-        let empty = Table::new();
-        let table = value.map_or(Some(&empty), |value| self.table(value, "[network]"));
-        let table = table.unwrap_or(&empty);
-        let mut network: Network = self.settings(table, "[network]", &["widths"], &["features"]);
+    /// The settings of a network, whose table is called `name`.
+    pub(super) fn network(&mut self, table: &Table<'_>, name: &str) -> Network {
+        let mut network: Network = self.settings(table, name, &["widths"], &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
         self.widths(&mut network, table);
         for (key, count, most) in [("depth", network.depth, MAX_DEPTH), ("width", network.width, MAX_WIDTH)] {
@@ -41,30 +42,11 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(span(key), message));
             }
         }
-        let activation = self.activation(&network, table);
         if !(network.sigma_b.is_finite() && network.sigma_b >= 0.0) {
             let message = format!("sigma-b is {}, not a number from 0 up", network.sigma_b);
             self.report(Diagnostic::error(span("sigma-b"), message));
         }
-
-        let (features, written) = self.features(table.get("features"), coordinates, seed);
-        // In floating point, where absurd sizes do not overflow.
-        self.check_count(table, network.depth as f64 * network.width as f64, "neurons", MAX_NEURONS);
-        if !self.has_errors() {
-            let layers = Layers::new(&network, features.roots.len(), outputs);
-            self.check_count(table, layers.parameters() as f64, "parameters", MAX_PARAMETERS);
-        }
-        (network, activation, features, written)
-    }
-
-    /// Refuses a network that has too many of something.
-    fn check_count(&mut self, table: &Table<'_>, count: f64, what: &str, most: f64) {
-        if count > most && !self.has_errors() {
-            let message = format!("the network would have {count:.1e} {what}, more than {most:.0e}");
-            let keys = ["widths", "width", "depth"];
-            let span = keys.into_iter().find_map(|key| table.get(key)).map(Spanned::span);
-            self.report(Diagnostic::error(span, message));
-        }
+        network
     }
 
     /// Makes depth and width those of a list of widths, which must not disagree with them.
@@ -98,7 +80,7 @@ impl Builder<'_> {
     }
 
     /// The activation with its scale; `None` if one of them is wrong, which is reported.
-    fn activation(&mut self, network: &Network, table: &Table<'_>) -> Option<Activation> {
+    pub(super) fn activation(&mut self, network: &Network, table: &Table<'_>) -> Option<Activation> {
         let scale = table.get("scale").map(Spanned::span);
         let size = network.scale.initial();
         if !(size.is_finite() && size > 0.0) {
@@ -129,42 +111,38 @@ impl Builder<'_> {
         scaled.ok()
     }
 
-    /// Holds rules that are made for some functions against the activation; what is not stated gives way.
+    /// Holds the rule by which the weights of the network that the table `path` describes are drawn against its activation;
+    /// what is not stated gives way.
     pub(super) fn rules(
         &mut self,
         network: &mut Network,
-        training: &mut Training,
         activation: &Activation,
+        path: &[&str],
         table: &Table<'_>,
     ) {
-        let stated = |path: &[&str]| {
-            let (first, rest) = path.split_first()?;
-            let value = table.get(*first)?;
-            let found = at(value, rest);
-            // The last key's own value, not that of a table on the way.
-            (!found.get_ref().is_table() && !found.get_ref().is_array()).then_some(found)
-        };
-        let init = stated(&["network", "init"]);
+        let init = stated(table, &[path, &["init"]].concat()).or_else(|| stated(table, &["network", "init"]));
         if network.init == Init::Siren && activation.sine().is_none() {
             let message = format!("init = \"siren\" is made for a single sine, not for {activation}");
             let hint = "take activation = \"sin\", or another rule such as \"xavier\"";
             self.report(Diagnostic::error(init.map(Spanned::span), message).hint(hint));
         }
-        let Some((function, reason)) = activation.outside() else { return };
-        let none = format!("is made for odd-sigmoid functions, and {} is none: {reason}", function.name());
-        if network.init.is_for_the_family() {
-            match init {
-                None => network.init = Init::Xavier,
-                Some(init) => {
-                    let message = format!("init = \"{}\" {none}", network.init.name());
-                    let hint = "take \"xavier\", or \"siren\" for sines";
-                    self.report(Diagnostic::error(init.span(), message).hint(hint));
-                }
+        let Some(none) = outside(activation).filter(|_| network.init.is_for_the_family()) else { return };
+        match init {
+            None => network.init = Init::Xavier,
+            Some(init) => {
+                let message = format!("init = \"{}\" {none}", network.init.name());
+                let hint = "take \"xavier\", or \"siren\" for sines";
+                self.report(Diagnostic::error(init.span(), message).hint(hint));
             }
         }
+    }
+
+    /// Holds the unit of learning rates against the networks' activations; what is not stated gives way.
+    pub(super) fn rates(&mut self, training: &mut Training, activations: &[Activation], table: &Table<'_>) {
+        let Some(none) = activations.iter().find_map(outside) else { return };
         for (i, stage) in training.stages.iter_mut().enumerate() {
             let Stage::Adam(adam) = stage else { continue };
-            let unit = stated(&["training", "stages", &i.to_string(), "adam", "lr-unit"]);
+            let unit = stated(table, &["training", "stages", &i.to_string(), "adam", "lr-unit"]);
             match unit.filter(|_| adam.lr_unit == LearningRateUnit::Omega) {
                 None => adam.lr_unit = LearningRateUnit::One,
                 Some(unit) => {
@@ -175,13 +153,14 @@ impl Builder<'_> {
         }
     }
 
-    /// What enters the network, and its text.
+    /// What enters a network, and its text.
     pub(super) fn features(
         &mut self,
         value: Option<&Value<'_>>,
-        coordinates: &[Coordinate],
-        seed: u64,
-    ) -> (Formula, Vec<String>) {
+        inputs: &Inputs<'_>,
+    ) -> (Vec<NodeId>, Vec<String>) {
+        let &Inputs { coordinates, of, unknown, seed } = inputs;
+        let seen: Vec<Coordinate> = of.iter().map(|&i| coordinates[i].clone()).collect();
         let mut written = Vec::new();
         let mut roots = Vec::new();
         // As text that is read back, so that writing it into a file changes nothing.
@@ -192,13 +171,13 @@ impl Builder<'_> {
         };
         match value.map(|value| (value, value.get_ref())) {
             None => {
-                for c in coordinates {
+                for c in &seen {
                     read(c.centred(), self);
                 }
             }
             Some((value, DeValue::Table(table))) => {
                 if let Some(fourier) = self.fourier(value, table) {
-                    for text in fourier.formulas(coordinates, seed) {
+                    for text in fourier.formulas(&seen, seed) {
                         read(text, self);
                     }
                 }
@@ -210,14 +189,17 @@ impl Builder<'_> {
                             let message = "this feature is constant: it tells the network nothing";
                             self.report(Diagnostic::error(value.span(), message));
                         }
+                        if let Some(name) = unknown {
+                            self.reads_no_other("this feature", root, (name, of), coordinates, value);
+                        }
                         roots.push(root);
                         written.push(text);
                     }
                 }
-                let seen = self.graph.reachable(&roots);
-                for c in coordinates {
+                let reached = self.graph.reachable(&roots);
+                for c in &seen {
                     let blind = match self.scope.get(&c.name) {
-                        Some(Symbol::Value(_, id)) => seen.get(id.index()) != Some(&true),
+                        Some(Symbol::Value(_, id)) => reached.get(id.index()) != Some(&true),
                         _ => false,
                     };
                     if blind && roots.len() == features.len() {
@@ -232,7 +214,7 @@ impl Builder<'_> {
                 self.report(Diagnostic::error(value.span(), message).hint(hint));
             }
         }
-        (self.extract(&roots), written)
+        (roots, written)
     }
 
     /// Random Fourier features; `None` if there is a mistake, which is reported.
@@ -442,6 +424,20 @@ impl Builder<'_> {
         let form = if list { format!("[{}]", forms.join(", ")) } else { forms.concat() };
         Some(Diagnostic::error(span.clone(), wrong).hint(format!("write `{form}`")))
     }
+}
+
+/// A plain value that is stated at a path of keys and indices.
+fn stated<'t>(table: &'t Table<'t>, path: &[&str]) -> Option<&'t Value<'t>> {
+    let (first, rest) = path.split_first()?;
+    let found = at(table.get(*first)?, rest);
+    // The last key's own value, not that of a table on the way.
+    (!found.get_ref().is_table() && !found.get_ref().is_array()).then_some(found)
+}
+
+/// Why rules that are made for odd-sigmoid functions do not fit, if they do not.
+fn outside(activation: &Activation) -> Option<String> {
+    let (function, reason) = activation.outside()?;
+    Some(format!("is made for odd-sigmoid functions, and {} is none: {reason}", function.name()))
 }
 
 /// The value at a path of keys and indices, or the last one on the way that exists.

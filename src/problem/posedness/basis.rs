@@ -57,6 +57,11 @@ impl<'a> Basis<'a> {
         self.degrees.iter().map(|degrees| degrees.iter().sum())
     }
 
+    /// Does polynomial `k` change along one of these coordinates?
+    pub(super) fn changes_along(&self, k: usize, mut coordinates: impl Iterator<Item = usize>) -> bool {
+        coordinates.any(|coordinate| self.degrees[k][coordinate] > 0)
+    }
+
     pub(super) fn tables(&self, row: &[f64]) -> Tables {
         let along = |(c, &x): (&Coordinate, &f64)| {
             let z = (2.0 * x - c.lower - c.upper) / (c.upper - c.lower);

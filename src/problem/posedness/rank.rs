@@ -131,10 +131,20 @@ impl<'a> Discretized<'a> {
             };
             self.basis.total_degrees().map(coefficient).collect()
         };
-        let outputs = self.problem.unknowns.iter().map(|_| output()).collect();
+        let mut outputs: Vec<Vec<f64>> = self.problem.unknowns.iter().map(|_| output()).collect();
+        for (output, coefficients) in outputs.iter_mut().enumerate() {
+            self.without(output).for_each(|k| coefficients[k] = 0.0);
+        }
         let entries = self.problem.trainable.iter().map(|t| t.entry(t.initial));
         let entries = entries.map(|entry| entry + 0.3 * number as f64 * random.random::<f64>()).collect();
         Guess { outputs, entries }
+    }
+
+    /// Polynomials that an unknown of fewer coordinates does not have.
+    fn without(&self, output: usize) -> impl Iterator<Item = usize> + '_ {
+        let unknown = &self.problem.unknowns[output];
+        let absent = move || (0..self.problem.coordinates.len()).filter(|&c| !unknown.depends_on(c));
+        (0..self.basis.len()).filter(move |&k| self.basis.changes_along(k, absent()))
     }
 
     fn nothing(&self) -> Guess {
@@ -299,6 +309,14 @@ impl<'a> Discretized<'a> {
             all.right.extend(rows.right);
             if all.entries.len() > MOST_ENTRIES {
                 return None;
+            }
+        }
+        let (n, columns) = (self.basis.len(), self.columns());
+        for output in 0..self.problem.unknowns.len() {
+            for k in self.without(output) {
+                let place = output * n + k;
+                all.entries.extend((0..columns).map(|column| f64::from(u8::from(column == place))));
+                all.right.push(0.0);
             }
         }
         Some(all)
@@ -578,8 +596,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Can the network be any smooth function of the coordinates: is every one of them, but for a factor and a shift, one of
-/// its features?
+/// Can the networks be any smooth functions of their coordinates: is every one of these, but for a factor and a shift, one
+/// of their features?
 fn sees_everything(problem: &Problem) -> bool {
     let mut graph = problem.features.graph.clone();
     let slopes: Vec<Vec<Node>> = (problem.features.roots.iter())
@@ -590,10 +608,13 @@ fn sees_everything(problem: &Problem) -> bool {
         })
         .collect();
     let is_zero = |node: &Node| *node == Node::Constant(0.0);
-    (0..problem.coordinates.len()).all(|c| {
-        slopes.iter().any(|slopes| {
-            matches!(slopes[c], Node::Constant(x) if x != 0.0)
-                && slopes.iter().enumerate().all(|(other, slope)| other == c || is_zero(slope))
+    problem.all_networks().iter().all(|one| {
+        let seen = problem.unknowns[one.unknowns[0]].coordinates(problem.coordinates.len());
+        seen.into_iter().all(|c| {
+            slopes[one.features.clone()].iter().any(|slopes| {
+                matches!(slopes[c], Node::Constant(x) if x != 0.0)
+                    && slopes.iter().enumerate().all(|(other, slope)| other == c || is_zero(slope))
+            })
         })
     })
 }
