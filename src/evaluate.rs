@@ -75,6 +75,10 @@ pub fn evaluate(
     Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty, bands }
 }
 
+/// What to try where a jump is left out.
+const ELSEWISE: &str =
+    "a smooth transition in its place, or a region for each side and conditions at the interface";
+
 /// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.
 ///
 /// The error is estimated on `threads` threads, which change nothing; not that of an answer that is on its way.
@@ -114,12 +118,13 @@ pub fn judge(
             (None, Some((blow_up.message, "a domain that ends before that".to_owned())))
         }
     };
+    let left_out = problem.left_out.clone().map(|what| (what, ELSEWISE.to_owned()));
     let signs = Signs {
         diverged,
         interrupted,
         difference,
         open,
-        no_answer,
+        no_answer: no_answer.or(left_out),
         between: worst(between.collect()),
         relative: worst(relative.collect()),
         undetermined: undetermined.collect(),

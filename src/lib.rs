@@ -14,7 +14,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let problem = pinn::Problem::read("heat")?; // a built-in problem, or the path of a file
 //! # let mut problem = problem;
-//! # problem.training.stages.iter_mut().for_each(|stage| *stage.steps_mut() = 50);
+//! # problem.training.stages.iter_mut().for_each(|stage| stage.set_steps(50));
 //! let mut trained = pinn::solve(&problem)?;
 //! let u = trained.predict(&[0.25, 0.1, 0.5, 0.1])?; // at two points (x, t)
 //! let score = trained.evaluation().scores[0].expect("heat has an exact solution");
@@ -36,7 +36,7 @@
 //! # let home = tempfile::tempdir()?;
 //! # std::env::set_current_dir(&home)?;
 //! # let mut problem = pinn::Problem::read("heat")?;
-//! # problem.training.stages.iter_mut().for_each(|stage| *stage.steps_mut() = 20);
+//! # problem.training.stages.iter_mut().for_each(|stage| stage.set_steps(20));
 //! # let options = pinn::Options { folder: Some("output/heat".into()), ..pinn::Options::default() };
 //! # let at = [0.25, 0.1, 0.5, 0.1];
 //! # let expected = pinn::solve_with(&problem, options)?.predict(&at)?;
@@ -71,6 +71,7 @@ mod estimate;
 mod evaluate;
 mod export;
 mod expr;
+mod growth;
 mod init;
 mod integrate;
 mod jet;

@@ -398,6 +398,8 @@ pub enum Stage {
     Ssbfgs(QuasiNewton),
     /// Self-scaled Broyden.
     Ssbroyden(QuasiNewton),
+    /// No method: wider layers and more points, with which the next stages go on from the same function.
+    Grow(Grow),
 }
 
 impl Stage {
@@ -409,6 +411,7 @@ impl Stage {
             Self::Lm(_) => "lm",
             Self::Ssbfgs(_) => "ssbfgs",
             Self::Ssbroyden(_) => "ssbroyden",
+            Self::Grow(_) => "grow",
         }
     }
 
@@ -424,17 +427,36 @@ impl Stage {
             Self::Lbfgs(lbfgs) => lbfgs.steps,
             Self::Lm(lm) => lm.steps,
             Self::Ssbfgs(settings) | Self::Ssbroyden(settings) => settings.steps,
+            Self::Grow(_) => 0,
         }
     }
 
-    /// Steps at the most, writable.
-    pub fn steps_mut(&mut self) -> &mut usize {
-        match self {
+    /// Takes at most so many steps; what is no method takes none.
+    pub fn set_steps(&mut self, steps: usize) {
+        let own = match self {
             Self::Adam(adam) => &mut adam.steps,
             Self::Lbfgs(lbfgs) => &mut lbfgs.steps,
             Self::Lm(lm) => &mut lm.steps,
             Self::Ssbfgs(settings) | Self::Ssbroyden(settings) => &mut settings.steps,
-        }
+            Self::Grow(_) => return,
+        };
+        *own = steps;
+    }
+}
+
+/// How much larger a network and its points become.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grow {
+    /// What the width of every hidden layer is multiplied by.
+    pub width: f64,
+    /// What the number of points of every condition that draws its own is multiplied by.
+    pub points: f64,
+}
+
+impl Default for Grow {
+    fn default() -> Self {
+        Self { width: 1.5, points: 2.0 }
     }
 }
 

@@ -103,12 +103,26 @@ impl State {
         Self { window: 0, finished: vec![], step: self.step - steps, reports, ..self.clone() }
     }
 
+    /// `problem` with the network and the points that it has here, after the stages that let them grow.
+    pub fn grown(&self, problem: &Problem) -> Problem {
+        let mut grown = problem.clone();
+        for (stage, report) in problem.training.stages.iter().zip(&self.reports) {
+            if let Stage::Grow(growth) = stage
+                && report.stopped.is_none()
+            {
+                grown.grow(growth);
+            }
+        }
+        grown
+    }
+
     /// Can `problem` be trained on from here?
     ///
     /// # Errors
     ///
     /// What does not fit: the state belongs to another problem, or to another version of the program.
     pub fn check(&self, problem: &Problem) -> Result<(), String> {
+        let problem = &self.grown(problem);
         let (parameters, windows) = (problem.parameters_in_all(), problem.training.windows.count());
         if self.window >= windows {
             return Err(format!("it is in window {}, the problem has {windows}", self.window + 1));

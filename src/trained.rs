@@ -197,6 +197,7 @@ impl Trained {
         outcome: Option<RunOutcome>,
         threads: usize,
     ) -> Result<Self, TrainedError> {
+        let problem = state.grown(&problem);
         // The best network, not the last one, which is still on its way.
         let theta = state.solution();
         let State { step: steps, reports: stages, mut adapted, .. } = state;

@@ -77,8 +77,8 @@ pub struct Signs {
     pub undetermined: Vec<String>,
     /// What the conditions leave open, if anything: other answers fulfil them as well.
     pub open: Option<String>,
-    /// Why there is no answer, if there is none, and what to try: conditions contradict one another, or the
-    /// solution leaves every bound.
+    /// Why this is no answer whatever its residuals, and what to try: conditions contradict one another, the solution leaves
+    /// every bound, or the formulas leave out a part of the equations.
     pub no_answer: Option<(String, String)>,
     /// By how much an error at the start of an evolution grows beside the unknowns, and from where to where, if that is known.
     pub growth: Option<(f64, String, String)>,

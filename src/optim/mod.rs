@@ -25,6 +25,10 @@ use crate::limits::MAX_HISTORY_NUMBERS;
 use crate::settings::Stage;
 
 /// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`.
+///
+/// # Panics
+///
+/// If the stage is no method.
 pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
@@ -32,6 +36,7 @@ pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
         Stage::Lm(settings) => Box::new(Lm::new(settings, parameters)),
         Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters)),
         Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters)),
+        Stage::Grow(_) => panic!("growth is no method"),
     }
 }
 
@@ -48,7 +53,7 @@ pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
         ))
     };
     match stage {
-        Stage::Adam(_) => Ok(()),
+        Stage::Adam(_) | Stage::Grow(_) => Ok(()),
         Stage::Lbfgs(settings) => {
             let numbers = 2.0 * settings.history as f64 * parameters as f64;
             if numbers <= MAX_HISTORY_NUMBERS {

@@ -81,10 +81,14 @@ impl Adjustments {
             let last = stages.len().saturating_sub(1);
             for (i, stage) in stages.iter_mut().enumerate() {
                 let steps = if i == last { left } else { stage.steps().min(left) };
-                *stage.steps_mut() = steps;
+                stage.set_steps(steps);
                 left -= steps;
             }
-            stages.retain(|stage| stage.steps() > 0);
+            let grows = |stage: &Stage| matches!(stage, Stage::Grow(_));
+            stages.retain(|stage| stage.steps() > 0 || grows(stage));
+            // There has to be something to go on from, and something to go on with.
+            stages.truncate(stages.iter().rposition(|stage| !grows(stage)).map_or(0, |last| last + 1));
+            stages.drain(..stages.iter().position(|stage| !grows(stage)).unwrap_or(0));
         }
         Ok(())
     }

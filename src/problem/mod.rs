@@ -55,6 +55,7 @@ pub(crate) use pilot::{Course, course};
 pub use place::{Coordinate, Face, Onto, Part, Place};
 pub use posedness::{BlowUp, Change, Contradiction, Gap, Open, Posedness};
 pub(crate) use reference::combinations;
+pub(crate) use size::check_points;
 pub(crate) use table::NpyHeader;
 pub use windows::{Carried, Joint, Start, Window, Windows};
 pub(crate) use write::{key, quoted};

@@ -10,7 +10,7 @@ use crate::activation::Activation;
 use crate::expr::{Digits, Graph, Node, NodeId, Scope, plural};
 use crate::jet::JetSet;
 use crate::network::{Layers, Plan};
-use crate::settings::{Architecture, Enforce, Network, Sampler, Trained, Training};
+use crate::settings::{Architecture, Enforce, Grow, Network, Sampler, Trained, Training};
 use crate::tabulated::Tabulated;
 
 /// A problem, complete.
@@ -50,6 +50,8 @@ pub struct Problem {
     pub training: Training,
     /// What the file said where the formulas above keep only its meaning.
     pub written: Written,
+    /// What the formulas leave out of the equations that are meant, if that was seen: the jump of a flux.
+    pub left_out: Option<String>,
 }
 
 /// A function that a file gives.
@@ -346,6 +348,15 @@ impl Problem {
     /// Length of θ: the network's parameters and the trainable ones.
     pub fn parameters_in_all(&self) -> usize {
         self.layers().parameters() + self.trainable.len()
+    }
+
+    /// Widens the hidden layers, and draws more points, by the factors of `growth`.
+    pub(crate) fn grow(&mut self, growth: &Grow) {
+        let times = |count: usize, factor: f64| (count as f64 * factor).round() as usize;
+        self.resize_networks(|width| times(width, growth.width));
+        for condition in self.conditions.iter_mut().filter(|condition| condition.place.is_drawn()) {
+            condition.points = times(condition.points, growth.points);
+        }
     }
 
     /// A point of the domain: the middle of its box or, where shapes leave that out, the one of many that is farthest from the

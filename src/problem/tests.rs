@@ -714,6 +714,19 @@ fn settings_and_references_are_checked() {
             "19:72 `scaling` must be \"identity\" with solver = \"cg\", which has no diagonal",
         ],
     );
+    for (training, message) in [
+        ("stages = [{ grow = {} }, { adam = {} }]", "19:20 `grow` lies between two stages that train"),
+        (
+            "stages = [{ adam = {} }, { grow = { width = 20 } }, { adam = {} }]",
+            "19:45 `width` must be from 1 to 16",
+        ),
+        (
+            "windows = 2\nstages = [{ adam = {} }, { grow = {} }, { adam = {} }]",
+            "20:35 a network that grows goes with one window of time",
+        ),
+    ] {
+        check("[reference]", &format!("[training]\n{training}\n[reference]"), &[message]);
+    }
     check(
         "[reference]",
         "[training]\nstages = [{ ssbroyden = { logarithm = 1 } }]\n[reference]",

@@ -337,6 +337,7 @@ mod tests {
             networks: vec![],
             training: Training::default(),
             written: Written::default(),
+            left_out: None,
         }
     }
 

@@ -23,12 +23,14 @@ use crate::engine::device::{self, Request};
 use crate::engine::{Differentiable, Engine, EngineError};
 use crate::evaluate::{Evaluation, Origin, evaluate, judge};
 use crate::expr::plural;
+use crate::growth;
 use crate::init::{self, InitError};
+use crate::limits::{MAX_PARAMETERS, MAX_WIDTH};
 use crate::march::{self, March};
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
 use crate::page::PAGE;
-use crate::problem::{Diagnostics, Document, Problem, Windows};
+use crate::problem::{Diagnostics, Document, Problem, Windows, check_points};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
@@ -38,7 +40,7 @@ use crate::run::{
 };
 use crate::score::{Score, Scorer};
 use crate::settings::{Init, Precision, Stage};
-use crate::train::{self, End, Event, Flow, Outcome, State};
+use crate::train::{End, Event, Flow, Outcome, State};
 use crate::trained::TrainedError;
 use crate::verdict::Verdict;
 use crate::verify::Residual;
@@ -294,7 +296,7 @@ impl Solver {
         let mut recorder = Recorder::new(&self.problem, directory, digest, seconds, stop);
         // What is measured on the way, at the end and in the table is measured against the same values.
         let scorer = Scorer::new(&self.problem);
-        let JustTrained { outcome, mut engine, adapted, part } = train_with(
+        let JustTrained { outcome, mut engine, adapted, problem } = train_with(
             &mut self.engine,
             &self.problem,
             scorer.as_ref(),
@@ -308,11 +310,8 @@ impl Solver {
         let recording = recorder.finish(&outcome)?;
         watch(&Event::Ended);
         // Of a march that was interrupted only a part can be measured.
-        let part = part.as_ref().map(|part| (part, Scorer::new(part)));
-        let (problem, scorer) = match &part {
-            Some((part, scorer)) => (*part, scorer.as_ref()),
-            None => (&self.problem, scorer.as_ref()),
-        };
+        let part = (problem.coordinates != self.problem.coordinates).then(|| Scorer::new(&problem));
+        let (problem, scorer) = (&problem, part.as_ref().unwrap_or(&scorer).as_ref());
         let windows = engine.windows();
         let (engine, answer) = (engine.get(), &outcome.state.solution());
         let evaluation = evaluate(problem, scorer, engine, &adapted, answer);
@@ -324,7 +323,7 @@ impl Solver {
         // A march is not repeated with one network for all times.
         let repeats = self.settings.estimate && ended && problem.training.windows.count() == 1;
         let difference = match repeats {
-            true => second::difference(problem, engine, answer, &self.settings, stop)?,
+            true => second::difference(&self.problem, engine, answer, &self.settings, stop)?,
             false => None,
         };
         let interrupted = outcome.end == End::Interrupted;
@@ -445,8 +444,8 @@ struct JustTrained<'a> {
     engine: Answering<'a>,
     /// The points and weights that the solution is evaluated with.
     adapted: adapt::State,
-    /// What the solution covers, if that is not all.
-    part: Option<Problem>,
+    /// With the network that training ended with, and of a march that was interrupted the part that it covers.
+    problem: Problem,
 }
 
 /// The engine of a solution.
@@ -482,9 +481,11 @@ fn train_with<'a>(
 ) -> Result<JustTrained<'a>, EngineError> {
     let windows = match engine {
         Computing::Whole(engine) => {
-            let outcome = train::train(problem, scorer, &mut **engine, state, observer);
+            let make = &mut |problem: &Problem| settings.engine(problem);
+            let outcome = growth::train(problem, scorer, engine, make, state, observer)?;
             let adapted = outcome.state.adapted.clone();
-            return Ok(JustTrained { outcome, engine: Answering::Whole(&mut **engine), adapted, part: None });
+            let problem = outcome.state.grown(problem);
+            return Ok(JustTrained { outcome, engine: Answering::Whole(&mut **engine), adapted, problem });
         }
         Computing::Windows(windows) => windows,
     };
@@ -492,13 +493,14 @@ fn train_with<'a>(
     let make = &mut |problem: &Problem| settings.engine(problem);
     let outcome = march::train(problem, &mut march, make, state, observer)?;
     let reached = outcome.state.window + 1;
-    let part = (reached < windows.all.len()).then(|| windows.reached(problem, reached));
-    if let Some(part) = &part {
-        march = March::new(part, (**windows).clone(), settings.threads)?;
+    let mut problem = problem.clone();
+    if reached < windows.all.len() {
+        problem = windows.reached(&problem, reached);
+        march = March::new(&problem, (**windows).clone(), settings.threads)?;
     }
     // Points that were adapted are those of one window.
     let adapted = adapt::State::default();
-    Ok(JustTrained { outcome, engine: Answering::Windows(Box::new(march)), adapted, part })
+    Ok(JustTrained { outcome, engine: Answering::Windows(Box::new(march)), adapted, problem })
 }
 
 /// Is the network drawn by the proposed rule, and does a stage of Adam take a rate outside [`init::LEARNING_RATES`]?
@@ -567,11 +569,26 @@ fn precision(problem: &Problem) -> &'static str {
     }
 }
 
+/// Is the network, once it has grown, one that fits?
+fn check_size(problem: &Problem) -> Result<(), String> {
+    let (width, parameters) = (problem.network.width, problem.parameters_in_all());
+    let (features, coordinates) = (problem.features.roots.len(), problem.coordinates.len());
+    if width > MAX_WIDTH || parameters as f64 > MAX_PARAMETERS {
+        return Err(format!("{width} neurons in a layer and {parameters} parameters are too many"));
+    }
+    check_points(&problem.conditions, features, coordinates, &problem.training)
+}
+
 /// Can the engine do what every stage's method asks of it?
 fn check_methods(problem: &Problem, device: &str, engine: &mut dyn Engine) -> Result<(), SolveError> {
-    let parameters = engine.parameters();
+    let mut grown = problem.clone();
     for stage in &problem.training.stages {
         let method = stage.name();
+        if let Stage::Grow(growth) = stage {
+            grown.grow(growth);
+            check_size(&grown).map_err(|why| SolveError::Method { method, why })?;
+        }
+        let parameters = grown.parameters_in_all();
         if stage.needs_jacobian() && engine.jacobian().is_none() {
             let why = format!(
                 "it needs the residuals' Jacobian, which the device {device} does not compute; \

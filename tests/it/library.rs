@@ -233,7 +233,7 @@ fn what_goes_wrong_is_an_error_that_says_what() -> Result<(), Box<dyn Error>> {
 #[test]
 fn a_language_has_the_values_of_the_problem() -> Result<(), Box<dyn Error>> {
     let mut problem = Problem::read("heat")?;
-    problem.training.stages.iter_mut().for_each(|stage| *stage.steps_mut() = 2);
+    problem.training.stages.iter_mut().for_each(|stage| stage.set_steps(2));
     let mut trained = pinn::solve(&problem)?;
     let formula = trained.quantity("residual = u_t - alpha*u_xx")?;
     let condition = trained.quantity("physics")?;

@@ -95,6 +95,43 @@ fn pascals_and_metres() {
 }
 
 #[test]
+fn other_units_are_the_same_problem() {
+    // Bratu's equation, its coordinate, unknown and equation multiplied by numbers from 1e-9 to 1e9.
+    let text = |length: f64, size: f64, factor: f64| {
+        format!(
+            "[coordinates]\nx = [0, {length:e}]\n[parameters]\nX = {length:e}\nU = {size:e}\nc = 1.5171645990507543\n\
+             [unknowns]\nu = {{}}\n[conditions.physics]\nplace = \"interior\"\n\
+             residual = \"{factor:e}*(u_xx + U/X^2*exp(u/U))\"\n\
+             [conditions.ends]\nplace = \"boundary\"\nresidual = \"u\"\n\
+             [reference]\nsolution = {{ u = \"-2*U*log(cosh((x/X - 0.5)*c/2)/cosh(c/4))\" }}\n"
+        )
+    };
+    let plain = error(&text(1.0, 1.0, 1.0));
+    assert!(plain < 2e-8, "{plain:.1e}");
+    // Powers of two are no more than other exponents; sizes are rounded to them, so that other factors draw another lot.
+    for [length, size, factor] in [[30, 0, 0], [0, 30, -30], [-30, -20, 30], [20, -30, 7]] {
+        let [length, size, factor] = [length, size, factor].map(|power| 2_f64.powi(power));
+        let scaled = error(&text(length, size, factor));
+        assert!((0.5..2.0).contains(&(scaled / plain)), "{scaled:.1e} instead of {plain:.1e}");
+    }
+    let scaled = error(&text(3.7e-8, 5.3e6, 7.1e-5));
+    assert!(scaled < 10.0 * plain, "{scaled:.1e} instead of {plain:.1e}");
+}
+
+#[test]
+fn a_flux_whose_jump_is_left_out() {
+    // Steel and wool: the residual vanishes for a straight line as well, which is wrong by half.
+    let text = "[coordinates]\nx = [0, 0.3]\n[definitions]\nk = \"40 - 39.96*step(x - 0.2)\"\nflux = \"-k*T_x\"\n\
+                [unknowns]\nT = {}\n[conditions.energy]\nplace = \"interior\"\nresidual = \"flux_x\"\n\
+                [conditions.ends]\nplace = \"boundary\"\nresidual = \"T - 20 + 100*x\"\n";
+    let mut trained = solve(&Problem::parse(text).expect("a problem")).expect("it trains");
+    let verdict = trained.verdict();
+    assert_eq!(verdict.word, Word::NotSolved, "{}", verdict.line());
+    assert!(verdict.reason.starts_with("`flux_x` leaves out a jump"), "{}", verdict.reason);
+    assert!(verdict.advice[0].contains("interface"), "{:?}", verdict.advice);
+}
+
+#[test]
 fn nothing_at_all() {
     let heat = "[coordinates]\nx = [0, 1]\nt = [0, 1]\n[unknowns]\nu = {}\n[conditions.physics]\nplace = \"interior\"\n\
                 residual = \"u_t - u_xx\"\n[conditions.edges]\nplace = [\"t = 0\", \"x = 0\", \"x = 1\"]\nresidual = \"u\"\n";

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pinn::internals::rng::Stream;
 use rand::RngExt;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::cli::{accepting, exit, folder, run, stderr};
 
@@ -97,13 +98,29 @@ pub(crate) fn kill_at_random(
 
 #[test]
 fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
+    kill_and_compare(&ARGUMENTS, "kills/run", kills());
+}
+
+#[test]
+fn a_network_that_grows_goes_on_bit_for_bit_too() {
+    let stages = "training.stages=[{adam={steps=300}},{grow={}},{ssbroyden={steps=150}},{grow={points=1.5}},{lbfgs={steps=150}}]";
+    let redrawn = ["--set", "training.resample=100", "--set", "training.adaptive={keep=0.5}"];
+    let own = ["--problem", "heat.toml", "--no-plots", "--set", stages, "--set", "training.checkpoint=20"];
+    let folder = kill_and_compare(&[&own[..], &redrawn[..]].concat(), "kills/grown", 4);
+    // Eight, and half as many again, twice.
+    let width = |run: &str| result(&folder.path().join(run))["width"].as_u64();
+    assert_eq!(width("whole"), Some(18));
+}
+
+/// A whole run, and one that is killed so often, at random moments of the stream `stream`: are they the same?
+fn kill_and_compare(arguments: &[&str], stream: &str, kills: usize) -> TempDir {
     let folder = folder();
     let whole = folder.path().join("whole");
     let begin = Instant::now();
-    let output = run(folder.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat());
+    let output = run(folder.path(), &[arguments, &["--out", "whole"]].concat());
     assert_eq!(exit(&output), 0, "{}", stderr(&output));
     let duration = begin.elapsed();
-    let (mut rng, mut left) = (pinn::internals::rng::stream(0, "kills/run"), kills());
+    let (mut rng, mut left) = (pinn::internals::rng::stream(0, stream), kills);
     for attempt in 0.. {
         let name = format!("torn-{attempt}");
         let torn = folder.path().join(&name);
@@ -117,7 +134,7 @@ fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
                 return Some(start(folder.path(), &["resume", &name, "--no-plots", "--threads", threads]));
             }
             let _ = fs::remove_dir_all(&torn);
-            Some(start(folder.path(), &[&ARGUMENTS[..], &["--out", &name, "--threads", threads]].concat()))
+            Some(start(folder.path(), &[arguments, &["--out", &name, "--threads", threads]].concat()))
         });
         assert_eq!(result(&torn), result(&whole));
         assert_eq!(metrics(&torn), metrics(&whole));
@@ -129,6 +146,7 @@ fn a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_never_was() {
             break;
         }
     }
+    folder
 }
 
 #[cfg(unix)]

@@ -247,6 +247,43 @@ fn standard_errors_are_the_spread_over_noise() {
     assert!((0.6..1.6).contains(&(told / spread)), "told {told}, spread {spread}");
 }
 
+/// Of true values about 95 in 100 should lie within two standard errors: over these streams of noise, of two laws.
+#[test]
+fn standard_errors_cover_true_values_as_often_as_they_should() {
+    let training = "[training]\nevaluate = 0\nstages = [{ lm = { steps = 80 } }]\n";
+    let decay = format!(
+        "[coordinates]\nx = [0, 2]\n[parameters]\nk = {{ initial = 1, positive = true }}\n\
+         [unknowns]\nu = \"1 + x*net\"\n[network]\ndepth = 1\nwidth = 6\n{training}\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"u_x + k*u\"\npoints = 60\nweight = 10\n"
+    );
+    let growth = format!(
+        "[coordinates]\nx = [0, 2]\n[parameters]\nr = {{ initial = 2, positive = true }}\nK = {{ initial = 1.5 }}\n\
+         [unknowns]\nu = \"0.2 + x*net\"\n[network]\ndepth = 1\nwidth = 6\n{training}\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"u_x - r*u*(1 - u/K)\"\npoints = 60\nweight = 10\n"
+    );
+    let logistic = |x: f64| 2.0 / (1.0 + 9.0 * (-2.5 * x).exp());
+    type Law<'a> = (&'a str, &'a dyn Fn(f64) -> f64, &'a [f64]);
+    let laws: [Law<'_>; 2] =
+        [(&decay, &|x: f64| (-1.5 * x).exp(), &[1.5]), (&growth, &logistic, &[2.5, 2.0])];
+    let (mut within, mut all) = ([0, 0], 0);
+    for (text, exact, truths) in laws {
+        for seed in 100..120 {
+            let (problem, _) = with_data(text, exact, 0.02, seed);
+            let outcome = run(&problem, start(&problem), 1, &mut |_| Flow::Continue);
+            let evaluation = worth(&problem, &outcome.state);
+            for (k, found) in problem.trained_values(&outcome.state.answer).enumerate() {
+                let off = (found - truths[k]).abs() / error_of(&evaluation, k);
+                within[0] += usize::from(off <= 1.0);
+                within[1] += usize::from(off <= 2.0);
+                all += 1;
+            }
+        }
+    }
+    eprintln!("of {all} within one and two standard errors: {within:?}");
+    assert_eq!(all, 60);
+    assert!((30..=52).contains(&within[0]) && within[1] >= 52, "{within:?}");
+}
+
 /// u' + (…)u = 0 in [0, 2] with data of u = e^(−1.5x), trained until nothing moves.
 fn inverse_decay(parameters: &str, rate: &str, more: &str) -> (Problem, State, Evaluation) {
     let text = format!(

@@ -17,7 +17,7 @@ fn heat_with(changes: &[(&str, &str)]) -> Problem {
 /// HEAT, trained for `steps` steps of L-BFGS after those of Adam.
 fn heat(steps: usize) -> Trained {
     let mut problem = heat_with(&[]);
-    *problem.training.stages[1].steps_mut() = steps;
+    problem.training.stages[1].set_steps(steps);
     pinn::solve(&problem).expect("it trains")
 }
 
@@ -37,7 +37,7 @@ fn the_estimate_is_near_the_true_error_however_good_the_answer() {
 #[test]
 fn the_verdict_knows_no_reference() {
     let mut problem = heat_with(&[("exp(-pi^2*t)*sin(pi*x)", "7 + x")]);
-    *problem.training.stages[1].steps_mut() = 10;
+    problem.training.stages[1].set_steps(10);
     let mut trained = pinn::solve(&problem).expect("it trains");
     assert!(trained.evaluation().scores[0].expect("a reference").error() > 0.5);
     assert_eq!(trained.verdict(), heat(10).verdict());

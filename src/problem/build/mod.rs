@@ -269,7 +269,7 @@ impl Builder<'_> {
                 }
             }
         }
-        self.lost_jumps(table, &coordinates, &trainable);
+        let left_out = self.lost_jumps(table, &coordinates, &trainable);
         let problem = Problem {
             name,
             title,
@@ -288,6 +288,7 @@ impl Builder<'_> {
             networks: own,
             training,
             written: Written { definitions, features: written_features, solutions },
+            left_out,
         };
         self.check_reference(&problem, table);
         self.check_windows(&problem, table);
@@ -324,7 +325,15 @@ impl Builder<'_> {
     }
 
     /// Warns of derivatives of definitions and ansatzes that jump: the derivative of a jump is taken as zero.
-    fn lost_jumps(&mut self, table: &Table<'_>, coordinates: &[Coordinate], trainable: &[Trainable]) {
+    ///
+    /// Returns what is said of the first.
+    fn lost_jumps(
+        &mut self,
+        table: &Table<'_>,
+        coordinates: &[Coordinate],
+        trainable: &[Trainable],
+    ) -> Option<String> {
+        let mut first = None;
         let entries: Vec<f64> = trainable.iter().map(|t| t.entry(t.initial)).collect();
         for used in self.used.clone() {
             let Some((base, index)) = self.scope.derivative(&used) else { continue };
@@ -359,12 +368,14 @@ impl Builder<'_> {
                         "write a smooth transition, such as `{smooth}` for `{jumping}({level})`, whose width points can \
                          resolve (of `abs`, `min` and `max` the second derivative jumps)"
                     );
+                    first.get_or_insert_with(|| message.clone());
                     self.report(Diagnostic::warning(span, message).hint(hint));
                     break;
                 }
                 node = self.graph.derivative(node, along);
             }
         }
+        first
     }
 
     /// What engines are going to need for the conditions: derivatives of the features, and numbers for every point.

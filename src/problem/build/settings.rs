@@ -30,6 +30,9 @@ pub(super) struct Inputs<'a> {
     pub(super) seed: u64,
 }
 
+/// By how much widths and points may be multiplied at once.
+const MOST_GROWTH: f64 = 16.0;
+
 impl Builder<'_> {
     /// The settings of a network, whose table is called `name`.
     pub(super) fn network(&mut self, table: &Table<'_>, name: &str) -> Network {
@@ -311,6 +314,22 @@ impl Builder<'_> {
                     check(fits, "scaling", "\"identity\" with solver = \"cg\", which has no diagonal");
                 }
                 Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {}
+                Stage::Grow(growth) => {
+                    let factor = |x: f64| (1.0..=MOST_GROWTH).contains(&x);
+                    let wanted = format!("from 1 to {MOST_GROWTH}");
+                    check(factor(growth.width), "width", &wanted);
+                    check(factor(growth.points), "points", &wanted);
+                    let wrong = if windows > 1 {
+                        Some("a network that grows goes with one window of time")
+                    } else if i == 0 || i + 1 == training.stages.len() {
+                        Some("`grow` lies between two stages that train")
+                    } else {
+                        None
+                    };
+                    if let Some(message) = wrong {
+                        self.report(Diagnostic::error(place.map(Spanned::span), message));
+                    }
+                }
             }
         }
         training
