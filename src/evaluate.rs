@@ -14,7 +14,7 @@ use crate::problem::{Condition, Posedness, Problem};
 use crate::sample::Points;
 use crate::score::{Score, Scorer};
 use crate::uncertainty::{self, Uncertainty};
-use crate::verdict::{Signs, Verdict, verdict};
+use crate::verdict::{Signs, Verdict, verdict, worse};
 use crate::verify::{self, Check, Residual, Sites};
 
 /// What is known about one network.
@@ -92,7 +92,7 @@ pub fn judge(
 ) -> Verdict {
     let Origin { diverged, interrupted, difference } = origin;
     let names = || problem.conditions.iter().map(|condition| condition.name.clone());
-    let worst = |numbers: Vec<f64>| names().zip(numbers).max_by(|a, b| a.1.total_cmp(&b.1));
+    let worst = |numbers: Vec<f64>| names().zip(numbers).max_by(|a, b| worse(a.1, b.1));
     let residuals = || evaluation.residuals.iter().zip(&evaluation.terms).zip(&problem.conditions);
     let between = residuals().map(|((residual, term), condition)| {
         let compares = residual.sites != Sites::Given && !condition.is_exact() && *term > 0.0;
@@ -138,9 +138,12 @@ pub fn judge(
     };
     let names = || problem.unknowns.iter().map(|unknown| unknown.name.clone());
     let sizes = sizes.iter().zip(&evaluation.zeros);
+    // What an ansatz misses of the conditions that count as exact, no estimate sees.
+    let exact = residuals().filter(|(_, condition)| condition.is_exact());
+    let missed = exact.map(|((residual, _), _)| residual.relative).fold(0.0, f64::max);
     let relative = unknowns.iter().zip(sizes).map(|(error, (size, zero))| {
         // Beside what may as well be zero only that is known which it could have been.
-        error / size.max(zero.unwrap_or(0.0))
+        (error / size.max(zero.unwrap_or(0.0))).max(missed)
     });
     let absolute = names().zip(&unknowns).zip(&evaluation.zeros);
     verdict(Signs {

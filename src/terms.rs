@@ -63,6 +63,16 @@ impl Terms {
         unknowns
     }
 
+    /// The terms of every residual in a state, which is asked for the value of each input of the formulas.
+    pub(crate) fn values(&self, state: impl FnMut(Node) -> f64) -> Vec<Vec<f64>> {
+        let mut values = vec![];
+        self.graph.eval(&mut values, state);
+        self.residuals
+            .iter()
+            .map(|(_, terms)| terms.iter().map(|term| values[term.index()]).collect())
+            .collect()
+    }
+
     /// Every residual at one point, between the state `known` and another one.
     ///
     /// Either is asked for the value of each input of the formulas.

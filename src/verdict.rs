@@ -126,7 +126,7 @@ pub fn line<'a>(
 
 /// The verdict on an answer with the signs `signs`.
 pub fn verdict(signs: Signs) -> Verdict {
-    let worst = signs.errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).cloned();
+    let worst = signs.errors.iter().max_by(|a, b| worse(a.1, b.1)).cloned();
     let (word, reason, advice) = judge(&signs, worst.as_ref());
     // Of an answer that misses its equations a small error means nothing.
     let believed =
@@ -214,12 +214,21 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
     say(word, reason, &["a wider network", "more --points and --steps"])
 }
 
+/// Which of two errors is worse; no number is, whatever its sign.
+pub(crate) fn worse(a: f64, b: f64) -> std::cmp::Ordering {
+    a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(&b))
+}
+
 /// What is said of a condition that does not hold, and what to try.
 fn missed(signs: &Signs) -> Option<(String, [&'static str; 2])> {
     let fails = |(_, relative): &&(String, f64)| *relative > HOLDS || relative.is_nan();
     let (condition, relative) = signs.relative.as_ref().filter(fails)?;
+    if !relative.is_finite() {
+        let reason = format!("`{condition}` is no number at some of the fresh points, or beyond all numbers");
+        return Some((reason, ["a formula that holds for all values, such as sqrt(max(u, 0))", "an ansatz"]));
+    }
     let part = percent(*relative);
-    let reason = format!("`{condition}` misses by {part} of the size of its terms at fresh points");
+    let reason = format!("`{condition}` misses by {part} the size of its terms at fresh points");
     Some((reason, ["more --steps", "a wider network or other features"]))
 }
 
@@ -248,5 +257,5 @@ fn by_residual(signs: &Signs) -> Word {
 }
 
 fn percent(part: f64) -> String {
-    format!("{:.0} %", 100.0 * part)
+    if part < 100.0 { format!("{:.0} % of", 100.0 * part) } else { format!("{part:.0e} times") }
 }

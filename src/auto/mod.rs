@@ -62,7 +62,7 @@ const GROUPS: [Decide; 5] = [
     |given, _| Ok(windows::windows(given)),
     |given, problem| exact::decide(given.document, problem, given.course.as_ref()),
     |given, problem| Ok(recipe::network(given.document, given.plain, problem)),
-    |given, problem| Ok(units::scales(given.document, problem)),
+    |given, problem| Ok(units::scales(given.document, problem, given.course.as_ref())),
     |given, problem| Ok(recipe::training(given.document, problem)),
 ];
 

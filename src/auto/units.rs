@@ -31,6 +31,9 @@ const MEANT: f64 = 0.15;
 const ROUNDS: usize = 40;
 /// A size that is this many times greater than all that is given is none that the equations tell.
 const RUNAWAY: f64 = 1e12;
+/// How much larger terms may be around random networks than on a rough solution, beyond which that one tells their size: an
+/// exponential has run away that the solution holds down.
+const RUN_AWAY: f64 = 1e6;
 /// Random networks for the size of a residual.
 const DRAWS: usize = 15;
 /// Of two sines whose sum is of size 1 but for its highest values.
@@ -68,10 +71,15 @@ pub(crate) fn sizes(problem: &Problem, course: Option<&Course>) -> Vec<Size> {
 }
 
 /// The scale of every residual, where conditions do not state theirs; the ansatz stands.
-pub(super) fn scales(document: &Document, problem: &Problem) -> Vec<Decision> {
+pub(super) fn scales(document: &Document, problem: &Problem, course: Option<&Course>) -> Vec<Decision> {
     let open = problem.conditions.iter().filter(|c| !document.states(&["conditions", &c.name, "scale"]));
     let decision = |condition: &Condition| {
-        let scales = residual_sizes(problem, condition)?;
+        let mut scales = residual_sizes(problem, condition)?;
+        for (scale, met) in scales.iter_mut().zip(course_sizes(problem, condition, course)) {
+            if *scale > RUN_AWAY * met {
+                *scale = met;
+            }
+        }
         if scales.iter().all(|scale| *scale == 1.0) {
             return None;
         }
@@ -645,6 +653,31 @@ fn residual_sizes(problem: &Problem, condition: &Condition) -> Option<Vec<f64>> 
     Some(draws.into_iter().map(median).collect())
 }
 
+/// The size of every residual of an interior `condition` on a rough solution; none where there is no such.
+fn course_sizes(problem: &Problem, condition: &Condition, course: Option<&Course>) -> Vec<f64> {
+    let Some(course) = course.filter(|_| condition.place.is_interior()) else { return vec![] };
+    let Some(formula) = Equations::new(problem, |k| Some(problem.trainable[k].initial))
+        .and_then(|language| language.residuals(problem, condition))
+    else {
+        return vec![];
+    };
+    let terms = Terms::new(formula);
+    let mut columns = vec![vec![]; terms.residuals()];
+    for (t, values) in &course.sites {
+        let input = |node: Node| match node {
+            Node::Coordinate { .. } => *t,
+            Node::Jet { output, index, .. } => {
+                course.jets.iter().position(|jet| *jet == (output, index)).map_or(f64::NAN, |i| values[i])
+            }
+            _ => f64::NAN,
+        };
+        columns.iter_mut().zip(terms.values(input)).for_each(|(column, values)| column.push(values));
+    }
+    let size = |column: &Vec<Vec<f64>>| Some(typical(column)).filter(|size| *size > 0.0 && size.is_finite());
+    // What is zero all along says nothing.
+    columns.iter().map(|column| size(column).map_or(f64::INFINITY, power_of_two)).collect()
+}
+
 /// The greatest root of a mean square over columns, the highest tenth of each left out: where an exponential has run away.
 fn typical(rows: &[Vec<f64>]) -> f64 {
     let columns = rows.first().map_or(0, Vec::len);
@@ -869,6 +902,20 @@ mod tests {
              [conditions.b]\nplace = \"t = 0\"\nresidual = \"T - 324.5\"\n"
         )));
         assert!((8.0..=64.0).contains(&found[0].size) && (found[0].offset - 324.5).abs() < 4.0, "{found:?}");
+    }
+
+    #[test]
+    fn an_exponential_that_the_solution_holds_down_is_no_size() {
+        // A capacitor charged through a diode: elsewhere than on the solution its current is 1e70 A and more.
+        let diode = problem(
+            "[coordinates]\nt = [0, 3e-3]\n[unknowns]\nv = {}\n[conditions.node]\nplace = \"interior\"\n\
+             residual = \"1e-6*v_t + 1e-4*v - 1e-12*(exp((5*sin(6283*t) - v)/0.02585) - 1)\"\n\
+             [conditions.start]\nplace = \"t = 0\"\nresidual = \"v\"\n",
+        );
+        let around = residual_sizes(&diode, &diode.conditions[0]).expect("a size")[0];
+        let course = crate::problem::course(&diode).expect("a course");
+        let met = course_sizes(&diode, &diode.conditions[0], Some(&course))[0];
+        assert!(around > 1e30 && (1e-5..1.0).contains(&met), "{around:e}, {met:e}");
     }
 
     #[test]

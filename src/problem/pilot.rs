@@ -14,8 +14,10 @@ use crate::jet::MultiIndex;
 /// The relative errors of a step between which the number of steps is compared; contents are in steps of the first.
 const COARSE: f64 = 1e-5;
 const FINE: f64 = 1e-7;
-/// What the two may end apart, as a part of an unknown's range.
+/// What the two may end apart, as a part of an unknown's range, unless they keep within the same bounds, to this factor:
+/// where errors grow until they are as large as the solution, and no further, as much happens along either.
 const APART: f64 = 0.1;
+const ALIKE: f64 = 2.0;
 /// Steps after which the pilot gives up.
 const STEPS: usize = 50_000;
 /// Explicit steps beyond which it is asked whether their length is that of stability: whether they are by this much more than
@@ -44,8 +46,10 @@ pub(crate) struct Course {
     pub(crate) ranges: Vec<(f64, f64)>,
     /// How much happens, in steps of an accurate method of order five.
     pub(crate) content: f64,
-    /// Where its steps end, in rising order: close together where much happens.
-    times: Vec<f64>,
+    /// The ends of its steps, in rising order and close together where much happens, and the values of [`Course::jets`] there.
+    pub(crate) sites: Vec<(f64, Vec<f64>)>,
+    /// Of every unknown its derivatives up to the highest.
+    pub(crate) jets: Vec<(usize, MultiIndex)>,
 }
 
 /// How far an integration came.
@@ -74,10 +78,12 @@ pub(crate) fn course(problem: &Problem) -> Option<Course> {
     let mut course = Course {
         ranges: vec![(f64::INFINITY, f64::NEG_INFINITY); problem.unknowns.len()],
         content: 0.0,
-        times: vec![],
+        sites: vec![],
+        jets: pilot.equations.jets(),
     };
     for end in pilot.ends(problem) {
-        let (rough, rough_end) = pilot.go(end, COARSE, explicit, &mut vec![]);
+        let mut roughly = vec![];
+        let (rough, rough_end) = pilot.go(end, COARSE, explicit, &mut roughly);
         let mut visited = vec![];
         let (fine, fine_end) = match rough {
             Way::Whole(_) => pilot.go(end, FINE, explicit, &mut visited),
@@ -93,11 +99,13 @@ pub(crate) fn course(problem: &Problem) -> Option<Course> {
             _ => (usize::MAX, 0.0, [vec![], vec![]]),
         };
         if steps > MANY {
-            let (way, rough_end) = pilot.go(end, COARSE, implicit, &mut vec![]);
+            let mut seen = vec![];
+            let (way, rough_end) = pilot.go(end, COARSE, implicit, &mut seen);
             match way {
                 // Explicit steps are short for the sake of stability, and say nothing.
                 Way::Whole(few) if steps as f64 > STIFF * EACH * few as f64 => {
                     visited.clear();
+                    roughly = seen;
                     let (Way::Whole(_), fine_end) = pilot.go(end, FINE, implicit, &mut visited) else {
                         return None;
                     };
@@ -107,21 +115,24 @@ pub(crate) fn course(problem: &Problem) -> Option<Course> {
                 _ => {}
             }
         }
-        for (t, values) in visited {
-            course.times.push(t);
-            for (range, value) in course.ranges.iter_mut().zip(&values) {
-                *range = (range.0.min(*value), range.1.max(*value));
-            }
+        let [own, other] = [&visited, &roughly].map(|visited| pilot.ranges(visited));
+        for (range, own) in course.ranges.iter_mut().zip(&own) {
+            *range = (range.0.min(own.0), range.1.max(own.1));
         }
+        course.sites.extend(visited);
         // Where errors grow beyond all else, what is seen is one of them.
         let apart =
             |((a, b), range): ((&f64, &f64), &(f64, f64))| (a - b).abs() > APART * (range.1 - range.0);
-        if ends[0].iter().zip(&ends[1]).zip(&course.ranges).any(apart) {
+        let unlike = |(a, b): (&(f64, f64), &(f64, f64))| {
+            let ratio = (a.1 - a.0) / (b.1 - b.0);
+            !(1.0 / ALIKE..=ALIKE).contains(&ratio)
+        };
+        if ends[0].iter().zip(&ends[1]).zip(&course.ranges).any(apart) && own.iter().zip(&other).any(unlike) {
             return None;
         }
         course.content += content;
     }
-    course.times.sort_by(f64::total_cmp);
+    course.sites.sort_by(|a, b| a.0.total_cmp(&b.0));
     Some(course)
 }
 
@@ -143,7 +154,7 @@ impl Course {
     /// happens in one of them does so within a small part of it; to four digits of the whole, or two of the shorter one beside
     /// each.
     pub(crate) fn joints(&self, count: usize) -> Vec<f64> {
-        let last = self.times.len() - 1;
+        let last = self.sites.len() - 1;
         let mut places: Vec<usize> = (0..=count).map(|k| k * last / count).collect();
         let mut i = 0;
         while i + 1 < places.len() {
@@ -154,10 +165,11 @@ impl Course {
                 i += 1;
             }
         }
-        let time = |i: usize| self.times[places[i]];
+        let time = |i: usize| self.sites[places[i]].0;
         let round = |i: usize| {
             let shorter = (time(i) - time(i - 1)).min(time(i + 1) - time(i));
-            let exponent = (1e-4 * (self.times[last] - self.times[0])).min(1e-2 * shorter).log10().floor();
+            let exponent =
+                (1e-4 * (self.sites[last].0 - self.sites[0].0)).min(1e-2 * shorter).log10().floor();
             let digits = 10_f64.powf(exponent.abs());
             if exponent < 0.0 {
                 (time(i) * digits).round() / digits
@@ -171,7 +183,7 @@ impl Course {
     /// Do some of the steps between two places go over a small part of the way that is as many of all the steps?
     fn is_uneven(&self, from: usize, to: usize) -> bool {
         let run = (to - from) / RUN;
-        let times = &self.times[from..=to];
+        let times: Vec<f64> = self.sites[from..=to].iter().map(|site| site.0).collect();
         let shortest =
             times.windows(run + 1).map(|run| run[run.len() - 1] - run[0]).fold(f64::INFINITY, f64::min);
         run > 1 && shortest * UNEVEN < times[times.len() - 1] - times[0]
@@ -206,9 +218,21 @@ impl Pilot {
         [coordinate.lower, coordinate.upper].into_iter().filter(|&end| end != self.begin()).collect()
     }
 
+    /// The least and the greatest value of every unknown at places.
+    fn ranges(&self, visited: &[(f64, Vec<f64>)]) -> Vec<(f64, f64)> {
+        let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); self.equations.orders.len()];
+        for (_, place) in visited {
+            let (state, highest) = place.split_at(self.equations.states());
+            for (range, value) in ranges.iter_mut().zip(self.equations.values(state, highest)) {
+                *range = (range.0.min(value), range.1.max(value));
+            }
+        }
+        ranges
+    }
+
     /// Integrates from the start to `to`; how far it came, and the unknowns there.
     ///
-    /// Every step's end and the unknowns there are added to `visited`.
+    /// Every step's end and the numbers of the place there are added to `visited`.
     fn go(
         &mut self,
         to: f64,
@@ -221,7 +245,7 @@ impl Pilot {
         let mut step = (to - from) * 1e-3;
         let size = |state: &[f64]| state.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let mut sizes = vec![(from, size(&self.state))];
-        visited.push((from, self.equations.values(&self.state, &self.highest)));
+        visited.push((from, [&self.state[..], &self.highest].concat()));
         let mut taken = 0;
         for _ in 0..STEPS {
             let last = (to - from).signum() * (self.t + step - to) >= 0.0;
@@ -233,13 +257,11 @@ impl Pilot {
             let (next, error) = method(self, step, tolerance).unwrap_or((vec![], f64::INFINITY));
             if error <= 1.0 {
                 (self.t, self.state, taken) = (if last { to } else { self.t + step }, next, taken + 1);
-                let values = self.equations.values(&self.state, &self.highest);
                 sizes.push((self.t, size(&self.state)));
+                visited.push((self.t, [&self.state[..], &self.highest].concat()));
                 if last {
-                    visited.push((to, values.clone()));
-                    return (Way::Whole(taken), values);
+                    return (Way::Whole(taken), self.equations.values(&self.state, &self.highest));
                 }
-                visited.push((self.t, values));
             }
             step *= (0.9 * error.max(1e-8).powf(-0.2)).clamp(0.2, 5.0);
         }
@@ -373,6 +395,26 @@ mod tests {
         // The highest derivatives are solved for, unknowns without any among them.
         let pair = "y = {}\nf = {}";
         check("t = [0, 25]", pair, "\"2*y_tt - f\", \"f + 2*y\"", COSINE, &[(-1.0, 1.0), (-2.0, 2.0)], 94.0);
+    }
+
+    #[test]
+    fn chaos_has_a_content_and_runaway_errors_have_none() {
+        // Two pendulums, the one hanging on the other: after eight seconds nothing is left of the start's digits.
+        let first = "\"a_tt*(3 - cos(2*a - 2*b)) + 29.43*sin(a) + 9.81*sin(a - 2*b) + 2*sin(a - b)*(b_t^2 + a_t^2*cos(a - b))\"";
+        let second =
+            "\"b_tt*(3 - cos(2*a - 2*b)) - 2*sin(a - b)*(2*a_t^2 + 19.62*cos(a) + b_t^2*cos(a - b))\"";
+        let start = "\"a - 2\", \"b - 2.5\", \"a_t\", \"b_t\"";
+        let pair = "a = {}\nb = {}";
+        let found = course_of("t = [0, 8]", pair, &format!("{first}, {second}"), start);
+        let lorenz = "\"x_t - 10*(y - x)\", \"y_t - x*(28 - z) + y\", \"z_t - x*y + 8/3*z\"";
+        let chaos =
+            course_of("t = [0, 40]", "x = {}\ny = {}\nz = {}", lorenz, "\"x - 1\", \"y - 1\", \"z - 1\"");
+        assert!(
+            found.is_some_and(|found| found.content > 50.0)
+                && chaos.is_some_and(|chaos| chaos.content > 500.0)
+        );
+        // Beside exp(−t), of which that many digits are lost.
+        assert_eq!(course_of("t = [0, 24]", Y, "\"y_tt - y\"", "\"y - 1\", \"y_t + 1\""), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::estimate;
 use crate::problem::Problem;
 use crate::train::{End, Event, Flow, State};
+use crate::verdict::worse;
 
 use super::{Settings, SolveError, Solver, train_with};
 
@@ -54,5 +55,5 @@ pub(super) fn difference(
     };
     let found = problem.trained_values(theta).zip(second.trained_values(&answer));
     let found = found.map(|(a, b)| ((a - b) / a).abs());
-    Ok((0..unknowns).map(relative).chain(found).max_by(f64::total_cmp))
+    Ok((0..unknowns).map(relative).chain(found).max_by(|a, b| worse(*a, *b)))
 }

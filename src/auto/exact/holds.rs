@@ -7,14 +7,15 @@ use core::ops::Range;
 
 use rand::RngExt;
 
+use super::AGREE;
 use super::space::sites;
 use crate::expr::{Measured, Node};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::problem::{Condition, Problem};
 use crate::rng;
 
-/// What may be left of a condition, relative to the size of its terms over face and domain.
-pub(super) const LEFT: f64 = 1e-9;
+/// What features and their derivatives may differ by at the ends of a coordinate.
+const SAME: f64 = 1e-9;
 
 /// Does `condition` hold whatever the network says?
 pub(super) fn holds(problem: &Problem, condition: &Condition) -> bool {
@@ -22,7 +23,7 @@ pub(super) fn holds(problem: &Problem, condition: &Condition) -> bool {
         return features_repeat(problem, along) && values_repeat(problem, condition);
     }
     let extended = !condition.place.faces().is_empty() || !condition.place.walls().is_empty();
-    extended && left_on_faces(problem, condition).iter().all(|left| *left <= LEFT)
+    extended && left_on_faces(problem, condition).iter().all(|left| *left <= AGREE)
 }
 
 /// What is left of every residual of a condition on faces or walls, relative to the size of its terms; NaN where it is not finite.
@@ -63,7 +64,7 @@ pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
     let mut upper = lower.clone();
     upper.iter_mut().for_each(|site| site[along] = coordinates[along].upper);
     let domain = sites(coordinates, &[]);
-    left(condition, &[lower, upper], &[domain.clone(), domain]).iter().all(|left| *left <= LEFT)
+    left(condition, &[lower, upper], &[domain.clone(), domain]).iter().all(|left| *left <= AGREE)
 }
 
 /// For every residual the greatest at the sites `here`, one list for each of the linked points, relative to the size of
@@ -131,7 +132,7 @@ pub(super) fn repeat(problem: &Problem, features: Range<usize>, along: usize) ->
                     });
                     values[node.index()] * side.powi(order as i32)
                 });
-                (a - b).abs() <= LEFT * a.abs().max(1.0)
+                (a - b).abs() <= SAME * a.abs().max(1.0)
             })
         })
     })
