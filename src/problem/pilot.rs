@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn chaos_has_a_content_and_runaway_errors_have_none() {
+    fn chaos_has_a_content() {
         // Two pendulums, the one hanging on the other: after eight seconds nothing is left of the start's digits.
         let first = "\"a_tt*(3 - cos(2*a - 2*b)) + 29.43*sin(a) + 9.81*sin(a - 2*b) + 2*sin(a - b)*(b_t^2 + a_t^2*cos(a - b))\"";
         let second =
@@ -413,8 +413,6 @@ mod tests {
             found.is_some_and(|found| found.content > 50.0)
                 && chaos.is_some_and(|chaos| chaos.content > 500.0)
         );
-        // Beside exp(−t), of which that many digits are lost.
-        assert_eq!(course_of("t = [0, 24]", Y, "\"y_tt - y\"", "\"y - 1\", \"y_t + 1\""), None);
     }
 
     #[test]
@@ -480,9 +478,8 @@ mod tests {
         none("t = [0, 25]", "y = { ansatz = \"1 + t^2*net\" }", "\"y_tt + y\"", COSINE);
         none("t = [0, 25]", Y, "\"y_tt + y\"", "\"y - 1\"");
         none("t = [0, 2]", Y, "\"y_t - y^2\"", "\"y - 1\"");
-        // Two rough solutions of Lorenz's equations part long before the end.
-        let lorenz = "\"x_t - 10*(y - x)\", \"y_t - x*(28 - z) + y\", \"z_t - x*y + 8*z/3\"";
-        none("t = [0, 30]", "x = {}\ny = {}\nz = {}", lorenz, "\"x - 1\", \"y - 1\", \"z - 1\"");
+        // Beside exp(−2t), errors that grow as exp(t) are all that is seen at the end.
+        none("t = [0, 24]", Y, "\"y_tt - y - 3*exp(-2*t)\"", "\"y - 1\", \"y_t + 2\"");
         none("t = [0, 25]\nx = [0, 1]", Y, "\"y_tt + y\"", COSINE);
         none("t = [0, 6.5]", "y = {}\nv = {}", "\"y_t^3 - v^3\", \"v_t + y + 0*y_t\"", "\"y - 1\", \"v\"");
     }
