@@ -55,7 +55,7 @@ pub(crate) fn train(
         state.reports.push(report);
         now = state.grown(problem);
         if !enough {
-            state.reports[stage].choice = Some(now.layers_in_words());
+            state.reports[stage].choice = Some(now.networks_in_words());
             state = enlarged(&small, &now, state);
             *engine = make(&now)?;
         }
@@ -108,6 +108,7 @@ mod tests {
             "architecture = \"resnet\"\ndepth = 4\nwidth = 6\nscale = { trainable = \"neuron\", initial = 0.7 }",
             "architecture = \"modified-mlp\"\ndepth = 3\nwidth = 6",
             "architecture = \"piratenet\"\ndepth = 2\nwidth = 6\nscale = { trainable = \"layer\" }",
+            "depth = 2\nwidth = 6\n[networks.v]\nwidth = 4\nscale = { trainable = \"all\" }",
         ];
         for network in networks {
             let text = format!(

@@ -571,7 +571,9 @@ fn precision(problem: &Problem) -> &'static str {
 
 /// Is the network, once it has grown, one that fits?
 fn check_size(problem: &Problem) -> Result<(), String> {
-    let (width, parameters) = (problem.network.width, problem.parameters_in_all());
+    let widths = problem.networks.iter().map(|group| group.network.width);
+    let width = widths.fold(problem.network.width, usize::max);
+    let parameters = problem.parameters_in_all();
     let (features, coordinates) = (problem.features.roots.len(), problem.coordinates.len());
     if width > MAX_WIDTH || parameters as f64 > MAX_PARAMETERS {
         return Err(format!("{width} neurons in a layer and {parameters} parameters are too many"));
