@@ -270,6 +270,19 @@ pub struct StageReport {
     pub breakdowns: Vec<Breakdown>,
 }
 
+/// The steps at which stages began, with their names; those that began at the same step together.
+pub(crate) fn beginnings(reports: &[StageReport]) -> Vec<(usize, String)> {
+    let (mut beginnings, mut step): (Vec<(usize, String)>, _) = (vec![], 0);
+    for report in reports {
+        match beginnings.last_mut().filter(|(at, _)| *at == step) {
+            Some((_, names)) => *names = format!("{names}, {}", report.name),
+            None => beginnings.push((step, report.name.clone())),
+        }
+        step += report.steps;
+    }
+    beginnings
+}
+
 /// How training ended.
 #[derive(Clone, PartialEq, Debug)]
 pub enum End {

@@ -44,6 +44,10 @@ impl Progress {
             Event::StageEnded { stage, report } => {
                 let skipped = stages[*stage].steps().saturating_sub(report.steps);
                 self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(skipped as u64));
+                if let (Stage::Grow(_), Some(network), false) = (&stages[*stage], &report.choice, self.quiet)
+                {
+                    self.bar.suspend(|| tell!("  grown to {network}"));
+                }
             }
             Event::BrokenDown { breakdown, recovered: true, .. } if !self.quiet => self.bar.suspend(|| {
                 tell!("warning: {breakdown}; going back to the last good parameters, with shorter steps");

@@ -18,7 +18,7 @@ use crate::expr::{Digits, is_time};
 use crate::problem::{Body, Condition, Formula, Language, Problem, combinations};
 use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
-use crate::train::StageReport;
+use crate::train::{StageReport, beginnings};
 use math::{Derivative, escaped};
 pub use sweep::{Axes, Picture, sweep};
 
@@ -273,18 +273,12 @@ fn history(steps: &[StepLine], stages: &[StageReport]) -> Value {
     }
     // What holds exactly has no curve over powers of ten, and no place in the legend.
     terms.retain(|(_, values)| values.iter().any(|value| value.as_f64().is_some_and(|x| x > 0.0)));
-    let mut step = 0;
-    let stages = stages.iter().map(|stage| {
-        let begin = step;
-        step += stage.steps;
-        json!([begin, stage.name])
-    });
     json!({
         "steps": steps.iter().map(|line| line.step).collect::<Vec<_>>(),
         "total": steps.iter().map(|line| short(line.loss)).collect::<Vec<_>>(),
         "terms": terms,
         "errors": errors,
-        "stages": stages.collect::<Vec<_>>(),
+        "stages": beginnings(stages),
     })
 }
 
@@ -544,8 +538,10 @@ fn making(content: &Content) -> String {
     if problem.training.windows.count() > 1 {
         row("windows of time", problem.training.windows.count().to_string());
     }
-    let stages =
-        content.stages.iter().map(|stage| format!("{} ({} steps)", escaped(&stage.name), stage.steps));
+    let stages = content.stages.iter().map(|stage| match &stage.choice {
+        Some(network) if stage.name == "grow" => format!("grow to {}", escaped(network)),
+        _ => format!("{} ({} steps)", escaped(&stage.name), stage.steps),
+    });
     row("stages", stages.collect::<Vec<_>>().join(", "));
     row("seed", problem.training.seed.to_string());
     if let Some(result) = result {

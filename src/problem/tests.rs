@@ -539,6 +539,13 @@ fn networks_of_their_own_are_checked() {
         ],
     );
     check_several(
+        "[networks.k]",
+        "[networks.u]\n[networks.k]",
+        &[
+            "10:11 `u` is in the network `flow` already → an unknown has one network: remove it from that one's list, or this table",
+        ],
+    );
+    check_several(
         "\"v\", \"u\"]\n[networks.k]",
         "\"v\", \"k\"]\n[networks.u]",
         &[

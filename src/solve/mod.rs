@@ -195,8 +195,10 @@ impl Solver {
             1 => String::new(),
             windows => format!("{windows} windows, each with "),
         };
+        let grows = self.problem.training.stages.iter().any(|stage| matches!(stage, Stage::Grow(_)));
+        let first = if grows { " at first" } else { "" };
         format!(
-            "{windows}{}, {} parameters; {} on {} ({})",
+            "{windows}{}, {} parameters{first}; {} on {} ({})",
             self.problem.networks_in_words(),
             self.theta.len(),
             precision(&self.problem),

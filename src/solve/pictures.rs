@@ -15,7 +15,7 @@ use crate::run::{
     BandResult, Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole,
 };
 use crate::score::Scorer;
-use crate::train::StageReport;
+use crate::train::{StageReport, beginnings};
 use crate::trained::{Trained, program, residual};
 
 /// Points along each coordinate of a picture with one or two coordinates, and with more.
@@ -46,11 +46,7 @@ fn history(lines: &[StepLine], stages: &[StageReport]) -> LossHistory {
             entry(&mut log.terms, name).push(*term);
         }
     }
-    let mut step = 0;
-    for stage in stages {
-        log.stages.push((step as f64, stage.name.clone()));
-        step += stage.steps;
-    }
+    log.stages.extend(beginnings(stages).into_iter().map(|(step, names)| (step as f64, names)));
     log
 }
 

@@ -129,6 +129,13 @@ impl Builder<'_> {
                 None => self.unknown_called(key, unknowns),
             };
             let Some(own) = own else { continue };
+            if let Some(other) = wanted.iter().find(|other| own.iter().any(|i| other.unknowns.contains(i))) {
+                let message =
+                    format!("`{}` is in the network `{}` already", unknowns[own[0]].name, other.name);
+                let hint = "an unknown has one network: remove it from that one's list, or this table";
+                self.report(Diagnostic::error(key.span(), message).hint(hint));
+                continue;
+            }
             let [first, others @ ..] = &own[..] else { continue };
             let words = |unknown: usize| {
                 let own = unknowns[unknown].coordinates(coordinates.len());
