@@ -10,7 +10,6 @@
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef};
 
-use crate::adapt;
 use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::estimate::probe;
@@ -37,7 +36,7 @@ pub(crate) fn bands(
     problem: &Problem,
     engine: &mut dyn Engine,
     theta: &[f64],
-    adapted: &adapt::State,
+    weights: &[f64],
 ) -> Vec<Option<Band>> {
     let none = || vec![None; problem.unknowns.len()];
     let along = |unknown: usize| match problem.unknowns[unknown].of.as_deref() {
@@ -49,8 +48,7 @@ pub(crate) fn bands(
     if !data || !some || theta.len() > MOST || problem.training.windows.count() > 1 {
         return none();
     }
-    let weights = adapt::weights(problem, adapted);
-    let Some(spread) = Spread::new(problem, engine, theta, &weights) else { return none() };
+    let Some(spread) = Spread::new(problem, engine, theta, weights) else { return none() };
     let band = |unknown: usize| {
         let along = along(unknown)?;
         let c = &problem.coordinates[along];

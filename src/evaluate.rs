@@ -63,8 +63,9 @@ pub fn evaluate(
     theta: &[f64],
 ) -> Evaluation {
     let points = adapt::start(problem, engine, adapted);
-    let uncertainty = uncertainty::uncertainty(problem, engine, theta, &adapt::weights(problem, adapted));
-    let bands = bands::bands(problem, engine, theta, adapted);
+    let weights = adapt::weights(problem, adapted);
+    let uncertainty = uncertainty::uncertainty(problem, engine, theta, &weights);
+    let bands = bands::bands(problem, engine, theta, &weights);
     let (loss, terms) = loss(problem, engine, theta);
     let unscaled = unscaled(problem, engine, theta, &points, &terms);
     let scores = match scorer {

@@ -36,8 +36,7 @@ pub(crate) fn train(
         *engine = make(&now)?;
     }
     loop {
-        let grows = |stage: &Stage| matches!(stage, Stage::Grow(_));
-        let next = stages.iter().skip(state.stage).position(grows).map(|k| state.stage + k);
+        let next = stages.iter().skip(state.stage).position(Stage::grows).map(|k| state.stage + k);
         now.training.stages.truncate(next.unwrap_or(stages.len()));
         let outcome = train::train(&now, scorer, &mut **engine, state, observer);
         let on = match outcome.end {
@@ -48,12 +47,11 @@ pub(crate) fn train(
         let Some(stage) = next.filter(|_| on) else { return Ok(outcome) };
         state = outcome.state;
         observer(Event::StageStarted { stage });
-        let small = state.grown(problem);
         let enough = state.chosen_measure <= problem.training.goal;
         let mut report = StageReport { name: stages[stage].name().into(), ..StageReport::default() };
         report.stopped = enough.then_some(StopReason::GoalReached);
         state.reports.push(report);
-        now = state.grown(problem);
+        let small = std::mem::replace(&mut now, state.grown(problem));
         if !enough {
             state.reports[stage].choice = Some(now.networks_in_words());
             state = enlarged(&small, &now, state);

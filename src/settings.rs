@@ -420,6 +420,11 @@ impl Stage {
         matches!(self, Self::Lm(_))
     }
 
+    /// Does the network grow, instead of being trained?
+    pub fn grows(&self) -> bool {
+        matches!(self, Self::Grow(_))
+    }
+
     /// Steps at the most.
     pub fn steps(&self) -> usize {
         match self {

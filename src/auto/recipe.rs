@@ -6,7 +6,7 @@
 use super::windows::longest_window;
 use super::{Decision, frequency, thinness};
 use crate::expr::Digits;
-use crate::problem::{Condition, Coordinate, Document, Hole, Problem, key};
+use crate::problem::{Body, Condition, Coordinate, Document, Hole, Problem, key};
 use crate::settings::Effort;
 
 /// Hidden layers, and neurons in each, where the file states neither.
@@ -133,15 +133,8 @@ const HOLES: usize = 16;
 /// With them the drag of a cylinder in a channel was off by 0.05 % instead of 0.5 %, the error around four circles went from
 /// 5.9e-4 to 8.6e-5, and that of a hollow sphere from 4.6e-6 to 3.6e-8.
 fn around_holes(problem: &Problem) -> Vec<String> {
-    let Some(geometry) = &problem.geometry else { return vec![] };
-    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
-    // What repeats has nothing to do with the distance from one place.
-    let features = problem.main_features();
-    let given = |i: &usize| features.contains(&problem.coordinates[*i].centred());
-    if !axes.iter().all(given) {
-        return vec![];
-    }
-    let mut holes = geometry.domain.holes();
+    let Some((domain, axes)) = seen_as_it_is(problem) else { return vec![] };
+    let mut holes = domain.holes();
     holes.sort_by(|a, b| b.radius.total_cmp(&a.radius));
     holes.truncate(HOLES);
     let potential = |hole: &Hole| {
@@ -178,16 +171,23 @@ fn around_holes(problem: &Problem) -> Vec<String> {
 
 /// What tells one side of a thin domain from the other.
 fn across(problem: &Problem) -> Option<String> {
-    let geometry = problem.geometry.as_ref()?;
-    let axes: Vec<usize> = geometry.domain.bounds().map(|(i, _)| i).collect();
-    // Waves of coordinates that repeat have taken the place of these.
-    let features = problem.main_features();
-    let given = |i: &usize| features.contains(&problem.coordinates[*i].centred());
-    if !axes.iter().all(given) || axes.iter().all(|&i| thinness(problem, i) == 1.0) {
+    let (domain, axes) = seen_as_it_is(problem)?;
+    if axes.iter().all(|&i| thinness(problem, i) == 1.0) {
         return None;
     }
     let names: Vec<&str> = axes.iter().map(|&i| &problem.coordinates[i].name[..]).collect();
-    geometry.domain.across(&names)
+    domain.across(&names)
+}
+
+/// The domain that is made of shapes and its coordinates, if the network sees all of them as they are.
+///
+/// Waves have taken the place of those that repeat, along which no place is far from another.
+fn seen_as_it_is(problem: &Problem) -> Option<(&Body, Vec<usize>)> {
+    let domain = &problem.geometry.as_ref()?.domain;
+    let axes: Vec<usize> = domain.bounds().map(|(i, _)| i).collect();
+    let features = problem.main_features();
+    let given = |i: &usize| features.contains(&problem.coordinates[*i].centred());
+    axes.iter().all(given).then_some((domain, axes))
 }
 
 /// From this angular frequency on, in coordinates mapped to [−1, 1], the network is given waves: a period and a half.

@@ -33,7 +33,7 @@ const ROUNDS: usize = 40;
 const RUNAWAY: f64 = 1e12;
 /// How much larger terms may be around random networks than on a rough solution, beyond which that one tells their size: an
 /// exponential has run away that the solution holds down.
-const RUN_AWAY: f64 = 1e6;
+const HELD_DOWN: f64 = 1e6;
 /// Random networks for the size of a residual.
 const DRAWS: usize = 15;
 /// Of two sines whose sum is of size 1 but for its highest values.
@@ -74,9 +74,13 @@ pub(crate) fn sizes(problem: &Problem, course: Option<&Course>) -> Vec<Size> {
 pub(super) fn scales(document: &Document, problem: &Problem, course: Option<&Course>) -> Vec<Decision> {
     let open = problem.conditions.iter().filter(|c| !document.states(&["conditions", &c.name, "scale"]));
     let decision = |condition: &Condition| {
-        let mut scales = residual_sizes(problem, condition)?;
-        for (scale, met) in scales.iter_mut().zip(course_sizes(problem, condition, course)) {
-            if *scale > RUN_AWAY * met {
+        let terms = terms(problem, condition)?;
+        let mut scales = residual_sizes(problem, condition, &terms)?;
+        let course = course.filter(|_| condition.place.is_interior());
+        for (scale, met) in
+            scales.iter_mut().zip(course.map_or(vec![], |course| course_sizes(&terms, course)))
+        {
+            if *scale > HELD_DOWN * met {
                 *scale = met;
             }
         }
@@ -607,10 +611,14 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
 
 // Sizes of residuals.
 
-/// The size of every residual of `condition` around random networks; `None` if that cannot be told.
-fn residual_sizes(problem: &Problem, condition: &Condition) -> Option<Vec<f64>> {
+/// The terms of the residuals of `condition`; `None` if a formula cannot be read again.
+fn terms(problem: &Problem, condition: &Condition) -> Option<Terms> {
     let language = Equations::new(problem, |k| Some(problem.trainable[k].initial))?;
-    let terms = Terms::new(language.residuals(problem, condition)?);
+    Some(Terms::new(language.residuals(problem, condition)?))
+}
+
+/// The size of every residual of `condition`, whose `terms` these are, around random networks; `None` if that cannot be told.
+fn residual_sizes(problem: &Problem, condition: &Condition, terms: &Terms) -> Option<Vec<f64>> {
     let dimensions = problem.coordinates.len();
     let (mut rows, data) = sites(problem, condition);
     // Where a condition holds exactly its terms are zero on its face, and as large as ever elsewhere.
@@ -653,15 +661,8 @@ fn residual_sizes(problem: &Problem, condition: &Condition) -> Option<Vec<f64>> 
     Some(draws.into_iter().map(median).collect())
 }
 
-/// The size of every residual of an interior `condition` on a rough solution; none where there is no such.
-fn course_sizes(problem: &Problem, condition: &Condition, course: Option<&Course>) -> Vec<f64> {
-    let Some(course) = course.filter(|_| condition.place.is_interior()) else { return vec![] };
-    let Some(formula) = Equations::new(problem, |k| Some(problem.trainable[k].initial))
-        .and_then(|language| language.residuals(problem, condition))
-    else {
-        return vec![];
-    };
-    let terms = Terms::new(formula);
+/// The size of every residual with these `terms` on a rough solution; infinite where that is zero all along.
+fn course_sizes(terms: &Terms, course: &Course) -> Vec<f64> {
     let mut columns = vec![vec![]; terms.residuals()];
     for (t, values) in &course.sites {
         let input = |node: Node| match node {
@@ -674,7 +675,6 @@ fn course_sizes(problem: &Problem, condition: &Condition, course: Option<&Course
         columns.iter_mut().zip(terms.values(input)).for_each(|(column, values)| column.push(values));
     }
     let size = |column: &Vec<Vec<f64>>| Some(typical(column)).filter(|size| *size > 0.0 && size.is_finite());
-    // What is zero all along says nothing.
     columns.iter().map(|column| size(column).map_or(f64::INFINITY, power_of_two)).collect()
 }
 
@@ -912,9 +912,10 @@ mod tests {
              residual = \"1e-6*v_t + 1e-4*v - 1e-12*(exp((5*sin(6283*t) - v)/0.02585) - 1)\"\n\
              [conditions.start]\nplace = \"t = 0\"\nresidual = \"v\"\n",
         );
-        let around = residual_sizes(&diode, &diode.conditions[0]).expect("a size")[0];
+        let terms = terms(&diode, &diode.conditions[0]).expect("terms");
+        let around = residual_sizes(&diode, &diode.conditions[0], &terms).expect("a size")[0];
         let course = crate::problem::course(&diode).expect("a course");
-        let met = course_sizes(&diode, &diode.conditions[0], Some(&course))[0];
+        let met = course_sizes(&terms, &course)[0];
         assert!(around > 1e30 && (1e-5..1.0).contains(&met), "{around:e}, {met:e}");
     }
 
@@ -947,8 +948,11 @@ mod tests {
                 document.set(&format!("unknowns.{name}.ansatz"), &ansatz).unwrap();
             }
             let (problem, _) = document.build(Path::new("")).unwrap();
-            let scales: Vec<f64> =
-                problem.conditions.iter().flat_map(|c| residual_sizes(&problem, c).unwrap()).collect();
+            let scales: Vec<f64> = problem
+                .conditions
+                .iter()
+                .flat_map(|c| residual_sizes(&problem, c, &terms(&problem, c).unwrap()).unwrap())
+                .collect();
             (sizes, scales)
         };
         let (sizes, scales) = decided([1.0, 1.0, 1.0]);

@@ -44,8 +44,7 @@ impl Progress {
             Event::StageEnded { stage, report } => {
                 let skipped = stages[*stage].steps().saturating_sub(report.steps);
                 self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(skipped as u64));
-                if let (Stage::Grow(_), Some(network), false) = (&stages[*stage], &report.choice, self.quiet)
-                {
+                if let (true, Some(network), false) = (stages[*stage].grows(), &report.choice, self.quiet) {
                     self.bar.suspend(|| tell!("  grown to {network}"));
                 }
             }

@@ -84,11 +84,10 @@ impl Adjustments {
                 stage.set_steps(steps);
                 left -= steps;
             }
-            let grows = |stage: &Stage| matches!(stage, Stage::Grow(_));
-            stages.retain(|stage| stage.steps() > 0 || grows(stage));
+            stages.retain(|stage| stage.steps() > 0 || stage.grows());
             // There has to be something to go on from, and something to go on with.
-            stages.truncate(stages.iter().rposition(|stage| !grows(stage)).map_or(0, |last| last + 1));
-            stages.drain(..stages.iter().position(|stage| !grows(stage)).unwrap_or(0));
+            stages.truncate(stages.iter().rposition(|stage| !stage.grows()).map_or(0, |last| last + 1));
+            stages.drain(..stages.iter().position(|stage| !stage.grows()).unwrap_or(0));
         }
         Ok(())
     }

@@ -195,7 +195,7 @@ impl Solver {
             1 => String::new(),
             windows => format!("{windows} windows, each with "),
         };
-        let grows = self.problem.training.stages.iter().any(|stage| matches!(stage, Stage::Grow(_)));
+        let grows = self.problem.training.stages.iter().any(Stage::grows);
         let first = if grows { " at first" } else { "" };
         format!(
             "{windows}{}, {} parameters{first}; {} on {} ({})",

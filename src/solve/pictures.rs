@@ -353,20 +353,16 @@ fn along_own(problem: &Problem, field: &Field, of: &[usize]) -> Field {
         return field.clone();
     }
     let stride = |c: usize| field.coordinates[c + 1..].iter().map(|c| c.values.len()).product::<usize>();
-    let mut places = vec![0];
-    for &c in &shown {
-        let step = stride(c);
-        let along = |place: usize| (0..field.coordinates[c].values.len()).map(move |i| place + i * step);
-        places = places.into_iter().flat_map(along).collect();
-    }
+    let places_along = |coordinates: &[usize]| {
+        coordinates.iter().fold(vec![0], |places: Vec<usize>, &c| {
+            let (step, count) = (stride(c), field.coordinates[c].values.len());
+            places.into_iter().flat_map(|place| (0..count).map(move |i| place + i * step)).collect()
+        })
+    };
+    let places = places_along(&shown);
     // Where shapes cut the domain out, a value may be missing at one place of the others and there at another one.
-    let all: Vec<usize> = (0..field.coordinates.len()).filter(|c| !shown.contains(c)).collect();
-    let mut others = vec![0];
-    for &c in &all {
-        let step = stride(c);
-        let along = |place: usize| (0..field.coordinates[c].values.len()).map(move |i| place + i * step);
-        others = others.into_iter().flat_map(along).collect();
-    }
+    let hidden: Vec<usize> = (0..field.coordinates.len()).filter(|c| !shown.contains(c)).collect();
+    let others = places_along(&hidden);
     let cut = |values: &[f64]| -> Vec<f64> {
         let there = |place: usize| others.iter().map(|other| values[place + other]).find(|x| x.is_finite());
         places.iter().map(|&place| there(place).unwrap_or(f64::NAN)).collect()
