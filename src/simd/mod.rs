@@ -113,8 +113,8 @@ pub trait Real:
 macro_rules! real {
     ($real:ident, $bits:ident, $vector:ident, $mask:ident, $lanes:ident, $magic:expr, $mantissa:expr,
      $splat:ident, $splat_bits:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
-     $abs:ident, $sqrt:ident, $min:ident, $max:ident, $less:ident, $select:ident, $and:ident, $or:ident, $not:ident,
-     $neg:ident, $sum:ident, $to_bits:ident, $from_bits:ident, $mul_bits:ident) => {
+     $sqrt:ident, $min:ident, $max:ident, $less:ident, $select:ident, $and:ident, $or:ident,
+     $sum:ident, $to_bits:ident, $from_bits:ident, $mul_bits:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = S::$mask;
@@ -163,15 +163,16 @@ macro_rules! real {
             }
             #[inline(always)]
             fn neg_mul_add<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
-                simd.$fma(simd.$neg(a), b, c)
+                simd.$fma(<Self as Real>::neg(simd, a), b, c)
             }
             #[inline(always)]
             fn neg<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
-                simd.$neg(a)
+                // The instruction sets' own negation and complement are calls where the linker does not inline.
+                simd.$sub(simd.$splat(-0.0), a)
             }
             #[inline(always)]
             fn abs<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
-                simd.$abs(a)
+                simd.$and(simd.$splat($real::from_bits($bits::MAX >> 1)), a)
             }
             #[inline(always)]
             fn sqrt<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
@@ -198,7 +199,7 @@ macro_rules! real {
             #[inline(always)]
             fn copysign<S: Simd>(simd: S, magnitude: S::$vector, sign: S::$vector) -> S::$vector {
                 let bit = simd.$splat(-0.0);
-                simd.$or(simd.$and(bit, sign), simd.$and(simd.$not(bit), magnitude))
+                simd.$or(simd.$and(bit, sign), <Self as Real>::abs(simd, magnitude))
             }
             #[inline(always)]
             fn round_and_exp2<S: Simd>(simd: S, x: S::$vector, scale: Self) -> (S::$vector, S::$vector) {
@@ -233,7 +234,6 @@ real!(
     mul_f32s,
     div_f32s,
     mul_add_e_f32s,
-    abs_f32s,
     sqrt_f32s,
     min_f32s,
     max_f32s,
@@ -241,8 +241,6 @@ real!(
     select_f32s,
     and_f32s,
     or_f32s,
-    not_f32s,
-    neg_f32s,
     reduce_sum_f32s,
     transmute_u32s_f32s,
     transmute_f32s_u32s,
@@ -263,7 +261,6 @@ real!(
     mul_f64s,
     div_f64s,
     mul_add_e_f64s,
-    abs_f64s,
     sqrt_f64s,
     min_f64s,
     max_f64s,
@@ -271,8 +268,6 @@ real!(
     select_f64s,
     and_f64s,
     or_f64s,
-    not_f64s,
-    neg_f64s,
     reduce_sum_f64s,
     transmute_u64s_f64s,
     transmute_f64s_u64s,
