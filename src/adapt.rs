@@ -24,6 +24,11 @@ pub struct State {
     pub balanced: usize,
     /// A factor of every condition's weight; empty before the first time.
     pub balance: Vec<f64>,
+    /// What part of its weight every condition on measured data has kept, 1 of the others; empty before any changed.
+    pub trust: Vec<f64>,
+    /// The least mean squared residual that every such condition has had when weights were balanced, infinite of the others;
+    /// empty before the first time.
+    pub misfits: Vec<f64>,
     /// How often the weights in time have been updated.
     pub caused: usize,
     /// Which ε is in force.
@@ -45,6 +50,8 @@ impl State {
         let lengths = [
             ("sets of points", self.points.len(), conditions.len()),
             ("balancing factors", self.balance.len(), conditions.len()),
+            ("parts of weights", self.trust.len(), conditions.len()),
+            ("misfits", self.misfits.len(), conditions.len()),
             ("slices of time", self.slices.len(), slices),
         ];
         if let Some((what, has, wants)) =
@@ -72,6 +79,8 @@ pub struct Changes {
     pub redrawn: bool,
     /// Weights of conditions or of points have changed.
     pub reweighted: bool,
+    /// Among them those by which networks are compared.
+    pub trusts: bool,
 }
 
 /// Gives `engine` the points of `state` and their weights; returns every condition's points.
@@ -123,17 +132,29 @@ pub fn update(
         && step / balance.every >= state.balanced
     {
         state.balanced = step / balance.every + 1;
-        let norms = gradient_norms(problem, engine, theta, balance.measure);
+        let (losses, norms) = gradient_norms(problem, engine, theta, balance.measure);
         balance_weights(&norms, balance, &mut state.balance);
+        if balance.data < 1.0 {
+            state.misfits.resize(problem.conditions.len(), f64::INFINITY);
+            let trust = trusts(problem, &losses, balance.data, state);
+            changes.trusts = trust != state.trust;
+            state.trust = trust;
+        }
         changes.reweighted = true;
     }
     changes
 }
 
-/// λ of every condition: the problem's, times the balancing factor.
+/// λ of every condition: the problem's, as far as its data are trusted, times the balancing factor.
 pub fn weights(problem: &Problem, state: &State) -> Vec<f64> {
     let factor = |i| state.balance.get(i).copied().unwrap_or(1.0);
-    problem.conditions.iter().enumerate().map(|(i, condition)| condition.weight * factor(i)).collect()
+    compared(problem, state).into_iter().enumerate().map(|(i, weight)| weight * factor(i)).collect()
+}
+
+/// The weights by which networks are compared: the problem's, as far as its data are trusted.
+pub fn compared(problem: &Problem, state: &State) -> Vec<f64> {
+    let trust = |i| state.trust.get(i).copied().unwrap_or(1.0);
+    problem.conditions.iter().enumerate().map(|(i, condition)| condition.weight * trust(i)).collect()
 }
 
 // Points.
@@ -177,29 +198,30 @@ fn redraw(
 
 // Weights by gradient norms.
 
-/// ‖∇ mean(w·residual²)‖ of every condition, or that of its root; `None` of those that hold exactly.
+/// mean(w·residual²) of every condition, and ‖∇ mean(w·residual²)‖ or that of its root; `None` of those that hold exactly.
 fn gradient_norms(
     problem: &Problem,
     engine: &mut dyn Differentiable,
     theta: &[f64],
     measure: BalanceMeasure,
-) -> Vec<Option<f64>> {
+) -> (Vec<f64>, Vec<Option<f64>>) {
     let mut gradient = vec![0.0; theta.len()];
     let conditions = problem.conditions.iter().enumerate();
     conditions
         .map(|(i, condition)| {
             if condition.is_exact() {
-                return None;
+                return (0.0, None);
             }
             let loss = engine.condition_gradient(theta, i, &mut gradient);
             let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-            match measure {
+            let norm = match measure {
                 BalanceMeasure::Loss => Some(norm),
                 // ∇√L is ∇L/(2√L), and nothing is known of it where L is zero; a common factor does not matter.
                 BalanceMeasure::Root => (loss > 0.0).then(|| norm / loss.sqrt()),
-            }
+            };
+            (loss, norm)
         })
-        .collect()
+        .unzip()
 }
 
 /// Moves `factors` towards mean‖∇L‖/‖∇Lᵢ‖, so that all conditions pull equally hard; the first time they go there.
@@ -220,6 +242,37 @@ fn balance_weights(norms: &[Option<f64>], settings: &Balance, factors: &mut Vec<
             *factor = settings.memory * *factor + (1.0 - settings.memory) * wanted;
         }
     }
+}
+
+/// Balancings before the trust in data is looked at: the answer has to have come near them by then.
+const BEFORE_TRUST: usize = 3;
+/// The factor by which it changes.
+const TRUST: f64 = 4.0;
+/// How many times its least a squared misfit may be before the equations are told to contradict the data.
+const CONTRADICTED: f64 = 16.0;
+
+/// How far conditions on measured data are trusted from here on, by their mean squared residuals `losses`; notes the least.
+///
+/// A misfit that still falls says nothing yet, one that has settled is taken for noise: equations that count as little as
+/// that bend to it, and the parameters with them.
+/// In a problem of one compartment with 5 % of noise, parameters came from 3 % to 0.03 % of the least squares' when the
+/// readings counted a ten-thousandth; where they count so little from the start, equations are solved with a wrong parameter.
+/// A misfit that rises far above its least is brought back.
+fn trusts(problem: &Problem, losses: &[f64], least: f64, state: &mut State) -> Vec<f64> {
+    let mut trust = state.trust.clone();
+    trust.resize(losses.len(), 1.0);
+    for (i, condition) in problem.conditions.iter().enumerate().filter(|(_, c)| c.uses_data()) {
+        let (misfit, lowest) = (losses[i], &mut state.misfits[i]);
+        if state.balanced > BEFORE_TRUST {
+            if misfit > CONTRADICTED * *lowest {
+                trust[i] = (TRUST * trust[i]).min(1.0);
+            } else if misfit > 0.5 * *lowest && !condition.is_exact() {
+                trust[i] = (trust[i] / TRUST).max(least);
+            }
+        }
+        *lowest = lowest.min(misfit);
+    }
+    trust
 }
 
 // Weights in time.
@@ -346,6 +399,34 @@ mod tests {
     }
 
     #[test]
+    fn data_are_trusted_less_once_they_no_longer_come_nearer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("data.csv");
+        std::fs::write(&file, "x,u_obs\n0.5,1\n").expect("written");
+        let text = format!(
+            "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {{}}\n[conditions.physics]\nplace = \"interior\"\n\
+             residual = \"u_x\"\n[conditions.data]\nplace = {{ file = {file:?} }}\nresidual = \"u - u_obs\"\n"
+        );
+        let problem = Problem::parse(&text).expect("a problem");
+        assert_eq!(problem.training.balance.as_ref().expect("it is balanced").data, 1e-6);
+        let mut state = State { misfits: vec![f64::INFINITY; 2], ..State::default() };
+        let mut after = |balanced: usize, misfit: f64| {
+            state.balanced = balanced;
+            state.trust = trusts(&problem, &[9.0, misfit], 0.01, &mut state);
+            assert_eq!(state.trust[0], 1.0);
+            state.trust[1]
+        };
+        // Too early to tell; it still falls; it has settled, down to the least; the equations pull away from the data.
+        assert_eq!([after(1, 1.0), after(3, 1.0)], [1.0, 1.0]);
+        assert_eq!([after(4, 0.1), after(5, 0.04)], [1.0, 1.0]);
+        assert_eq!([after(6, 0.04), after(7, 0.05)], [0.25, 0.0625]);
+        assert_eq!([after(8, 0.06), after(9, 0.04), after(10, 0.04)], [0.015625, 0.01, 0.01]);
+        assert_eq!([after(11, 0.7), after(12, 0.7)], [0.04, 0.16]);
+        let weights = [compared(&problem, &state)[1], weights(&problem, &state)[1]];
+        assert_eq!(weights, [0.16, 0.16]);
+    }
+
+    #[test]
     fn the_root_of_a_loss_says_nothing_of_how_large_the_residual_is() {
         use crate::engine::cpu::{CpuEngine, Isa};
         let norms = |value: f64, measure| {
@@ -357,7 +438,7 @@ mod tests {
             let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
             start(&problem, &mut engine, &State::default());
             let theta: Vec<f64> = (0..problem.parameters_in_all()).map(|k| 0.1 * k as f64).collect();
-            gradient_norms(&problem, &mut engine, &theta, measure)[0].expect("it is in the loss")
+            gradient_norms(&problem, &mut engine, &theta, measure).1[0].expect("it is in the loss")
         };
         let [near, far] = [10.0, 1000.0].map(|value| norms(value, BalanceMeasure::Root));
         assert!((near / far - 1.0).abs() < 1e-12, "{near} {far}");

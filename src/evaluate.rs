@@ -80,6 +80,9 @@ pub fn evaluate(
 const ELSEWISE: &str =
     "a smooth transition in its place, or a region for each side and conditions at the interface";
 
+/// Scatter of data, beside the size of their terms, that is worth a word.
+const NOISE: f64 = 1e-6;
+
 /// What the network with parameters `theta` may be called, `evaluation` being what is known of it; no reference is looked at.
 ///
 /// The error is estimated on `threads` threads, which change nothing; not that of an answer that is on its way.
@@ -102,8 +105,15 @@ pub fn judge(
     // Where it cannot be told what a residual is to be compared with, the error estimate alone has a say.
     let relative = residuals().map(|((residual, _), _)| match residual.relative {
         unknown if unknown.is_nan() && residual.rms.is_finite() => 0.0,
+        _ if residual.noise == Some(true) => 0.0,
         relative => relative,
     });
+    // No answer goes through noise.
+    let scatter = residuals().map(|((residual, _), _)| match residual.noise {
+        Some(true) if residual.relative > NOISE => residual.relative,
+        _ => 0.0,
+    });
+    let noise = worst(scatter.collect()).filter(|(_, part)| *part > 0.0);
     let parameters = problem.trainable.iter().map(|trainable| trainable.name.clone());
     let undetermined = evaluation.uncertainty.iter().flat_map(|uncertainty| {
         let known = uncertainty.parameters.iter().zip(parameters.clone());
@@ -128,6 +138,7 @@ pub fn judge(
         no_answer: no_answer.or(left_out),
         between: worst(between.collect()),
         relative: worst(relative.collect()),
+        noise,
         undetermined: undetermined.collect(),
         ..Signs::default()
     };
@@ -142,14 +153,16 @@ pub fn judge(
     // What an ansatz misses of the conditions that count as exact, no estimate sees.
     let exact = residuals().filter(|(_, condition)| condition.is_exact());
     let missed = exact.map(|((residual, _), _)| residual.relative).fold(0.0, f64::max);
-    let relative = unknowns.iter().zip(sizes).map(|(error, (size, zero))| {
+    let relative = unknowns.iter().zip(sizes.clone()).map(|(error, (size, zero))| {
         // Beside what may as well be zero only that is known which it could have been.
         (error / size.max(zero.unwrap_or(0.0))).max(missed)
     });
-    let absolute = names().zip(&unknowns).zip(&evaluation.zeros);
+    // All that there is of it may be an error.
+    let whole = unknowns.iter().zip(sizes).map(|(error, (size, _))| error.max(*size));
+    let absolute = names().zip(whole).zip(&evaluation.zeros);
     verdict(Signs {
         errors: names().chain(parameters).zip(relative.chain(found)).collect(),
-        zeros: absolute.filter(|(_, zero)| zero.is_some()).map(|((name, error), _)| (name, *error)).collect(),
+        zeros: absolute.filter(|(_, zero)| zero.is_some()).map(|((name, error), _)| (name, error)).collect(),
         explained,
         amplification,
         growth: growth.map(|Growth { factor, from, to }| {

@@ -338,11 +338,14 @@ pub struct Balance {
     pub memory: f64,
     /// What is to pull equally hard.
     pub measure: BalanceMeasure,
+    /// What part of its weight a condition on measured data keeps at least, as its misfit no longer falls: noise is left to
+    /// the data instead of being shared with the equations.
+    pub data: f64,
 }
 
 impl Default for Balance {
     fn default() -> Self {
-        Self { every: 1000, memory: 0.9, measure: BalanceMeasure::Loss }
+        Self { every: 1000, memory: 0.9, measure: BalanceMeasure::Loss, data: 1.0 }
     }
 }
 

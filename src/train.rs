@@ -376,11 +376,11 @@ impl Loop<'_> {
     /// than those before.
     fn choose(&mut self) {
         if self.objective.best_loss.is_finite() {
-            let best = &self.objective.best_theta;
-            let measure = self.validation.measure(self.problem, self.objective.engine, best);
+            let best = self.objective.best_theta.clone();
+            let measure = self.measure(&best);
             if measure < self.state.chosen_measure {
                 self.state.chosen_measure = measure;
-                self.state.chosen_theta.clone_from(best);
+                self.state.chosen_theta = best;
             }
             self.state.measured = self.state.step;
         }
@@ -388,15 +388,21 @@ impl Loop<'_> {
 
     /// The network to hand out as things stand.
     fn answer(&mut self) -> Vec<f64> {
-        let (state, best) = (&self.state, &self.objective.best_theta);
+        let best = self.objective.best_theta.clone();
         // Where nothing has been measured, there is nothing to compare with.
-        if state.chosen_measure.is_finite()
-            && *best != state.chosen_theta
-            && state.chosen_measure < self.validation.measure(self.problem, self.objective.engine, best)
+        if self.state.chosen_measure.is_finite()
+            && best != self.state.chosen_theta
+            && self.state.chosen_measure < self.measure(&best)
         {
-            return state.chosen_theta.clone();
+            return self.state.chosen_theta.clone();
         }
-        best.clone()
+        best
+    }
+
+    /// The measure of validation of `theta`, with the weights of now.
+    fn measure(&mut self, theta: &[f64]) -> f64 {
+        let weights = adapt::compared(self.problem, &self.state.adapted);
+        self.validation.measure(self.problem, self.objective.engine, &weights, theta)
     }
 
     /// `Some` if training ends with this stage.
@@ -453,6 +459,11 @@ impl Loop<'_> {
         let changes = adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
         if changes == adapt::Changes::default() {
             return;
+        }
+        // What was measured compares with nothing that is measured from now on.
+        if changes.trusts && self.state.chosen_measure.is_finite() {
+            self.state.chosen_measure = self.measure(&self.state.chosen_theta.clone());
+            self.state.mark = self.state.chosen_measure;
         }
         // Measures cost something, and weights may change every few steps.
         if step >= self.state.measured + MEASURE_EVERY {

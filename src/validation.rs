@@ -1,8 +1,9 @@
-//! By what measure one network is preferred to another: the loss, with the problem's own weights, at points that
+//! By what measure one network is preferred to another: the loss, with weights that balancing leaves alone, at points that
 //! training never sees.
 //!
 //! The loss of training cannot serve: its points are few and redrawn, its weights change, and a loss before a change
 //! compares with none after it.
+//! Where these weights change, which they rarely do, what was measured has to be measured anew.
 //! This file knows the problem and the engine; it does not know when a network is measured, nor what for.
 
 use crate::engine::Engine;
@@ -32,16 +33,22 @@ impl Validation {
         Self { points: points.collect() }
     }
 
-    /// Σ λ·mean(residual²) with the problem's weights, at the fixed points and at those of files; lower is better.
+    /// Σ λ·mean(residual²) with `weights`, at the fixed points and at those of files; lower is better.
     ///
     /// A number that is not finite counts as infinite.
-    pub(crate) fn measure(&self, problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> f64 {
+    pub(crate) fn measure(
+        &self,
+        problem: &Problem,
+        engine: &mut dyn Engine,
+        weights: &[f64],
+        theta: &[f64],
+    ) -> f64 {
         let mut total = 0.0;
         let trained = problem.conditions.iter().enumerate().filter(|(_, condition)| !condition.is_exact());
         for (i, condition) in trained {
             let Points { rows, data } = &self.points[i];
             let squares = verify::squares(engine, theta, i, rows, data, condition.residuals.roots.len());
-            total += condition.weight * squares.iter().sum::<f64>() / squares.len() as f64;
+            total += weights[i] * squares.iter().sum::<f64>() / squares.len() as f64;
         }
         if total.is_finite() { total } else { f64::INFINITY }
     }

@@ -69,6 +69,9 @@ pub struct Signs {
     pub amplification: f64,
     /// The condition with the greatest residual relative to the size of its terms, and that residual.
     pub relative: Option<(String, f64)>,
+    /// The condition on measured data whose residuals, which are like noise, are greatest beside the size of its terms, and
+    /// that ratio; none of them is in `relative`.
+    pub noise: Option<(String, f64)>,
     /// The condition whose residual is greatest between the points of training, relative to that at them, and that ratio.
     pub between: Option<(String, f64)>,
     /// How far a second solution is from this one, relative to it, if there is one.
@@ -204,6 +207,13 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
         let reason =
             format!("`{condition}` is {ratio:.0} times worse between the points of training than at them");
         return say(word, reason, &["more --points", "`resample = 500` in [training]"]);
+    }
+    if let Some((condition, part)) = &signs.noise {
+        let part = percent(*part);
+        let reason = format!(
+            "`{condition}` scatters about the answer by {part} the size of its terms, as noise does; beside what that does to it, {of} may be off by {error:.0e}"
+        );
+        return say(word, reason, &["more data, or more exact ones"]);
     }
     if signs.explained > EXPLAINED {
         let reason =

@@ -28,6 +28,9 @@ const FACE: usize = 1 << 12;
 /// Points at which the sizes of terms are taken.
 const TERMS: usize = 1 << 10;
 
+/// A residual so small beside what its terms could be is none, where it is asked whether an unknown may be zero.
+const NEGLIGIBLE: f64 = 1e-4;
+
 /// Points of a cloud whose neighbourhoods tell whether it fills space.
 const TRIED: usize = 256;
 /// The least extent of a neighbourhood over its greatest, as squares, from which on it has a volume.
@@ -80,6 +83,11 @@ pub struct Residual {
     /// Of an equation whose terms are all small, such as y'' = 0, the size is what the term would be if the unknown turned
     /// as much as it varies once in the domain.
     pub relative: f64,
+    /// Of a condition on measured data: are its residuals like noise, as independent of their neighbours' as chance would
+    /// have it?
+    ///
+    /// `None` without data, and where there are too few to tell.
+    pub noise: Option<bool>,
 }
 
 /// What the check of an answer finds.
@@ -118,7 +126,9 @@ pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check
                 .enumerate()
                 .map(|(k, scale)| scale * rms(values.iter().skip(k).step_by(count).copied()))
                 .collect();
-            let sizes = solution.sizes(problem, engine, condition, &points, &data);
+            let spread = &solution.spread;
+            let sizes = solution.sizes(problem, engine, condition, (&points, &data), spread);
+            let sizes: Option<Vec<f64>> = sizes.map(|sizes| sizes.iter().map(|size| size.size).collect());
             Residual {
                 sites,
                 points: squares.len(),
@@ -127,10 +137,58 @@ pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check
                 at: points[worst * site..][..dimensions].to_vec(),
                 unscaled: each.iter().map(|rms| rms * rms).sum::<f64>().sqrt(),
                 relative: sizes.map_or(f64::NAN, |sizes| greatest_ratio(&each, &sizes)),
+                noise: if condition.uses_data() { like_noise(problem, &points, &values) } else { None },
             }
         })
         .collect();
     Check { residuals, zeros }
+}
+
+/// Fewest points that tell noise from a misfit, and how many are asked.
+const TELLING: (usize, usize) = (8, 1 << 10);
+
+/// Are `values`, some at every one of `points`, independent of their neighbours' as far as can be told?
+///
+/// Moran's statistic (Moran 1950): Σ r·r̄ / Σ r², r̄ being the mean of the 2d nearest neighbours in d coordinates.
+/// Under independence it has mean 0 and, neighbours being mutual, variance 1/(n·d); a misfit, which is smooth, has nearly 1.
+fn like_noise(problem: &Problem, points: &[f64], values: &[f64]) -> Option<bool> {
+    let dimensions = problem.coordinates.len();
+    let rows: Vec<&[f64]> = points.chunks_exact(dimensions).collect();
+    let (fewest, most) = TELLING;
+    if rows.len() < fewest.max(2 * dimensions + 2) {
+        return None;
+    }
+    // Readings at one place are one another's neighbours.
+    let distance = |a: &[f64], b: &[f64]| -> f64 {
+        let along = a.iter().zip(b).zip(&problem.coordinates);
+        along.map(|((a, b), c)| ((a - b) / (c.upper - c.lower)).powi(2)).sum()
+    };
+    let nearest = |i: usize| {
+        let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(2 * dimensions + 1);
+        for j in (0..rows.len()).filter(|&j| j != i) {
+            let found = (distance(rows[i], rows[j]), j);
+            let place = nearest.partition_point(|known| *known < found);
+            if place < 2 * dimensions {
+                nearest.insert(place, found);
+                nearest.truncate(2 * dimensions);
+            }
+        }
+        nearest
+    };
+    let count = values.len() / rows.len();
+    let asked: Vec<usize> = (0..rows.len()).step_by(rows.len().div_ceil(most)).collect();
+    let mut sums = vec![(0.0, 0.0); count];
+    for &i in &asked {
+        let neighbours = nearest(i);
+        for (k, (product, square)) in sums.iter_mut().enumerate() {
+            let own = values[i * count + k];
+            let around = neighbours.iter().map(|(_, j)| values[j * count + k]).sum::<f64>();
+            *product += own * around / neighbours.len() as f64;
+            *square += own * own;
+        }
+    }
+    let bound = 2.0 / ((asked.len() * dimensions) as f64).sqrt();
+    Some(sums.into_iter().all(|(product, square)| product <= bound * square))
 }
 
 /// The greatest of some residuals over their sizes; a NaN is the greatest there is.
@@ -213,6 +271,14 @@ fn squared_norms(values: &[f64], residuals: usize) -> impl Iterator<Item = f64> 
     values.chunks_exact(residuals).map(|values| values.iter().map(|r| r * r).sum())
 }
 
+/// How large the terms of a residual are.
+struct Size {
+    /// What the residual is compared with: what they are, or would be if every unknown turned once in the domain.
+    size: f64,
+    /// The greatest of both.
+    most: f64,
+}
+
 /// A trained network as far as the sizes of terms depend on it.
 struct Solution<'a> {
     theta: &'a [f64],
@@ -265,20 +331,45 @@ impl<'a> Solution<'a> {
     fn zeros(&self, problem: &Problem, engine: &mut dyn Engine) -> Vec<Option<f64>> {
         let count = problem.unknowns.len();
         let mut may_be_zero = vec![self.equations.is_some(); count];
+        let reach = self.reach(problem);
         for condition in &problem.conditions {
             let formula =
                 self.equations.as_ref().and_then(|equations| equations.residuals(problem, condition));
             let squares =
                 formula.and_then(|formula| self.squares_with_zeros(problem, engine, condition, &formula));
-            for (unknown, may_be) in may_be_zero.iter_mut().enumerate() {
+            for (unknown, may_be) in may_be_zero.iter_mut().enumerate().filter(|(_, may_be)| **may_be) {
                 // Not `a <= b` turned round: what is no number is no zero either.
-                *may_be &= squares.as_ref().is_some_and(|(found, with_zero)| {
-                    found.iter().zip(&with_zero[unknown]).all(|(found, zero)| zero <= found)
-                });
+                let no_worse = |found: &[f64]| {
+                    squares.as_ref().is_some_and(|(_, with_zero)| {
+                        found.iter().zip(&with_zero[unknown]).all(|(found, zero)| zero <= found)
+                    })
+                };
+                *may_be = squares.as_ref().is_some_and(|(found, _)| no_worse(found))
+                    || self
+                        .allowed(problem, engine, condition, (unknown, reach[unknown]))
+                        .is_some_and(|allowed| no_worse(&allowed));
             }
         }
-        let reach = self.reach(problem);
         may_be_zero.into_iter().zip(reach).map(|(may_be, reach)| may_be.then_some(reach)).collect()
+    }
+
+    /// What the squares of every residual of `condition` may sum up to with zero in place of an unknown, if it was to be as
+    /// large as `reach`.
+    ///
+    /// What others leave in an equation, such as a pressure along which nothing flows, a network makes up for.
+    fn allowed(
+        &self,
+        problem: &Problem,
+        engine: &mut dyn Engine,
+        condition: &Condition,
+        (unknown, reach): (usize, f64),
+    ) -> Option<Vec<f64>> {
+        let Points { rows, data } = sites(problem, condition, TERMS).1;
+        let mut spread = self.spread.clone();
+        spread[unknown].1 = spread[unknown].1.max(reach);
+        let sizes = self.sizes(problem, engine, condition, (&rows, &data), &spread)?;
+        let sites = (rows.len() / (condition.sides() * problem.coordinates.len())) as f64;
+        Some(sizes.into_iter().map(|size| sites * (NEGLIGIBLE * size.most).powi(2)).collect())
     }
 
     /// Sums of squares of every residual of `condition`: as they are, and for every unknown with zero in its place.
@@ -338,15 +429,16 @@ impl<'a> Solution<'a> {
         reaches.into_iter().map(|reaches| rms(reaches.into_iter().filter(|x| x.is_finite()))).collect()
     }
 
-    /// The size of every residual of `condition`, which is looked at at `points`; `None` if it cannot be told.
+    /// The size of every residual of `condition`, which is looked at at points with their data, where unknowns vary by
+    /// `spread`; `None` if it cannot be told.
     fn sizes(
         &self,
         problem: &Problem,
         engine: &mut dyn Engine,
         condition: &Condition,
-        points: &[f64],
-        data: &[Vec<f64>],
-    ) -> Option<Vec<f64>> {
+        (points, data): (&[f64], &[Vec<f64>]),
+        spread: &[(f64, f64)],
+    ) -> Option<Vec<Size>> {
         let dimensions = problem.coordinates.len();
         let terms = Terms::new(self.equations.as_ref()?.residuals(problem, condition)?);
         let site = dimensions * condition.sides();
@@ -365,10 +457,10 @@ impl<'a> Solution<'a> {
         let jet = |of: usize, index: MultiIndex| {
             terms.jets().iter().position(|known| *known == (of, index)).expect("all jets were asked for")
         };
-        let mean = |of: usize, index| if index == MultiIndex::VALUE { self.spread[of].0 } else { 0.0 };
+        let mean = |of: usize, index| if index == MultiIndex::VALUE { spread[of].0 } else { 0.0 };
         let turned = |of: usize, index: MultiIndex| {
             let along = |c: usize| 0.5 * (problem.coordinates[c].upper - problem.coordinates[c].lower);
-            mean(of, index) + self.spread[of].1 / index.coordinates().map(along).product::<f64>()
+            mean(of, index) + spread[of].1 / index.coordinates().map(along).product::<f64>()
         };
         let residuals = terms.residuals();
         let (mut sizes, mut floors) = (vec![vec![]; residuals], vec![vec![]; residuals]);
@@ -394,7 +486,8 @@ impl<'a> Solution<'a> {
         let size = |(sizes, floors): (Vec<Vec<f64>>, Vec<Vec<f64>>)| {
             let size = of_columns(&sizes).fold(0.0, f64::max);
             let floor = of_columns(&floors).fold(f64::INFINITY, f64::min);
-            if floor.is_finite() { size.max(floor) } else { size }
+            let most = of_columns(&floors).fold(size, f64::max);
+            Size { size: if floor.is_finite() { size.max(floor) } else { size }, most }
         };
         Some(sizes.into_iter().zip(floors).map(size).collect())
     }
@@ -442,4 +535,33 @@ fn some(points: &[f64], length: usize) -> Vec<f64> {
 
 fn stride(count: usize) -> usize {
     count.div_ceil(TERMS).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+    use crate::rng;
+
+    #[test]
+    fn noise_has_nothing_to_do_with_its_neighbours() {
+        let text = "[coordinates]\nx = [0, 1]\ny = [0, 2]\n[unknowns]\nu = {}\n\
+                    [conditions.a]\nplace = \"interior\"\nresidual = \"u\"\n";
+        let problem = Problem::parse(text).expect("a problem");
+        let mut rng = rng::stream(1, "noise");
+        let points: Vec<f64> = (0..200).flat_map(|_| [rng.random(), 2.0 * rng.random::<f64>()]).collect();
+        let noise: Vec<f64> = (0..200).map(|_| rng.random::<f64>() - 0.5).collect();
+        let misfit: Vec<f64> =
+            points.chunks_exact(2).map(|p| (7.0 * p[0]).sin() * (3.0 * p[1]).cos()).collect();
+        assert_eq!(like_noise(&problem, &points, &noise), Some(true));
+        assert_eq!(like_noise(&problem, &points, &misfit), Some(false));
+        // Half as much of a misfit as there is noise shows; so does one of two residuals.
+        let half: Vec<f64> = noise.iter().zip(&misfit).map(|(noise, misfit)| noise + 0.5 * misfit).collect();
+        assert_eq!(like_noise(&problem, &points, &half), Some(false));
+        let both: Vec<f64> =
+            noise.iter().zip(&misfit).flat_map(|(noise, misfit)| [*noise, *misfit]).collect();
+        assert_eq!(like_noise(&problem, &points, &both), Some(false));
+        assert_eq!(like_noise(&problem, &points[..10], &noise[..5]), None);
+    }
 }

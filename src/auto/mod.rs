@@ -136,6 +136,7 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Posedness;
     use crate::settings::{Init, Training};
 
     const PLAIN: &str = r#"
@@ -197,6 +198,29 @@ mod tests {
         let called = completed(&format!("{words}{}", places.replace("u = {}", "u = { ansatz = \"auto\" }")));
         assert_eq!(called.decisions, plain.decisions);
         assert_eq!(called.problem.to_toml(), plain.problem.to_toml());
+    }
+
+    #[test]
+    fn what_has_no_solution_has_none_with_conditions_that_hold_exactly() {
+        let resonance = |source: &str, right: &str| {
+            let text = format!(
+                "coordinates.x = [0, \"pi\"]\nunknowns.y = {{}}\n[conditions]\n\
+                 ode = {{ place = \"interior\", residual = \"y_xx + y - ({source})\" }}\n\
+                 left = {{ place = \"x = 0\", residual = \"y\" }}\nright = {{ place = \"x = pi\", residual = \"y - {right}\" }}"
+            );
+            let problem = completed(&text).problem;
+            assert!(problem.conditions[1].is_exact() && problem.conditions[2].is_exact());
+            problem.posedness()
+        };
+        let Posedness::Contradictory(found) = resonance("0", "1") else { panic!("there is none") };
+        assert!(
+            found.message.contains("`ode`, `left` and `right` contradict one another"),
+            "{}",
+            found.message
+        );
+        // Many solutions; one, which polynomials follow only so far.
+        assert!(matches!(resonance("cos(x)*0", "0"), Posedness::UnderDetermined(_)));
+        assert_eq!(resonance("step(x - 1) + 1e4*y", "1"), Posedness::NoDoubt);
     }
 
     #[test]

@@ -331,9 +331,14 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         line(
             "residual",
             format!(
-                "{name} {:.2e} of its terms {}: {:.2e}, greatest {:.2e} at {}",
+                "{name} {:.2e} of its terms {}{}: {:.2e}, greatest {:.2e} at {}",
                 residual.relative,
                 residual.sites.words(),
+                match residual.noise {
+                    Some(true) => ", like noise",
+                    Some(false) => ", not like noise",
+                    None => "",
+                },
                 residual.rms,
                 residual.max,
                 at.join(", ")

@@ -13,7 +13,7 @@ use crate::optim;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
-pub const CHECKPOINT_VERSION: u32 = 5;
+pub const CHECKPOINT_VERSION: u32 = 6;
 
 /// The key of our numbers in the metadata.
 const KEY: &str = "pinn-solve";
@@ -116,6 +116,8 @@ impl Checkpoint {
             ("chosen_theta".to_owned(), &state.chosen_theta),
             ("answer".to_owned(), &state.answer),
             ("balance".to_owned(), &state.adapted.balance),
+            ("trust".to_owned(), &state.adapted.trust),
+            ("misfits".to_owned(), &state.adapted.misfits),
             ("slices".to_owned(), &state.adapted.slices),
         ];
         for (i, points) in state.adapted.points.iter().enumerate() {
@@ -188,6 +190,8 @@ impl Checkpoint {
                     points,
                     balanced: numbers.balanced,
                     balance: vector("balance")?,
+                    trust: vector("trust")?,
+                    misfits: vector("misfits")?,
                     caused: numbers.caused,
                     level: numbers.level,
                     slices: vector("slices")?,
@@ -230,6 +234,8 @@ mod tests {
                 points: vec![vec![], vec![0.25, 1.0 / 3.0]],
                 balanced: 4,
                 balance: vec![1.0, 1e9],
+                trust: vec![1.0, 0.25],
+                misfits: vec![f64::INFINITY, 0.125],
                 caused: 5,
                 level: 1,
                 slices: vec![1.0, 0.125],

@@ -240,6 +240,9 @@ pub struct ResidualResult {
     /// that cannot be told.
     #[serde(default = "nan", deserialize_with = "null_is_nan")]
     pub relative: f64,
+    /// Of a condition on measured data: are its residuals like noise? `null` without data, or with too few to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<bool>,
     /// Root of the mean of (residual/scale)².
     #[serde(deserialize_with = "null_is_nan")]
     pub rms: f64,

@@ -3,9 +3,11 @@
 //! Each has an error that it must reach, ten times what was measured (docs/results/autopilot.md has more of them, and
 //! slower ones), and has to be called solved.
 
+use pinn::internals::rng;
 use pinn::internals::verdict::Word;
 use pinn::problem::Problem;
 use pinn::solve;
+use rand_distr::{Distribution, StandardNormal};
 
 /// Solves a plain problem; the greatest of its unknowns' errors against their references.
 fn error(text: &str) -> f64 {
@@ -172,4 +174,48 @@ fn a_parameter_that_the_data_tell() {
                 [conditions.later]\nplace = \"t = 1\"\nresidual = \"u - exp(-3.5)\"\n\
                 [reference]\nsolution = { u = \"exp(-3.5*t)\" }\n";
     check(text, 1e-6);
+}
+
+#[test]
+fn noise_is_left_to_the_data() {
+    // y' = −k·y, y(0) = 1, and 40 readings with noise of 0.05: k is that of least squares along e^{−kt}, as it would be with
+    // equations that hold exactly.
+    let mut rng = rng::stream(1, "data/decay");
+    let readings: Vec<(f64, f64)> = (1..=40)
+        .map(|i| 0.1 * f64::from(i))
+        .map(|t| {
+            (
+                t,
+                (-0.7 * t).exp()
+                    + 0.05 * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng),
+            )
+        })
+        .collect();
+    let mut best: f64 = 0.7;
+    for _ in 0..50 {
+        let (mut product, mut square) = (0.0, 0.0);
+        for (t, y) in &readings {
+            let slope = -t * (-best * t).exp();
+            product += slope * (y - (-best * t).exp());
+            square += slope * slope;
+        }
+        best += product / square;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("readings.csv");
+    let rows: String = readings.iter().map(|(t, y)| format!("{t},{y}\n")).collect();
+    std::fs::write(&file, format!("t,y_obs\n{rows}")).expect("written");
+    let text = format!(
+        "[coordinates]\nt = [0, 4]\n[parameters]\nk = {{ initial = 0.3 }}\n[unknowns]\ny = {{}}\n\
+         [training]\neffort = \"quick\"\n[network]\ndepth = 2\nwidth = 10\n\
+         [conditions.ode]\nplace = \"interior\"\nresidual = \"y_t + k*y\"\npoints = 100\n\
+         [conditions.start]\nplace = \"t = 0\"\nresidual = \"y - 1\"\n\
+         [conditions.readings]\nplace = {{ file = {file:?} }}\nresidual = \"y - y_obs\"\n"
+    );
+    let mut trained = solve(&Problem::parse(&text).expect("a problem")).expect("it trains");
+    let found = trained.found()[0].1;
+    assert!((found / best - 1.0).abs() < 1e-4, "{found} instead of {best}");
+    let readings = trained.evaluation().residuals[2].clone();
+    assert!(readings.noise == Some(true) && readings.relative > 0.01, "{readings:?}");
+    assert!(!trained.verdict().line().contains("readings` misses"), "{}", trained.verdict().line());
 }

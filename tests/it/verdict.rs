@@ -148,6 +148,28 @@ fn what_may_as_well_be_zero_is_relative_to_nothing() {
 }
 
 #[test]
+fn a_velocity_that_is_nowhere_is_zero() {
+    // A channel between plates: nothing flows across it, and its equation across and that of the volume have no terms.
+    let text = "[coordinates]\nx = [0, 10]\ny = [0, 1]\n[unknowns]\nu = {}\nv = {}\np = {}\n\
+                [network]\ndepth = 2\nwidth = 8\n\
+                [training]\nstages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 400 } }]\n\
+                [conditions.stokes]\nplace = \"interior\"\npoints = 200\n\
+                residual = [\"u_xx + u_yy - p_x\", \"v_xx + v_yy - p_y\", \"u_x + v_y\"]\n\
+                [conditions.walls]\nplace = [\"y = 0\", \"y = 1\"]\nresidual = [\"u\", \"v\"]\n\
+                [conditions.inlet]\nplace = \"x = 0\"\nresidual = [\"p - 20\", \"v\"]\n\
+                [conditions.outlet]\nplace = \"x = 10\"\nresidual = [\"p\", \"v\"]\n";
+    let mut trained = pinn::solve(&Problem::parse(text).expect("a problem")).expect("it trains");
+    let (verdict, evaluation) = (trained.verdict(), trained.evaluation());
+    assert!(
+        verdict.word == Word::Solved && verdict.line().contains("v is zero to within"),
+        "{}",
+        verdict.line()
+    );
+    let zeros: Vec<bool> = evaluation.zeros.iter().map(Option::is_some).collect();
+    assert_eq!(zeros, [false, true, false]);
+}
+
+#[test]
 fn a_periodic_condition_on_what_is_level_there_is_measured_by_its_terms_elsewhere() {
     // The slope of cos(πx) is zero at both ends, and what is left of it there small beside what it is in between.
     let text = "[coordinates]\nx = [-1, 1]\nt = [0, 0.1]\n[unknowns]\nu = {}\n[network]\ndepth = 2\nwidth = 8\n\

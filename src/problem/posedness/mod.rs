@@ -21,7 +21,7 @@ use rand::RngExt;
 use crate::expr::{Digits, listed};
 use crate::problem::geometry::Geometry;
 use crate::problem::initial_value::InitialValue;
-use crate::problem::model::Problem;
+use crate::problem::model::{Condition, Problem};
 use crate::problem::pilot;
 use crate::problem::place::Place;
 use crate::rng;
@@ -202,18 +202,21 @@ impl Problem {
         let mut kept: Vec<usize> = (0..self.conditions.len()).collect();
         let (left, idle) = discretized.inconsistency(&kept)?;
         let coarse = Discretized::with_degree(self, discretized.basis.degree() * 2 / 3)?;
-        if left < LEFT || left < 0.9 * coarse.inconsistency(&kept)?.0 {
-            return None;
-        }
-        // Where the equations alone are not solved, polynomials of this degree are not enough.
-        let inside = kept.iter().copied().filter(|&i| self.conditions[i].place.is_interior());
-        if discretized.inconsistency(&inside.collect::<Vec<_>>())?.0 > SOLVED {
+        let stays = left / coarse.inconsistency(&kept)?.0;
+        if left < LEFT || stays < 0.9 {
             return None;
         }
         // A direction that is idle without being open is a solution that grows beyond all digits: it could do a lot.
         let open = discretized.open_direction(&discretized.guess(0)).map_or(0, |(_, count)| count);
         if idle != open {
             return None;
+        }
+        let inside = kept.iter().copied().filter(|&i| self.conditions[i].place.is_interior());
+        if discretized.inconsistency(&inside.collect::<Vec<_>>())?.0 > SOLVED {
+            // Where the equations alone are not solved, polynomials of this degree are not enough; or the ansatz brings the
+            // other conditions into them, and then something is open, and what is left is so at every degree.
+            let brought = self.conditions.iter().any(Condition::is_exact) && open > 0 && stays > 0.999;
+            return brought.then_some(clash::Clash { conditions: kept, place: None });
         }
         for i in (0..self.conditions.len()).rev() {
             let fewer: Vec<usize> = kept.iter().copied().filter(|&other| other != i).collect();

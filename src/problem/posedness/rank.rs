@@ -80,6 +80,8 @@ struct Scales {
     rows: Vec<Vec<f64>>,
     /// For every raw output.
     outputs: Vec<f64>,
+    /// For every unknown's value: an ansatz may be as large as it likes.
+    values: Vec<f64>,
 }
 
 /// Rows of an overdetermined system.
@@ -217,7 +219,8 @@ impl<'a> Discretized<'a> {
     fn scales(&self, points: &[Points], guess: &Guess) -> Option<Scales> {
         let outputs = self.problem.unknowns.len();
         let mut sizes: Vec<Vec<Vec<f64>>> = vec![];
-        for (i, _) in self.problem.conditions.iter().enumerate() {
+        // The last are the unknowns' values.
+        for i in 0..self.linear.len() {
             let mut squares = vec![vec![0.0; outputs]; self.linear[i].residuals()];
             self.visit(i, &points[i], guess, |look| {
                 for &(input, slope) in look.slopes {
@@ -231,9 +234,11 @@ impl<'a> Discretized<'a> {
                 squares.into_iter().map(|row| row.iter().map(|s| (s / count).sqrt()).collect()).collect(),
             );
         }
+        let values = sizes.pop().expect("values come last");
         let mut scales = Scales {
             rows: sizes.iter().map(|rows| vec![1.0; rows.len()]).collect(),
             outputs: vec![1.0; outputs],
+            values: vec![],
         };
         let one_over_root = |x: f64| if x > 0.0 { x.sqrt().recip() } else { 1.0 };
         for _ in 0..20 {
@@ -252,7 +257,13 @@ impl<'a> Discretized<'a> {
                 *scale *= one_over_root(greatest);
             }
         }
-        let all = || scales.rows.iter().flatten().chain(&scales.outputs);
+        let value = |slopes: Vec<f64>| {
+            let most =
+                slopes.iter().zip(&scales.outputs).map(|(slope, scale)| slope * scale).fold(0.0, f64::max);
+            if most > 0.0 { most.recip() } else { 1.0 }
+        };
+        scales.values = values.into_iter().map(value).collect();
+        let all = || scales.rows.iter().flatten().chain(&scales.outputs).chain(&scales.values);
         all().all(|x| x.is_finite() && *x > 0.0).then_some(scales)
     }
 
@@ -266,7 +277,7 @@ impl<'a> Discretized<'a> {
         self.visit(condition, points, guess, |look| {
             let scale = match scales.rows.get(condition) {
                 Some(rows) => rows[look.residual],
-                None => scales.outputs[look.residual].recip(),
+                None => scales.values[look.residual],
             };
             let start = rows.entries.len();
             rows.entries.resize(start + columns, 0.0);

@@ -194,3 +194,13 @@ fn what_cannot_be_told_is_not_said() {
         &[("interior", "2e9*u_t - 1e-10*u_xx"), ("t = 0", "u - 1e4"), ("boundary", "u - 1e4")],
     );
 }
+
+#[test]
+fn an_ansatz_may_be_small_beside_what_it_adds_to() {
+    // A dopant: 1e20 at the surface, and a network that is worth a hundred-thousandth of that.
+    let unknown = "N = { ansatz = \"1e20 + 1e15*x/3*tanh(1.5*t)*net\" }";
+    let conditions =
+        [("interior", "N_t - 0.04*N_xx"), ("t = 0", "N - 1e20"), ("x = 0", "N - 1e20"), ("x = 3", "N_x")];
+    let found = problem("x = [0, 3]\nt = [0, 2]", unknown, &conditions).posedness();
+    assert!(matches!(found, Posedness::NoDoubt), "{found:?}");
+}
