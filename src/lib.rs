@@ -98,6 +98,7 @@ mod simd;
 mod solve;
 mod sweep;
 mod tabulated;
+mod team;
 mod terms;
 mod train;
 mod trained;
@@ -161,6 +162,7 @@ pub mod internals {
         simd
         solve
         sweep
+        team
         train
         trained
         uncertainty

@@ -5,6 +5,8 @@
 //! [`train`] goes through the windows in order, each with the one training loop and an engine of its own.
 //! This file knows problems, engines and training; it knows no files and no terminals.
 
+use std::sync::Arc;
+
 use crate::adapt;
 use crate::breakdown::Breakdown;
 use crate::engine::cpu::{CpuEngine, Isa};
@@ -13,6 +15,7 @@ use crate::init;
 use crate::jet::JetSet;
 use crate::problem::{Carried, Formula, Problem, Windows};
 use crate::score::Scorer;
+use crate::team::Team;
 use crate::train::{self, End, Event, Flow, Outcome, StageReport, State, StepReport};
 
 /// The solution of a problem that is cut into windows, as an engine; θ holds the windows' networks, one after the other in
@@ -264,6 +267,10 @@ impl Engine for Carrying<'_> {
 }
 
 impl Differentiable for Carrying<'_> {
+    fn team(&self) -> Arc<Team> {
+        self.engine.team()
+    }
+
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],

@@ -3,6 +3,8 @@
 //! It draws points, calls optimizers stage by stage, and tells an observer what happened.
 //! It prints nothing, writes no file and reads no clock; what it knows between two steps is a [`State`].
 
+use std::sync::Arc;
+
 use crate::adapt;
 use crate::breakdown::{self, Breakdown, Quantity};
 use crate::engine::{Differentiable, Engine};
@@ -12,6 +14,7 @@ use crate::problem::{Problem, Windows};
 use crate::sample::Points;
 use crate::score::{Score, Scorer};
 use crate::settings::{Stage, Training};
+use crate::team::Team;
 use crate::validation::Validation;
 
 /// All that training knows between two steps; continuing from it is bit for bit the same as never having stopped.
@@ -153,7 +156,9 @@ impl State {
             return Err(format!("it is in stage {}, the problem has {}", self.stage + 1, stages.len()));
         }
         match (&self.optimizer, stages.get(self.stage)) {
-            (Some(memory), Some(stage)) => optim::new(stage, parameters, problem.omega()).restore(memory),
+            (Some(memory), Some(stage)) => {
+                optim::new(stage, parameters, problem.omega(), &Arc::new(Team::alone())).restore(memory)
+            }
             (Some(_), None) => Err("it holds an optimizer's memory after the last stage".into()),
             (None, _) => Ok(()),
         }
@@ -407,7 +412,8 @@ impl Loop<'_> {
 
     /// `Some` if training ends with this stage.
     fn run_stage(&mut self, stage: &Stage) -> Option<End> {
-        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.omega());
+        let team = self.objective.engine.team();
+        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.omega(), &team);
         if let Some(memory) = self.state.optimizer.take() {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }

@@ -71,13 +71,13 @@ impl Training {
     pub(crate) fn new<R: Real>(problem: &Problem, (engine, theta): (CpuEngine<R>, Vec<f64>)) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
+            optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0, &engine.team()),
             loss: Loss {
                 engine: Box::new(engine),
                 weights: problem.weights(),
                 terms: vec![0.0; problem.conditions.len()],
                 value: 0.0,
             },
-            optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0),
             theta,
         }
     }

@@ -6,6 +6,8 @@
 //!
 //! Points go through in chunks, so that memory stays bounded however many there are.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::pointwise::{Evaluator, feature_jets};
@@ -16,6 +18,7 @@ use crate::jet::{ChainRule, JetSet, MAX_ORDER, ProductRule};
 use crate::network::{Layer, Layers, Op};
 use crate::problem::{Formula, Problem};
 use crate::settings::Precision;
+use crate::team::Team;
 
 /// The engine on one Burn device.
 pub struct BurnEngine {
@@ -426,6 +429,10 @@ impl Engine for BurnEngine {
 }
 
 impl Differentiable for BurnEngine {
+    fn team(&self) -> Arc<Team> {
+        Arc::new(Team::alone())
+    }
+
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],

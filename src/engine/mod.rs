@@ -10,9 +10,12 @@ pub mod cpu;
 pub mod device;
 pub mod pointwise;
 
+use std::sync::Arc;
+
 use crate::jet::JetSet;
 use crate::limits::MAX_WORKSPACE;
 use crate::problem::Formula;
+use crate::team::Team;
 
 /// Why an engine could not be made.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -96,6 +99,9 @@ pub trait Engine: Send {
 
 /// An engine whose problem can be trained: it knows the gradient of the loss.
 pub trait Differentiable: Engine {
+    /// The threads it computes with, for whoever computes between its evaluations.
+    fn team(&self) -> Arc<Team>;
+
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
     fn loss_and_gradient(
         &mut self,

@@ -15,6 +15,7 @@ mod symmetric;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
@@ -23,19 +24,21 @@ pub use quasi_newton::QuasiNewton;
 
 use crate::limits::MAX_HISTORY_NUMBERS;
 use crate::settings::Stage;
+use crate::team::Team;
 
-/// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`.
+/// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`; `team` computes
+/// what is worth sharing out, and bits do not depend on it.
 ///
 /// # Panics
 ///
 /// If the stage is no method.
-pub fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
+pub fn new(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box<dyn Optimizer> {
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
         Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters)),
         Stage::Lm(settings) => Box::new(Lm::new(settings, parameters)),
-        Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters)),
-        Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters)),
+        Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters, team)),
+        Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters, team)),
         Stage::Grow(_) => panic!("growth is no method"),
     }
 }
@@ -203,18 +206,21 @@ impl State {
         self.scalars.get(name).copied().ok_or_else(|| format!("the optimizer's `{name}` is missing"))
     }
 
-    /// Copies the vector called `name`, which must be as long as `to`.
-    fn copy(&self, name: &str, to: &mut [f64]) -> Result<(), String> {
+    /// The vector called `name`, which must have `length` numbers.
+    fn vector(&self, name: &str, length: usize) -> Result<&[f64], String> {
         match self.vectors.get(name) {
-            Some(vector) if vector.len() == to.len() => {
-                to.copy_from_slice(vector);
-                Ok(())
-            }
+            Some(vector) if vector.len() == length => Ok(vector),
             Some(vector) => {
-                Err(format!("the optimizer's `{name}` has {} numbers instead of {}", vector.len(), to.len()))
+                Err(format!("the optimizer's `{name}` has {} numbers instead of {length}", vector.len()))
             }
             None => Err(format!("the optimizer's `{name}` is missing")),
         }
+    }
+
+    /// Copies the vector called `name`, which must be as long as `to`.
+    fn copy(&self, name: &str, to: &mut [f64]) -> Result<(), String> {
+        to.copy_from_slice(self.vector(name, to.len())?);
+        Ok(())
     }
 }
 

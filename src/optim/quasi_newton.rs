@@ -14,15 +14,24 @@
 //! so the first trial of a search is not 1 but a running mean of where the last bottoms were, at most 1, which saves
 //! about a third of all evaluations.
 //!
+//! A step goes over H once.
+//! With Hg₊ at the new point, where g₊ = g + y, Hy is Hg₊ + p, and the new direction follows from Hg₊ by the formula above;
+//! the update of H itself waits for the next step's product.
+//! What rounding the subtraction leaves in Hy is that of Hg₊, and does not grow from step to step, since every step has a
+//! product of its own.
+//!
 //! The logarithm of the loss may be minimized instead of the loss, as some of the literature does.
 //! Over a run the loss falls by ten orders of magnitude, and with it its curvature, while the logarithm's stays of
 //! order one, and sufficient decrease means a fraction of the loss.
 //! On the other hand it has curvature of its own, −∇F∇Fᵀ/F², that the approximation has to follow.
 
+use std::sync::Arc;
+
 use super::line_search::{LineSearch, Unit};
 use super::symmetric::Symmetric;
 use super::{Objective, Optimizer, Progress, State, Step, StopReason, dot, norm};
 use crate::settings;
+use crate::team::Team;
 
 /// The two numbers that make a method of the class.
 pub(super) struct Choice {
@@ -43,7 +52,7 @@ pub struct QuasiNewton {
     rule: Rule,
     logarithm: bool,
     /// H.
-    inverse: Symmetric,
+    pub(super) inverse: Symmetric,
     /// Has H learnt anything since it was last reset?
     learnt: bool,
     /// Mean of the steps, in units of the direction, at which the loss was lowest, more of late; at most 1.
@@ -53,31 +62,36 @@ pub struct QuasiNewton {
     /// Value (or its logarithm) and gradient at the current point, if known.
     value: Option<f64>,
     gradient: Vec<f64>,
+    /// −H·gradient, if it is known.
     direction: Vec<f64>,
+    directed: bool,
     search: LineSearch,
     step: Vec<f64>,
     change: Vec<f64>,
-    /// Hy.
+    /// Hg₊ and Hy.
+    product: Vec<f64>,
     image: Vec<f64>,
 }
 
 impl QuasiNewton {
-    /// For `n` parameters.
-    pub(super) fn new(settings: &settings::QuasiNewton, rule: Rule, n: usize) -> Self {
+    /// For `n` parameters; `team` will compute.
+    pub(super) fn new(settings: &settings::QuasiNewton, rule: Rule, n: usize, team: &Arc<Team>) -> Self {
         let unit = if settings.logarithm { Unit::One } else { Unit::Value };
         Self {
             rule,
             logarithm: settings.logarithm,
-            inverse: Symmetric::identity(n, 1.0),
+            inverse: Symmetric::identity(n, 1.0, team),
             learnt: false,
             length: 1.0,
             step_scale: 1.0,
             value: None,
             gradient: vec![0.0; n],
             direction: vec![0.0; n],
+            directed: false,
             search: LineSearch::new(n, unit),
             step: vec![0.0; n],
             change: vec![0.0; n],
+            product: vec![0.0; n],
             image: vec![0.0; n],
         }
     }
@@ -86,12 +100,14 @@ impl QuasiNewton {
         self.inverse.set_identity(1.0);
         self.learnt = false;
         self.length = 1.0;
+        self.directed = false;
     }
 
     /// `direction = −H·gradient`
     fn set_direction(&mut self) {
         self.inverse.product(&self.gradient, &mut self.direction);
         self.direction.iter_mut().for_each(|d| *d = -*d);
+        self.directed = true;
     }
 
     /// Learns where the bottom was from the slopes at both ends of the accepted step, `length` times the direction.
@@ -101,9 +117,10 @@ impl QuasiNewton {
         self.length = (self.length * bottom.clamp(LEAST_LENGTH, 1.0)).sqrt();
     }
 
-    /// Learns from the accepted trial, `length` times the direction away from `theta`.
+    /// Learns from the accepted trial, `length` times the direction away from `theta`, and finds the direction from there.
     fn learn(&mut self, theta: &[f64], length: f64) {
-        let Self { inverse, gradient, search, step, change, image, .. } = self;
+        self.directed = false;
+        let Self { inverse, gradient, direction, search, step, change, product, image, .. } = self;
         for i in 0..theta.len() {
             step[i] = search.theta[i] - theta[i];
             change[i] = search.gradient[i] - gradient[i];
@@ -119,9 +136,15 @@ impl QuasiNewton {
             let factor = curvature / dot(change, change);
             inverse.set_identity(factor);
             believed = dot(step, step) / factor;
+            direction.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = -factor * g);
             self.learnt = true;
         }
-        inverse.product(change, image);
+        inverse.product(&search.gradient, product);
+        for i in 0..theta.len() {
+            image[i] = product[i] + direction[i];
+            direction[i] = -product[i];
+        }
+        self.directed = true;
         let spread = dot(change, image);
         let (b, h) = (believed / curvature, spread / curvature);
         let Choice { phi, tau } = (self.rule)(b, h, theta.len());
@@ -132,6 +155,12 @@ impl QuasiNewton {
         let mixed = -phi / (tau * curvature);
         let images = (phi - 1.0) / (tau * spread);
         inverse.update(1.0 / tau, step, image, steps, mixed, images);
+        let (along_step, along_image) = (dot(step, &search.gradient), dot(image, &search.gradient));
+        let of_step = steps * along_step + mixed * along_image;
+        let of_image = mixed * along_step + images * along_image;
+        for i in 0..theta.len() {
+            direction[i] = direction[i] / tau - of_step * step[i] - of_image * image[i];
+        }
     }
 }
 
@@ -162,7 +191,9 @@ impl Optimizer for QuasiNewton {
             return Step::Stopped(StopReason::LossStalled);
         }
         loop {
-            self.set_direction();
+            if !self.directed {
+                self.set_direction();
+            }
             let first =
                 if self.learnt { self.length } else { self.step_scale * (1.0 / gradient_norm).min(1.0) };
             let Self { search, direction, gradient, .. } = self;
@@ -200,6 +231,7 @@ impl Optimizer for QuasiNewton {
     fn objective_changed(&mut self) {
         // Curvature of the same loss on other points still serves; value and gradient do not.
         self.value = None;
+        self.directed = false;
         self.search.forget();
     }
 
@@ -216,7 +248,9 @@ impl Optimizer for QuasiNewton {
         state.scalars.insert("length".into(), self.length);
         state.scalars.insert("learnt".into(), f64::from(u8::from(self.learnt)));
         self.search.save(&mut state);
-        state.vectors.insert("inverse".into(), self.inverse.lower.clone());
+        state.scalars.insert("directed".into(), f64::from(u8::from(self.directed)));
+        state.vectors.insert("inverse".into(), self.inverse.lower());
+        state.vectors.insert("direction".into(), self.direction.clone());
         state.vectors.insert("gradient".into(), self.gradient.clone());
         state
     }
@@ -227,7 +261,10 @@ impl Optimizer for QuasiNewton {
         self.length = state.scalar("length")?;
         self.learnt = state.scalar("learnt")? != 0.0;
         self.search.restore(state)?;
-        state.copy("inverse", &mut self.inverse.lower)?;
+        self.directed = state.scalar("directed")? != 0.0;
+        let n = self.gradient.len();
+        self.inverse.set_lower(state.vector("inverse", n * (n + 1) / 2)?);
+        state.copy("direction", &mut self.direction)?;
         state.copy("gradient", &mut self.gradient)
     }
 }

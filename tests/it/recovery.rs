@@ -1,11 +1,14 @@
 //! Numbers that cease to be finite in training: found, located, and left behind.
 
+use std::sync::Arc;
+
 use pinn::internals::breakdown::{Breakdown, Origin, Quantity};
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::engine::{Differentiable, Engine, Jacobian};
 use pinn::internals::jet::JetSet;
 use pinn::internals::run::Checkpoint;
 use pinn::internals::sample;
+use pinn::internals::team::Team;
 use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
 use pinn::problem::{Formula, Problem};
 
@@ -170,6 +173,10 @@ impl Engine for Faulty {
 }
 
 impl Differentiable for Faulty {
+    fn team(&self) -> Arc<Team> {
+        self.inner.team()
+    }
+
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],

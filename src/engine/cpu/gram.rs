@@ -11,8 +11,8 @@
 use aligned_vec::{AVec, avec};
 use pulp::{NullaryFnOnce, Simd};
 
-use super::team::Team;
 use crate::simd::Real;
+use crate::team::Team;
 
 /// Side of a block of C, a multiple of every panel's width.
 pub(super) const SIDE: usize = 96;

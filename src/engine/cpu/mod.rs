@@ -16,7 +16,6 @@ mod normal;
 mod rows;
 mod schedule;
 mod tape;
-mod team;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -33,7 +32,6 @@ use self::leibniz::Products;
 use self::normal::Normal;
 use self::schedule::Schedule;
 use self::tape::Tape;
-use self::team::Team;
 use super::pointwise::Evaluator;
 use super::{Differentiable, Engine, EngineError, Jacobian};
 use crate::activation::{Activation, Kernel, Visitor};
@@ -42,6 +40,7 @@ use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
 use crate::network::Part;
 use crate::problem::{Formula, Problem};
 use crate::simd::Real;
+use crate::team::{Team, lock};
 
 pub use self::dispatch::Isa;
 
@@ -58,7 +57,7 @@ const BLOCK_ROWS: Range<usize> = 24..97;
 
 /// The fused engine in precision `R`.
 pub struct CpuEngine<R: Real> {
-    team: Team,
+    team: Arc<Team>,
     kernels: Box<dyn Kernels<R>>,
     schedule: Arc<Schedule>,
     coordinates: usize,
@@ -119,7 +118,7 @@ impl<R: Real> CpuEngine<R> {
             normal: None,
             tangent: None,
             rows_done: 0,
-            team,
+            team: Arc::new(team),
             kernels,
         };
         for (which, condition) in problem.conditions.iter().enumerate() {
@@ -453,6 +452,10 @@ impl<R: Real> Engine for CpuEngine<R> {
 }
 
 impl<R: Real> Differentiable for CpuEngine<R> {
+    fn team(&self) -> Arc<Team> {
+        Arc::clone(&self.team)
+    }
+
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],
@@ -568,10 +571,6 @@ impl WithReal for SelectProducts {
     fn call<S: Simd, R: Real>(self, simd: S) -> Box<dyn BlockProduct> {
         Box::new(gram::With(simd))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::block::{self, Packed, Sums, Workspace};
 use super::gram::{Gram, Slab};
-use super::{CpuEngine, lock, pack, reduce};
+use super::{CpuEngine, pack, reduce};
 use crate::engine::Jacobian;
 use crate::simd::Real;
+use crate::team::lock;
 
 /// Rows of a slab: enough that a tile of JᵀJ is summed in registers most of the time.
 const SLAB_ROWS: usize = 128;

@@ -1,17 +1,17 @@
-//! Threads that work together: whoever calls, and helpers that live as long as the engine.
+//! Threads that work together: whoever calls, and helpers that live as long as the team.
 //!
 //! A step of a small network takes less time than waking a sleeping thread, and has several pieces of work.
 //! So helpers look out for the next piece for a moment before they go to sleep, and the caller is one of the team.
+//! Nobody waits for a helper that is late: the caller works until nothing is left, and then only for those who have begun.
+//! An engine and an optimizer take turns, so they share one: helpers of two teams would keep each other's cores busy.
 //! This file knows threads; it does not know what they compute.
 
 #![expect(unsafe_code, reason = "helpers outlive the borrow of their work; the caller waits for them")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
-
-use super::lock;
 
 /// How often a waiting thread looks before it sleeps: for about a tenth of a millisecond.
 const LOOKS: usize = 200;
@@ -19,20 +19,29 @@ const LOOKS: usize = 200;
 const PAUSES: usize = 16;
 
 /// The caller and its helpers.
-pub(super) struct Team {
+pub struct Team {
     shared: Arc<Shared>,
+    /// Held by the caller whose work it is.
+    turn: Mutex<()>,
     helpers: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
-    /// Counts pieces of work.
-    round: AtomicUsize,
+    /// How many pieces of work there have been, in units of [`ROUND`]; [`OPEN`], while helpers may join in the last one; and
+    /// how many are at it.
+    state: AtomicU64,
     /// The piece of this round, and who waits for its end; nothing ends the helpers.
     work: Mutex<Option<(Work, Thread)>>,
-    /// Helpers that are not done with it.
-    busy: AtomicUsize,
     /// Has a helper panicked?
     failed: AtomicBool,
+}
+
+const OPEN: u64 = 1 << 31;
+const ROUND: u64 = 1 << 32;
+
+/// Helpers at work.
+fn inside(state: u64) -> u64 {
+    state % OPEN
 }
 
 /// A function of the thread's number that outlives the round.
@@ -44,15 +53,23 @@ struct Work(*const (dyn Fn(usize) + Sync));
 unsafe impl Send for Work {}
 
 impl Team {
-    /// A team of `threads` threads, the caller included.
-    pub(super) fn new(threads: usize) -> std::io::Result<Self> {
+    /// The caller alone.
+    pub fn alone() -> Self {
         let shared = Arc::new(Shared {
-            round: AtomicUsize::new(0),
+            state: AtomicU64::new(0),
             work: Mutex::new(None),
-            busy: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
         });
-        let mut team = Self { shared, helpers: vec![] };
+        Self { shared, turn: Mutex::new(()), helpers: vec![] }
+    }
+
+    /// A team of `threads` threads, the caller included.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system has no more threads.
+    pub fn new(threads: usize) -> std::io::Result<Self> {
+        let mut team = Self::alone();
         for number in 1..threads {
             let shared = Arc::clone(&team.shared);
             let helper = thread::Builder::new().name(format!("pinn-{number}"));
@@ -62,7 +79,13 @@ impl Team {
     }
 
     /// Gives every item to one of the threads, which `work` is told by its number.
-    pub(super) fn share<T: Send>(
+    ///
+    /// A caller who finds the team at work for another one does all by itself.
+    ///
+    /// # Panics
+    ///
+    /// If `work` does.
+    pub fn share<T: Send>(
         &self,
         items: impl ExactSizeIterator<Item = T> + Send,
         work: impl Fn(usize, T) + Sync,
@@ -70,6 +93,11 @@ impl Team {
         if items.len() < 2 || self.helpers.is_empty() {
             return items.for_each(|item| work(0, item));
         }
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            Err(TryLockError::WouldBlock) => return items.for_each(|item| work(0, item)),
+        };
         let items = Mutex::new(items);
         self.run(&|thread| {
             // The lock is free again before the work begins.
@@ -80,29 +108,32 @@ impl Team {
         });
     }
 
-    /// Every thread calls `work` with its number, the caller as number 0; returns when all are done.
+    /// The caller calls `work` as number 0, and so do helpers, with their numbers, that come in time; returns when all who
+    /// have begun are done.
     fn run(&self, work: &(dyn Fn(usize) + Sync)) {
         /// Waits even where the caller's own part panics.
         struct Wait<'a>(&'a Shared);
         impl Drop for Wait<'_> {
             fn drop(&mut self) {
-                look_out(|| self.0.busy.load(Ordering::Acquire) == 0);
+                self.0.state.fetch_and(!OPEN, Ordering::AcqRel);
+                look_out(|| inside(self.0.state.load(Ordering::Acquire)) == 0);
             }
         }
         let shared = &*self.shared;
-        // SAFETY: only the lifetime changes, and `Wait` keeps this function from returning while a helper is at work.
+        // SAFETY: only the lifetime changes, and `Wait` lets no helper begin any more, and keeps this function from
+        // returning while one is at work.
         let endless = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static _>(work) };
         *lock(&shared.work) = Some((Work(endless), thread::current()));
-        shared.busy.store(self.helpers.len(), Ordering::Relaxed);
         self.begin();
         let wait = Wait(shared);
         work(0);
         drop(wait);
-        assert!(!shared.failed.swap(false, Ordering::Relaxed), "a thread of the engine has panicked");
+        assert!(!shared.failed.swap(false, Ordering::Relaxed), "a thread of the team has panicked");
     }
 
     fn begin(&self) {
-        self.shared.round.fetch_add(1, Ordering::Release);
+        // Nobody is inside, and the last round is closed.
+        self.shared.state.fetch_add(ROUND + OPEN, Ordering::Release);
         self.helpers.iter().for_each(|helper| helper.thread().unpark());
     }
 }
@@ -121,21 +152,33 @@ impl Drop for Team {
 impl Shared {
     /// The life of helper `number`.
     fn help(&self, number: usize) {
-        let mut done = 0;
+        let mut seen = 0;
         loop {
-            look_out(|| self.round.load(Ordering::Acquire) != done);
-            done = done.wrapping_add(1);
+            look_out(|| self.state.load(Ordering::Acquire) / ROUND != seen);
+            let join = |state| if state & OPEN == 0 { None } else { Some(state + 1) };
+            let joined = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, join);
+            seen = joined.unwrap_or_else(|state| state) / ROUND;
+            if joined.is_err() {
+                continue;
+            }
             let Some((work, caller)) = lock(&self.work).clone() else { return };
-            // SAFETY: the caller waits until `busy` is zero.
+            // SAFETY: the caller waits as long as a helper is inside.
             let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*work.0)(number) }));
             if outcome.is_err() {
                 self.failed.store(true, Ordering::Relaxed);
             }
-            if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Whoever is inside after the end keeps the caller waiting.
+            let state = self.state.fetch_sub(1, Ordering::AcqRel) - 1;
+            if state & OPEN == 0 && inside(state) == 0 {
                 caller.unpark();
             }
         }
     }
+}
+
+/// What a thread that panicked has left is whole: locks are held for single operations.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns when `ready`: looks for a moment, then sleeps until somebody unparks this thread.
@@ -156,6 +199,8 @@ fn look_out(ready: impl Fn() -> bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     #[test]
@@ -191,6 +236,36 @@ mod tests {
             sum.fetch_add(item, Ordering::Relaxed);
         });
         assert_eq!(sum.into_inner(), 36);
+    }
+
+    #[test]
+    fn a_helper_that_has_begun_is_waited_for_and_a_call_inside_works_alone() {
+        let team = Team::new(2).expect("threads");
+        // The helper begins with the first item it gets and stays with it until the caller has done all others.
+        let (left, helped) = (AtomicUsize::new(9), AtomicUsize::new(0));
+        while helped.load(Ordering::Relaxed) == 0 {
+            left.store(9, Ordering::Relaxed);
+            team.share(0..10, |thread, _| {
+                if thread == 1 {
+                    helped.fetch_add(1, Ordering::Relaxed);
+                    while left.load(Ordering::Relaxed) > 0 {
+                        thread::yield_now();
+                    }
+                }
+                let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            });
+            assert_eq!(left.load(Ordering::Relaxed), 0);
+        }
+        assert_eq!(helped.into_inner(), 1);
+        // A caller who finds the team at work does everything alone, as here one inside its own work.
+        let sum = AtomicUsize::new(0);
+        team.share(0..3, |_, _| {
+            team.share(1..4, |thread, item| {
+                assert_eq!(thread, 0);
+                sum.fetch_add(item, Ordering::Relaxed);
+            });
+        });
+        assert_eq!(sum.into_inner(), 18);
     }
 
     #[test]
