@@ -4,6 +4,7 @@
 //! A method is a file here, a variant of [`crate::settings::Stage`], and a line in [`new`].
 
 mod adam;
+mod history;
 mod lbfgs;
 mod line_search;
 mod lm;
@@ -35,7 +36,7 @@ use crate::team::Team;
 pub fn new(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box<dyn Optimizer> {
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
-        Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters)),
+        Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters, team)),
         Stage::Lm(settings) => Box::new(Lm::new(settings, parameters)),
         Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters, team)),
         Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters, team)),
