@@ -18,12 +18,15 @@
 //! at a residual of min(½, √|g|)·|g|, relative to the start.
 //! Near a solution with small residuals the convergence is quadratic as μ vanishes.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt;
-use faer::{Conj, MatMut, MatRef, Par};
+use std::sync::Arc;
 
-use super::{LeastSquares, Objective, Optimizer, Progress, State, Step, StopReason, add, dot, norm};
+use faer::dyn_stack::{MemBuffer, MemStack};
+
+use super::{
+    LeastSquares, Objective, Optimizer, Progress, State, Step, StopReason, add, cholesky, dot, norm,
+};
 use crate::settings::{self, LinearSolver, Scaling};
+use crate::team::Team;
 
 /// Parameters up to which JᵀJ is formed and factorized, if the method may choose.
 const MOST_DENSE: usize = 4000;
@@ -66,6 +69,7 @@ fn is_dense(settings: &settings::Lm, parameters: usize) -> bool {
 /// The method and its memory.
 pub struct Lm {
     settings: settings::Lm,
+    team: Arc<Team>,
     dense: bool,
     /// μ, absolute; not known before the first step.
     damping: Option<f64>,
@@ -96,14 +100,14 @@ struct Solution {
 }
 
 impl Lm {
-    /// For `n` parameters.
-    pub fn new(settings: &settings::Lm, n: usize) -> Self {
+    /// For `n` parameters; `team` will compute.
+    pub fn new(settings: &settings::Lm, n: usize, team: &Arc<Team>) -> Self {
         let dense = is_dense(settings, n);
         let squares = if dense { n * n } else { 0 };
         let vectors = if dense { 0 } else { n };
-        let scratch = llt::factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, faer::Spec::default());
         Self {
             settings: settings.clone(),
+            team: Arc::clone(team),
             dense,
             damping: None,
             step_scale: 1.0,
@@ -111,7 +115,7 @@ impl Lm {
             scales: if settings.scaling == Scaling::Diagonal { vec![0.0; n] } else { vec![] },
             matrix: vec![0.0; squares],
             factor: vec![0.0; squares],
-            memory: MemBuffer::new(scratch),
+            memory: cholesky::memory(n),
             vector: vec![0.0; n],
             step: vec![0.0; n],
             trial: vec![0.0; n],
@@ -153,30 +157,17 @@ impl Lm {
 
     fn solve_by_cholesky(&mut self, damping: f64) -> Option<Solution> {
         let n = self.vector.len();
-        let Self { matrix, factor, memory, vector, step, scales, .. } = self;
+        let Self { team, matrix, factor, memory, vector, step, scales, .. } = self;
         factor.copy_from_slice(matrix);
         for i in 0..n {
             factor[i * (n + 1)] += damping * scales.get(i).copied().unwrap_or(1.0);
         }
         let stack = MemStack::new(memory);
-        llt::factor::cholesky_in_place(
-            MatMut::from_column_major_slice_mut(factor, n, n),
-            llt::factor::LltRegularization::default(),
-            Par::Seq,
-            stack,
-            faer::Spec::default(),
-        )
-        .ok()?;
+        cholesky::factorize(factor, n, team, stack)?;
         for (step, g) in step.iter_mut().zip(&*vector) {
             *step = -g;
         }
-        llt::solve::solve_in_place_with_conj(
-            MatRef::from_column_major_slice(factor, n, n),
-            Conj::No,
-            MatMut::from_column_major_slice_mut(step, n, 1),
-            Par::Seq,
-            stack,
-        );
+        cholesky::solve(factor, step, stack);
         // δᵀJᵀJδ = −gᵀδ − μ·δᵀDδ, so the prediction needs no product with JᵀJ.
         let slope = dot(vector, step);
         let predicted = -slope + damping * self.squared_length();

@@ -4,6 +4,7 @@
 //! A method is a file here, a variant of [`crate::settings::Stage`], and a line in [`new`].
 
 mod adam;
+mod cholesky;
 mod history;
 mod lbfgs;
 mod line_search;
@@ -37,7 +38,7 @@ pub fn new(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Bo
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
         Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters, team)),
-        Stage::Lm(settings) => Box::new(Lm::new(settings, parameters)),
+        Stage::Lm(settings) => Box::new(Lm::new(settings, parameters, team)),
         Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters, team)),
         Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters, team)),
         Stage::Grow(_) => panic!("growth is no method"),
