@@ -64,7 +64,7 @@ pub fn write(
         coordinates.iter().map(|c| c.name.clone()).chain(quantity.names().iter().cloned()).collect();
     let (layout, count) = (points.layout().clone(), points.count());
     let values = quantity.names().len();
-    let coverage = trained.problem().geometry.as_ref().and_then(|_| Coverage::new(trained.problem()));
+    let coverage = covered(trained.problem());
     let mut answered = Answered::default();
     let mut rows = || {
         if stop.load(Ordering::Relaxed) {
@@ -73,17 +73,11 @@ pub fn write(
         let Some(Chunk { points, data }) = points.next_chunk().map_err(refused)? else {
             return Ok(None);
         };
-        let mut found = trained.evaluate(quantity, &points, &data).map_err(refused)?;
+        let (found, outside) =
+            answer(trained, quantity, coverage.as_ref(), &points, &data).map_err(refused)?;
         let rows = points.chunks_exact(coordinates.len());
         answered.points += rows.len();
-        for (row, values) in rows.clone().zip(found.chunks_exact_mut(values)) {
-            // What shapes leave out is no part of the answer.
-            let cut_out = coverage.as_ref().is_some_and(|coverage| !coverage.covers(row));
-            if cut_out {
-                values.fill(f64::NAN);
-            }
-            answered.outside += usize::from(cut_out || !contains(&coordinates, row));
-        }
+        answered.outside += outside;
         let joined =
             rows.zip(found.chunks_exact(values)).flat_map(|(point, values)| point.iter().chain(values));
         Ok(Some(joined.copied().collect()))
@@ -98,6 +92,39 @@ pub fn write(
     };
     format(&mut table, out)?;
     Ok(answered)
+}
+
+/// What of the box of coordinates the domain of `problem` is, where shapes leave something out.
+pub fn covered(problem: &Problem) -> Option<Coverage> {
+    problem.geometry.as_ref().and_then(|_| Coverage::new(problem))
+}
+
+/// A quantity at `points` (rows of coordinates): `points × values`, row by row, NaN where `coverage`, which is
+/// [`covered`], leaves the point out; and how many points lie outside of the domain.
+///
+/// # Errors
+///
+/// As for [`Trained::evaluate`].
+pub fn answer(
+    trained: &mut Trained,
+    quantity: &Quantity,
+    coverage: Option<&Coverage>,
+    points: &[f64],
+    data: &[Vec<f64>],
+) -> Result<(Vec<f64>, usize), TrainedError> {
+    let mut found = trained.evaluate(quantity, points, data)?;
+    let coordinates = &trained.problem().coordinates;
+    let rows = points.chunks_exact(coordinates.len());
+    let mut outside = 0;
+    for (row, values) in rows.zip(found.chunks_exact_mut(quantity.names().len())) {
+        // What shapes leave out is no part of the answer.
+        let cut_out = coverage.is_some_and(|coverage| !coverage.covers(row));
+        if cut_out {
+            values.fill(f64::NAN);
+        }
+        outside += usize::from(cut_out || !contains(coordinates, row));
+    }
+    Ok((found, outside))
 }
 
 fn refused(error: impl core::error::Error + Send + Sync + 'static) -> OutputError {

@@ -190,6 +190,29 @@ impl Trained {
         Ok(Self { damaged: result.damaged.into_iter().chain(last.damaged).collect(), ..trained })
     }
 
+    /// The network of `problem` whose parameters are `theta`, found by whom it may be, computed on `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many numbers as the problem has parameters, those of windows of time one after the other, or one
+    /// of them is not finite.
+    pub fn of(problem: Problem, theta: Vec<f64>, threads: usize) -> Result<Self, TrainedError> {
+        let parameters = problem.parameters_in_all();
+        let all = parameters * problem.training.windows.count();
+        if theta.len() != all {
+            let expected = format!("{all}, one for each parameter");
+            return Err(TrainedError::Length { what: "the parameters".into(), found: theta.len(), expected });
+        }
+        if let Some(k) = theta.iter().position(|x| !x.is_finite()) {
+            return Err(TrainedError::Quantity(format!("parameter {k} of {all} is {}", theta[k])));
+        }
+        let split = all - parameters;
+        let finished = theta[..split].to_vec();
+        let window = problem.training.windows.count() - 1;
+        let state = State { finished, window, ..State::new(theta[split..].to_vec()) };
+        Self::new(problem, state, None, threads)
+    }
+
     /// What training has come to in `state`.
     pub(crate) fn new(
         problem: Problem,

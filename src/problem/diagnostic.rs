@@ -73,6 +73,21 @@ impl From<expr::Error> for Diagnostic {
     }
 }
 
+/// Where in a text something was written, as editors count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Site {
+    /// The name of the text: a file's path, or what it was called when it was read.
+    pub file: String,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// The column, in characters, from 1 on.
+    pub column: usize,
+    /// How many characters of the line it takes, at least one.
+    pub length: usize,
+    /// The line itself, without its end.
+    pub text: String,
+}
+
 /// The texts a problem was read from.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Sources(Vec<Source>);
@@ -154,6 +169,26 @@ impl Diagnostics {
         self.items.iter()
     }
 
+    /// Where `item`, one of these, was written; `None` if nowhere.
+    pub fn site(&self, item: &Diagnostic) -> Option<Site> {
+        let span = item.span.as_ref()?;
+        let source = self.sources.find(span)?;
+        let text = source.text.as_str();
+        let at = |offset: usize| text.floor_char_boundary(offset.saturating_sub(source.start));
+        let (start, end) = (at(span.start), at(span.end));
+        let first = text[..start].rfind('\n').map_or(0, |end| end + 1);
+        let rest = &text[first..];
+        let line = rest.split('\n').next().unwrap_or(rest);
+        let last = end.min(first + line.len());
+        Some(Site {
+            file: source.name.clone(),
+            line: text[..start].matches('\n').count() + 1,
+            column: text[first..start].chars().count() + 1,
+            length: text.get(start..last).map_or(0, |part| part.chars().count()).max(1),
+            text: line.trim_end_matches('\r').to_owned(),
+        })
+    }
+
     /// Everything as text for a terminal: message, file, line, column, the line with a caret, and the hint.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
@@ -191,3 +226,32 @@ impl fmt::Display for Diagnostics {
 }
 
 impl core::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_where_an_editor_would_look() {
+        let first = Sources::new("first.toml", "a = 1\n");
+        let text = "β = \"ü\"\r\nresidual = \"u_q\"";
+        let mut sources = first;
+        sources.append(Sources::new("second.toml", text));
+        let start = 7 + text.find("u_q").expect("it is there");
+        let mut found = Diagnostics { sources, items: vec![] };
+        let mut check = |span: Option<Range<usize>>, expected: Option<(&str, usize, usize, usize, &str)>| {
+            found.items = vec![Diagnostic::error(span, "wrong")];
+            let site = found.site(&found.items[0]);
+            let site = site.as_ref().map(|s| (&s.file[..], s.line, s.column, s.length, &s.text[..]));
+            assert_eq!(site, expected);
+        };
+        check(Some(start..start + 3), Some(("second.toml", 2, 13, 3, "residual = \"u_q\"")));
+        // After letters of two bytes, and before the end of a line as some systems write it.
+        check(Some(13..15), Some(("second.toml", 1, 6, 1, "β = \"ü\"")));
+        check(Some(4..5), Some(("first.toml", 1, 5, 1, "a = 1")));
+        // The end of a text, and over the end of a line.
+        check(Some(7 + text.len()..9 + text.len()), Some(("second.toml", 2, 17, 1, "residual = \"u_q\"")));
+        check(Some(4..99), Some(("first.toml", 1, 5, 1, "a = 1")));
+        check(None, None);
+    }
+}

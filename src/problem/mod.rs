@@ -42,7 +42,7 @@ pub use change::{Adjustments, SHORT_KEYS, full_key};
 pub(crate) use coverage::Cloud;
 pub use coverage::Coverage;
 pub(crate) use diagnostic::report;
-pub use diagnostic::{Diagnostic, Diagnostics};
+pub use diagnostic::{Diagnostic, Diagnostics, Site};
 pub use embedded::embedded;
 pub use file::Document;
 pub use geometry::{Body, Boundary, Geometry, Hole};

@@ -175,6 +175,25 @@ fn a_run_is_watched_stopped_and_left_in_a_folder() -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
+/// Parameters that were found elsewhere are a network like any other; those that are none are refused.
+#[test]
+fn parameters_come_from_anywhere() -> Result<(), Box<dyn Error>> {
+    let problem = Problem::parse(DECAY)?;
+    let mut trained = pinn::solve(&problem)?;
+    let theta = trained.theta().to_vec();
+    let mut taken = Trained::of(problem.clone(), theta.clone(), 1)?;
+    assert_eq!(taken.predict(&[0.5])?, trained.predict(&[0.5])?);
+    assert_eq!(taken.evaluation().scores, trained.evaluation().scores);
+    let refused =
+        |theta: Vec<f64>| Trained::of(problem.clone(), theta, 1).err().expect("refused").to_string();
+    let short = refused(theta[1..].to_vec());
+    assert!(short.contains(&format!("{} numbers are not {}", theta.len() - 1, theta.len())), "{short}");
+    let mut wrong = theta;
+    wrong[2] = f64::NAN;
+    assert!(refused(wrong).starts_with("parameter 2 of "));
+    Ok(())
+}
+
 /// Parameters that training finds have names, values and standard errors.
 #[test]
 fn an_inverse_problem_is_solved() -> Result<(), Box<dyn Error>> {

@@ -1,0 +1,80 @@
+"""Networks in other packages; what is not installed is said clearly."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import pinn_solve as ps
+
+
+@pytest.fixture
+def points(rng):
+    return rng.random((20, 2)) * [1, 0.5]
+
+
+def test_files(waves, tmp_path):
+    written = waves.export(tmp_path / "waves.c")
+    assert sorted(path[-2:] for path in written) == [".c", ".h"]
+    with pytest.raises(FileExistsError):
+        waves.export(tmp_path / "waves.c")
+    waves.export(tmp_path / "waves.c", overwrite=True)
+    with pytest.raises(ps.ProblemError, match="ending"):
+        waves.export(tmp_path / "waves.xyz")
+    with pytest.raises(ps.ProblemError, match="precision"):
+        waves.export(tmp_path / "waves.js", single=True)
+    assert len(waves.to_onnx()) > len(waves.to_onnx(single=True)) > 100
+
+
+def test_onnx(waves, points):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(waves.to_onnx(), providers=["CPUExecutionProvider"])
+    [found] = session.run(None, {session.get_inputs()[0].name: points})
+    assert np.allclose(found, waves.predict(points), rtol=1e-12, atol=1e-14)
+
+
+def test_xarray(waves):
+    pytest.importorskip("xarray")
+    data = waves.to_xarray(["u", "u_x"], {"x": 5, "t": [0.1, 0.2]})
+    assert data["u"].dims == ("x", "t") and data["u"].shape == (5, 2) and data["u"].units == "K" and data["x"].units == "m"
+    assert float(data["u_x"][1, 1]) == waves.predict({"x": 0.25, "t": 0.2}, "u_x")
+
+
+def test_pyvista(waves):
+    pytest.importorskip("pyvista")
+    mesh = waves.to_pyvista("u", {"x": 5, "t": 3})
+    assert mesh.dimensions == (5, 3, 1)
+    assert np.array_equal(mesh.point_data["u"], waves.predict(mesh.points[:, :2].astype(float), "u"))
+    assert waves.to_pyvista().dimensions[1:] == (1, 1), "at the end of time"
+
+
+def test_figures(decay, waves, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name, figure in {"decay": decay.plot(), "waves": waves.plot(["u", "v", "u_xx"], at={"t": 0.1}), "both": waves.plot()}.items():
+        path = tmp_path / f"{name}.png"
+        figure.savefig(path)
+        assert path.stat().st_size > 5000
+    titles = [axes.get_title() for axes in waves.plot("u", at={"t": 0.1}).axes]
+    assert titles[0] == "u [K] at t = 0.1" and "training" in titles
+    with pytest.raises(ValueError, match="coordinate"):
+        decay.plot(at={"y": 1})
+
+
+def test_grids_are_refused_clearly(waves):
+    for wrong in (0, 10**9, {"y": 3}, {"x": []}, {"x": [np.nan]}, {"x": [[1.0]]}):
+        with pytest.raises(ValueError):
+            waves.grid(wrong)
+    assert {name: len(axis) for name, axis in waves.grid({"x": 3, "t": 0.5}).items()} == {"x": 3, "t": 1}
+
+
+@pytest.mark.parametrize("module, ask", [("xarray", "to_xarray"), ("pyvista", "to_pyvista"), ("matplotlib", "plot")])
+def test_what_is_missing_is_named(waves, monkeypatch, module, ask):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=f"pip install {module}"):
+        getattr(waves, ask)()
+
+
+def test_integrals(decay):
+    assert decay.integrate("u").value == pytest.approx((1 - np.exp(-2)) / 2, abs=1e-2)
+    with pytest.raises(ps.ProblemError):
+        decay.integrate("u", "nowhere")
