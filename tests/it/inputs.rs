@@ -2,12 +2,15 @@
 //! is; and everything the fuzzer was ever given that mattered.
 
 use std::fs;
+use std::panic;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use pinn::internals::rng::{self, Stream};
 use pinn::problem::{Document, Problem};
+use rand::RngExt;
 use tempfile::TempDir;
 
 use super::cli::{HEAT, exit, folder, stderr};
@@ -28,6 +31,100 @@ fn everything_in_the_corpora_goes_through_its_target() {
             target(&fs::read(path).expect("a file"));
         }
     }
+}
+
+/// Those targets whose inputs say what a domain is made of.
+const SHAPES: [&str; 3] = ["mesh", "polygon", "region"];
+
+/// What takes the place of a number or is put between others.
+const ODD: [&[u8]; 20] = [
+    b"0",
+    b"-0",
+    b"1",
+    b"-1",
+    b"2",
+    b"3",
+    b"4",
+    b"15",
+    b"1e-320",
+    b"1e-12",
+    b"0.5",
+    b"1e16",
+    b"-1e308",
+    b"1e999",
+    b"nan",
+    b"inf",
+    b"4294967295",
+    b"9223372036854775807",
+    b"18446744073709551616",
+    b"\xff",
+];
+
+#[test]
+fn changed_meshes_polygons_and_regions_keep_every_promise() {
+    mutate(100);
+}
+
+/// An hour or so: `cargo test --release --test it -- --ignored for_long`.
+#[test]
+#[ignore = "an hour"]
+fn changed_meshes_polygons_and_regions_keep_every_promise_for_long() {
+    mutate(100_000);
+}
+
+/// Gives so many inputs, changed from those of its corpus, to each of the targets of shapes.
+fn mutate(count: usize) {
+    for (name, target) in targets::TARGETS.into_iter().filter(|(name, _)| SHAPES.contains(name)) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+        let mut paths: Vec<_> =
+            fs::read_dir(&corpus).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        let corpus: Vec<_> = paths.iter().map(|path| fs::read(path).expect("a file")).collect();
+        let mut rng = rng::stream(0, name);
+        for _ in 0..count {
+            let bytes = changed(&corpus, &mut rng);
+            let done = panic::catch_unwind(|| target(&bytes));
+            assert!(done.is_ok(), "{name}: {}", bytes.escape_ascii());
+        }
+    }
+}
+
+/// One of the corpus, changed in one to four places.
+fn changed(corpus: &[Vec<u8>], rng: &mut Stream) -> Vec<u8> {
+    let mut any = || &corpus[rng.random_range(0..corpus.len())];
+    let (mut bytes, other) = (any().clone(), any());
+    for _ in 0..rng.random_range(1..=4) {
+        let mut range = |of: &[u8]| {
+            let from = rng.random_range(0..=of.len());
+            from..rng.random_range(from..=of.len().min(from + 40))
+        };
+        let (own, theirs) = (range(&bytes), range(other));
+        let lines: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+        match rng.random_range(0..7) {
+            0 => drop(bytes.drain(own)),
+            1 => drop(bytes.splice(own, other[theirs].iter().copied())),
+            2 => {
+                let again = bytes[own.clone()].to_vec();
+                drop(bytes.splice(own.start..own.start, again));
+            }
+            3 if own.start < bytes.len() => bytes[own.start] ^= 1 << rng.random_range(0..8),
+            4 => bytes.truncate(own.start),
+            5 if !lines.is_empty() => {
+                let mut lines = lines;
+                let (from, to) = (rng.random_range(0..lines.len()), rng.random_range(0..lines.len()));
+                lines.swap(from, to);
+                bytes = lines.concat();
+            }
+            _ => {
+                let word = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                let start = own.start + bytes[own.start..].iter().position(word).unwrap_or(0);
+                let length = bytes[start..].iter().take_while(|byte| word(byte)).count();
+                let odd = ODD[rng.random_range(0..ODD.len())];
+                drop(bytes.splice(start..start + length, odd.iter().copied()));
+            }
+        }
+    }
+    bytes
 }
 
 /// Runs the program; one that has not ended after an hour, however busy the machine is, hangs.
