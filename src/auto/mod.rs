@@ -6,6 +6,7 @@
 //! decides it itself.
 //! This module knows problems, formulas and settings; it does not know engines, training or terminals.
 
+mod edges;
 mod exact;
 mod frequency;
 mod recipe;

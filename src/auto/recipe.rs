@@ -4,7 +4,7 @@
 //! What each default was measured against is in docs/results/autopilot.md.
 
 use super::windows::longest_window;
-use super::{Decision, frequency, thinness};
+use super::{Decision, edges, frequency, thinness};
 use crate::expr::Digits;
 use crate::problem::{Body, Condition, Coordinate, Document, Hole, Problem, key};
 use crate::settings::Effort;
@@ -62,7 +62,7 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
         }
     }
     if !document.states(&["network", "features"]) {
-        decisions.extend(features(problem, &frequency::frequencies(plain)));
+        decisions.extend(features(plain, problem, &frequency::frequencies(plain)));
     }
     if !document.states(&["network", "init"]) {
         decisions.push(if problem.activation.outside().is_some() {
@@ -79,11 +79,12 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
 }
 
 /// What the network sees besides the coordinates: sine and cosine of a coordinate along which the answer is likely to go
-/// through more than a period or two, what goes through a thin domain, potentials around holes.
+/// through more than a period or two, what goes through a thin domain, potentials around holes, what is not smooth at corners
+/// and edges.
 ///
 /// Waves need not hit the frequency: a wave of 0.7 times the right one brought 0.0007 % where plain inputs had 0.002 %,
 /// at five periods, and 0.02 % against 0.3 %, at ten.
-fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
+fn features(plain: &Problem, problem: &Problem, waves: &[f64]) -> Option<Decision> {
     let given = problem.main_features();
     let mut features = given.clone();
     let window = longest_window(problem);
@@ -112,13 +113,20 @@ fn features(problem: &Problem, waves: &[f64]) -> Option<Decision> {
             "what changes around a hole does so by the logarithm of the distance, in space by its inverse",
         );
     }
+    let at_edges = match seen_as_it_is(problem) {
+        Some((domain, axes)) if across.is_none() => edges::at_edges(plain, problem, domain, &axes),
+        _ => vec![],
+    };
+    if !at_edges.is_empty() {
+        why.push("what is given at corners or edges asks for derivatives there that have no bound");
+    }
     if across.is_some() {
         why = vec!["the domain is thin: the last tells one side from the other"];
     }
     if why.is_empty() {
         return None;
     }
-    features.extend(across.into_iter().chain(around));
+    features.extend(across.into_iter().chain(around).chain(at_edges));
     let list: Vec<_> = features.iter().map(|feature| format!("{feature:?}")).collect();
     Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why.join("; ")))
 }

@@ -230,7 +230,7 @@ impl Geometry {
     /// Why there is none, for a sentence.
     pub fn gate(&self, wall: &Boundary, names: &[&str]) -> Result<String, String> {
         if self.moves() {
-            return Err("walls of a domain that moves are held by the loss".to_owned());
+            return Err("the domain moves, and no factor is known that moves with it".to_owned());
         }
         let none = || format!("no smooth factor is known that vanishes on `{}` alone", wall.written);
         let gate = self.domain.region.gate(&wall.wall, names).ok_or_else(none)?;
