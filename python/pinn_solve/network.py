@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union, overload
@@ -208,7 +209,10 @@ class Network:
         asked = self.unknowns if quantities is None else quantities
         asked = list(asked) if isinstance(asked, (list, tuple)) else [asked]
         mesh = dict(zip(axes, np.meshgrid(*axes.values(), indexing="ij", sparse=True)))
-        values = self.predict(mesh, asked)
+        with warnings.catch_warnings():
+            # A grid over the box of the coordinates has points that shapes leave out; they are NaN, as is said.
+            warnings.simplefilter("ignore", OutsideWarning)
+            values = self.predict(mesh, asked)
         named: dict[str, arrays.Doubles] = {}
         for each, array in zip(asked, values):
             name = formula(each, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
@@ -25,6 +26,14 @@ def plot(
     need("matplotlib", "plot()")
     from matplotlib.figure import Figure
 
+    class Shown(Figure):
+        """A figure that notebooks show, whether anybody has set up matplotlib for them or not."""
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png", dpi=100)
+            return file.getvalue()
+
     coordinates = network.coordinates
     fixed = dict(at or {})
     unknown = [name for name in fixed if name not in {c.name for c in coordinates}]
@@ -47,7 +56,7 @@ def plot(
     panels = len(values) + drawn
     columns = min(panels, 3)
     rows = math.ceil(panels / columns)
-    figure = Figure(figsize=(4.6 * columns, 3.6 * rows), layout="constrained")
+    figure = Shown(figsize=(4.6 * columns, 3.6 * rows), layout="constrained")
     panes = figure.subplots(rows, columns, squeeze=False).ravel()
     where = ", ".join(f"{name} = {value:.4g}" for name, value in fixed.items())
     units = dict(network._inner.unknowns)
@@ -59,7 +68,6 @@ def plot(
         _history(panes[len(values)], history)
     for pane in panes[panels:]:
         pane.set_visible(False)
-    # Notebooks show what they are given; a window is the business of who asks for one.
     return figure
 
 

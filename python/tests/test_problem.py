@@ -1,5 +1,7 @@
 """Problems built in Python are those that a file states."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,10 @@ def test_shapes_are_settings():
     with pytest.warns(ps.OutsideWarning):
         found = network.predict([[0.5, 0.5], [1.5, 0.5]])
     assert np.isnan(found[0]) and np.isfinite(found[1])
+    with warnings.catch_warnings():
+        # What a grid has outside of the shapes is no surprise.
+        warnings.simplefilter("error")
+        assert np.isnan(network._on("u", {"x": 41, "y": 21})[1]["u"][10, 10])
     area = network.integrate("1")
     assert area.value == pytest.approx(2 - 0.04 * np.pi, rel=1e-6)
 

@@ -54,6 +54,8 @@ def test_figures(decay, waves, tmp_path):
         path = tmp_path / f"{name}.png"
         figure.savefig(path)
         assert path.stat().st_size > 5000
+        # What notebooks ask for.
+        assert figure._repr_png_().startswith(b"\x89PNG")
     titles = [axes.get_title() for axes in waves.plot("u", at={"t": 0.1}).axes]
     assert titles[0] == "u [K] at t = 0.1" and "training" in titles
     with pytest.raises(ValueError, match="coordinate"):
