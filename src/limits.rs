@@ -28,6 +28,8 @@ pub const MAX_HEIGHT: usize = 1000;
 pub const MAX_FORMULA_MISTAKES: usize = 8;
 /// Formulas of a problem, single numbers among them.
 pub const MAX_FORMULAS: usize = 1000;
+/// Places besides the point itself at which the formulas of a problem read its networks.
+pub const MAX_PLACES: usize = 4000;
 /// Operations of all formulas of a problem, derivatives among them.
 pub const MAX_OPERATIONS: usize = 200_000;
 /// Operations times points at which a reference solution is tried before training.

@@ -7,7 +7,7 @@
 
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::MultiIndex;
-use crate::problem::Formula;
+use crate::problem::{Formula, Linked};
 
 /// Products of sums are multiplied out up to this many terms; beyond, a product is one term.
 const MAX_TERMS: usize = 256;
@@ -43,6 +43,12 @@ impl Terms {
             residuals.iter().flat_map(|(root, terms)| [&[*root], &terms[..]].concat()).collect();
         let jets = graph.jets(&all).into_iter().collect();
         Self { graph, residuals, jets }
+    }
+
+    /// The points that they look at where a place gives `sides` of them.
+    pub(crate) fn linked(&self, sides: usize) -> Linked {
+        let roots = self.residuals.iter().map(|(root, _)| *root).collect();
+        Linked::new(&Formula { graph: self.graph.clone(), roots }, sides)
     }
 
     /// How many residuals.
@@ -88,8 +94,35 @@ impl Terms {
     }
 }
 
+/// The integral of a magnitude, from the sum that an integral is computed by: one term, as large as what it adds up even where
+/// that cancels.
+fn magnitude(graph: &mut Graph, root: NodeId) -> NodeId {
+    match graph.node(root) {
+        // The measure, and the sum over the nodes.
+        Node::Binary(Binary::Mul, measure, sum) if !graph.varies()[measure.index()] => {
+            let (measure, sum) = (graph.unary(Unary::Abs, measure), of_summands(graph, sum));
+            graph.binary(Binary::Mul, measure, sum)
+        }
+        _ => of_summands(graph, root),
+    }
+}
+
+/// The sum of the magnitudes of what `root` adds up.
+fn of_summands(graph: &mut Graph, root: NodeId) -> NodeId {
+    match graph.node(root) {
+        Node::Binary(Binary::Add | Binary::Sub, a, b) => {
+            let (a, b) = (of_summands(graph, a), of_summands(graph, b));
+            graph.binary(Binary::Add, a, b)
+        }
+        _ => graph.unary(Unary::Abs, root),
+    }
+}
+
 /// What `root` is the sum of, products of sums multiplied out.
 fn terms(graph: &mut Graph, root: NodeId, nested: usize) -> Vec<NodeId> {
+    if graph.is_whole(root) {
+        return vec![magnitude(graph, root)];
+    }
     if nested > MAX_NESTED {
         return vec![root];
     }
@@ -134,7 +167,10 @@ mod tests {
         let mut scope = Scope::new(&mut graph, &["x"]);
         let value = Node::Jet { output: 0, index: MultiIndex::VALUE, side: 0 };
         scope.set("u", Symbol::Value(Meaning::Unknown, graph.insert(value)));
-        let context = Context { place: "a test", allowed: &[Meaning::Coordinate, Meaning::Unknown] };
+        let context = Context {
+            place: "a test",
+            allowed: &[Meaning::Coordinate, Meaning::Parameter, Meaning::Unknown],
+        };
         let root = scope.lower(&parse(text).unwrap(), &mut graph, context, &mut vec![]).unwrap();
         let terms = Terms::new(Formula { graph, roots: vec![root] });
         let state = |u: f64, slope: f64| {
@@ -146,7 +182,11 @@ mod tests {
             }
         };
         let parts = terms.parts(state(10.0, 0.0), state(12.0, 3.0)).swap_remove(0);
-        assert_eq!(parts, Parts { known, added: added.to_vec() }, "{text}");
+        assert_eq!(parts.added.len(), added.len(), "{text}");
+        let found = parts.added.iter().chain([&parts.known]);
+        for (found, expected) in found.zip(added.iter().chain([&known])) {
+            assert!((found - expected).abs() < 1e-13, "{text}: {parts:?}");
+        }
     }
 
     #[test]
@@ -156,6 +196,8 @@ mod tests {
         check("u*u_x - 7 + 4*x", -5.0, &[36.0]);
         check("(u_x - u)/4 + x", -2.0, &[0.75, -0.5]);
         check("-(u_x - u^2)", 100.0, &[44.0, -3.0]);
+        // An integral is one term, and as large as what it adds up: u/2 and −u, over a length of 2.
+        check("u_x - integral((1 - 3*step(s - 1))*u, s = 0..2, nodes = 2)", 10.0, &[3.0, -6.0]);
         // A function of a sum is one term.
         check("abs(u - 14) - u_x", 4.0, &[-2.0, -3.0]);
     }

@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::expr::Node;
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
-use crate::problem::{Cloud, Condition, Equations, Formula, Place, Problem};
+use crate::problem::{Cloud, Condition, Equations, Formula, Linked, Place, Problem, point_of_side};
 use crate::sample::{self, Points, Purpose};
 use crate::terms::Terms;
 
@@ -380,10 +380,13 @@ impl<'a> Solution<'a> {
         condition: &Condition,
         formula: &Formula,
     ) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
-        let (dimensions, sides) = (problem.coordinates.len(), condition.sides());
+        let dimensions = problem.coordinates.len();
         let Points { rows, data } = sites(problem, condition, TERMS).1;
+        let mut linked = Linked::new(formula, condition.sides());
+        let rows = &*linked.rows(&rows, dimensions, &data);
+        let sides = linked.points();
         let jets: Vec<_> = formula.graph.jets(&formula.roots).into_iter().collect();
-        let values = jets_at(problem, engine, self.theta, &jets, &rows)?;
+        let values = jets_at(problem, engine, self.theta, &jets, rows)?;
         let mut scratch = vec![];
         let mut squares = |absent: Option<usize>| {
             let mut squares = vec![0.0; formula.roots.len()];
@@ -395,7 +398,7 @@ impl<'a> Solution<'a> {
                     Node::Jet { output, index, side } => {
                         let jet =
                             jets.iter().position(|jet| *jet == (output, index)).expect("all were asked for");
-                        values[(i * sides + side) * jets.len() + jet]
+                        values[(i * sides + point_of_side(side)) * jets.len() + jet]
                     }
                     _ => f64::NAN,
                 });
@@ -440,7 +443,9 @@ impl<'a> Solution<'a> {
         spread: &[(f64, f64)],
     ) -> Option<Vec<Size>> {
         let dimensions = problem.coordinates.len();
-        let terms = Terms::new(self.equations.as_ref()?.residuals(problem, condition)?);
+        let formula = self.equations.as_ref()?.residuals(problem, condition)?;
+        let mut linked = Linked::new(&formula, condition.sides());
+        let terms = Terms::new(formula);
         let site = dimensions * condition.sides();
         let step = stride(points.len() / site);
         // Where its own solution is zero, the terms of a condition are so elsewhere too; data are known at their points only.
@@ -452,6 +457,8 @@ impl<'a> Solution<'a> {
             let rows = self.anywhere.chunks_exact(dimensions);
             sites.extend(rows.flat_map(|row| row.repeat(condition.sides())));
         }
+        let sites = linked.rows(&sites, dimensions, &data);
+        let (points, site) = (linked.points(), dimensions * linked.points());
         let jets = jets_at(problem, engine, self.theta, terms.jets(), &sites)?;
         let count = terms.jets().len();
         let jet = |of: usize, index: MultiIndex| {
@@ -472,7 +479,7 @@ impl<'a> Solution<'a> {
                 _ => f64::NAN,
             };
             let known = |node| input(node, &|of, index, _| mean(of, index));
-            let here = |of, index, side| jets[(i * condition.sides() + side) * count + jet(of, index)];
+            let here = |of, index, side| jets[(i * points + point_of_side(side)) * count + jet(of, index)];
             for (k, parts) in terms.parts(known, |node| input(node, &here)).into_iter().enumerate() {
                 sizes[k].push([&[parts.known], &parts.added[..]].concat());
             }

@@ -299,7 +299,7 @@ fn seconds_a_step(problem: &Problem) -> f64 {
     let layers = problem.layers();
     let parameters = layers.parameters() as f64;
     let of = |condition: &Condition| {
-        let rows = condition.points * condition.sides() * condition.jets.channels();
+        let rows = condition.points * condition.points_of_a_site() * condition.jets.channels();
         let jets = condition.residuals.graph.jets(&condition.residuals.roots);
         let read = layers.parts_with(jets.into_iter().map(|(unknown, _)| unknown));
         let weights = layers.dense().filter(|layer| read[layer.part]);

@@ -13,7 +13,9 @@ use crate::auto::{Decision, thinness};
 use crate::expr::{Binary, Graph, Measured, Node, NodeId, Unary, is_time};
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
-use crate::problem::{Condition, Course, Document, Equations, Formula, Place, Problem, key};
+use crate::problem::{
+    Condition, Course, Document, Equations, Formula, Linked, Place, Problem, key, point_of_side,
+};
 use crate::rng::{self, Stream};
 use crate::sample::{self, Purpose};
 use crate::terms::Terms;
@@ -193,12 +195,14 @@ fn equations(problem: &Problem) -> Option<Vec<Equation>> {
     let equation = |condition: &Condition| {
         let formula = language.residuals(problem, condition)?;
         let (sites, data) = sites(problem, condition);
+        let mut linked = Linked::new(&formula, condition.sides());
+        let sites = linked.rows(&sites, coordinates, &data).into_owned();
         Some(Equation {
             terms: Terms::new(formula.clone()),
             formula,
             sites,
             data,
-            length: coordinates * condition.sides(),
+            length: coordinates * linked.points(),
             coordinates,
             interior: condition.place.is_interior(),
             fixed: condition.place.faces().iter().flatten().map(|&(coordinate, _)| coordinate).collect(),
@@ -242,6 +246,11 @@ fn anywhere(problem: &Problem) -> Vec<f64> {
 impl Equation {
     fn count(&self) -> usize {
         self.sites.len() / self.length
+    }
+
+    /// Points of a site, and of one that has none linked one more, for the sake of known streams.
+    fn points(&self) -> usize {
+        (self.length / self.coordinates).max(2)
     }
 
     /// Some of the sites, where all would take long.
@@ -422,7 +431,7 @@ impl<'a> Balance<'a> {
     fn new(problem: &'a Problem, equations: &'a [Equation], offsets: &'a [f64]) -> Self {
         let mut stream = rng::stream(0, "units/balance");
         let mut random = |equation: &Equation| {
-            let count = equation.count() * equation.terms.jets().len() * 2;
+            let count = equation.count() * equation.terms.jets().len() * equation.points();
             (0..count).map(|_| 1.5_f64.sqrt() * (2.0 * stream.random::<f64>() - 1.0)).collect()
         };
         let random = equations.iter().map(&mut random).collect();
@@ -571,7 +580,8 @@ impl<'a> Balance<'a> {
     ) -> f64 {
         let jets = self.equations[e].terms.jets();
         let jet = jets.iter().position(|jet| *jet == (unknown, index)).expect("a jet of the equation");
-        let random = self.random[e][(i * 2 + side) * jets.len() + jet];
+        let point = i * self.equations[e].points() + point_of_side(side);
+        let random = self.random[e][point * jets.len() + jet];
         let along = |c: usize| turns.map_or(SMOOTH, |turns| turns[c]) / half_width(self.problem, c);
         self.offset(unknown, index) + size * random * index.coordinates().map(along).product::<f64>()
     }
@@ -621,10 +631,13 @@ fn terms(problem: &Problem, condition: &Condition) -> Option<Terms> {
 fn residual_sizes(problem: &Problem, condition: &Condition, terms: &Terms) -> Option<Vec<f64>> {
     let dimensions = problem.coordinates.len();
     let (mut rows, data) = sites(problem, condition);
+    let mut linked = terms.linked(condition.sides());
     // Where a condition holds exactly its terms are zero on its face, and as large as ever elsewhere.
     if !condition.uses_data() && condition.sides() == 1 && !condition.place.is_interior() {
         rows.extend(anywhere(problem));
     }
+    let rows = linked.rows(&rows, dimensions, &data).into_owned();
+    let points = linked.points();
     // The same networks for all conditions, so that alike ones have scales alike.
     let mut random = rng::stream(0, "units/residuals");
     let flat = Network::none(problem);
@@ -633,14 +646,14 @@ fn residual_sizes(problem: &Problem, condition: &Condition, terms: &Terms) -> Op
     for _ in 0..DRAWS {
         let jets = Network::random(problem, &mut random).jets(problem, terms.jets(), &rows)?;
         let mut columns = vec![vec![]; terms.residuals()];
-        for (i, site) in rows.chunks_exact(dimensions * condition.sides()).enumerate() {
+        for (i, site) in rows.chunks_exact(dimensions * points).enumerate() {
             let input = |jets: &[f64], node: Node| match node {
                 Node::Coordinate { coordinate, side } => site[side * dimensions + coordinate],
                 Node::Data(column) => data[column].get(i).copied().unwrap_or(f64::NAN),
                 Node::Jet { output, index, side } => {
                     let all = terms.jets();
                     let jet = all.iter().position(|jet| *jet == (output, index)).expect("a jet of the terms");
-                    jets[(i * condition.sides() + side) * all.len() + jet]
+                    jets[(i * points + point_of_side(side)) * all.len() + jet]
                 }
                 _ => f64::NAN,
             };

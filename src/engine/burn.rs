@@ -16,7 +16,7 @@ use crate::activation::Activation;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::{ChainRule, JetSet, MAX_ORDER, ProductRule};
 use crate::network::{Layer, Layers, Op};
-use crate::problem::{Formula, Problem};
+use crate::problem::{Formula, Linked, Problem, point_of_side};
 use crate::settings::Precision;
 use crate::team::Team;
 
@@ -46,6 +46,8 @@ struct Condition {
     /// Nodes that depend on the point alone and are read by those that vary, or are roots themselves.
     columns: Vec<NodeId>,
     sides: usize,
+    /// Points that a site has in all.
+    points: usize,
     chunks: Vec<Chunk>,
     sites: usize,
 }
@@ -138,7 +140,10 @@ impl BurnEngine {
 
     /// Cuts points into chunks and computes on the host what depends on them alone.
     fn bind(&self, condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<Chunk> {
-        let (dimensions, sides, inputs) = (self.dimensions, condition.sides, self.layers.inputs());
+        let (dimensions, inputs) = (self.dimensions, self.layers.inputs());
+        let mut linked = Linked::new(&condition.formula, condition.sides);
+        let points = &*linked.rows(points, dimensions, data);
+        let sides = linked.points();
         let channels = condition.jets.channels();
         let row = sides * dimensions;
         let sites = points.len() / row;
@@ -243,7 +248,7 @@ impl BurnEngine {
 
     /// The formula's roots at a chunk's sites.
     fn roots(&self, parameters: &Parameters, condition: &Condition, chunk: &Chunk) -> Vec<Tensor<1>> {
-        let points = condition.sides * chunk.sites;
+        let points = condition.points * chunk.sites;
         let outputs = self.network(parameters, condition, chunk, points);
         let values = evaluate(&condition.formula.graph, &condition.formula.roots, &mut |id, node| {
             if !condition.varies[id.index()] {
@@ -253,7 +258,7 @@ impl BurnEngine {
             Some(Value::Tensor(match node {
                 Node::Jet { output, index, side } => {
                     let channel = condition.jets.channel(index).expect("the jets hold what is needed");
-                    let first = channel * points + side * chunk.sites;
+                    let first = channel * points + point_of_side(side) * chunk.sites;
                     let raw = self.layers.columns[output];
                     let column = outputs.clone().narrow(0, first, chunk.sites).narrow(1, raw, 1);
                     column.reshape([chunk.sites])
@@ -335,7 +340,7 @@ impl BurnEngine {
     fn values(&self, theta: &[f64], condition: &Condition, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         let parameters = self.upload(theta, false);
         let row = condition.sides * self.dimensions;
-        let per_chunk = (self.chunk / condition.sides).max(1);
+        let per_chunk = (self.chunk / condition.points).max(1);
         let roots = condition.formula.roots.len();
         let mut values = Vec::with_capacity(points.len() / row * roots);
         for (i, slice) in points.chunks(per_chunk * row).enumerate() {
@@ -373,7 +378,8 @@ impl Condition {
         columns.sort_unstable();
         columns.dedup();
         let (chain, products) = (ChainRule::new(&jets), ProductRule::new(&jets));
-        Self { jets, chain, products, varies, columns, formula, sides, chunks: vec![], sites: 0 }
+        let points = Linked::new(&formula, sides).points();
+        Self { jets, chain, products, varies, columns, formula, sides, points, chunks: vec![], sites: 0 }
     }
 }
 

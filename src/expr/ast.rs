@@ -34,6 +34,45 @@ pub enum Kind {
     Call(&'static Composed, Vec<Expr>),
     /// A function that is known by a table, or a derivative of it, with its arguments.
     Table(String, Vec<Expr>),
+    /// What a name is at a place, given by its coordinates.
+    At(String, Vec<Expr>),
+    /// An integral.
+    Integral(Box<Integral>),
+}
+
+/// An integral over one variable or several.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Integral {
+    /// What is integrated.
+    pub integrand: Expr,
+    /// What it runs over, from the outside in: the ends of a variable may use those before it.
+    pub over: Vec<Span>,
+    /// How many nodes, if that is said: along every variable, or of three and more in all.
+    pub nodes: Option<usize>,
+}
+
+/// A variable of an integral and its ends.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Span {
+    /// A coordinate, or a name that has a meaning inside of the integral alone.
+    pub variable: String,
+    /// Lower end.
+    pub from: Expr,
+    /// Upper end.
+    pub to: Expr,
+}
+
+impl Integral {
+    /// The formulas in it.
+    pub fn parts(&self) -> impl Iterator<Item = &Expr> {
+        [&self.integrand].into_iter().chain(self.over.iter().flat_map(|span| [&span.from, &span.to]))
+    }
+
+    /// The same, to be changed.
+    pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let ends = self.over.iter_mut().flat_map(|span| [&mut span.from, &mut span.to]);
+        [&mut self.integrand].into_iter().chain(ends)
+    }
 }
 
 impl Expr {
@@ -47,9 +86,10 @@ impl Expr {
                 a.relocate(place);
                 b.relocate(place);
             }
-            Kind::Call(_, arguments) | Kind::Table(_, arguments) => {
+            Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
                 arguments.iter_mut().for_each(|a| a.relocate(place));
             }
+            Kind::Integral(integral) => integral.parts_mut().for_each(|part| part.relocate(place)),
         }
     }
 
@@ -64,10 +104,11 @@ impl Expr {
                 b.names(each);
             }
             Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.names(each)),
-            Kind::Table(name, arguments) => {
+            Kind::Table(name, arguments) | Kind::At(name, arguments) => {
                 each(name);
                 arguments.iter().for_each(|a| a.names(each));
             }
+            Kind::Integral(integral) => integral.parts().for_each(|part| part.names(each)),
         }
     }
 }
@@ -102,6 +143,7 @@ impl Expr {
     fn binding(&self) -> u8 {
         match &self.kind {
             Kind::Number(_) | Kind::Name(_) | Kind::Call(..) | Kind::Table(..) => ATOM,
+            Kind::At(..) | Kind::Integral(_) => ATOM,
             Kind::Unary(Unary::Neg, _) => MINUS,
             Kind::Unary(..) => ATOM,
             Kind::Binary(f, ..) => match f {
@@ -133,9 +175,20 @@ impl Expr {
                 let arguments: Vec<_> = arguments.iter().map(Self::to_string).collect();
                 write!(f, "{}({})", function.name, arguments.join(", "))?;
             }
-            Kind::Table(name, arguments) => {
+            Kind::Table(name, arguments) | Kind::At(name, arguments) => {
                 let arguments: Vec<_> = arguments.iter().map(Self::to_string).collect();
                 write!(f, "{name}({})", arguments.join(", "))?;
+            }
+            Kind::Integral(integral) => {
+                let Integral { integrand, over, nodes } = &**integral;
+                write!(f, "integral({integrand}")?;
+                for Span { variable, from, to } in over {
+                    write!(f, ", {variable} = {from}..{to}")?;
+                }
+                if let Some(nodes) = nodes {
+                    write!(f, ", nodes = {nodes}")?;
+                }
+                f.write_str(")")?;
             }
             Kind::Binary(operator, a, b) => {
                 let (left, space, right) = match operator {

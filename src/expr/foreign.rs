@@ -46,7 +46,7 @@ pub(super) fn notation(text: &str, at: usize, known: &dyn Names) -> Option<Forei
         '∇' => input.nabla(known),
         '∫' => {
             input.at = text.len();
-            ("there are no integrals".to_owned(), integral("u", known))
+            ("integrals are not written with `∫` here".to_owned(), integral("u", known))
         }
         '|' => input.magnitude()?,
         '0'..='9' | '.' => input.imaginary(known)?,
@@ -109,9 +109,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], known: &dyn Names) -> Option<
             };
             (format!("there is no `{name}`"), hint)
         }
-        "integral" | "integrate" | "Integral" | "int" | "quad" => {
-            ("there are no integrals".to_owned(), integral(first, known))
-        }
+        "integrate" | "Integral" | "int" | "quad" => (unknown, integral(first, known)),
         "delta" | "dirac" | "Dirac" | "DiracDelta" | "δ" => {
             let message = format!("`{name}` is no function of points: training would never see it");
             let hint = format!("write a narrow bump of width w, `exp(-(({first})/w)^2)/(w*sqrt(pi))`");
@@ -222,15 +220,14 @@ fn gradient(inner: &str, known: &dyn Names) -> String {
     format!("write its components {}", listed(&parts))
 }
 
-fn integral(inner: &str, known: &dyn Names) -> String {
-    if known.is_asked() {
-        return format!("ask for it with `--integral \"{inner}\"`, and `--over` for a face");
-    }
+/// How an integral of `inner` is written.
+pub(super) fn integral(inner: &str, known: &dyn Names) -> String {
     let along = known.coordinates().first().copied().unwrap_or("x");
-    format!(
-        "make the integral an unknown of its own, say `I`, with the residual `I_{along} - ({inner})` and `I` zero \
-         where it begins"
-    )
+    let written = format!("write `integral({inner}, {along} = a..b)` with its two ends");
+    if known.is_asked() {
+        return format!("ask for it with `--integral \"{inner}\"`, and `--over` for a face, or {written}");
+    }
+    written
 }
 
 /// How to write a branch; `written` holds the arguments of one that compares.

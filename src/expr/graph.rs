@@ -8,6 +8,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 use std::sync::Arc;
 
 use crate::jet::MultiIndex;
+use crate::limits::{MAX_OPERATIONS, MAX_PLACES};
 use crate::tabulated::{Between, MAX_ARGUMENTS, Tabulated};
 
 /// A node of a [`Graph`].
@@ -172,8 +173,10 @@ impl Binary {
 
 /// One operation or one input of a formula.
 ///
-/// `side` is 0 except in periodic conditions, which look at two opposite points at once:
-/// there 0 is the point on the lower face and 1 its partner on the upper face.
+/// `side` is 0 where a formula looks at its own point.
+/// Periodic conditions look at two opposite points at once: there 0 is the point on the lower face and 1 its partner on
+/// the upper face.
+/// From [`FIRST_PLACE`] on it is a place that depends on the point, see [`Graph::places`]; no coordinate has such a side.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Node {
     /// A number.
@@ -205,6 +208,9 @@ pub enum Node {
     /// A derivative of a function that is known by a table; see [`Graph::table`].
     Table(Lookup),
 }
+
+/// The side of the first of [`Graph::places`].
+pub const FIRST_PLACE: usize = 2;
 
 /// A derivative of a function that is known by a table, at some arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -263,12 +269,16 @@ pub struct Graph {
     tables: Vec<Arc<Tabulated>>,
     /// For every output, as far as it matters, the coordinates that it does not depend on, a bit for each.
     absent: Vec<u32>,
+    /// Places that depend on the point, at which networks are read: a node for every coordinate.
+    places: Vec<Vec<NodeId>>,
+    /// Sums that integrals are computed by.
+    whole: BTreeSet<NodeId>,
 }
 
-/// Graphs are equal when their nodes are, in order.
+/// Graphs are equal when their nodes are, in order, and the places that these read.
 impl PartialEq for Graph {
     fn eq(&self, other: &Self) -> bool {
-        self.nodes == other.nodes
+        self.nodes == other.nodes && self.places == other.places
     }
 }
 
@@ -334,6 +344,106 @@ impl Graph {
     /// Does a network's `output` depend on `coordinate`?
     pub fn depends(&self, output: usize, coordinate: usize) -> bool {
         self.absent.get(output).is_none_or(|absent| absent & bit(coordinate) == 0)
+    }
+
+    /// The places besides the point itself at which networks are read, each with a node for every coordinate: place k is
+    /// side k + [`FIRST_PLACE`] of [`Node::Jet`].
+    ///
+    /// An integral is a sum over such places.
+    pub fn places(&self) -> &[Vec<NodeId>] {
+        &self.places
+    }
+
+    /// The side of a place, which is added if it is new.
+    fn side_of(&mut self, place: Vec<NodeId>) -> usize {
+        let known = self.places.iter().position(|known| *known == place).unwrap_or_else(|| {
+            self.places.push(place);
+            self.places.len() - 1
+        });
+        known + FIRST_PLACE
+    }
+
+    /// The coordinates of the place at which a node reads a network; none if it reads none, or at its own point.
+    fn place_of(&self, node: Node) -> &[NodeId] {
+        match node {
+            Node::Jet { side, .. } if side >= FIRST_PLACE => {
+                self.places.get(side - FIRST_PLACE).map_or(&[], |place| &place[..])
+            }
+            _ => &[],
+        }
+    }
+
+    /// What a node is made of: its operands, or the coordinates of the place at which it reads a network.
+    fn inputs(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let node = self.node(id);
+        node.operands().chain(self.place_of(node).iter().copied())
+    }
+
+    /// Do `roots` read a network at other places than their own point?
+    pub fn looks_elsewhere(&self, roots: &[NodeId]) -> bool {
+        let read = self.nodes.iter().zip(self.reachable(roots));
+        read.into_iter().any(|(node, needed)| needed && !self.place_of(*node).is_empty())
+    }
+
+    /// `root` with the nodes `place` for the coordinates: what it is there, networks included.
+    ///
+    /// The first `space` of them are those that networks see; data columns are those of the point.
+    /// `None` if there would be more operations or places than a problem may have.
+    pub fn at(&mut self, root: NodeId, place: &[NodeId], space: usize) -> Option<NodeId> {
+        let needed = self.reachable(&[root]);
+        let coordinates = (0..space).map(|coordinate| self.insert(Node::Coordinate { coordinate, side: 0 }));
+        let stays = coordinates.eq(place[..space].iter().copied());
+        let mut copies: Vec<NodeId> = vec![root; needed.len()];
+        let mut sides: HashMap<usize, usize> = HashMap::new();
+        for id in (0..needed.len()).filter(|&i| needed[i]) {
+            if self.nodes.len() > MAX_OPERATIONS || self.places.len() > MAX_PLACES {
+                return None;
+            }
+            let node = self.nodes[id];
+            copies[id] = match node {
+                Node::Coordinate { coordinate, side: 0 } => {
+                    place.get(coordinate).copied().unwrap_or(NodeId(id as u32))
+                }
+                Node::Jet { output, index, side } if side >= FIRST_PLACE || side == 0 && !stays => {
+                    let side = match sides.get(&side) {
+                        Some(&side) => side,
+                        None => {
+                            let to: Vec<NodeId> = match self.place_of(node) {
+                                [] => place[..space].to_vec(),
+                                own => own.iter().map(|a| copies[a.index()]).collect(),
+                            };
+                            let there = self.side_of(to);
+                            sides.insert(side, there);
+                            there
+                        }
+                    };
+                    self.insert(Node::Jet { output, index, side })
+                }
+                Node::Unary(f, a) => self.unary(f, copies[a.index()]),
+                Node::Binary(f, a, b) => self.binary(f, copies[a.index()], copies[b.index()]),
+                Node::Table(lookup) => {
+                    let arguments: Vec<NodeId> =
+                        lookup.arguments().iter().map(|a| copies[a.index()]).collect();
+                    let table = self.looked_up(&lookup).clone();
+                    self.table(&table, &lookup.orders[..arguments.len()], &arguments)
+                }
+                _ => NodeId(id as u32),
+            };
+            if self.whole.contains(&NodeId(id as u32)) {
+                self.whole.insert(copies[id]);
+            }
+        }
+        Some(copies[root.index()])
+    }
+
+    /// Says that a node is the sum that an integral is computed by.
+    pub fn set_whole(&mut self, node: NodeId) {
+        self.whole.insert(node);
+    }
+
+    /// Is a node the sum that an integral is computed by, which is one term of whatever it stands in?
+    pub fn is_whole(&self, node: NodeId) -> bool {
+        self.whole.contains(&node)
     }
 
     /// Takes over what outputs do not depend on.
@@ -526,8 +636,7 @@ impl Graph {
         let mut open = vec![root];
         while let Some(&id) = open.last() {
             let waiting = open.len();
-            let missing =
-                self.node(id).operands().filter(|&a| !self.derivatives.contains_key(&(a, coordinate)));
+            let missing = self.inputs(id).filter(|&a| !self.derivatives.contains_key(&(a, coordinate)));
             open.extend(missing);
             // The last one is done first, and that shall be the left one.
             open[waiting..].reverse();
@@ -547,6 +656,20 @@ impl Graph {
         match node {
             Node::Constant(_) | Node::Data(_) | Node::Coefficient(_) => self.constant(0.0),
             Node::Coordinate { coordinate: c, .. } => self.constant(if c == coordinate { 1.0 } else { 0.0 }),
+            Node::Jet { output, index, side } if !self.place_of(node).is_empty() => {
+                // The place moves along with the point.
+                let mut sum = self.constant(0.0);
+                for (along, at) in self.place_of(node).to_vec().into_iter().enumerate() {
+                    let pace = self.derivatives[&(at, coordinate)];
+                    if self.is_zero(pace) || !self.depends(output, along) {
+                        continue;
+                    }
+                    let slope = self.insert(Node::Jet { output, index: index.plus(along), side });
+                    let term = self.binary(Mul, slope, pace);
+                    sum = self.binary(Add, sum, term);
+                }
+                sum
+            }
             Node::Jet { output, .. } if !self.depends(output, coordinate) => self.constant(0.0),
             Node::Jet { output, index, side } => {
                 self.insert(Node::Jet { output, index: index.plus(coordinate), side })
@@ -717,8 +840,16 @@ impl Graph {
                             lookup.arguments().iter().map(|a| copies[a.index()]).collect();
                         target.table(self.looked_up(&lookup), &lookup.orders[..arguments.len()], &arguments)
                     }
+                    Node::Jet { output, index, .. } if !self.place_of(node).is_empty() => {
+                        let place = self.place_of(node).iter().map(|a| copies[a.index()]).collect();
+                        let side = target.side_of(place);
+                        leaf(target, Node::Jet { output, index, side })
+                    }
                     node => leaf(target, node),
                 };
+                if self.whole.contains(&NodeId(i as u32)) {
+                    target.whole.insert(copies[i]);
+                }
             }
         }
         roots.iter().map(|root| copies[root.index()]).collect()
@@ -734,7 +865,7 @@ impl Graph {
             let node = self.node(id);
             // The last one pushed is done first.
             let waiting = open.len();
-            let missing = node.operands().filter(|a| !copies.contains_key(a));
+            let missing = self.inputs(id).filter(|a| !copies.contains_key(a));
             open.extend(missing.collect::<Vec<_>>().into_iter().rev());
             if open.len() == waiting {
                 open.pop();
@@ -747,10 +878,18 @@ impl Graph {
                         copies.insert(id, graph.table(self.looked_up(&lookup), orders, &arguments));
                         continue;
                     }
+                    Node::Jet { output, index, .. } if !self.place_of(node).is_empty() => {
+                        let place = self.place_of(node).iter().map(|a| copies[a]).collect();
+                        Node::Jet { output, index, side: graph.side_of(place) }
+                    }
                     leaf => leaf,
                 };
                 // Met a second time, a node is interned as the same copy.
-                copies.insert(id, graph.insert(copy));
+                let copy = graph.insert(copy);
+                copies.insert(id, copy);
+                if self.whole.contains(&id) {
+                    graph.whole.insert(copy);
+                }
             }
         }
         let roots = roots.iter().map(|root| copies[root]).collect();
@@ -783,8 +922,8 @@ impl Graph {
         }
         for i in (0..length).rev() {
             if needed[i] {
-                for operand in self.nodes[i].operands() {
-                    needed[operand.index()] = true;
+                for input in self.inputs(NodeId(i as u32)) {
+                    needed[input.index()] = true;
                 }
             }
         }
@@ -1153,7 +1292,7 @@ mod tests {
                 let values: Vec<_> = arguments.iter().map(|a| plain_value(a, x, t)).collect();
                 composed_value(&parse(function.meaning).unwrap(), function, &values)
             }
-            Kind::Table(..) => unreachable!("none is declared here"),
+            _ => unreachable!("none is declared here"),
         }
     }
 
@@ -1176,9 +1315,8 @@ mod tests {
             Kind::Number(_) | Kind::Name(_) => true,
             Kind::Unary(_, a) => bounded(a, x, t, size),
             Kind::Binary(_, a, b) => bounded(a, x, t, size) && bounded(b, x, t, size),
-            Kind::Call(_, arguments) | Kind::Table(_, arguments) => {
-                arguments.iter().all(|a| bounded(a, x, t, size))
-            }
+            Kind::Call(_, arguments) => arguments.iter().all(|a| bounded(a, x, t, size)),
+            _ => unreachable!("none is declared here"),
         };
         operands && plain_value(expr, x, t).abs() <= size
     }

@@ -9,6 +9,7 @@ mod function;
 mod graph;
 mod names;
 mod parse;
+mod quadrature;
 mod rounding;
 mod scope;
 
@@ -16,7 +17,7 @@ use core::ops::Range;
 
 pub use ast::{Digits, Expr};
 pub use function::{COMPOSED, Composed, Function, function, function_names};
-pub use graph::{Binary, Graph, Lookup, Node, NodeId, Unary};
+pub use graph::{Binary, FIRST_PLACE, Graph, Lookup, Node, NodeId, Unary};
 pub(crate) use names::is_time;
 pub use names::{is_name, listed, plural};
 pub use parse::parse;

@@ -6,8 +6,9 @@
 
 use core::ops::Range;
 
-use super::ast::{Expr, Kind};
+use super::ast::{Expr, Integral, Kind, Span};
 use super::names::{Names, Nothing, continues_name, number_length, starts_name};
+use super::quadrature::NODES;
 use super::{Binary, Error, Unary, closest, foreign, function, function_names};
 use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
 
@@ -28,7 +29,8 @@ pub(super) fn parse_in(text: &str, names: &dyn Names) -> Result<Expr, Vec<Error>
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
     let (tokens, errors) = lex(text, names);
-    let mut parser = Parser { names, tokens, next: 0, end: text.len(), nesting: 0, errors, stopped: false };
+    let mut parser =
+        Parser { names, tokens, next: 0, end: text.len(), nesting: 0, integrals: 0, errors, stopped: false };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -47,11 +49,20 @@ enum Token {
     Open,
     Comma,
     Close,
+    /// `=` between a variable of an integral and its ends.
+    Equals,
+    /// `..` between these.
+    Upto,
 }
+
+/// What an integral is called.
+const INTEGRAL: &str = "integral";
 
 fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
     let (mut tokens, mut errors) = (Vec::<(Token, Range<usize>)>::new(), Vec::new());
     let mut at = 0;
+    // For every parenthesis that is open: does it, or one around it, belong to an integral?
+    let mut integrals = vec![];
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         if let Some(found) = foreign::notation(text, at, names) {
@@ -71,10 +82,20 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
             }
         }
         let mut length = c.len_utf8();
+        let inside = integrals.last() == Some(&true);
         let token = match c {
             _ if c.is_whitespace() => None,
+            '.' if inside && rest.starts_with("..") => {
+                length = 2;
+                Some(Token::Upto)
+            }
+            '=' if inside && !rest.starts_with("==") => Some(Token::Equals),
             '0'..='9' | '.' => {
                 length = number_length(rest);
+                // `0..1` are two numbers.
+                if let Some(upto) = rest.find("..").filter(|upto| inside && *upto < length) {
+                    length = upto;
+                }
                 match rest[..length].parse::<f64>() {
                     Ok(x) if x.is_finite() => Some(Token::Number(x)),
                     Ok(_) => {
@@ -103,9 +124,16 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
             '*' => Some(Token::Operator(Binary::Mul)),
             '/' => Some(Token::Operator(Binary::Div)),
             '^' => Some(Token::Operator(Binary::Pow)),
-            '(' => Some(Token::Open),
+            '(' => {
+                let called = matches!(tokens.last(), Some((Token::Name(name), _)) if name == INTEGRAL);
+                integrals.push(inside || called && !names.is_declared(INTEGRAL));
+                Some(Token::Open)
+            }
             ',' => Some(Token::Comma),
-            ')' => Some(Token::Close),
+            ')' => {
+                integrals.pop();
+                Some(Token::Close)
+            }
             _ => {
                 // Odd characters in a row are one mistake.
                 let odd = |c: char| !(c.is_whitespace() || continues_name(c) || "+-*/^(),.".contains(c));
@@ -170,6 +198,8 @@ struct Parser<'a> {
     next: usize,
     end: usize,
     nesting: usize,
+    /// How many integrals are open.
+    integrals: usize,
     errors: Vec<Error>,
     /// The formula is too deep: nothing more is read or reported.
     stopped: bool,
@@ -223,13 +253,17 @@ impl Parser<'_> {
                     );
                 }
                 Token::Comma => self.error(span, "unexpected `,` outside a function's arguments"),
+                Token::Equals => self.error(span, "unexpected `=` here"),
+                Token::Upto => self.error(span, "unexpected `..` here"),
                 _ => self.error(span, "this `)` closes nothing"),
             }
             self.next += 1;
             if self.errors.len() >= MAX_FORMULA_MISTAKES {
                 break;
             }
-            if self.peek().is_some_and(|(token, _)| !matches!(token, Token::Close | Token::Comma)) {
+            if self.peek().is_some_and(|(token, _)| {
+                !matches!(token, Token::Close | Token::Comma | Token::Equals | Token::Upto)
+            }) {
                 self.expression(0);
             }
         }
@@ -242,7 +276,7 @@ impl Parser<'_> {
         while let Some((token, span)) = self.peek() {
             let operator = match token {
                 Token::Operator(operator) => operator,
-                Token::Close | Token::Comma => break,
+                Token::Close | Token::Comma | Token::Equals | Token::Upto => break,
                 // Something begins where an operator should be: a product, for what follows.
                 Token::Open | Token::Number(_) | Token::Name(_) => Binary::Mul,
             };
@@ -316,7 +350,7 @@ impl Parser<'_> {
                 self.error(span.clone(), format!("expected a value before `{}`", operator.name()));
                 Grown::missing(span.start..span.start)
             }
-            Token::Comma | Token::Close => {
+            Token::Comma | Token::Close | Token::Equals | Token::Upto => {
                 self.error(span.clone(), "expected a value here");
                 Grown::missing(span.start..span.start)
             }
@@ -334,6 +368,9 @@ impl Parser<'_> {
             return Grown::leaf(Kind::Name(name), span);
         };
         self.next += 1;
+        if name == INTEGRAL && !self.names.is_declared(INTEGRAL) {
+            return self.integral(span.start, open);
+        }
         let mut arguments = vec![self.expression(0)];
         while let Some((Token::Comma, _)) = self.peek() {
             self.next += 1;
@@ -345,6 +382,13 @@ impl Parser<'_> {
             let height = arguments.iter().map(|argument| argument.height).max().unwrap_or(0);
             let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
             return self.join(whole, height, Kind::Table(name, arguments));
+        }
+        let differentiable = self.names.is_differentiable(&name)
+            || !self.names.is_declared(&name) && self.names.is_derivative(&name);
+        if self.integrals > 0 && known.is_none() && differentiable {
+            let height = arguments.iter().map(|argument| argument.height).max().unwrap_or(0);
+            let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
+            return self.join(whole, height, Kind::At(name, arguments));
         }
         let Some(function) = known else {
             let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.expr).collect();
@@ -394,6 +438,60 @@ impl Parser<'_> {
                 Grown::missing(whole)
             }
         }
+    }
+
+    /// The rest of an integral whose parenthesis is `open`: the integrand, then `x = a..b` once or more, then perhaps
+    /// `nodes = n`.
+    fn integral(&mut self, start: usize, open: Range<usize>) -> Grown {
+        self.integrals += 1;
+        let integrand = self.expression(0);
+        let mut height = integrand.height;
+        let mut integral = Integral { integrand: integrand.expr, over: vec![], nodes: None };
+        while let Some((Token::Comma, _)) = self.peek() {
+            self.next += 1;
+            let (name, after) = (self.peek(), self.tokens.get(self.next + 1).cloned());
+            let (Some((Token::Name(variable), span)), Some((Token::Equals, _))) = (&name, &after) else {
+                let end = self.end;
+                let span = name.map_or(end..end, |(_, span)| span);
+                let error = Error::new(span, "expected what the integral runs over here");
+                self.report(error.hint(foreign::integral(&integral.integrand.to_string(), self.names)));
+                self.expression(0);
+                continue;
+            };
+            self.next += 2;
+            let from = self.expression(0);
+            height = height.max(from.height);
+            if let Some((Token::Upto, _)) = self.peek() {
+                self.next += 1;
+                let to = self.expression(0);
+                height = height.max(to.height);
+                if integral.over.iter().any(|known| known.variable == *variable) {
+                    self.error(span.clone(), format!("the integral runs over `{variable}` twice"));
+                }
+                integral.over.push(Span { variable: variable.clone(), from: from.expr, to: to.expr });
+            } else if variable == "nodes" {
+                match from.expr.kind {
+                    Kind::Number(n) if n.fract() == 0.0 && NODES.contains(&(n as usize)) => {
+                        integral.nodes = Some(n as usize);
+                    }
+                    _ => {
+                        let (least, most) = (NODES.start(), NODES.end());
+                        let message = format!("an integral takes {least} to {most} nodes");
+                        self.report(Error::new(from.expr.span, message).hint("write a whole number"));
+                    }
+                }
+            } else {
+                let error = Error::new(from.expr.span, format!("`{variable}` has one end here"));
+                self.report(error.hint(format!("write both, with `..` between them: `{variable} = 0..1`")));
+            }
+        }
+        let end = self.close(open);
+        self.integrals -= 1;
+        if integral.over.is_empty() && self.errors.is_empty() {
+            let error = Error::new(start..end, "it is not said what the integral runs over");
+            self.report(error.hint(foreign::integral(&integral.integrand.to_string(), self.names)));
+        }
+        self.join(start..end, height, Kind::Integral(Box::new(integral)))
     }
 
     /// Steps over the `)` that belongs to `open`; gives the place after it.
@@ -469,7 +567,7 @@ mod tests {
             Kind::Name(name) => name.clone(),
             Kind::Unary(f, a) => format!("{}({})", f.name(), grouped(a)),
             Kind::Binary(f, a, b) => format!("({} {} {})", grouped(a), f.name(), grouped(b)),
-            Kind::Call(..) | Kind::Table(..) => expr.to_string(),
+            _ => expr.to_string(),
         }
     }
 
@@ -498,6 +596,15 @@ mod tests {
 
     #[test]
     fn formulas_print_as_on_paper() {
+        check("integral( u^2,x=0 ..1 )", "integral(u^2, x = 0..1)");
+        check(
+            "integral(a*s,s=.5..x,y=-1..s, nodes=8)*2",
+            "integral(a*s, s = 0.5..x, y = -1..s, nodes = 8)*2",
+        );
+        check(
+            "integral(integral(s, s = 0..r), r = 1.5..-(x + 1))",
+            "integral(integral(s, s = 0..r), r = 1.5..-(x + 1))",
+        );
         check("u_t+u*u_x-nu*u_xx", "u_t + u*u_x - nu*u_xx");
         check("((a))", "a");
         check("a-(b-c)", "a - (b - c)");

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ast::{Expr, Kind};
-use super::names::{Names, joined, listed, listed_or};
+use super::ast::{Expr, Integral, Kind};
+use super::names::{Names, joined, listed, listed_or, plural};
 use super::parse::parse_in;
+use super::quadrature;
 use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
-use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS};
+use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS, MAX_PLACES};
 use crate::tabulated::Tabulated;
 
 /// The names a formula may use.
@@ -25,6 +26,8 @@ pub struct Scope {
     depend: BTreeMap<String, Vec<usize>>,
     /// The normal of walls, where the domain has any; no coordinates where formulas stand that do not lie on one.
     normal: Option<Normal>,
+    /// What the integrals around run over besides coordinates.
+    bound: Vec<String>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
     asked: Option<Vec<(String, Vec<String>)>>,
 }
@@ -90,6 +93,17 @@ impl Symbol {
             Self::Value(meaning, _) | Self::Later(meaning) | Self::Broken(meaning) => meaning,
         }
     }
+}
+
+/// What an integral runs over.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Which number of a point it is: a coordinate, or behind them a name that an integral has for itself.
+    place: usize,
+    /// Lower end.
+    from: NodeId,
+    /// Upper end.
+    to: NodeId,
 }
 
 /// Where a formula stands, which decides what it may use.
@@ -307,7 +321,186 @@ impl Scope {
                     }
                 }
             }
+            Kind::At(name, arguments) => {
+                let lowered: Vec<_> =
+                    arguments.iter().map(|a| self.lower(a, graph, context, errors)).collect();
+                let lowered: Option<Vec<_>> = lowered.into_iter().collect();
+                let node = match self.resolve(name, graph, context) {
+                    Ok(node) => node?,
+                    Err((message, hint)) => {
+                        errors.push(Error { span: expr.span.clone(), message, hint });
+                        return None;
+                    }
+                };
+                match self.value_at(name, node, &lowered?, graph) {
+                    Ok(node) => Some(node),
+                    Err((message, hint)) => {
+                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        None
+                    }
+                }
+            }
+            Kind::Integral(integral) => {
+                let (integrand, over) = self.integrand(integral, expr, graph, context, errors)?;
+                match self.integral(integral, integrand, &over, graph) {
+                    Ok(node) => Some(node),
+                    Err((message, hint)) => {
+                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        None
+                    }
+                }
+            }
         }
+    }
+
+    /// What `name`, which stands for `node`, is at a place.
+    fn value_at(
+        &self,
+        name: &str,
+        node: NodeId,
+        place: &[NodeId],
+        graph: &mut Graph,
+    ) -> Result<NodeId, (String, String)> {
+        let base = self.derivative(name).map_or_else(|| name.to_owned(), |(base, _)| base);
+        let all: Vec<usize> = (0..self.coordinates.len()).collect();
+        let own = self.depend.get(&base).unwrap_or(&all);
+        if place.len() != own.len() {
+            let names: Vec<&str> = own.iter().map(|&i| self.coordinates[i].as_str()).collect();
+            let message = format!(
+                "`{name}` is a function of {}, and has {} {} here",
+                listed(&names),
+                place.len(),
+                plural(place.len(), "argument")
+            );
+            return Err((message, format!("write `{name}({})`, with values of these", names.join(", "))));
+        }
+        if let Some(message) = moved_by_training(place, graph) {
+            return Err((message, ENDS.to_owned()));
+        }
+        let mut point = self.own_point(graph);
+        own.iter().zip(place).for_each(|(&i, &at)| point[i] = at);
+        graph.at(node, &point, self.coordinates.len()).ok_or_else(too_many)
+    }
+
+    /// The coordinates, and what integrals around run over.
+    fn own_point(&self, graph: &mut Graph) -> Vec<NodeId> {
+        let all = 0..self.coordinates.len() + self.bound.len();
+        all.map(|coordinate| graph.insert(Node::Coordinate { coordinate, side: 0 })).collect()
+    }
+
+    /// The integrand, and what it is integrated over.
+    fn integrand(
+        &self,
+        integral: &Integral,
+        expr: &Expr,
+        graph: &mut Graph,
+        context: Context,
+        errors: &mut Vec<Error>,
+    ) -> Option<(NodeId, Vec<Bounds>)> {
+        let mut inner = self.clone();
+        let mut over = vec![];
+        let mut fine = true;
+        for span in &integral.over {
+            let ends = [&span.from, &span.to].map(|end| inner.lower(end, graph, context, errors));
+            let ends = match ends {
+                [Some(from), Some(to)] => Some((from, to)),
+                _ => None,
+            };
+            fine &= ends.is_some();
+            if let Some((from, to)) = ends
+                && let Some(message) = moved_by_training(&[from, to], graph)
+            {
+                errors.push(Error { span: expr.span.clone(), message, hint: Some(ENDS.to_owned()) });
+                fine = false;
+            }
+            let name = &span.variable;
+            let place = match inner.coordinates.iter().position(|known| known == name) {
+                Some(coordinate) => coordinate,
+                None => {
+                    let what = match inner.get(name) {
+                        _ if inner.bound.contains(name) => None,
+                        Some(symbol) => Some(symbol.meaning().words()),
+                        _ if inner.is_derivative(name) => Some("a derivative"),
+                        _ if inner.is_table(name) => Some("a table"),
+                        _ => None,
+                    };
+                    if let Some(what) = what {
+                        let message = format!("`{name}` is {what}: an integral cannot run over it");
+                        let hint = "it runs over a coordinate, or over a name of its own such as `s`";
+                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint.to_owned()) });
+                        fine = false;
+                    }
+                    let coordinate = inner.coordinates.len() + inner.bound.len();
+                    inner.bound.push(name.clone());
+                    let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
+                    // Whatever may stand in a formula, known numbers may.
+                    inner.set(name, Symbol::Value(Meaning::Parameter, node));
+                    coordinate
+                }
+            };
+            over.extend(ends.map(|(from, to)| Bounds { place, from, to }));
+        }
+        let integrand = inner.lower(&integral.integrand, graph, context, errors)?;
+        fine.then_some((integrand, over))
+    }
+
+    /// The sum that an integral is computed by.
+    fn integral(
+        &self,
+        integral: &Integral,
+        integrand: NodeId,
+        over: &[Bounds],
+        graph: &mut Graph,
+    ) -> Result<NodeId, (String, String)> {
+        let size = quadrature::size(over.len(), integral.nodes);
+        if size > MAX_PLACES {
+            let message = format!("the integral takes {size} places, more than {MAX_PLACES}");
+            return Err((message, "take fewer nodes: they are counted along every variable".to_owned()));
+        }
+        let own = self.own_point(graph);
+        let space = self.coordinates.len();
+        let mut terms = vec![];
+        for (unit, weight) in quadrature::rule(over.len(), integral.nodes) {
+            let mut point = own.clone();
+            let mut measure = graph.constant(1.0);
+            for (&Bounds { place, from, to }, share) in over.iter().zip(unit) {
+                if point.len() <= place {
+                    let bound = point.len()..=place;
+                    point.extend(
+                        bound.map(|coordinate| graph.insert(Node::Coordinate { coordinate, side: 0 })),
+                    );
+                }
+                let from = graph.at(from, &point, space).ok_or_else(too_many)?;
+                let to = graph.at(to, &point, space).ok_or_else(too_many)?;
+                let length = graph.binary(Binary::Sub, to, from);
+                measure = graph.binary(Binary::Mul, measure, length);
+                let share = graph.constant(share);
+                let along = graph.binary(Binary::Mul, share, length);
+                point[place] = graph.binary(Binary::Add, from, along);
+            }
+            let value = graph.at(integrand, &point, space).ok_or_else(too_many)?;
+            terms.push((weight, measure, value));
+        }
+        let same = terms.iter().all(|(_, measure, _)| *measure == terms[0].1);
+        let mut summands: Vec<NodeId> = terms
+            .iter()
+            .map(|&(weight, measure, value)| {
+                let weight = graph.constant(weight);
+                let product = graph.binary(Binary::Mul, weight, value);
+                if same { product } else { graph.binary(Binary::Mul, measure, product) }
+            })
+            .collect();
+        // By twos, so that no formula is as deep as there are nodes.
+        while summands.len() > 1 {
+            let pair = |pair: &[NodeId]| match *pair {
+                [a, b] => graph.binary(Binary::Add, a, b),
+                _ => pair[0],
+            };
+            summands = summands.chunks(2).map(pair).collect();
+        }
+        let sum = if same { graph.binary(Binary::Mul, terms[0].1, summands[0]) } else { summands[0] };
+        graph.set_whole(sum);
+        Ok(sum)
     }
 
     /// The node of a name, `None` if its declaration is broken, or message and hint.
@@ -590,6 +783,27 @@ fn readings_of(names: &[String], text: &str) -> BTreeSet<MultiIndex> {
     reached.pop().unwrap_or_default()
 }
 
+/// What integrals run over, and where names are read, is known before training.
+const ENDS: &str = "these are formulas of coordinates, known parameters and data columns";
+
+/// What is said where a place depends on what is trained.
+fn moved_by_training(place: &[NodeId], graph: &Graph) -> Option<String> {
+    let trained = |node: &Node| matches!(node, Node::Jet { .. } | Node::Coefficient(_));
+    let needed = graph.reachable(place);
+    let depends = graph.nodes().iter().zip(needed).any(|(node, needed)| needed && trained(node));
+    depends
+        .then(|| "an integral's ends and the places in it cannot depend on what training changes".to_owned())
+}
+
+/// What is said where an integral is too long.
+fn too_many() -> (String, String) {
+    let message = format!(
+        "with this integral the formulas take more than {MAX_OPERATIONS} operations, or read networks at more than \
+         {MAX_PLACES} places"
+    );
+    (message, "take fewer `nodes`".to_owned())
+}
+
 /// The node of a function that a table gives, or message and hint; `index` is the derivative that `name` names.
 fn looked_up(
     name: &str,
@@ -656,7 +870,7 @@ fn allowed_words(context: Context) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{FIRST_PLACE, parse};
     use super::*;
 
     const ANYWHERE: Context = Context {
@@ -772,6 +986,77 @@ mod tests {
             "a + b",
             "unknown symbol `a` → declare it under [parameters], [definitions] or [unknowns]; unknown symbol `b` → declare it under [parameters], [definitions] or [unknowns]",
         );
+    }
+
+    /// The value of a formula at (x, t), where u = exp(x + 2t) and every derivative is what it is.
+    fn value(text: &str, point: [f64; 2]) -> f64 {
+        let (mut scope, mut graph) = scope(&["x", "t"]);
+        let names: &[(&str, &str)] =
+            &[("I", "integral(u, x = 0..x)"), ("K", "integral(exp(s - x)*u(s, t), s = t..x)")];
+        for (name, text) in names {
+            let expr = scope.parse(text).unwrap();
+            let node = scope.lower(&expr, &mut graph, ANYWHERE, &mut vec![]).unwrap();
+            scope.set(name, Symbol::Value(Meaning::Definition, node));
+        }
+        let mut errors = vec![];
+        let expr = scope.parse(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+        let root = scope.lower(&expr, &mut graph, ANYWHERE, &mut errors);
+        let root = root.unwrap_or_else(|| panic!("{text}: {errors:?}"));
+        // What is taken out of the graph, and what is put into another one, is the same.
+        let (lean, roots) = graph.extract(&[root]);
+        let mut other = Graph::default();
+        let roots = lean.transplant(&roots, &mut other, |graph, leaf| graph.insert(leaf));
+        let mut values = vec![];
+        let at = |node: Node, place: [f64; 2]| match node {
+            Node::Coordinate { coordinate, .. } => point[coordinate],
+            Node::Jet { index, .. } => 2_f64.powi(index.get(1) as i32) * (place[0] + 2.0 * place[1]).exp(),
+            _ => f64::NAN,
+        };
+        other.eval(&mut values, |node| at(node, point));
+        let places: Vec<[f64; 2]> =
+            other.places().iter().map(|place| [0, 1].map(|i| values[place[i].index()])).collect();
+        other.eval(&mut values, |node| match node {
+            Node::Jet { side, .. } if side >= FIRST_PLACE => at(node, places[side - FIRST_PLACE]),
+            node => at(node, point),
+        });
+        values[roots[0].index()]
+    }
+
+    #[test]
+    fn integrals_and_their_derivatives_are_what_they_are() {
+        let (x, t) = (0.7_f64, 0.3_f64);
+        let u = |x: f64, t: f64| (x + 2.0 * t).exp();
+        let check = |text: &str, expected: f64| {
+            let found = value(text, [x, t]);
+            assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0), "{text}: {found} {expected}");
+        };
+        check("integral(u, x = 0..1)", u(1.0, t) - u(0.0, t));
+        check("integral(u, x = 0..x)", u(x, t) - u(0.0, t));
+        check("integral(u(s, t), s = 0..x)", u(x, t) - u(0.0, t));
+        check("integral(u, s = 0..2)", 2.0 * u(x, t));
+        check("integral(u_t(s, 2*t), s = 0..x)", 2.0 * (u(x, 2.0 * t) - u(0.0, 2.0 * t)));
+        check("integral(u, x = x..0)", u(0.0, t) - u(x, t));
+        check("integral(u, x = t..t)", 0.0);
+        // The second variable's end is the first one's value.
+        check("integral(1, s = 0..x, r = 0..s)", x * x / 2.0);
+        check("integral(u, x = 0..1, t = 0..x)", ((3_f64.exp() - 1.0) / 3.0 - (1_f64.exp() - 1.0)) / 2.0);
+        check("integral(integral(u, x = 0..s), s = 0..x)", u(x, t) - u(0.0, t) - x * u(0.0, t));
+        // Shadows: the inner `s` is not the outer one.
+        check("integral(s + integral(s, s = 0..1), s = 0..1)", 1.0);
+        check("integral(1 + s*x, s = 0..1, x = 0..2)", 2.0 + 1.0);
+        let three = value("integral(1 + s*r*x, s = 0..1, r = 0..1, x = 0..2)", [x, t]);
+        assert!((three - 2.5).abs() < 1e-4, "{three}");
+        // Leibniz's rule: ends move.
+        check("I_x", u(x, t));
+        check("I_xx", u(x, t));
+        check("I_t", 2.0 * (u(x, t) - u(0.0, t)));
+        let k = |x: f64, t: f64| (-x).exp() * ((2.0 * x + 2.0 * t).exp() - (4.0 * t).exp()) / 2.0;
+        check("K", k(x, t));
+        check("K_x", u(x, t) - k(x, t));
+        check("K_t", 2.0 * k(x, t) - (t - x).exp() * u(t, t));
+        // A rule of two nodes is exact for cubics, and for no more.
+        check("integral(s^3, s = 0..1, nodes = 2)", 0.25);
+        assert!((value("integral(s^4, s = 0..1, nodes = 2)", [x, t]) - 0.2).abs() > 1e-3);
     }
 
     #[test]

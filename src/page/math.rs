@@ -2,7 +2,7 @@
 //!
 //! It knows syntax trees; what a name is the derivative of, others say.
 
-use crate::expr::ast::Kind;
+use crate::expr::ast::{Integral, Kind, Span};
 use crate::expr::{Binary, Digits, Expr, Unary};
 
 /// What a name is the derivative of, and along which coordinates, each as often as it is taken.
@@ -146,6 +146,22 @@ impl Writer<'_> {
             }
             Kind::Call(function, arguments) => self.call(function.name, arguments),
             Kind::Table(function, arguments) => self.call(function, arguments),
+            Kind::At(function, arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(|a| self.written(a)).collect();
+                let arguments = arguments.join("<mo>,</mo>");
+                format!("<mrow>{}<mo>(</mo>{arguments}<mo>)</mo></mrow>", self.name(function))
+            }
+            Kind::Integral(integral) => {
+                let Integral { integrand, over, .. } = &**integral;
+                let signs = over.iter().map(|Span { from, to, .. }| {
+                    let (from, to) = (self.written(from), self.written(to));
+                    format!("<msubsup><mo>∫</mo>{from}{to}</msubsup>")
+                });
+                let signs: String = signs.collect();
+                let along = over.iter().rev().map(|span| format!("<mi>d</mi>{}", name(&span.variable)));
+                let inner = self.within(integrand, is_sum(integrand));
+                format!("<mrow>{signs}{inner}{}</mrow>", along.collect::<String>())
+            }
         }
     }
 
@@ -242,6 +258,7 @@ mod tests {
         check("(a*b)^2", "^(ab)2");
         check("1e-9*x1", "^10−9_x1");
         check("atan2(y, sqrt(x))", "atan2\u{2061}(y,x)".replace('\u{2061}', "&#x2061;").as_str());
+        check("integral(u_x + s, s = 0..x, t = 1..2)", "∫0x∫12({∂u}/{∂x}+s)dtds");
         check("a < b".replace('<', "+").as_str(), "a+b");
     }
 

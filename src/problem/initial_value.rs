@@ -75,7 +75,7 @@ impl InitialValue {
     /// `None` if `problem` is none: partial differential equations, parameters to be found, data, conditions elsewhere, or
     /// a start that is not stated by conditions alone.
     pub(crate) fn new(problem: &Problem) -> Option<Self> {
-        if problem.coordinates.len() != 1 || !problem.trainable.is_empty() {
+        if problem.coordinates.len() != 1 || !problem.trainable.is_empty() || problem.integrates() {
             return None;
         }
         let (begin, orders) = Windows::beginning(problem)?;

@@ -14,6 +14,7 @@ mod geometry;
 #[cfg(test)]
 mod given;
 mod initial_value;
+mod linked;
 mod making;
 mod mesh;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use embedded::embedded;
 pub use file::Document;
 pub use geometry::{Body, Boundary, Geometry, Hole};
 pub(crate) use initial_value::InitialValue;
+pub(crate) use linked::{Linked, point_of_side};
 pub use model::*;
 #[doc(hidden)]
 pub use open::read_text;

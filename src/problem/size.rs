@@ -60,7 +60,8 @@ pub(crate) fn check_points(
     let mut numbers = 0.0;
     for condition in conditions {
         let channels = condition.jets.indices().len();
-        let point = condition.sides() * (coordinates + channels * features) + condition.residuals.columns();
+        let point = condition.points_of_a_site() * (coordinates + channels * features)
+            + condition.residuals.columns();
         numbers += condition.points as f64 * point as f64;
         if let (true, Some(adaptive)) = (condition.place.is_interior(), &training.adaptive) {
             numbers += condition.points as f64 * (adaptive.pool * coordinates) as f64;

@@ -152,6 +152,12 @@ impl Windows {
                 trainable.name
             ));
         }
+        if let Some(condition) = problem.conditions.iter().find(|condition| condition.integrates()) {
+            return Err(format!(
+                "`{}` holds an integral, which may reach into other windows: such problems are solved with `windows = 1`",
+                condition.name
+            ));
+        }
         let posed = posed(problem);
         let (along, begin) = beginning(problem, &posed)?;
         if let Some(unknown) = problem.unknowns.iter().find(|unknown| !unknown.depends_on(along)) {

@@ -174,6 +174,9 @@ impl Problem {
     }
 
     fn understood(&self, condition: &Condition, root: NodeId) -> Option<Expr> {
+        if condition.residuals.graph.looks_elsewhere(&[root]) {
+            return None;
+        }
         let sides = condition.sides();
         let at = |side: usize| match (sides, side) {
             (1, _) => "",
@@ -395,7 +398,10 @@ fn round(expr: &mut Expr) {
             round(a);
             round(b);
         }
-        Kind::Call(_, arguments) | Kind::Table(_, arguments) => arguments.iter_mut().for_each(round),
+        Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
+            arguments.iter_mut().for_each(round);
+        }
+        Kind::Integral(integral) => integral.parts_mut().for_each(round),
     }
 }
 

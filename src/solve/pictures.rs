@@ -170,6 +170,10 @@ impl Shown<'_> {
         let mut functions = vec![(VALUES.to_owned(), problem.values.clone())];
         let mut residuals = vec![];
         for (i, condition) in problem.conditions.iter().enumerate().filter(|(_, c)| c.place.is_interior()) {
+            // A page computes at a point what it shows there, and reads the network nowhere else.
+            if condition.integrates() {
+                continue;
+            }
             // One that asks for data has no value between them.
             let Ok(quantity) = residual(condition) else { continue };
             if quantity.columns().is_empty() {

@@ -138,6 +138,15 @@ fn every_network_agrees_with_the_fused_engine() {
 }
 
 #[test]
+fn integrals_agree_with_the_fused_engine() {
+    for device in devices() {
+        for network in ["depth = 2\nwidth = 5", "architecture = \"modified-mlp\"\ndepth = 1\nwidth = 4"] {
+            check(&crate::engine::integral(network), device, Some(8), 1e-10);
+        }
+    }
+}
+
+#[test]
 fn several_networks_agree_with_the_fused_engine() {
     for device in devices() {
         for networks in SEVERAL {

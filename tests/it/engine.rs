@@ -206,6 +206,44 @@ fn least_squares_agree_with_differences_for_every_network() {
     }
 }
 
+/// Integrals with ends that move and that do not, at many points and at one, beside a parameter that is found.
+pub(crate) fn integral(network: &str) -> Problem {
+    problem(&format!(
+        "[coordinates]\nx = [0, 1]\nt = [0, 2]\n[parameters]\nc = {{ initial = 0.4 }}\n[unknowns]\nu = {{}}\n\
+         [definitions]\nI = \"integral(x*u^2, x = 0..x, nodes = 4)\"\n[network]\n{network}\n\
+         [conditions.physics]\nplace = \"interior\"\nweight = 2.5\npoints = 7\n\
+         residual = [\"u_t - c*u_xx + I\", \"I_x*u - integral(exp(s - t)*u_x(x, s), s = 0..t, nodes = 3)\"]\n\
+         [conditions.once]\nplace = \"x = 0, t = 1\"\n\
+         residual = \"integral(u^2, x = 0..1, t = 0..x, nodes = 3) - u\"\n"
+    ))
+}
+
+#[test]
+fn integrals_have_gradients_and_least_squares_for_every_network() {
+    for network in ["depth = 2\nwidth = 5", "architecture = \"modified-mlp\"\ndepth = 1\nwidth = 4"] {
+        let problem = integral(&format!("init = \"xavier\"\n{network}"));
+        check_gradient(&problem, network);
+        check_least_squares(&problem, network);
+        assert_eq!(bits::<f64>(&problem, 1), bits::<f64>(&problem, 2), "{network}");
+    }
+}
+
+/// Against sums of the network's values, with Gauss and Legendre's two nodes, as a residual and as a question.
+#[test]
+fn integrals_are_sums_of_the_network_at_their_nodes() {
+    let integral = "integral(x*u, x = 0..y/2, nodes = 2)";
+    let (mut engine, theta) = engine::<f64>(&square(integral, "depth = 2\nwidth = 5"), 2, Isa::best());
+    let points: Vec<f64> = (0..60).flat_map(|i| [0.01 * f64::from(i), 0.03 * f64::from(i)]).collect();
+    let found = engine.residuals(&theta, 0, &points, &[]);
+    for (row, found) in points.chunks_exact(2).zip(&found) {
+        let nodes =
+            [0.5 - 0.75_f64.sqrt() / 3.0, 0.5 + 0.75_f64.sqrt() / 3.0].map(|share| 0.5 * share * row[1]);
+        let mut at = |x: f64| x * engine.predict(&theta, &[x, row[1]])[0];
+        let expected = 0.25 * row[1] * (at(nodes[0]) + at(nodes[1]));
+        assert!((found - expected).abs() < 1e-14, "{row:?}: {found} {expected}");
+    }
+}
+
 #[test]
 fn every_network_has_the_same_bits_at_any_number_of_threads() {
     for network in NETWORKS {

@@ -9,6 +9,7 @@ mod docs;
 mod engine;
 mod export;
 mod inputs;
+mod integrals;
 mod library;
 mod networks;
 mod paths;

@@ -71,6 +71,10 @@ pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
 /// its terms.
 fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>]) -> Vec<f64> {
     let formula = &condition.residuals;
+    // What random numbers integrate to is not known.
+    if condition.integrates() {
+        return vec![f64::INFINITY; formula.roots.len()];
+    }
     let mut random = rng::stream(0, "exact");
     let mut measured = Vec::new();
     let mut measure = |sites: &[Vec<Vec<f64>>]| -> Vec<Vec<Measured>> {

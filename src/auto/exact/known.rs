@@ -148,6 +148,9 @@ fn single(
     graph: &mut Graph,
 ) -> Result<(NodeId, usize, MultiIndex), String> {
     let root = space.residual(graph, condition, residual).ok_or("it cannot be read by itself")?;
+    if graph.looks_elsewhere(&[root]) {
+        return Err("it holds an integral".to_owned());
+    }
     let jets = graph.jets(&[root]);
     if let Some((output, _)) = jets.iter().find(|(output, _)| problem.unknowns[*output].ansatz.is_some()) {
         return Err(format!("the ansatz of `{}` does not fulfil it", problem.unknowns[*output].name));

@@ -33,7 +33,7 @@ impl Leading {
         graph: &mut Graph,
         output: usize,
     ) -> Option<Self> {
-        if problem.unknowns[output].ansatz.is_some() || problem.geometry.is_some() {
+        if problem.unknowns[output].ansatz.is_some() || problem.geometry.is_some() || problem.integrates() {
             return None;
         }
         let mut only = None;

@@ -182,7 +182,10 @@ fn name_pi(expr: &mut Expr) {
             name_pi(a);
             name_pi(b);
         }
-        Kind::Call(_, arguments) | Kind::Table(_, arguments) => arguments.iter_mut().for_each(name_pi),
+        Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
+            arguments.iter_mut().for_each(name_pi);
+        }
+        Kind::Integral(integral) => integral.parts_mut().for_each(name_pi),
     }
 }
 

@@ -20,7 +20,7 @@ use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
 use crate::network::Layer;
-use crate::problem::Formula;
+use crate::problem::{self, Formula};
 use crate::simd::Real;
 
 /// Numbers of a cache line, in single precision.
@@ -34,6 +34,10 @@ pub(super) struct Term<R> {
     pub(super) tape: Tape,
     /// For every network: does the tape read it? Blocks pass the others by.
     pub(super) reads: Vec<bool>,
+    /// From the points that it is given to all that a residual looks at.
+    pub(super) linked: problem::Linked,
+    /// How many of these points it is given for each residual.
+    pub(super) given: usize,
     /// Linked points of one residual.
     pub(super) sides: usize,
     /// Points in a block, a multiple of `sides`.

@@ -38,7 +38,7 @@ use crate::activation::{Activation, Kernel, Visitor};
 use crate::jet::JetSet;
 use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
 use crate::network::Part;
-use crate::problem::{Formula, Problem};
+use crate::problem::{Formula, Linked, Problem};
 use crate::simd::Real;
 use crate::team::{Team, lock};
 
@@ -145,16 +145,15 @@ impl<R: Real> CpuEngine<R> {
 
     /// A term without points.
     fn compile(&self, features: &Formula, jets: &JetSet, formula: &Formula, sides: usize) -> Term<R> {
+        let linked = Linked::new(formula, sides);
+        let (given, sides) = (sides, linked.points());
         let mut carried = Carried::new(formula, jets, sides);
         let mut scales = Scales::default();
         let plan = Plan::new(&mut carried, jets, &mut scales);
         let products = self.schedule.has_gates.then(|| Products::new(&mut carried, jets, &mut scales));
         let channels = plan.channels();
-        // The number of points that makes whole tiles; doubled if linked points would not come out even.
-        let mut unit = gemm::ROWS / gcd(gemm::ROWS, channels);
-        if !unit.is_multiple_of(sides) {
-            unit *= sides;
-        }
+        // The fewest points that make whole tiles, linked ones together.
+        let unit = sides * (gemm::ROWS / gcd(gemm::ROWS, channels * sides));
         let row_bytes = self.columns() * size_of::<R>();
         let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
@@ -168,6 +167,8 @@ impl<R: Real> CpuEngine<R> {
             scale_formula: Formula { graph: carried.formula.graph, roots: scales.0 },
             plan,
             products,
+            linked,
+            given,
             sides,
             points,
             stride: (points / sides).next_multiple_of(self.kernels.lanes()),
@@ -204,6 +205,7 @@ impl<R: Real> CpuEngine<R> {
     /// Gives `term` its points: the channels of the features, the tape's columns and the scales, in block order.
     fn bind(&self, term: &mut Term<R>, points: &[f64], data: &[Vec<f64>]) {
         let dimensions = self.coordinates;
+        let points = &*term.linked.rows(points, dimensions, data);
         let count = points.len() / dimensions;
         term.sites = count / term.sides;
         term.point_weights.clear();
@@ -428,7 +430,7 @@ impl<R: Real> Engine for CpuEngine<R> {
 
     fn residuals(&mut self, theta: &[f64], condition: usize, points: &[f64], data: &[Vec<f64>]) -> Vec<f64> {
         let (jets, formula) = (self.jets[condition].clone(), self.residuals[condition].clone());
-        let sides = self.terms[condition].sides;
+        let sides = self.terms[condition].given;
         self.evaluate(theta, &jets, &formula, sides, points, data)
     }
 

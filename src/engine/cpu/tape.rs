@@ -12,7 +12,7 @@ use pulp::{NullaryFnOnce, Simd};
 
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
 use crate::jet::JetSet;
-use crate::problem::Formula;
+use crate::problem::{Formula, point_of_side};
 use crate::simd::Real;
 
 /// A compiled formula.
@@ -103,6 +103,7 @@ impl Tape {
                 _ if !live[i] => tape.columns.push((to, id)),
                 Node::Jet { output, index, side } => {
                     let channel = jets.channel(index).expect("the jet set holds what the formula needs");
+                    let side = point_of_side(side);
                     tape.jets.push(JetInput { register: to, output, channel, side });
                 }
                 Node::Coefficient(k) => tape.coefficients.push((to, k)),

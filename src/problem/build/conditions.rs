@@ -7,16 +7,20 @@ use toml::de::{DeValue, ValueDeserializer};
 use super::equations::enter;
 use super::values::misspelt;
 use super::{Builder, RESIDUAL, unusable};
-use crate::expr::{Binary, Digits, Graph, Node, Normal, Symbol, closest, is_time, listed};
+use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, Symbol, closest, is_time, listed};
 use crate::jet::{JetSet, MAX_ORDER};
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::geometry::Boundary;
+use crate::problem::linked::Linked;
 use crate::problem::model::{Condition, Formula, Unknown};
 use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::table::{Numbers, place};
 use crate::settings::{Enforce, Sampler};
+
+/// Points of a condition that reads networks at many places for each, where the file says nothing.
+const INTEGRATED_POINTS: usize = 300;
 
 impl Builder<'_> {
     pub(super) fn conditions(
@@ -137,7 +141,7 @@ impl Builder<'_> {
                     self.report(Diagnostic::error(span, message).hint(hint));
                     return None;
                 };
-                self.residuals(residual, place.as_ref())?
+                self.residuals(residual, place.as_ref(), coordinates)?
             }
         };
         let scales = match table.get("scale") {
@@ -148,10 +152,15 @@ impl Builder<'_> {
             let scale = residuals.graph.constant(scale);
             *root = residuals.graph.binary(Binary::Div, *root, scale);
         }
+        // Where each of them costs many.
+        let place = place?;
+        if !table.contains_key("points") && place.is_interior() && residuals.integrates() {
+            points = INTEGRATED_POINTS;
+        }
         let jets = residuals.graph.jets(&residuals.roots);
         Some(Condition {
             name: name.to_owned(),
-            place: place?,
+            place,
             written,
             scales,
             jets: JetSet::closure(jets.into_iter().map(|(_, index)| index)),
@@ -216,6 +225,7 @@ impl Builder<'_> {
         &mut self,
         value: &Value<'_>,
         place: Option<&Place>,
+        coordinates: &[Coordinate],
     ) -> Option<(Vec<String>, Formula)> {
         let outer = self.scope.clone();
         match (place, self.geometry.clone()) {
@@ -244,6 +254,7 @@ impl Builder<'_> {
                     let message = "this residual uses no unknown: training cannot change it";
                     self.report(Diagnostic::error(value.span(), message));
                 }
+                self.check_reach(root, value.span(), place, coordinates);
                 roots.push(root);
                 written.push(text);
             }
@@ -251,6 +262,77 @@ impl Builder<'_> {
         self.scope = outer;
         let residuals = self.extract(&roots);
         (count > 0 && roots.len() == count).then_some((written, residuals))
+    }
+
+    /// Says where integrals in `root` leave the domain, if they do so for points of `place`.
+    pub(super) fn check_reach(
+        &mut self,
+        root: NodeId,
+        span: Range<usize>,
+        place: Option<&Place>,
+        coordinates: &[Coordinate],
+    ) {
+        /// Points that are tried, besides corners.
+        const TRIED: usize = 64;
+        const MOST_CORNERS: usize = 64;
+        /// How far beyond an end rounding may lead, in units of the domain's sides.
+        const ROUNDING: f64 = 1e-9;
+        if !self.graph.looks_elsewhere(&[root]) {
+            return;
+        }
+        let formula = self.extract(&[root]);
+        let (mut rows, mut data) = (vec![], vec![]);
+        match place.filter(|place| !place.is_drawn()) {
+            Some(place) => {
+                rows.extend_from_slice(place.own_points());
+                data.extend_from_slice(place.own_data());
+            }
+            None => {
+                rows.extend((1..=TRIED).flat_map(|k| Coordinate::spread(coordinates, k)));
+                let corner = |k: usize| {
+                    let end =
+                        move |(i, c): (usize, &Coordinate)| if k >> i & 1 == 0 { c.lower } else { c.upper };
+                    coordinates.iter().enumerate().map(end).collect::<Vec<_>>()
+                };
+                let corners = 1_usize << coordinates.len().min(MOST_CORNERS.ilog2() as usize);
+                rows.extend((0..corners).flat_map(corner));
+                if let Some(place) = place {
+                    place.take(coordinates, &mut rows);
+                }
+                if let Some(geometry) = &self.geometry {
+                    let inside =
+                        rows.chunks_exact(coordinates.len()).filter(|row| geometry.domain.contains(row));
+                    rows = inside.flatten().copied().collect();
+                }
+            }
+        }
+        let mut linked = Linked::new(&formula, 1);
+        let all = linked.rows(&rows, coordinates.len(), &data);
+        let in_shapes: Vec<usize> =
+            self.geometry.iter().flat_map(|geometry| geometry.domain.bounds().map(|(i, _)| i)).collect();
+        let rows = all.chunks_exact(coordinates.len()).enumerate();
+        for (_, row) in rows.filter(|(i, _)| i % linked.points() > 0) {
+            let outside = coordinates.iter().zip(row).enumerate().find(|(i, (c, x))| {
+                let room = ROUNDING * (c.upper - c.lower);
+                // What is no number is not within the ends either.
+                !in_shapes.contains(i) && !(c.lower - room..=c.upper + room).contains(*x)
+            });
+            let left = self.geometry.as_ref().is_some_and(|geometry| !geometry.domain.touches(row));
+            let message = match outside {
+                Some((_, (c, x))) => format!(
+                    "the integral goes to {} = {}, beyond the domain [{}, {}]",
+                    c.name,
+                    Digits(Digits::four(*x)),
+                    Digits(c.lower),
+                    Digits(c.upper)
+                ),
+                None if left => "the integral goes to where the domain is not".to_owned(),
+                None => continue,
+            };
+            let hint = "what is solved for is known in the domain alone: take other ends, or a larger domain";
+            self.report(Diagnostic::error(span, message).hint(hint));
+            return;
+        }
     }
 
     /// Values and derivatives at both ends of `coordinate` must agree, for every unknown.

@@ -11,6 +11,7 @@ use super::equations::Equations;
 use crate::expr::{Measured, Node};
 use crate::jet::MultiIndex;
 use crate::limits::{MAX_OPERATIONS, MAX_TRIALS};
+use crate::problem::linked::{Linked, point_of_side};
 use crate::problem::model::{Formula, Problem, Reference, Solution};
 use crate::problem::place::{Coordinate, Face, Place};
 use crate::problem::reference::ROUNDING;
@@ -194,15 +195,22 @@ impl Residuals {
         let values = |rows: &[f64]| -> Vec<Vec<Measured>> {
             leaves.iter().map(|leaf| leaf.measure(reference, rows, d)).collect()
         };
-        let sides =
-            [values(&points.rows), points.partners.as_ref().map(|rows| values(rows)).unwrap_or_default()];
+        let mut linked = Linked::new(&self.formula, 1);
+        let all = linked.rows(&points.rows, d, &[]);
+        let of_point = |point: usize| {
+            all.chunks_exact(d).skip(point).step_by(linked.points()).flatten().copied().collect::<Vec<f64>>()
+        };
+        let sides: Vec<_> = match &points.partners {
+            Some(partners) => vec![values(&points.rows), values(partners)],
+            None => (0..linked.points()).map(|point| values(&of_point(point))).collect(),
+        };
         let mut measured = vec![];
         let row = |(i, row): (usize, &[f64])| {
             self.formula.graph.measure(&mut measured, |node| match node {
                 Node::Coordinate { coordinate, .. } => Measured::number(row[coordinate]),
                 Node::Jet { output, index, side } => {
                     let leaf = self.jets.iter().position(|jet| *jet == (output, index));
-                    leaf.map_or(Measured::number(f64::NAN), |leaf| sides[side][leaf][i])
+                    leaf.map_or(Measured::number(f64::NAN), |leaf| sides[point_of_side(side)][leaf][i])
                 }
                 _ => Measured::number(f64::NAN),
             });

@@ -107,6 +107,7 @@ impl Language {
         self.read(source, text, |builder, value| {
             let context = if self.geometry.is_some() { QUANTITY_ON_WALLS } else { QUANTITY };
             let (root, _) = builder.formula(value, context)?;
+            builder.check_reach(root, value.span(), None, &self.coordinates);
             let formula = builder.extract(&[root]);
             if self.features.derivatives(&formula.jets()).is_none() {
                 let message =

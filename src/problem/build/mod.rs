@@ -670,6 +670,13 @@ impl Builder<'_> {
                     self.report(Diagnostic::error(value.span(), message).hint(hint));
                     node = None;
                 }
+                if node.is_some_and(|node| self.graph.looks_elsewhere(&[node])) {
+                    let message = format!("the ansatz of `{name}` holds an integral of the network");
+                    let hint =
+                        "an ansatz reads its network at the point itself; state the integral as a condition";
+                    self.report(Diagnostic::error(value.span(), message).hint(hint));
+                    node = None;
+                }
                 if let (Some(root), Some(of)) = (node, &of)
                     && !self.reads_no_other("its ansatz", root, (name, of), coordinates, value)
                 {

@@ -109,6 +109,10 @@ impl Problem {
     ///
     /// Takes some hundredths of a second for ordinary problems, and the same bits come out every time.
     pub fn posedness(&self) -> Posedness {
+        // An integral ties places to one another, of which none of the looks knows.
+        if self.integrates() {
+            return Posedness::NoDoubt;
+        }
         if let Some(contradiction) = clash::on_a_face(self).map(|clash| self.told(&clash)) {
             return Posedness::Contradictory(contradiction);
         }

@@ -1,0 +1,80 @@
+//! Problems with integrals, solved with small networks: the files of docs/integrals, from their text to a verdict.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use pinn::Problem;
+use pinn::problem::Document;
+
+/// A file of docs/integrals with the network and the stages of a moment.
+fn small(name: &str) -> Problem {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/integrals");
+    let text = fs::read_to_string(folder.join(name)).expect("there");
+    let mut document = Document::parse(name, &text).expect("TOML");
+    document.set("conditions.equation.points", "40").expect("a key");
+    document.set("network", "{ depth = 2, width = 10 }").expect("a key");
+    let stages = "[{ adam = { steps = 100 } }, { ssbroyden = { steps = 500 } }]";
+    document.set("training.stages", stages).expect("a key");
+    pinn::internals::auto::complete(&document, &folder).expect("a problem").problem
+}
+
+fn distance(found: &[f64], exact: &[f64]) -> f64 {
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    norm(&mut found.iter().zip(exact).map(|(a, b)| a - b)) / norm(&mut exact.iter().copied())
+}
+
+/// DeepXDE's two integro-differential demonstrations, and Fredholm's equation, against their closed forms.
+#[test]
+fn equations_with_integrals_are_solved() {
+    let check = |name: &str, exact: fn(f64) -> f64, length: f64| {
+        let problem = small(name);
+        let mut trained = pinn::solve(&problem).expect("trained");
+        let points: Vec<f64> = (0..=50).map(|i| length * f64::from(i) / 50.0).collect();
+        let exact: Vec<f64> = points.iter().map(|&x| exact(x)).collect();
+        let off = distance(&trained.predict(&points).expect("predicted"), &exact);
+        assert!(off < 1e-5, "{name}: {off:e}");
+        // What is asked of a trained network may be integrated, with more nodes than it was trained with.
+        let end = format!("integral(u, x = 0..{length}, nodes = 60)");
+        let quantity = trained.quantity(&end).expect("a quantity");
+        let found = trained.evaluate(&quantity, &[0.0], &[]).expect("evaluated")[0];
+        let steps = 20_000;
+        let middle = |i: u32| (f64::from(i) + 0.5) * length / f64::from(steps);
+        let sum: f64 = (0..steps).map(|i| exact_of(name, middle(i))).sum::<f64>() * length / f64::from(steps);
+        assert!((found - sum).abs() < 1e-4, "{name}: {found} {sum}");
+    };
+    check("volterra.toml", |x| exact_of("volterra.toml", x), 5.0);
+    check("memory.toml", |x| exact_of("memory.toml", x), 1.0);
+    check("fredholm.toml", |x| exact_of("fredholm.toml", x), 1.0);
+}
+
+fn exact_of(name: &str, x: f64) -> f64 {
+    match name {
+        "volterra.toml" => (-x).exp() * x.cosh(),
+        "memory.toml" => (2.0 * std::f64::consts::PI * x).sin(),
+        _ => (-x).exp(),
+    }
+}
+
+/// What problems with integrals cannot have is said in one sentence each.
+#[test]
+fn what_integrals_rule_out_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |change: &[&str], expected: &str| {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/integrals/memory.toml");
+        let mut command = Command::cargo_bin("pinn-solve").expect("the program");
+        command.current_dir(folder.path()).args(["check", file]);
+        let output =
+            command.args(change.iter().flat_map(|change| ["--set", change])).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "{expected} is missing in\n{said}");
+    };
+    refused(&["training.windows=2"], "holds an integral, which may reach into other windows");
+    refused(&["unknowns.u=\"net - integral(net, x = 0..1)\""], "holds an integral of the network");
+    refused(
+        &["conditions.start.residual=\"integral(u, x = 0..1)\"", "conditions.start.enforce=\"exact\""],
+        "integral",
+    );
+    refused(&["conditions.start.residual=\"u - integral(u, x = 0..2)\""], "beyond the domain [0, 1]");
+}
