@@ -152,24 +152,37 @@ fn kill_and_compare(arguments: &[&str], stream: &str, kills: usize) -> TempDir {
 #[cfg(unix)]
 #[test]
 fn a_signal_after_training_ends_the_program_and_loses_nothing() {
+    // A machine may be too busy for the signal to come in time; it has twice as long then.
+    let caught = (0..8).any(|round| signal_after_training(4000 << round));
+    assert!(caught, "the program always ended before the signal");
+}
+
+/// Trains for `steps` steps, sends a signal after them, and goes on; false if the program ended before the signal.
+fn signal_after_training(steps: usize) -> bool {
     let folder = folder();
-    let stages = "training.stages=[{adam={steps=4000}}]";
+    let stages = format!("training.stages=[{{adam={{steps={steps}}}}}]");
     // The checkpoint is written when training ends.
     let plain = ["--set", "training.auto=false", "--set", "training.checkpoint=0", "--threads", "1"];
-    let flags = [&["--problem", "heat.toml", "--set", stages, "--no-plots"], &plain[..]].concat();
+    let flags = [&["--problem", "heat.toml", "--set", &stages, "--no-plots"], &plain[..]].concat();
     // The second solution takes as long as the first one.
     let flags = [&flags[..], &["--estimate", "--out"]].concat();
-    let whole = run(folder.path(), &[&flags[..], &["a"]].concat());
-    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     let mut child = start(folder.path(), &[&flags[..], &["b"]].concat());
     let checkpoint = folder.path().join("b/checkpoint.safetensors");
     while !checkpoint.exists() {
-        assert_eq!(child.try_wait().expect("a child"), None, "it ended before the signal");
+        if child.try_wait().expect("a child").is_some() {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    // It may have ended by now.
+    let _ = Command::new("kill").args(["-INT", &id]).status().expect("kill");
+    match child.wait().expect("it ends").code() {
+        Some(0) => return false,
+        code => assert_eq!(code, Some(130)),
+    }
+    let whole = run(folder.path(), &[&flags[..], &["a"]].concat());
+    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     let resumed = run(folder.path(), &["resume", "b"]);
     assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
     let results = ["a", "b"].map(|name| result(&folder.path().join(name)));
@@ -177,6 +190,7 @@ fn a_signal_after_training_ends_the_program_and_loses_nothing() {
         assert_eq!(results[0][key], results[1][key], "{key}");
     }
     assert!(results[0]["difference"].is_number());
+    true
 }
 
 #[test]
