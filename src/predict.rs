@@ -331,6 +331,19 @@ fn parts<'a>(problem: &Problem, text: &'a str, example: &str) -> Result<Vec<(usi
     Ok(parts)
 }
 
+/// A value for every coordinate that has none and that `quantity` does not change along: the lower end of its domain.
+///
+/// In a region made of shapes a point needs all coordinates of space, to be within it.
+pub fn fill<T>(problem: &Problem, quantity: &Quantity, values: &mut [Option<T>], value: impl Fn(f64) -> T) {
+    let of_region =
+        |i| problem.geometry.iter().any(|geometry| geometry.domain.bounds().any(|(axis, _)| axis == i));
+    for (i, (coordinate, slot)) in problem.coordinates.iter().zip(values).enumerate() {
+        if slot.is_none() && !of_region(i) && !quantity.changes_along(problem, i) {
+            *slot = Some(value(coordinate.lower));
+        }
+    }
+}
+
 /// The names of coordinates that have no value.
 pub fn missing<T>(problem: &Problem, values: &[Option<T>]) -> Vec<String> {
     let without = problem.coordinates.iter().zip(values).filter(|(_, value)| value.is_none());

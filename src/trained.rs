@@ -119,6 +119,17 @@ impl Quantity {
         &self.columns
     }
 
+    /// Does a value change along `coordinate` of `problem`?
+    pub(crate) fn changes_along(&self, problem: &Problem, coordinate: usize) -> bool {
+        let Formula { graph, roots } = &self.formula;
+        let needed = graph.reachable(roots);
+        graph.nodes().iter().zip(needed).filter(|(_, needed)| *needed).any(|(node, _)| match *node {
+            Node::Coordinate { coordinate: own, .. } => own == coordinate,
+            Node::Jet { output, .. } => problem.unknowns[output].depends_on(coordinate),
+            _ => false,
+        })
+    }
+
     /// The values of all of these, one after the other, which costs less than to ask for each.
     pub fn all(quantities: &[Self]) -> Self {
         let (mut graph, mut roots, mut columns) = (Graph::default(), vec![], vec![]);

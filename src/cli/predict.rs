@@ -193,7 +193,7 @@ impl<'a> Asked<'a> {
     fn new(args: &'a PredictArgs, trained: &Trained, quantity: &Quantity) -> Result<Self, Failure> {
         let (problem, language) = (trained.problem(), trained.language());
         let at = args.at.iter().map(|text| predict::values(language, problem, text));
-        let at = at.collect::<Result<Vec<_>, _>>()?;
+        let mut at = at.collect::<Result<Vec<_>, _>>()?;
         let no_value = |names: &[String]| {
             let (names, first) = (listed(names), &names[0]);
             Failure::usage(format!(
@@ -230,6 +230,7 @@ impl<'a> Asked<'a> {
                 }
                 axes[i] = Some(vec![x]);
             }
+            predict::fill(problem, quantity, &mut axes, |x| vec![x]);
             let missing = predict::missing(problem, &axes);
             if !missing.is_empty() {
                 return Err(no_value(&missing));
@@ -243,6 +244,7 @@ impl<'a> Asked<'a> {
                 "say where: --at x=0.3,…, --grid x=256,…, --points FILE, or --integral FORMULA (`predict --help` has examples)",
             ));
         }
+        at.iter_mut().for_each(|at| predict::fill(problem, quantity, at, |x| x));
         if let Some(missing) =
             at.iter().map(|at| predict::missing(problem, at)).find(|names| !names.is_empty())
         {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::export::{self, Program};
 use crate::expr::{Digits, is_time};
-use crate::problem::{Body, Condition, Formula, Language, Problem, combinations};
+use crate::problem::{Body, Condition, Formula, Language, Place, Problem, combinations};
 use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
 use crate::train::{StageReport, beginnings};
@@ -413,12 +413,18 @@ fn equations(problem: &Problem, language: &Language) -> String {
     };
     for condition in &problem.conditions {
         let Condition { name, place, written, .. } = condition;
+        // Whose folders a file lies in is nobody's business who reads the page.
+        let place = match place {
+            Place::Points { path, .. } => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            _ => None,
+        }
+        .unwrap_or_else(|| place.describe(&problem.coordinates));
         let exact = if condition.is_exact() { " <em>holds exactly</em>" } else { "" };
         let _ = writeln!(
             text,
             "<div class=\"condition\"><div class=\"where\"><b>{}</b> <span>{}</span>{exact}</div><div>{}</div></div>",
             escaped(name),
-            escaped(&place.describe(&problem.coordinates)),
+            escaped(&place),
             written.iter().map(typeset).collect::<String>()
         );
     }

@@ -8,6 +8,7 @@ use pinn::internals::engine::{Differentiable, Engine};
 use pinn::internals::network::Layers;
 use pinn::problem::{Document, Problem, Windows};
 
+use super::cli::{exit, folder, run, stderr};
 use super::engine::{check_gradient, check_least_squares, parameters};
 use super::problem;
 
@@ -174,4 +175,26 @@ fn unknowns_of_one_coordinate_get_small_networks() {
     let ansatz = completed.problem.unknowns[2].ansatz.as_deref().expect("an ansatz");
     assert!(ansatz.starts_with("2 + ") && ansatz.contains("tanh") && !ansatz.contains('x'), "{ansatz}");
     assert!(completed.problem.conditions[1].is_exact());
+}
+
+#[test]
+fn what_does_not_change_along_a_coordinate_is_asked_without_it() {
+    let text = "coordinates = { x = [0, 1], t = [2, 3] }\nunknowns = { u = {}, k = { of = [\"x\"] } }\n\
+                network = { depth = 1, width = 2 }\ntraining.stages = [{ adam = { steps = 2 } }]\n\
+                [conditions]\nphysics = { place = \"interior\", residual = [\"u_t - k*u_xx\", \"k - 1\"], points = 10 }\n";
+    let folder = folder();
+    std::fs::write(folder.path().join("rod.toml"), text).expect("written");
+    let trained = run(folder.path(), &["rod.toml", "--no-plots", "--accept", "--out", "rod"]);
+    assert_eq!(exit(&trained), 0, "{}", stderr(&trained));
+    let stdout = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let ask = |rest: &[&str]| run(folder.path(), &[&["predict", "rod"], rest].concat());
+    let short = ask(&["--at", "x=0.25", "--quantity", "k_x"]);
+    assert_eq!(exit(&short), 0, "{}", stderr(&short));
+    let whole = ask(&["--at", "x=0.25,t=2", "--quantity", "k_x"]);
+    assert_eq!(stdout(&short), stdout(&whole));
+    assert_eq!(stdout(&ask(&["--grid", "x=3", "--quantity", "k"])).lines().count(), 4);
+    for formula in ["k*t", "u", "k + u_t"] {
+        let refused = ask(&["--at", "x=0.25", "--quantity", formula]);
+        assert!(exit(&refused) == 2 && stderr(&refused).contains("no value for `t`"), "{}", stderr(&refused));
+    }
 }
