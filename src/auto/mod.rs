@@ -9,6 +9,7 @@
 mod edges;
 mod exact;
 mod frequency;
+mod layers;
 mod recipe;
 mod units;
 mod windows;

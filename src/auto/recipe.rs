@@ -3,6 +3,7 @@
 //! It knows the problem's equations and what an evaluation of them costs; it does not know how any of this is carried out.
 //! What each default was measured against is in docs/results/autopilot.md.
 
+use super::layers::layers;
 use super::windows::longest_window;
 use super::{Decision, edges, frequency, thinness};
 use crate::expr::Digits;
@@ -107,6 +108,11 @@ fn features(plain: &Problem, problem: &Problem, waves: &[f64]) -> Option<Decisio
     if features.len() > given.len() {
         why.push("the equations or their data oscillate this fast; the network need not learn to");
     }
+    let steep = steep(plain);
+    if !steep.is_empty() {
+        features.extend(steep);
+        why.push("in layers at ends of the domain the solution changes as fast as this");
+    }
     let around = if across.is_some() { vec![] } else { around_holes(problem) };
     if !around.is_empty() {
         why.push(
@@ -129,6 +135,18 @@ fn features(plain: &Problem, problem: &Problem, waves: &[f64]) -> Option<Decisio
     features.extend(across.into_iter().chain(around).chain(at_edges));
     let list: Vec<_> = features.iter().map(|feature| format!("{feature:?}")).collect();
     Some(Decision::new("network.features", format!("[{}]", list.join(", ")), why.join("; ")))
+}
+
+/// For every boundary layer, 1 at the end where it lies and −1 away from it.
+fn steep(plain: &Problem) -> Vec<String> {
+    let mut formulas: Vec<String> = vec![];
+    for layer in layers(plain) {
+        let formula = format!("2*{} - 1", layer.formula(plain));
+        if !formulas.contains(&formula) {
+            formulas.push(formula);
+        }
+    }
+    formulas
 }
 
 /// Holes that have features of their own, the largest ones.

@@ -8,6 +8,7 @@
 
 use super::known::Known;
 use super::space::{Space, fixed, greatest, reads, values};
+use crate::auto::layers::Layer;
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, Unary, is_time};
 use crate::problem::Coordinate;
 
@@ -195,11 +196,24 @@ fn basis(
 }
 
 /// The factor that vanishes at all nodes, as often as each says; one at the most in the domain.
-pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &Space<'_>) -> NodeId {
+///
+/// In a layer, one of `layers`, it rises as the solution does: a factor that rises across the whole domain would ask for a
+/// network as many times as large in the layer.
+pub(super) fn factor(
+    graph: &mut Graph,
+    directions: &[(usize, Nodes)],
+    layers: &[&Layer],
+    space: &Space<'_>,
+) -> NodeId {
+    let layer = |coordinate: usize, (at, power): (f64, usize)| {
+        let here = |layer: &&&Layer| (layer.coordinate, layer.at, power) == (coordinate, at, 1);
+        layers.iter().find(here).copied()
+    };
     let mut scale = 1.0;
     for (coordinate, nodes) in directions {
         if !rises(nodes, *coordinate, space) {
-            scale /= most(nodes, &space.coordinates[*coordinate]);
+            let slow = nodes.iter().copied().filter(|node| layer(*coordinate, *node).is_none()).collect();
+            scale /= most(&slow, &space.coordinates[*coordinate]);
         }
     }
     // As few digits as people read; the greatest value is one to within them.
@@ -210,6 +224,8 @@ pub(super) fn factor(graph: &mut Graph, directions: &[(usize, Nodes)], space: &S
             let distance = if rises(nodes, *coordinate, space) {
                 let length = space.window(*coordinate).unwrap_or_else(|| space.side(*coordinate));
                 risen(graph, *coordinate, at, length)
+            } else if let Some(layer) = layer(*coordinate, (at, power)) {
+                steep(graph, layer, space)
             } else if at == along.upper {
                 between(graph, *coordinate, at, along.lower, along.upper - along.lower)
             } else {
@@ -241,6 +257,16 @@ fn risen(graph: &mut Graph, coordinate: usize, a: f64, length: f64) -> NodeId {
     let rate = graph.constant(RISE / length);
     let s = graph.binary(Binary::Mul, rate, distance);
     graph.unary(Unary::Tanh, s)
+}
+
+/// 1 − e^{−s/thickness}, s being the distance from the layer's end.
+fn steep(graph: &mut Graph, layer: &Layer, space: &Space<'_>) -> NodeId {
+    let distance = space.distance(graph, (layer.coordinate, layer.at));
+    let thickness = graph.constant(-layer.thickness);
+    let ratio = graph.binary(Binary::Div, distance, thickness);
+    let rest = graph.unary(Unary::Exp, ratio);
+    let one = graph.constant(1.0);
+    graph.binary(Binary::Sub, one, rest)
 }
 
 /// The greatest magnitude of Π ((x − a_j)/side)^m_j in the domain.

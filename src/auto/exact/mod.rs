@@ -24,6 +24,7 @@ use self::leading::Leading;
 use self::similar::Apart;
 use self::space::{Space, fixed, greatest, values};
 use super::Decision;
+use super::layers::{Layer, layers};
 use super::units::{Size, sizes};
 use crate::expr::{Binary, Digits, Graph, Node};
 use crate::jet::MultiIndex;
@@ -199,7 +200,9 @@ fn derived(
     if !data.is_empty() {
         let whole = interpolant(graph, &data, space).and_then(|given| {
             let given = apart.map_or(given, |apart| graph.binary(Binary::Add, apart.part, given));
-            let factor = factor(graph, &directions(&data), space);
+            let layers = layers(problem);
+            let own: Vec<&Layer> = layers.iter().filter(|layer| layer.output == output).collect();
+            let factor = factor(graph, &directions(&data), &own, space);
             let size = graph.constant(size.size);
             let factor = graph.binary(Binary::Mul, size, factor);
             let rest = graph.binary(Binary::Mul, factor, net);

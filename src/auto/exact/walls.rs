@@ -176,7 +176,7 @@ fn joined(
         (mean, String::new())
     } else {
         let whole = begun(problem, space, graph, given, start, &mean)?;
-        let rising = self::factor(graph, &directions(start), space);
+        let rising = self::factor(graph, &directions(start), &[], space);
         (text(space, graph, whole)?, format!("({})*", text(space, graph, rising)?))
     };
     let free = format!("{factor}{free}*{rising}net");
