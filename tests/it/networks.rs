@@ -184,7 +184,7 @@ fn what_does_not_change_along_a_coordinate_is_asked_without_it() {
                 [conditions]\nphysics = { place = \"interior\", residual = [\"u_t - k*u_xx\", \"k - 1\"], points = 10 }\n";
     let folder = folder();
     std::fs::write(folder.path().join("rod.toml"), text).expect("written");
-    let trained = run(folder.path(), &["rod.toml", "--no-plots", "--accept", "--out", "rod"]);
+    let trained = run(folder.path(), &["rod.toml", "--no-plots", "--out", "rod"]);
     assert_eq!(exit(&trained), 0, "{}", stderr(&trained));
     let stdout = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
     let ask = |rest: &[&str]| run(folder.path(), &[&["predict", "rod"], rest].concat());
