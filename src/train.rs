@@ -381,11 +381,12 @@ impl Loop<'_> {
     /// than those before.
     fn choose(&mut self) {
         if self.objective.best_loss.is_finite() {
-            let best = self.objective.best_theta.clone();
-            let measure = self.measure(&best);
+            let weights = self.compared();
+            let best = &self.objective.best_theta;
+            let measure = self.validation.measure(self.problem, self.objective.engine, &weights, best);
             if measure < self.state.chosen_measure {
                 self.state.chosen_measure = measure;
-                self.state.chosen_theta = best;
+                self.state.chosen_theta.clone_from(best);
             }
             self.state.measured = self.state.step;
         }
@@ -393,21 +394,22 @@ impl Loop<'_> {
 
     /// The network to hand out as things stand.
     fn answer(&mut self) -> Vec<f64> {
-        let best = self.objective.best_theta.clone();
+        let weights = self.compared();
+        let (state, best) = (&self.state, &self.objective.best_theta);
         // Where nothing has been measured, there is nothing to compare with.
-        if self.state.chosen_measure.is_finite()
-            && best != self.state.chosen_theta
-            && self.state.chosen_measure < self.measure(&best)
+        if state.chosen_measure.is_finite()
+            && *best != state.chosen_theta
+            && state.chosen_measure
+                < self.validation.measure(self.problem, self.objective.engine, &weights, best)
         {
-            return self.state.chosen_theta.clone();
+            return state.chosen_theta.clone();
         }
-        best
+        best.clone()
     }
 
-    /// The measure of validation of `theta`, with the weights of now.
-    fn measure(&mut self, theta: &[f64]) -> f64 {
-        let weights = adapt::compared(self.problem, &self.state.adapted);
-        self.validation.measure(self.problem, self.objective.engine, &weights, theta)
+    /// The weights by which networks are compared now.
+    fn compared(&self) -> Vec<f64> {
+        adapt::compared(self.problem, &self.state.adapted)
     }
 
     /// `Some` if training ends with this stage.
@@ -468,8 +470,9 @@ impl Loop<'_> {
         }
         // What was measured compares with nothing that is measured from now on.
         if changes.trusts && self.state.chosen_measure.is_finite() {
-            self.state.chosen_measure = self.measure(&self.state.chosen_theta.clone());
-            self.state.mark = self.state.chosen_measure;
+            let (weights, chosen) = (self.compared(), &self.state.chosen_theta);
+            let measure = self.validation.measure(problem, self.objective.engine, &weights, chosen);
+            (self.state.chosen_measure, self.state.mark) = (measure, measure);
         }
         // Measures cost something, and weights may change every few steps.
         if step >= self.state.measured + MEASURE_EVERY {

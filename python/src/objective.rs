@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pinn::Problem;
 use pinn::internals::adapt;
-use pinn::internals::engine::Differentiable;
 use pinn::internals::engine::device::{self, Request};
 use pinn::internals::engine::square_factor;
+use pinn::internals::engine::{Differentiable, Jacobian};
 use pinn::internals::init;
 use pinn::internals::sample::Points;
 use pyo3::exceptions::PyValueError;
@@ -86,6 +86,23 @@ impl Objective {
         }
         Ok(numbers)
     }
+
+    /// A product of the Jacobian at `theta`, or of what is made of it, with `direction`; `compute` is told λ too.
+    fn product<'py>(
+        &self,
+        py: Python<'py>,
+        theta: &Bound<'py, PyAny>,
+        direction: &Bound<'py, PyAny>,
+        compute: impl FnOnce(&mut dyn Jacobian, &[f64], &[f64], &[f64]) -> Vec<f64> + Send,
+    ) -> PyResult<Vector<'py>> {
+        let (theta, direction) = (self.vector(theta, "theta")?, self.vector(direction, "direction")?);
+        let product = py.detach(|| {
+            let Computing { engine, weights, .. } = &mut *locked(&self.inner);
+            Some(compute(engine.jacobian()?, weights, &theta, &direction))
+        });
+        let none = || PyValueError::new_err("this problem's engine has no products with the Jacobian");
+        Ok(product.ok_or_else(none)?.into_pyarray(py))
+    }
 }
 
 #[pymethods]
@@ -150,15 +167,11 @@ impl Objective {
         theta: &Bound<'py, PyAny>,
         direction: &Bound<'py, PyAny>,
     ) -> PyResult<Vector<'py>> {
-        let (theta, direction) = (self.vector(theta, "theta")?, self.vector(direction, "direction")?);
-        let product = py.detach(|| {
-            let Computing { engine, weights, .. } = &mut *locked(&self.inner);
-            let jacobian = engine.jacobian()?;
+        self.product(py, theta, direction, |jacobian, weights, theta, direction| {
             let mut product = vec![0.0; jacobian.residual_count()];
-            jacobian.jacobian_product(&theta, weights, &direction, &mut product);
-            Some(product)
-        });
-        Ok(product.ok_or_else(no_jacobian)?.into_pyarray(py))
+            jacobian.jacobian_product(theta, weights, direction, &mut product);
+            product
+        })
     }
 
     /// gauss_newton(theta, direction) -> array: JᵀJ·v, of `size` numbers.
@@ -168,15 +181,11 @@ impl Objective {
         theta: &Bound<'py, PyAny>,
         direction: &Bound<'py, PyAny>,
     ) -> PyResult<Vector<'py>> {
-        let (theta, direction) = (self.vector(theta, "theta")?, self.vector(direction, "direction")?);
-        let product = py.detach(|| {
-            let Computing { engine, weights, .. } = &mut *locked(&self.inner);
-            let jacobian = engine.jacobian()?;
+        self.product(py, theta, direction, |jacobian, weights, theta, direction| {
             let mut product = vec![0.0; theta.len()];
-            jacobian.gauss_newton_product(&theta, weights, &direction, &mut product);
-            Some(product)
-        });
-        Ok(product.ok_or_else(no_jacobian)?.into_pyarray(py))
+            jacobian.gauss_newton_product(theta, weights, direction, &mut product);
+            product
+        })
     }
 
     /// θ as the problem's initialization draws it, an array of `size` numbers.
@@ -194,8 +203,4 @@ impl Objective {
     fn __repr__(&self) -> String {
         format!("<Objective of {} parameters, {} conditions>", self.size, self.names.len())
     }
-}
-
-fn no_jacobian() -> PyErr {
-    PyValueError::new_err("this problem's engine has no products with the Jacobian")
 }

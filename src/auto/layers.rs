@@ -9,7 +9,7 @@
 use super::frequency::{LINES, place, residuals};
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
-use crate::problem::{Condition, Coordinate, Problem};
+use crate::problem::{Condition, Problem};
 
 /// Layers are thinner than this part of the side, and not so thin that hardly a point lies in them.
 const THICKNESS: (f64, f64) = (1e-4, 0.05);
@@ -29,14 +29,9 @@ pub(super) struct Layer {
 impl Layer {
     /// 1 at the end and 0 away from it, as a formula.
     pub(super) fn formula(&self, problem: &Problem) -> String {
-        let Coordinate { name, upper, .. } = &problem.coordinates[self.coordinate];
-        let from = match self.at {
-            0.0 => name.clone(),
-            at if at < 0.0 => format!("({name} + {})", Digits(-at)),
-            at => format!("({name} - {})", Digits(at)),
-        };
-        let sign = if self.at == *upper { "" } else { "-" };
-        format!("exp({sign}{from}/{})", Digits(self.thickness))
+        let along = &problem.coordinates[self.coordinate];
+        let sign = if self.at == along.upper { "" } else { "-" };
+        format!("exp({sign}{}/{})", along.beyond(self.at), Digits(self.thickness))
     }
 }
 

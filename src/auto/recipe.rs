@@ -7,7 +7,7 @@ use super::layers::layers;
 use super::windows::longest_window;
 use super::{Decision, edges, frequency, thinness};
 use crate::expr::Digits;
-use crate::problem::{Body, Condition, Coordinate, Document, Hole, Problem, key};
+use crate::problem::{Body, Condition, Document, Hole, Problem, key};
 use crate::settings::Effort;
 
 /// Hidden layers, and neurons in each, where the file states neither.
@@ -165,18 +165,13 @@ fn around_holes(problem: &Problem) -> Vec<String> {
     holes.truncate(HOLES);
     let potential = |hole: &Hole| {
         let along = |(&i, &x): (&usize, &f64)| {
-            let Coordinate { name, lower, upper, .. } = &problem.coordinates[i];
-            (Digits::four(x), name, (x - lower).abs().max((upper - x).abs()))
+            let coordinate = &problem.coordinates[i];
+            let reach = (x - coordinate.lower).abs().max((coordinate.upper - x).abs());
+            (format!("{}^2", coordinate.beyond(Digits::four(x))), reach * reach)
         };
-        let along: Vec<(f64, &String, f64)> = axes.iter().zip(&hole.center).map(along).collect();
-        let square = |&(x, name, _): &(f64, &String, f64)| match x {
-            0.0 => format!("{name}^2"),
-            _ if x < 0.0 => format!("({name} + {})^2", Digits(-x)),
-            _ => format!("({name} - {})^2", Digits(x)),
-        };
-        let squares: Vec<String> = along.iter().map(square).collect();
+        let (squares, far): (Vec<String>, Vec<f64>) = axes.iter().zip(&hole.center).map(along).unzip();
         let squares = squares.join(" + ");
-        let far = along.iter().map(|(.., reach)| reach * reach).sum::<f64>().sqrt();
+        let far = far.into_iter().sum::<f64>().sqrt();
         // From the wall of the hole to the farthest corner.
         let (near, far, plane) = match axes.len() {
             2 => (2.0 * hole.radius.ln(), 2.0 * far.ln(), true),

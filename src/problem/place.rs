@@ -23,6 +23,15 @@ pub struct Coordinate {
 }
 
 impl Coordinate {
+    /// How far it is beyond `at`, as a factor of a formula.
+    pub(crate) fn beyond(&self, at: f64) -> String {
+        match at {
+            0.0 => self.name.clone(),
+            _ if at < 0.0 => format!("({} + {})", self.name, Digits(-at)),
+            _ => format!("({} - {})", self.name, Digits(at)),
+        }
+    }
+
     /// The coordinate mapped linearly to [−1, 1], as a formula.
     pub fn centred(&self) -> String {
         let (name, lower, upper) = (&self.name, self.lower, self.upper);

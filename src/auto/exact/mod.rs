@@ -78,13 +78,14 @@ pub(super) fn exact(problem: &Problem, sizes: &[Size], free: bool, own: &[Range<
     }
     let mut repeats = Repeats::new(problem, free, own);
     let apart = settle(problem, &space, &mut graph, &mut said, &mut repeats);
+    let layers = layers(problem);
     let mut ansatz = Vec::new();
     for (output, unknown) in problem.unknowns.iter().enumerate() {
         let own = unknown.ansatz.is_some();
         ansatz.push(if own {
             None
         } else {
-            derived(problem, &space, &mut graph, &mut said, output, sizes[output], apart[output])
+            derived(problem, &space, &mut graph, &mut said, output, sizes[output], apart[output], &layers)
         });
     }
     // What is given on walls holds together with what is given on faces, or not at all; a function of fewer coordinates
@@ -194,13 +195,13 @@ fn derived(
     output: usize,
     size: Size,
     apart: Option<Apart>,
+    layers: &[Layer],
 ) -> Option<String> {
     let data = distinct(said, output);
     let net = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
     if !data.is_empty() {
         let whole = interpolant(graph, &data, space).and_then(|given| {
             let given = apart.map_or(given, |apart| graph.binary(Binary::Add, apart.part, given));
-            let layers = layers(problem);
             let own: Vec<&Layer> = layers.iter().filter(|layer| layer.output == output).collect();
             let factor = factor(graph, &directions(&data), &own, space);
             let size = graph.constant(size.size);
