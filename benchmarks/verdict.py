@@ -4,6 +4,7 @@
 
 RUN is the folder of a finished run whose problem has a reference; a folder of such folders stands for all of them.
 Nothing is trained, so that a change of the estimate is seen in minutes.
+RUN may also be a file NAME.jsonl with a line for each run as `pinn-solve --json` printed it, whose verdicts are taken as they are.
 Writes verdict.csv and, where matplotlib is installed, verdict.png into --out, and prints what is counted.
 """
 
@@ -29,8 +30,8 @@ def main():
     parser.add_argument("--out", default="docs/results/verdict")
     options = parser.parse_args()
     rows = []
-    for run in sorted(folder for name in options.runs for folder in finished(Path(name))):
-        row = measure(run, options)
+    for run in sorted((run for name in options.runs for run in finished(Path(name))), key=str):
+        row = printed(run) if isinstance(run, dict) else measure(run, options)
         if row:
             rows.append(row)
             print(*(show(row[key]) for key in ["problem", "true", "estimated", "verdict", "reason"]), sep=" | ", flush=True)
@@ -45,21 +46,39 @@ def main():
 
 
 def finished(folder):
-    """The folder itself, or those within it, that have a result."""
+    """The folder itself, or those within it, that have a result; the results that a file holds."""
+    if folder.suffix == ".jsonl":
+        return [json.loads(line) for line in folder.read_text().splitlines()]
     if (folder / "result.json").is_file():
         return [folder]
     return [path for path in sorted(folder.iterdir()) if (path / "result.json").is_file()]
 
 
-def measure(run, options):
-    """A row of the table; None where there is no reference or no network."""
-    result = json.loads((run / "result.json").read_text())
-    if not isinstance(result["unknowns"], dict):
+def true_error(result):
+    """The greatest relative error over unknowns and parameters; None where it is not known."""
+    if not isinstance(result.get("unknowns"), dict):
         return None
     errors = [unknown["rel_l2"] for unknown in result["unknowns"].values()]
     errors += [found["rel_error"] for found in result.get("trainable", {}).values() if found["true"] is not None]
     # A reference of zero has no relative error.
-    if not errors or None in errors:
+    return max(errors) if errors and None not in errors else None
+
+
+def printed(result):
+    """A row of the table from a result, the verdict as it is."""
+    true = true_error(result)
+    if true is None:
+        return None
+    row = {"problem": result["problem"], "true": true, "estimated": result["estimated_error"], "verdict": result["verdict"]}
+    row |= dict.fromkeys(["explained", "amplification", "relative", "between", "seconds"])
+    return row | {"training": round(result["seconds"], 2), "reason": result.get("verdict_reason", "")}
+
+
+def measure(run, options):
+    """A row of the table, the verdict made anew; None where there is no reference or no network."""
+    result = json.loads((run / "result.json").read_text())
+    true = true_error(result)
+    if true is None:
         return None
     begin = time.monotonic()
     command = [options.bin, "report", str(run), "--json", "--threads", str(options.threads)]
@@ -72,7 +91,7 @@ def measure(run, options):
     relative, between = signs["relative"] or ["", None], signs["between"] or ["", None]
     return {
         "problem": result["problem"],
-        "true": max(errors),
+        "true": true,
         "estimated": verdict["estimated_error"],
         "verdict": verdict["word"],
         "explained": signs["explained"],

@@ -119,6 +119,14 @@ pub fn judge(
         let known = uncertainty.parameters.iter().zip(parameters.clone());
         known.filter(|(estimate, _)| !estimate.determined).map(|(_, name)| name)
     });
+    let values = &theta[theta.len() - problem.trainable.len()..];
+    let uncertain = evaluation.uncertainty.iter().flat_map(|uncertainty| {
+        let known = uncertainty.parameters.iter().zip(&problem.trainable).zip(values);
+        known.filter_map(|((estimate, trainable), entry)| {
+            let error = estimate.standard_error?;
+            Some((trainable.name.clone(), error / trainable.value(*entry).abs()))
+        })
+    });
     let (open, no_answer) = match problem.posedness() {
         Posedness::NoDoubt => (None, None),
         Posedness::UnderDetermined(gaps) => (gaps.into_iter().next().map(|gap| gap.message), None),
@@ -140,6 +148,7 @@ pub fn judge(
         relative: worst(relative.collect()),
         noise,
         undetermined: undetermined.collect(),
+        uncertain: uncertain.max_by(|a, b| worse(a.1, b.1)),
         ..Signs::default()
     };
     let estimate = (!interrupted).then(|| estimate(problem, engine, theta, threads)).flatten();

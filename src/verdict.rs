@@ -22,6 +22,8 @@ const BETWEEN: f64 = 10.0;
 const APART: f64 = 1e-2;
 /// By how much an error at the start grows before that is worth a word.
 const GROWS: f64 = 1e4;
+/// A standard error, relative to its parameter, up to which an answer may be called solved: three of them are 1 %.
+const CERTAIN: f64 = 1.0 / 300.0;
 /// The part of the residuals' squares that the network has to be able to explain for its training to be called unfinished.
 const EXPLAINED: f64 = 0.5;
 
@@ -72,6 +74,8 @@ pub struct Signs {
     /// The condition on measured data whose residuals, which are like noise, are greatest beside the size of its terms, and
     /// that ratio; none of them is in `relative`.
     pub noise: Option<(String, f64)>,
+    /// The parameter to be found whose standard error is greatest beside its value, and that ratio, where it is known.
+    pub uncertain: Option<(String, f64)>,
     /// The condition whose residual is greatest between the points of training, relative to that at them, and that ratio.
     pub between: Option<(String, f64)>,
     /// How far a second solution is from this one, relative to it, if there is one.
@@ -92,7 +96,8 @@ pub struct Signs {
 pub struct Verdict {
     /// In a word.
     pub word: Word,
-    /// The estimated relative error, the greatest over unknowns and parameters; `None` where there is no saying.
+    /// The estimated relative error, the greatest over unknowns and parameters, what noise does to these included; `None` where
+    /// there is no saying.
     pub estimated_error: Option<f64>,
     /// What weighs most; empty where the answer is called solved.
     pub reason: String,
@@ -134,7 +139,9 @@ pub fn verdict(signs: Signs) -> Verdict {
     // Of an answer that misses its equations a small error means nothing.
     let believed =
         |error: f64| error >= NOT_SOLVED || error.is_nan() || by_residual(&signs) < Word::NotSolved;
-    let estimated_error = worst.map(|(_, error)| error).filter(|&error| believed(error));
+    let uncertain = signs.uncertain.as_ref().map_or(0.0, |(_, error)| *error);
+    let error = worst.map(|(_, error)| if error < uncertain { uncertain } else { error });
+    let estimated_error = error.filter(|&error| believed(error));
     Verdict { word, estimated_error, reason, advice, signs }
 }
 
@@ -168,7 +175,9 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
         }
         return say(word, "its error cannot be estimated".to_owned(), &["--estimate"]);
     };
-    let word = by_error(cautious(*error, signs)).max(by_residual(signs));
+    let uncertain = signs.uncertain.as_ref().filter(|(_, error)| *error > CERTAIN);
+    let by_noise = if uncertain.is_some() { Word::Doubtful } else { Word::Solved };
+    let word = by_error(cautious(*error, signs)).max(by_residual(signs)).max(by_noise);
     if let Some(difference) = signs.difference.filter(|difference| *difference > APART || difference.is_nan())
     {
         let reason = format!("a second solution, by another seed and network, differs by {difference:.0e}");
@@ -207,6 +216,11 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
         let reason =
             format!("`{condition}` is {ratio:.0} times worse between the points of training than at them");
         return say(word, reason, &["more --points", "`resample = 500` in [training]"]);
+    }
+    if let Some((name, part)) = uncertain.filter(|(_, part)| *part > *error) {
+        let part = percent(*part).replace(" of", "");
+        let reason = format!("noise in the data leaves {name} uncertain: its standard error is {part}");
+        return say(word, reason, &["more data, or more exact ones"]);
     }
     if let Some((condition, part)) = &signs.noise {
         let part = percent(*part);

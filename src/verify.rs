@@ -151,7 +151,7 @@ const TELLING: (usize, usize) = (8, 1 << 10);
 ///
 /// Moran's statistic (Moran 1950): Σ r·r̄ / Σ r², r̄ being the mean of the 2d nearest neighbours in d coordinates.
 /// Under independence it has mean 0 and, neighbours being mutual, variance 1/(n·d); a misfit, which is smooth, has nearly 1.
-fn like_noise(problem: &Problem, points: &[f64], values: &[f64]) -> Option<bool> {
+pub(crate) fn like_noise(problem: &Problem, points: &[f64], values: &[f64]) -> Option<bool> {
     let dimensions = problem.coordinates.len();
     let rows: Vec<&[f64]> = points.chunks_exact(dimensions).collect();
     let (fewest, most) = TELLING;

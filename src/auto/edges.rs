@@ -12,7 +12,8 @@ use core::f64::consts::PI;
 
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
-use crate::problem::{Body, Condition, Problem};
+use super::exact::{Unfit, unfit};
+use crate::problem::{Body, Condition, Coordinate, Problem};
 
 /// Corners and edges that have formulas of their own, those with the least powers.
 const MOST: usize = 16;
@@ -139,13 +140,38 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// `(d·ln(d² + h²) − 2·h·angle)` in units of the size: harmonic, with no flux through h = 0, and one through d = 0 that
-    /// grows as ln h.
-    fn logarithm(&self, d: &str, h: &str, angle: &str) -> String {
-        let size = Digits(Digits::four(self.size));
-        // What is added keeps it finite at the edge.
-        format!("({d}*ln(({d}^2 + {h}^2)/{size}^2 + 1e-12) - 2*{h}*{angle})/{size}")
-    }
+}
+
+/// `(d·ln(d² + h²) − 2·h·angle)` in units of `size`: harmonic, with no flux through h = 0, and one through d = 0 that
+/// grows as ln h.
+fn logarithm(size: f64, d: &str, h: &str, angle: &str) -> String {
+    let size = Digits(Digits::four(size));
+    // What is added keeps it finite at the edge.
+    format!("({d}*ln(({d}^2 + {h}^2)/{size}^2 + 1e-12) - 2*{h}*{angle})/{size}")
+}
+
+/// The same for a box, at whose edges a flux does not fit a value that the loss holds.
+pub(super) fn of_box(plain: &Problem, problem: &Problem) -> Vec<String> {
+    let coordinates = &problem.coordinates;
+    let size = coordinates.iter().map(|c| (c.upper - c.lower).powi(2)).sum::<f64>().sqrt();
+    let distance = |(coordinate, at): (usize, f64)| {
+        let Coordinate { name, upper, .. } = &coordinates[coordinate];
+        match (at == *upper, at == 0.0) {
+            (true, _) => format!("({} - {name})", Digits(at)),
+            (false, true) => name.clone(),
+            (false, false) => format!("({name} - {})", Digits(at)).replace("- -", "+ "),
+        }
+    };
+    let is_exact = |face: (usize, f64)| {
+        let on = |condition: &&Condition| condition.place.faces().iter().any(|other| other[..] == [face]);
+        problem.conditions.iter().filter(on).any(Condition::is_exact)
+    };
+    let open = unfit(plain).into_iter().filter(|edge| !is_exact(edge.value));
+    let formulas = open.map(|Unfit { value, flux, .. }| {
+        let (d, h) = (distance(value), distance(flux));
+        logarithm(size, &d, &h, &format!("atan2({h}, {d})"))
+    });
+    formulas.take(MOST).collect()
 }
 
 /// The end of a line of wall.
@@ -202,8 +228,8 @@ fn corner(seen: &Seen<'_>, one: &End, other: &End) -> Option<(f64, String)> {
     let inside = swept(first, last);
     let mixed = first.kind != last.kind;
     let power = if mixed { 0.5 * PI / inside } else { PI / inside };
-    let logarithm = mixed && (inside - 0.5 * PI).abs() < ANGLE;
-    if power > 1.0 - ANGLE && !logarithm {
+    let asks_for_logarithm = mixed && (inside - 0.5 * PI).abs() < ANGLE;
+    if power > 1.0 - ANGLE && !asks_for_logarithm {
         return None;
     }
     // The angle jumps along a ray that leaves the domain, not always the one opposite to the middle.
@@ -221,10 +247,10 @@ fn corner(seen: &Seen<'_>, one: &End, other: &End) -> Option<(f64, String)> {
         let (sign, shift) = if from_first { ("", 0.5 * inside + tilt) } else { ("-", 0.5 * inside - tilt) };
         format!("({sign}atan2({y}, {x}) + {})", Digits(Digits::rounded(shift, 7)))
     };
-    if logarithm {
+    if asks_for_logarithm {
         let (value, flux) = if first.kind == Kind::Value { (first, last) } else { (last, first) };
         let [d, h] = [flux, value].map(|end| seen.along(&end.into, &one.at));
-        return Some((1.0, seen.logarithm(&d, &h, &angle(first.kind == Kind::Flux))));
+        return Some((1.0, logarithm(seen.size, &d, &h, &angle(first.kind == Kind::Flux))));
     }
     let wave = if first.kind == Kind::Flux && !mixed { "cos" } else { "sin" };
     let angle = angle(!mixed || first.kind == Kind::Value);
@@ -363,7 +389,7 @@ fn rim_formula(seen: &Seen<'_>, rim: &[(Side, &Side)]) -> Option<(f64, String)> 
     let distance = format!("sqrt({}{along_axis})", squares.join(" + "));
     let d = if outward > 0.0 { format!("({distance} - {mean})") } else { format!("({mean} - {distance})") };
     let angle = format!("atan2({h}, {d})");
-    Some((1.0, seen.logarithm(&d, &h, &angle)))
+    Some((1.0, logarithm(seen.size, &d, &h, &angle)))
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -120,7 +120,10 @@ fn features(plain: &Problem, problem: &Problem, waves: &[f64]) -> Option<Decisio
         );
     }
     let at_edges = match seen_as_it_is(problem) {
+        // Whoever writes an ansatz may have such functions in it, with a parameter to be found.
+        _ if plain.unknowns.iter().any(|unknown| unknown.ansatz.is_some()) => vec![],
         Some((domain, axes)) if across.is_none() => edges::at_edges(plain, problem, domain, &axes),
+        None if problem.geometry.is_none() => edges::of_box(plain, problem),
         _ => vec![],
     };
     if !at_edges.is_empty() {

@@ -97,9 +97,12 @@ fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>])
     };
     let (here, domain) = (measure(here), measure(domain));
     let of_root = |root: usize| {
-        let sizes = domain.iter().chain(&here).map(|row| row[root].size).filter(|size| size.is_finite());
-        let size = sizes.fold(f64::MIN_POSITIVE, f64::max);
-        here.iter().map(|row| row[root].value.abs() / size).fold(0.0, greater)
+        // The greatest would be that of a definition which grows without bound towards one end of the domain.
+        let sizes = domain.iter().chain(&here).map(|row| row[root].size);
+        let mut sizes: Vec<f64> = sizes.filter(|size| size.is_finite() && *size > 0.0).collect();
+        sizes.sort_by(f64::total_cmp);
+        let usual = sizes.get(sizes.len() / 2).copied().unwrap_or(f64::MIN_POSITIVE);
+        here.iter().map(|row| row[root].value.abs() / usual.max(row[root].size)).fold(0.0, greater)
     };
     (0..formula.roots.len()).map(of_root).collect()
 }

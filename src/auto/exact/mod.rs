@@ -13,6 +13,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod travels;
+mod unfit;
 mod walls;
 
 use core::f64::consts::PI;
@@ -23,6 +24,7 @@ use self::known::{Known, Statement, highest, statements};
 use self::leading::Leading;
 use self::similar::Apart;
 use self::space::{Space, fixed, greatest, values};
+pub(super) use self::unfit::{Unfit, unfit};
 use super::Decision;
 use super::layers::{Layer, layers};
 use super::units::{Size, sizes};
@@ -282,6 +284,7 @@ fn settle(
     repeats: &mut Repeats,
 ) -> Vec<Option<Apart>> {
     contradictions_on_faces(problem, space, graph, said);
+    unfit::withdraw(problem, space, graph, said);
     incomplete(problem, said);
     repeats.settle(problem, space, graph, said);
     incomplete(problem, said);

@@ -518,3 +518,44 @@ properties! {
         }
     }
 }
+
+#[test]
+fn a_value_stays_a_loss_beside_a_flux_that_does_not_fit_it() {
+    let unfit_in = |more: &str, equation: &str, value: &str, flux: &str| {
+        let conditions = [("'y = 0'", value), ("'x = 1'", flux)];
+        let (plain, exact, _) = both(&file(&format!("x = [0, 1]\n{more}"), equation, &conditions));
+        let pairs: Vec<_> = unfit(&plain).into_iter().map(|Unfit { value, flux, .. }| (value, flux)).collect();
+        let way = exact.ways[1].as_ref().expect("a way");
+        assert_eq!(way.enforce == Enforce::Loss, !pairs.is_empty(), "{}", way.why);
+        pairs
+    };
+    let plate = |value: &str, flux: &str| unfit_in("y = [0, 2]", "u_xx + u_yy + k*u", value, flux);
+    let edge = vec![((1, 0.0), (0, 1.0))];
+    // A base at 100 beside a side that loses heat, or through which some goes.
+    assert_eq!(plate("'u - 100'", "'u_x + 3*u'"), edge);
+    assert_eq!(plate("'u - 100'", "'u_x - 1'"), edge);
+    assert_eq!(plate("'u - x'", "'u_x'"), edge);
+    // Beside one that does not, or as much as at the base, or nothing close to it.
+    assert_eq!(plate("'u - 100'", "'u_x'"), []);
+    assert_eq!(plate("'u - x^2'", "'u_x - 2'"), []);
+    assert_eq!(plate("'u'", "'u_x + 3*u'"), []);
+    assert_eq!(plate("'u - 100'", "'u_x - 1e3*exp(-40*(2 - y))'"), []);
+    // What else there may be: time, one direction more, other factors, a file that wants the value exactly.
+    let heat = "y = [0, 2]\nt = [0, 1]";
+    assert_eq!(unfit_in(heat, "u_t - u_xx - u_yy", "'u - 100'", "'u_x - 1'"), []);
+    assert_eq!(unfit_in("y = [0, 2]\nz = [0, 1]", "u_xx + u_yy + u_zz", "'u - 100'", "'u_x - 1'"), edge);
+    assert_eq!(unfit_in("y = [0, 2]", "u_xx + 4*u_yy", "'u - 100'", "'u_x - 1'"), []);
+    assert_eq!(unfit_in("y = [0, 2]", "k*x*(u_xx + u_yy)", "'u - 100'", "'u_x - 1'"), edge);
+    let stated = file("x = [0, 1]\ny = [0, 2]", "u_xx + u_yy", &[("'y = 0'", "'u - 1'\nenforce = 'exact'"), ("'x = 1'", "'u_x - 1'")]);
+    assert_eq!(both(&stated).1.ways[1].as_ref().map(|way| way.enforce), Some(Enforce::Exact));
+}
+
+#[test]
+fn terms_that_grow_without_bound_do_not_hide_a_network() {
+    // Close to t = 0 the factor is 1e9 times what it is elsewhere.
+    let text = file("x = [0, 1]\nt = [0, 1]", "u_t - u_xx", &[("'x = 0'", "'(u - 1)/t^2 + u*x'")]);
+    let mut document = Document::parse("test.toml", &text).unwrap();
+    document.set_as("autopilot", "unknowns.u.ansatz", "\"1 + t^2*net\"").unwrap();
+    let (problem, _) = document.build(Path::new(".")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(!holds::holds(&problem, &problem.conditions[1]));
+}
