@@ -274,7 +274,8 @@ fn trusts(
     mut noise: impl FnMut(usize) -> Option<bool>,
 ) -> Vec<f64> {
     let uses_data = |i: &usize| problem.conditions[*i].uses_data();
-    let parts: Vec<f64> = weights(problem, state).iter().zip(losses).map(|(weight, loss)| weight * loss).collect();
+    let parts: Vec<f64> =
+        weights(problem, state).iter().zip(losses).map(|(weight, loss)| weight * loss).collect();
     let others: f64 = (0..losses.len()).filter(|i| !uses_data(i)).map(|i| parts[i]).sum();
     let mut trust = state.trust.clone();
     trust.resize(losses.len(), 1.0);

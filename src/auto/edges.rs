@@ -10,9 +10,9 @@
 
 use core::f64::consts::PI;
 
+use super::exact::{Unfit, unfit};
 use crate::expr::Digits;
 use crate::jet::MultiIndex;
-use super::exact::{Unfit, unfit};
 use crate::problem::{Body, Condition, Coordinate, Problem};
 
 /// Corners and edges that have formulas of their own, those with the least powers.
@@ -139,7 +139,6 @@ impl<'a> Seen<'a> {
             terms => format!("({})", terms.join(" + ").replace("+ -", "- ")),
         }
     }
-
 }
 
 /// `(d·ln(d² + h²) − 2·h·angle)` in units of `size`: harmonic, with no flux through h = 0, and one through d = 0 that

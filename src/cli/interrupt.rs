@@ -25,6 +25,8 @@ pub(super) fn listen() {
             if !last_words.is_empty() {
                 tell!("{last_words}");
             }
+            // LibTorch is taken down while another thread may still compute with it: nobody needs to hear how that fails.
+            std::panic::set_hook(Box::new(|_| {}));
             std::process::exit(Exit::Interrupted as i32);
         }
     });

@@ -11,6 +11,7 @@ use assert_cmd::Command;
 use pinn::internals::rng::{self, Stream};
 use pinn::problem::{Document, Problem};
 use rand::RngExt;
+use rayon::prelude::*;
 use tempfile::TempDir;
 
 use super::cli::{HEAT, exit, folder, stderr};
@@ -65,12 +66,15 @@ fn changed_meshes_polygons_and_regions_keep_every_promise() {
     mutate(100);
 }
 
-/// An hour or so: `cargo test --release --test it -- --ignored for_long`.
+/// An hour or so of one processor: `cargo test --release --test it -- --ignored for_long`.
 #[test]
-#[ignore = "an hour"]
+#[ignore = "an hour of one processor"]
 fn changed_meshes_polygons_and_regions_keep_every_promise_for_long() {
     mutate(100_000);
 }
+
+/// How many inputs come from one stream.
+const SHARE: usize = 1000;
 
 /// Gives so many inputs, changed from those of its corpus, to each of the targets of shapes.
 fn mutate(count: usize) {
@@ -80,12 +84,14 @@ fn mutate(count: usize) {
             fs::read_dir(&corpus).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
         paths.sort();
         let corpus: Vec<_> = paths.iter().map(|path| fs::read(path).expect("a file")).collect();
-        let mut rng = rng::stream(0, name);
-        for _ in 0..count {
-            let bytes = changed(&corpus, &mut rng);
-            let done = panic::catch_unwind(|| target(&bytes));
-            assert!(done.is_ok(), "{name}: {}", bytes.escape_ascii());
-        }
+        (0..count.div_ceil(SHARE)).into_par_iter().for_each(|share| {
+            let mut rng = rng::stream(share as u64, name);
+            for _ in 0..SHARE.min(count - share * SHARE) {
+                let bytes = changed(&corpus, &mut rng);
+                let done = panic::catch_unwind(|| target(&bytes));
+                assert!(done.is_ok(), "{name}: {}", bytes.escape_ascii());
+            }
+        });
     }
 }
 

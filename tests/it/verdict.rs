@@ -114,7 +114,11 @@ fn words_follow_from_the_signs() {
     // What noise leaves of a parameter is an error of the answer, however well the equations hold.
     let uncertain = |error: f64| Some(("nu".to_owned(), error));
     check(Signs { uncertain: uncertain(3e-3), ..good() }, Word::Solved, "");
-    check(Signs { uncertain: uncertain(0.08), ..good() }, Word::Doubtful, "noise in the data leaves nu uncertain: its standard error is 8 %");
+    check(
+        Signs { uncertain: uncertain(0.08), ..good() },
+        Word::Doubtful,
+        "noise in the data leaves nu uncertain: its standard error is 8 %",
+    );
     assert_eq!(verdict(Signs { uncertain: uncertain(0.08), ..good() }).estimated_error, Some(0.08));
     // What fails is worth more than that there is no estimate.
     let relative = |x: f64| Some(("physics".to_owned(), x));

@@ -524,7 +524,8 @@ fn a_value_stays_a_loss_beside_a_flux_that_does_not_fit_it() {
     let unfit_in = |more: &str, equation: &str, value: &str, flux: &str| {
         let conditions = [("'y = 0'", value), ("'x = 1'", flux)];
         let (plain, exact, _) = both(&file(&format!("x = [0, 1]\n{more}"), equation, &conditions));
-        let pairs: Vec<_> = unfit(&plain).into_iter().map(|Unfit { value, flux, .. }| (value, flux)).collect();
+        let pairs: Vec<_> =
+            unfit(&plain).into_iter().map(|Unfit { value, flux, .. }| (value, flux)).collect();
         let way = exact.ways[1].as_ref().expect("a way");
         assert_eq!(way.enforce == Enforce::Loss, !pairs.is_empty(), "{}", way.why);
         pairs
@@ -546,7 +547,11 @@ fn a_value_stays_a_loss_beside_a_flux_that_does_not_fit_it() {
     assert_eq!(unfit_in("y = [0, 2]\nz = [0, 1]", "u_xx + u_yy + u_zz", "'u - 100'", "'u_x - 1'"), edge);
     assert_eq!(unfit_in("y = [0, 2]", "u_xx + 4*u_yy", "'u - 100'", "'u_x - 1'"), []);
     assert_eq!(unfit_in("y = [0, 2]", "k*x*(u_xx + u_yy)", "'u - 100'", "'u_x - 1'"), edge);
-    let stated = file("x = [0, 1]\ny = [0, 2]", "u_xx + u_yy", &[("'y = 0'", "'u - 1'\nenforce = 'exact'"), ("'x = 1'", "'u_x - 1'")]);
+    let stated = file(
+        "x = [0, 1]\ny = [0, 2]",
+        "u_xx + u_yy",
+        &[("'y = 0'", "'u - 1'\nenforce = 'exact'"), ("'x = 1'", "'u_x - 1'")],
+    );
     assert_eq!(both(&stated).1.ways[1].as_ref().map(|way| way.enforce), Some(Enforce::Exact));
 }
 

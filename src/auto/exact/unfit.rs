@@ -42,8 +42,12 @@ pub(super) fn withdraw(problem: &Problem, space: &Space<'_>, graph: &mut Graph, 
         let name = &problem.conditions[condition].name;
         for statement in said.iter_mut() {
             let wanted = problem.conditions[statement.condition].is_exact();
-            if statement.known.as_ref().is_ok_and(|known| known.order == 0 && known.face() == value) && !wanted {
-                let why = format!("the flux of `{name}` does not fit it where they meet, which makes derivatives unbounded");
+            if statement.known.as_ref().is_ok_and(|known| known.order == 0 && known.face() == value)
+                && !wanted
+            {
+                let why = format!(
+                    "the flux of `{name}` does not fit it where they meet, which makes derivatives unbounded"
+                );
                 statement.known = Err(why);
             }
         }
@@ -55,7 +59,9 @@ fn pairs(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &[Statem
     if problem.geometry.is_some() || problem.unknowns.len() != 1 || !is_laplacian(problem) {
         return found;
     }
-    for known in said.iter().filter_map(|statement| statement.known.as_ref().ok()).filter(|known| known.order == 0) {
+    for known in
+        said.iter().filter_map(|statement| statement.known.as_ref().ok()).filter(|known| known.order == 0)
+    {
         for (i, condition) in problem.conditions.iter().enumerate() {
             for face in condition.place.faces() {
                 let &[flux] = &face[..] else { continue };
