@@ -4,7 +4,7 @@ use core::f64::consts::FRAC_PI_2;
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -16,6 +16,16 @@ impl Single for Arctan {
     const NAME: &'static str = "arctan";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = FRAC_PI_2;
+    const CUDA: Cuda = Cuda {
+        value: "atan(x)",
+        slopes: "x = limited(x, R(1e18));\n\
+                 const R w = R(1) / (x * x + R(1)), xw = x * w, square = w * w;\n\
+                 s[0] = w;\n\
+                 s[1] = R(-2) * xw * w;\n\
+                 s[2] = square * (R(6) - R(8) * w);\n\
+                 s[3] = xw * square * (R(48) * w - R(24));\n\
+                 s[4] = square * w * ((R(384) * w - R(480)) * w + R(120));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         graph.unary(Unary::Atan, x)

@@ -4,7 +4,7 @@ use core::f64::consts::FRAC_2_SQRT_PI;
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -16,6 +16,16 @@ impl Single for Erf {
     const NAME: &'static str = "erf";
     const SLOPE: f64 = FRAC_2_SQRT_PI;
     const BOUND: f64 = 1.0;
+    const CUDA: Cuda = Cuda {
+        value: "erf(x)",
+        slopes: "x = limited(x, R(28));\n\
+                 const R square = x * x, slope = R(1.1283791670955126) * exp(-square), odd = slope * x;\n\
+                 s[0] = slope;\n\
+                 s[1] = R(-2) * odd;\n\
+                 s[2] = slope * (R(4) * square - R(2));\n\
+                 s[3] = odd * (R(12) - R(8) * square);\n\
+                 s[4] = slope * ((R(16) * square - R(48)) * square + R(12));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         graph.unary(Unary::Erf, x)

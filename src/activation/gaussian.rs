@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -15,6 +15,16 @@ impl Single for Gaussian {
     const SLOPE: f64 = 0.0;
     const BOUND: f64 = 1.0;
     const OUTSIDE: Option<&'static str> = Some("it is not odd");
+    const CUDA: Cuda = Cuda {
+        value: "exp(-limited(x, R(28)) * limited(x, R(28)))",
+        slopes: "x = limited(x, R(28));\n\
+                 const R square = x * x, odd = x * y;\n\
+                 s[0] = R(-2) * odd;\n\
+                 s[1] = y * (R(4) * square - R(2));\n\
+                 s[2] = odd * (R(12) - R(8) * square);\n\
+                 s[3] = y * ((R(16) * square - R(48)) * square + R(12));\n\
+                 s[4] = odd * ((R(160) - R(32) * square) * square - R(120));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let square = graph.binary(Binary::Mul, x, x);

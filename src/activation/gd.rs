@@ -4,7 +4,7 @@ use core::f64::consts::FRAC_PI_2;
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -16,6 +16,17 @@ impl Single for Gd {
     const NAME: &'static str = "gd";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = FRAC_PI_2;
+    const CUDA: Cuda = Cuda {
+        value: "gudermannian(x)",
+        slopes: "const R e = expm1(-fabs(x)), power = e + R(1), scale = R(1) / (power * power + R(1));\n\
+                 const R slope = (power + power) * scale, tanh = copysign(e * (e + R(2)) * scale, x);\n\
+                 const R odd = slope * tanh, square = slope * slope;\n\
+                 s[0] = slope;\n\
+                 s[1] = -odd;\n\
+                 s[2] = slope * (R(1) - R(2) * square);\n\
+                 s[3] = odd * (R(6) * square - R(1));\n\
+                 s[4] = slope * ((R(24) * square - R(20)) * square + R(1));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let (half, two) = (graph.constant(0.5), graph.constant(2.0));

@@ -4,7 +4,7 @@ use core::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -17,6 +17,16 @@ impl Single for Gelu {
     const SLOPE: f64 = 0.5;
     const BOUND: f64 = f64::INFINITY;
     const OUTSIDE: Option<&'static str> = Some("it is not bounded");
+    const CUDA: Cuda = Cuda {
+        value: "x * (R(0.5) + R(0.5) * erf(R(0.7071067811865476) * x))",
+        slopes: "x = limited(x, R(40));\n\
+                 const R square = x * x, density = R(0.3989422804014327) * exp(R(-0.5) * square), odd = density * x;\n\
+                 s[0] = R(0.5) + R(0.5) * erf(R(0.7071067811865476) * x) + odd;\n\
+                 s[1] = density * (R(2) - square);\n\
+                 s[2] = odd * (square - R(4));\n\
+                 s[3] = density * ((R(7) - square) * square - R(4));\n\
+                 s[4] = odd * ((square - R(11)) * square + R(18));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let normal = graph.unary(Unary::Phi, x);

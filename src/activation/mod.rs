@@ -58,6 +58,16 @@ pub trait Visitor {
     fn visit<K: Kernel>(self, kernel: K) -> Self::Output;
 }
 
+/// A function and its derivatives as C++, in numbers `R`; `limited`, `logistic`, `logistic_slopes` and `gudermannian` are
+/// known there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cuda {
+    /// An expression of `x`.
+    pub value: &'static str,
+    /// Statements that put `f'`, `f''`, … into `s[0]` to `s[4]`, from `x`, which they may change, and from `y` = `f(x)`.
+    pub slopes: &'static str,
+}
+
 /// What every single function states about itself.
 trait Single: Kernel {
     /// As written in activations.
@@ -70,6 +80,8 @@ trait Single: Kernel {
     const KINKED: bool = false;
     /// Which condition of the odd-sigmoid family it breaks.
     const OUTSIDE: Option<&'static str> = None;
+    /// The kernel, for engines whose text is compiled when they are made.
+    const CUDA: Cuda;
 
     /// The function as a formula of `x`.
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId;
@@ -120,6 +132,11 @@ macro_rules! functions {
             /// Which condition of the odd-sigmoid family it breaks.
             pub fn outside(self) -> Option<&'static str> {
                 match self { $(Self::$variant => <$kernel as Single>::OUTSIDE,)* }
+            }
+
+            /// The function as C++.
+            pub fn cuda(self) -> Cuda {
+                match self { $(Self::$variant => <$kernel as Single>::CUDA,)* }
             }
 
             /// The function as a formula of `x`.

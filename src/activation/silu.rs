@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -15,6 +15,17 @@ impl Single for Silu {
     const SLOPE: f64 = 0.5;
     const BOUND: f64 = f64::INFINITY;
     const OUTSIDE: Option<&'static str> = Some("it is not bounded");
+    const CUDA: Cuda = Cuda {
+        value: "x * logistic(x)",
+        slopes: "x = limited(x, R(1e3));\n\
+                 R v = logistic(x), l[5];\n\
+                 logistic_slopes(v, l);\n\
+                 s[0] = x * l[0] + v;\n\
+                 s[1] = x * l[1] + R(2) * l[0];\n\
+                 s[2] = x * l[2] + R(3) * l[1];\n\
+                 s[3] = x * l[3] + R(4) * l[2];\n\
+                 s[4] = x * l[4] + R(5) * l[3];",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let half = graph.constant(0.5);

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -15,6 +15,15 @@ impl Single for Sin {
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;
     const OUTSIDE: Option<&'static str> = Some("it does not increase everywhere");
+    const CUDA: Cuda = Cuda {
+        value: "sin(x)",
+        slopes: "const R cosine = cos(x);\n\
+                 s[0] = cosine;\n\
+                 s[1] = -y;\n\
+                 s[2] = -cosine;\n\
+                 s[3] = y;\n\
+                 s[4] = cosine;",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         graph.unary(Unary::Sin, x)

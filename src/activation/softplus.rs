@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -15,6 +15,16 @@ impl Single for Softplus {
     const SLOPE: f64 = 0.5;
     const BOUND: f64 = f64::INFINITY;
     const OUTSIDE: Option<&'static str> = Some("it is not bounded");
+    const CUDA: Cuda = Cuda {
+        value: "(x < R(0) ? R(0) : x) + log1p(exp(-fabs(x)))",
+        slopes: "R l[5];\n\
+                 s[0] = logistic(x);\n\
+                 logistic_slopes(s[0], l);\n\
+                 s[1] = l[0];\n\
+                 s[2] = l[1];\n\
+                 s[3] = l[2];\n\
+                 s[4] = l[3];",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let exponential = graph.unary(Unary::Exp, x);

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -15,6 +15,16 @@ impl Single for Softsign1 {
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;
     const KINKED: bool = true;
+    const CUDA: Cuda = Cuda {
+        value: "limited(x, R(1e30)) / (R(1) + fabs(limited(x, R(1e30))))",
+        slopes: "x = limited(x, R(1e30));\n\
+                 const R r = R(1) / (R(1) + fabs(x)), side = copysign(r, x), slope = r * r, square = slope * slope;\n\
+                 s[0] = slope;\n\
+                 s[1] = R(-2) * slope * side;\n\
+                 s[2] = R(6) * square;\n\
+                 s[3] = R(-24) * square * side;\n\
+                 s[4] = R(120) * square * slope;",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let (one, abs) = (graph.constant(1.0), graph.unary(Unary::Abs, x));

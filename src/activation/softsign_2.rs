@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Binary, Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -14,6 +14,16 @@ impl Single for Softsign2 {
     const NAME: &'static str = "softsign_2";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;
+    const CUDA: Cuda = Cuda {
+        value: "limited(x, R(1e18)) / sqrt(limited(x, R(1e18)) * limited(x, R(1e18)) + R(1))",
+        slopes: "x = limited(x, R(1e18));\n\
+                 const R r = R(1) / sqrt(x * x + R(1)), r2 = r * r, r4 = r2 * r2, r5 = r4 * r, y2 = y * y;\n\
+                 s[0] = r2 * r;\n\
+                 s[1] = R(-3) * y * r4;\n\
+                 s[2] = r5 * (R(15) * y2 - R(3));\n\
+                 s[3] = r5 * r * y * (R(45) - R(105) * y2);\n\
+                 s[4] = r5 * r2 * ((R(945) * y2 - R(630)) * y2 + R(45));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         let (one, square) = (graph.constant(1.0), graph.binary(Binary::Mul, x, x));

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Kernel, Single, first};
+use super::{Cuda, Kernel, Single, first};
 use crate::expr::{Graph, NodeId, Unary};
 use crate::simd::{Real, maths};
 
@@ -14,6 +14,17 @@ impl Single for Tanh {
     const NAME: &'static str = "tanh";
     const SLOPE: f64 = 1.0;
     const BOUND: f64 = 1.0;
+    const CUDA: Cuda = Cuda {
+        value: "tanh(x)",
+        slopes: "const R square = y * y;\n\
+                 // A y that was scaled and back may exceed 1 by an ulp; the slope must not turn negative.\n\
+                 const R slope = square < R(1) ? R(1) - square : R(0) * square;\n\
+                 s[0] = slope;\n\
+                 s[1] = R(-2) * slope * y;\n\
+                 s[2] = slope * (R(6) * square - R(2));\n\
+                 s[3] = slope * y * (R(16) - R(24) * square);\n\
+                 s[4] = slope * ((R(120) * square - R(120)) * square + R(16));",
+    };
 
     fn expression(graph: &mut Graph, x: NodeId) -> NodeId {
         graph.unary(Unary::Tanh, x)

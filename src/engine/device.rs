@@ -38,6 +38,13 @@ type Make = fn(&Request, usize) -> Result<Box<dyn Differentiable>, EngineError>;
 pub const DEVICES: &[Device] = &[
     Device { name: "cpu", about: "fused engine", make: Some(cpu), how: "", count: || 1 },
     Device {
+        name: "cuda",
+        about: "fused engine, CUDA; `cuda:1` is the second one",
+        make: cuda(),
+        how: "build with `cargo build --release --features cuda`, which needs no CUDA itself",
+        count: cuda_cards,
+    },
+    Device {
         name: "flex",
         about: "Burn's own CPU backend",
         make: flex(),
@@ -108,6 +115,27 @@ fn cpu(request: &Request, _: usize) -> Result<Box<dyn Differentiable>, EngineErr
         Precision::F32 => Box::new(CpuEngine::<f32>::new(problem, threads, isa)?),
         Precision::F64 => Box::new(CpuEngine::<f64>::new(problem, threads, isa)?),
     })
+}
+
+const fn cuda() -> Option<Make> {
+    #[cfg(feature = "cuda")]
+    return Some(|request, index| {
+        use super::cuda::{CudaEngine, driver::Cuda};
+        let refused = |wrong| EngineError::Device(format!("cuda:{index}"), wrong);
+        let machine = Box::new(Cuda::new(index).map_err(refused)?);
+        Ok(Box::new(CudaEngine::new(request.problem, machine, request.threads)?))
+    });
+    #[cfg(not(feature = "cuda"))]
+    None
+}
+
+fn cuda_cards() -> usize {
+    #[cfg(feature = "cuda")]
+    {
+        super::cuda::driver::count()
+    }
+    #[cfg(not(feature = "cuda"))]
+    0
 }
 
 #[cfg(feature = "burn")]

@@ -7,6 +7,8 @@
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod device;
 pub mod pointwise;
 

@@ -4,6 +4,8 @@
 mod burn;
 mod cli;
 mod configs;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod data;
 mod docs;
 mod engine;

@@ -15,34 +15,34 @@ use crate::jet::{JetSet, MAX_COORDINATES, MultiIndex};
 use crate::problem::Formula;
 
 /// A formula and the channels that it reads.
-pub(super) struct Carried {
+pub(in crate::engine) struct Carried {
     /// The formula over the channels below; an operator is read as the derivative whose place it takes.
-    pub(super) formula: Formula,
+    pub(in crate::engine) formula: Formula,
     /// The channels.
-    pub(super) jets: JetSet,
+    pub(in crate::engine) jets: JetSet,
     /// What some of the channels hold instead of the derivative that they are named after.
-    pub(super) operators: Vec<Operator>,
+    pub(in crate::engine) operators: Vec<Operator>,
 }
 
 /// A sum of derivatives that is carried as one channel.
-pub(super) struct Operator {
+pub(in crate::engine) struct Operator {
     /// Whose place it takes: the highest of its derivatives.
-    pub(super) place: MultiIndex,
+    pub(in crate::engine) place: MultiIndex,
     /// Derivatives and their coefficients, formulas in the graph of [`Carried::formula`].
-    pub(super) parts: Vec<(MultiIndex, NodeId)>,
+    pub(in crate::engine) parts: Vec<(MultiIndex, NodeId)>,
 }
 
 impl Carried {
     /// As few channels as `formula` can do with; it needs the derivatives `jets`.
     ///
     /// Residuals that look at several `sides` keep them all.
-    pub(super) fn new(formula: &Formula, jets: &JetSet, sides: usize) -> Self {
+    pub(in crate::engine) fn new(formula: &Formula, jets: &JetSet, sides: usize) -> Self {
         let collapsed = if sides == 1 { collapse(formula) } else { None };
         collapsed.unwrap_or_else(|| Self { formula: formula.clone(), jets: jets.clone(), operators: vec![] })
     }
 
     /// The derivatives that channel `index` is the sum of, with their coefficients.
-    pub(super) fn parts(&mut self, index: MultiIndex) -> Vec<(MultiIndex, NodeId)> {
+    pub(in crate::engine) fn parts(&mut self, index: MultiIndex) -> Vec<(MultiIndex, NodeId)> {
         match self.operators.iter().find(|operator| operator.place == index) {
             Some(operator) => operator.parts.clone(),
             None => vec![(index, self.formula.graph.constant(1.0))],
@@ -51,7 +51,7 @@ impl Carried {
 
     /// The channels of every feature, from the `derivatives` that the formula names: one root for each channel and,
     /// within it, each feature.
-    pub(super) fn features(&mut self, features: &Formula, derivatives: &JetSet) -> Formula {
+    pub(in crate::engine) fn features(&mut self, features: &Formula, derivatives: &JetSet) -> Formula {
         let Formula { mut graph, roots: from } = feature_jets(features, derivatives);
         let count = features.roots.len();
         let mut roots = vec![];

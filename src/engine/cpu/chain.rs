@@ -13,7 +13,7 @@ use crate::jet::{ChainRule, JetSet};
 use crate::simd::Real;
 
 /// A chain rule laid out for the kernels.
-pub(super) struct Plan<R> {
+pub(in crate::engine) struct Plan<R> {
     channels: usize,
     order: usize,
     /// How many first derivatives; they are channels 1, 2, ….
@@ -33,15 +33,15 @@ struct Product<R> {
 }
 
 /// `factor · f⁽ᵏ⁾ · Π channels` is part of `channel`.
-struct Term<R> {
-    channel: usize,
-    factor: Factor<R>,
-    channels: Vec<usize>,
+pub(in crate::engine) struct Term<R> {
+    pub(in crate::engine) channel: usize,
+    pub(in crate::engine) factor: Factor<R>,
+    pub(in crate::engine) channels: Vec<usize>,
 }
 
 /// What a product of the chain rule is multiplied with.
 #[derive(Clone, Copy)]
-pub(super) enum Factor<R> {
+pub(in crate::engine) enum Factor<R> {
     One,
     Constant(R),
     /// A number for each point, which every neuron of it sees: an array as long as a channel, one of [`Forward::scales`].
@@ -50,7 +50,7 @@ pub(super) enum Factor<R> {
 
 /// Coefficients that depend on the point, each of them once.
 #[derive(Default)]
-pub(super) struct Scales(pub(super) Vec<NodeId>);
+pub(in crate::engine) struct Scales(pub(in crate::engine) Vec<NodeId>);
 
 impl Scales {
     /// `multiple·coefficient` as a factor, which joins the scales if it depends on the point.
@@ -102,7 +102,7 @@ impl<R: Real> Factor<R> {
 impl<R: Real> Plan<R> {
     /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; coefficients that depend
     /// on the point join `scales`.
-    pub(super) fn new(carried: &mut Carried, full: &JetSet, scales: &mut Scales) -> Self {
+    pub(in crate::engine) fn new(carried: &mut Carried, full: &JetSet, scales: &mut Scales) -> Self {
         let rule = ChainRule::new(full);
         let jets = carried.jets.clone();
         let mut plan = Self {
@@ -137,8 +137,14 @@ impl<R: Real> Plan<R> {
         plan
     }
 
-    pub(super) fn channels(&self) -> usize {
+    pub(in crate::engine) fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// All terms of channels 1, 2, ….
+    #[cfg(feature = "cuda")]
+    pub(in crate::engine) fn terms(&self) -> &[Term<R>] {
+        &self.terms
     }
 
     /// Slopes of f that the way forward needs; the way back needs one more.

@@ -14,22 +14,22 @@ use crate::jet::{JetSet, ProductRule};
 use crate::simd::Real;
 
 /// Leibniz's rule laid out for the kernels.
-pub(super) struct Products<R> {
+pub(in crate::engine) struct Products<R> {
     channels: usize,
     terms: Vec<Term<R>>,
 }
 
 /// `factor · g_i · d_j` is part of `channel`.
-struct Term<R> {
-    channel: usize,
-    factor: Factor<R>,
-    channels: [usize; 2],
+pub(in crate::engine) struct Term<R> {
+    pub(in crate::engine) channel: usize,
+    pub(in crate::engine) factor: Factor<R>,
+    pub(in crate::engine) channels: [usize; 2],
 }
 
 impl<R: Real> Products<R> {
     /// The rule for the channels of `carried`, which stand for sums over the derivatives `full`; coefficients that depend
     /// on the point join `scales`.
-    pub(super) fn new(carried: &mut Carried, full: &JetSet, scales: &mut Scales) -> Self {
+    pub(in crate::engine) fn new(carried: &mut Carried, full: &JetSet, scales: &mut Scales) -> Self {
         let rule = ProductRule::new(full);
         let jets = carried.jets.clone();
         let mut terms = vec![Term { channel: 0, factor: Factor::One, channels: [0, 0] }];
@@ -47,6 +47,12 @@ impl<R: Real> Products<R> {
             }
         }
         Self { channels: jets.channels(), terms }
+    }
+
+    /// The terms of all channels.
+    #[cfg(feature = "cuda")]
+    pub(in crate::engine) fn terms(&self) -> &[Term<R>] {
+        &self.terms
     }
 }
 

@@ -5,17 +5,17 @@
 
 mod activate;
 mod block;
-mod carried;
-mod chain;
+pub(in crate::engine) mod carried;
+pub(in crate::engine) mod chain;
 mod dispatch;
 mod gemm;
 mod gram;
-mod leibniz;
+pub(in crate::engine) mod leibniz;
 mod linear;
 mod normal;
 mod rows;
 mod schedule;
-mod tape;
+pub(in crate::engine) mod tape;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};

@@ -16,7 +16,7 @@ use crate::problem::{Formula, point_of_side};
 use crate::simd::Real;
 
 /// A compiled formula.
-pub(super) struct Tape {
+pub(in crate::engine) struct Tape {
     graph: Graph,
     /// Numbers, filled once into a workspace.
     constants: Vec<(usize, f64)>,
@@ -34,23 +34,25 @@ pub(super) struct Tape {
 
 /// A channel of a network output at one of the linked points.
 #[derive(Clone, Copy)]
-pub(super) struct JetInput {
-    pub(super) register: usize,
-    pub(super) output: usize,
-    pub(super) channel: usize,
-    pub(super) side: usize,
+pub(in crate::engine) struct JetInput {
+    pub(in crate::engine) register: usize,
+    pub(in crate::engine) output: usize,
+    pub(in crate::engine) channel: usize,
+    pub(in crate::engine) side: usize,
 }
 
+/// One operation.
 #[derive(Clone, Copy)]
-struct Op {
-    code: Code,
-    to: usize,
-    a: usize,
-    b: usize,
+pub(in crate::engine) struct Op {
+    pub(in crate::engine) code: Code,
+    pub(in crate::engine) to: usize,
+    pub(in crate::engine) a: usize,
+    pub(in crate::engine) b: usize,
 }
 
+/// What an operation computes.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Code {
+pub(in crate::engine) enum Code {
     Unary(Unary),
     Binary(Binary),
     /// A constant integer power.
@@ -59,7 +61,7 @@ enum Code {
 
 impl Tape {
     /// Compiles `formula`, whose jets must all lie in `jets`.
-    pub(super) fn new(formula: &Formula, jets: &JetSet) -> Self {
+    pub(in crate::engine) fn new(formula: &Formula, jets: &JetSet) -> Self {
         let graph = &formula.graph;
         let nodes = graph.nodes();
         let mut needed = vec![false; nodes.len()];
@@ -128,33 +130,51 @@ impl Tape {
     }
 
     /// Registers of one number a site each.
-    pub(super) fn registers(&self) -> usize {
+    pub(in crate::engine) fn registers(&self) -> usize {
         self.live.len()
     }
 
     /// How many values the formula has.
-    pub(super) fn roots(&self) -> &[usize] {
+    pub(in crate::engine) fn roots(&self) -> &[usize] {
         &self.roots
     }
 
     /// The jets the formula reads.
-    pub(super) fn jets(&self) -> &[JetInput] {
+    pub(in crate::engine) fn jets(&self) -> &[JetInput] {
         &self.jets
     }
 
     /// Registers and indices of the trainable coefficients.
-    pub(super) fn coefficients(&self) -> &[(usize, usize)] {
+    pub(in crate::engine) fn coefficients(&self) -> &[(usize, usize)] {
         &self.coefficients
     }
 
     /// Registers of the columns that depend on the point alone.
-    pub(super) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(in crate::engine) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
         self.columns.iter().map(|&(register, _)| register)
     }
 
     /// The columns' nodes, to be evaluated when points are set.
-    pub(super) fn column_formula(&self) -> Formula {
+    pub(in crate::engine) fn column_formula(&self) -> Formula {
         Formula { graph: self.graph.clone(), roots: self.columns.iter().map(|&(_, node)| node).collect() }
+    }
+
+    /// Registers of constants, and the numbers.
+    #[cfg(feature = "cuda")]
+    pub(in crate::engine) fn constants(&self) -> &[(usize, f64)] {
+        &self.constants
+    }
+
+    /// The operations, operands before results.
+    #[cfg(feature = "cuda")]
+    pub(in crate::engine) fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Does a register depend on the network or a coefficient?
+    #[cfg(feature = "cuda")]
+    pub(in crate::engine) fn is_live(&self, register: usize) -> bool {
+        self.live[register]
     }
 
     /// Fills the registers of constants, which nothing overwrites later.
