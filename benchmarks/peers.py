@@ -99,9 +99,10 @@ def torch_step(case, form, threads):
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     dtype = getattr(torch, case.dtype)
-    parameters = [
-        [torch.tensor(x, dtype=dtype, requires_grad=True) for x in layer] for layer in case.layers
-    ]
+    # The processor, but for gpu.py.
+    device = os.environ.get("PEERS_DEVICE", "cpu")
+    tensor = lambda x, **more: torch.tensor(x, dtype=dtype, device=device, **more)
+    parameters = [[tensor(x, requires_grad=True) for x in layer] for layer in case.layers]
     optimizer = torch.optim.Adam(
         [x for layer in parameters for x in layer],
         lr=LEARNING_RATE,
@@ -110,7 +111,7 @@ def torch_step(case, form, threads):
         fused=True,
     )
     columns = [
-        [torch.tensor(x, dtype=dtype, requires_grad=form == "nested") for x in case.points(batch).T]
+        [tensor(x, requires_grad=form == "nested") for x in case.points(batch).T]
         for batch in range(len(case.batches))
     ]
 
@@ -134,7 +135,7 @@ def torch_step(case, form, threads):
 
     channels = [closure(case.wanted(batch)) for batch in range(len(case.batches))]
     features = [
-        torch.tensor(case.jets(channels[batch], case.points(batch)), dtype=dtype)
+        tensor(case.jets(channels[batch], case.points(batch)))
         for batch in range(len(case.batches))
     ]
 
@@ -352,4 +353,5 @@ def main():
         print(json.dumps(answer), file=answers, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

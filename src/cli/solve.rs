@@ -45,7 +45,7 @@ pub(super) struct ComputeArgs {
     /// Threads of the engine; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
-    /// Where to compute: cpu, flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there)
+    /// Where to compute: cpu, cuda[:i], flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there)
     /// [default: cpu].
     #[arg(long)]
     pub(super) device: Option<String>,

@@ -12,6 +12,7 @@ extern "C" __global__ void reduce(const Reduction args) {
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < args.parameters; i += step) {
         double sum = args.fresh ? 0.0 : args.total[i];
+#pragma unroll 8
         for (long long g = 0; g < args.blocks; g++) sum += double(args.gradient[g * args.parameters + i]);
         args.total[i] = sum;
     }

@@ -75,7 +75,8 @@ impl Cuda {
             let value = context.attribute(which).map_err(|wrong| said("asking the device", wrong))?;
             Ok::<usize, String>(usize::try_from(value).unwrap_or(0))
         };
-        let (major, minor) = context.compute_capability().map_err(|wrong| said("asking the device", wrong))?;
+        let (major, minor) =
+            context.compute_capability().map_err(|wrong| said("asking the device", wrong))?;
         let processors = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
         let shared = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
         let stream = context.new_stream().map_err(|wrong| said("making a stream", wrong))?;
@@ -140,7 +141,13 @@ impl Cuda {
         Ok(())
     }
 
-    fn start(&mut self, lane: usize, kernel: usize, grid: Grid, arguments: &[u64]) -> Result<(), DriverError> {
+    fn start(
+        &mut self,
+        lane: usize,
+        kernel: usize,
+        grid: Grid,
+        arguments: &[u64],
+    ) -> Result<(), DriverError> {
         self.context.bind_to_thread()?;
         while self.lanes.len() <= lane {
             self.lanes.push(self.context.new_stream()?);
@@ -243,7 +250,10 @@ impl Machine for Cuda {
         // The memory is cleared in another stream than those of the kernels.
         let cleared = |address| self.context.synchronize().map(|()| address);
         allocate().and_then(cleared).map_err(|wrong: DriverError| {
-            format!("{} (for {bytes} bytes of the device's memory); take fewer points or a smaller network", said("allocation", wrong))
+            format!(
+                "{} (for {bytes} bytes of the device's memory); take fewer points or a smaller network",
+                said("allocation", wrong)
+            )
         })
     }
 
@@ -260,6 +270,19 @@ impl Machine for Cuda {
 
     fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), String> {
         self.copy_out(address, bytes).map_err(|wrong| said("a computation or a copy from the device", wrong))
+    }
+
+    fn write_numbers(&mut self, address: u64, numbers: &[f64]) -> Result<(), String> {
+        // SAFETY: numbers are bytes, too.
+        let bytes = unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) };
+        self.write(address, bytes)
+    }
+
+    fn read_numbers(&mut self, address: u64, numbers: &mut [f64]) -> Result<(), String> {
+        // SAFETY: any eight bytes are a number.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) };
+        self.read(address, bytes)
     }
 
     fn launch(&mut self, lane: usize, kernel: usize, grid: Grid, arguments: &[u64]) -> Result<(), String> {

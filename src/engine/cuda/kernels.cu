@@ -97,12 +97,70 @@ INLINE void fetch(const Chunk& chunk, const Step& step, R* x) {
     }
 }
 
-// The matrix w (inner rows of `ld` numbers, `outer` of them used) times x (inner rows of jets).
+// Copies 16 bytes into shared memory without waiting for them, where there is something to wait for.
+INLINE void copy_16(R* to, const R* from) {
+#if defined(__CUDA_ARCH__)
+    const unsigned place = unsigned(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(place), "l"(from) : "memory");
+#else
+    put<V>(to, from);
+#endif
+}
+
+// Waits for this thread's copies.
+INLINE void copies_done() {
+#if defined(__CUDA_ARCH__)
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// A matrix of parameters: inner rows of `ld` numbers, of which `outer` are used.
+struct Matrix {
+    const R* w;
+    int ld, inner, outer;
+};
+
+// Shared memory for matrices: the one that is read, and the one that comes next, on its way.
+struct Stage {
+    R* buffer;
+    const R* coming;
+    int which;
+};
+
+// Does a matrix fit the stage as a whole, and does the block take all of its product at once?
+INLINE bool fits(const Matrix& m) {
+    return m.inner <= KT && (m.outer + TN - 1) / TN * (B / TP) <= int(blockDim.x);
+}
+
+// Starts bringing a matrix into a buffer.
+INLINE void bring(const Matrix& m, R* to) {
+    const int packs = (m.outer + V - 1) / V;
+    for (int i = threadIdx.x; i < m.inner * packs; i += blockDim.x)
+        copy_16(to + i / packs * NT + i % packs * V, m.w + (long long)(i / packs) * m.ld + i % packs * V);
+}
+
+// The matrix m times x (inner rows of jets).
 //
-// A thread has TN neurons at TP points with all channels; `done(n, p, sums)` gets them neuron by neuron.
-template <class Done>
-INLINE void product(const R* x, const R* w, int ld, int inner, int outer, R* stage, const Done& done) {
+// A thread has TN neurons at TP points with all channels; `done(n, p, sums, kept)` gets them neuron by neuron, with the same
+// places of `kept`, whose rows are read before the sums begin, so that waiting for them costs nothing.
+// The matrix `next`, if there is one, is brought meanwhile.
+template <bool KEPT, class Done>
+INLINE void product(const R* x, const Matrix& m, const Matrix& next, Stage& stages, const R* kept, const Done& done) {
     constexpr int groups_p = B / TP;
+    const R* w = m.w;
+    const int ld = m.ld, inner = m.inner, outer = m.outer;
+    const bool whole = fits(m);
+    if (whole) {
+        const bool comes = stages.coming == w;
+        stages.which ^= 1;
+        if (!comes) {
+            __syncthreads();
+            bring(m, stages.buffer + stages.which * KT * NT);
+        }
+    }
+    copies_done();
+    stages.coming = nullptr;
+    R* stage = stages.buffer + stages.which * KT * NT;
     const int groups_n = (outer + TN - 1) / TN;
     for (int first = 0; first < groups_n * groups_p; first += blockDim.x) {
         const int tile = first + threadIdx.x;
@@ -118,14 +176,30 @@ INLINE void product(const R* x, const R* w, int ld, int inner, int outer, R* sta
             for (int c = 0; c < C; c++)
 #pragma unroll
                 for (int i = 0; i < TP; i++) sum[j][c][i] = R(0);
+        Pack<TP> before[KEPT ? TN : 1][C];
+        if (KEPT && mine) {
+#pragma unroll
+            for (int j = 0; j < TN; j++) {
+                const R* row = kept + (long long)(n + j < outer ? n + j : outer - 1) * STRIDE + p;
+#pragma unroll
+                for (int c = 0; c < C; c++) before[j][c] = get<TP>(row + c * B);
+            }
+        }
         for (int k0 = 0; k0 < inner; k0 += KT) {
             const int depth = inner - k0 < KT ? inner - k0 : KT;
             __syncthreads();
-            for (int i = threadIdx.x; i < depth * span; i += blockDim.x) {
-                const Pack<TN> weights = get<TN>(w + (long long)(k0 + i / span) * ld + (from + i % span) * TN);
-                put<TN>(stage + (i / span) * NT + i % span * TN, weights.v);
+            if (whole) {
+                if (next.w && fits(next)) {
+                    bring(next, stages.buffer + (stages.which ^ 1) * KT * NT);
+                    stages.coming = next.w;
+                }
+            } else {
+                for (int i = threadIdx.x; i < depth * span; i += blockDim.x) {
+                    const Pack<TN> weights = get<TN>(w + (long long)(k0 + i / span) * ld + (from + i % span) * TN);
+                    put<TN>(stage + (i / span) * NT + i % span * TN, weights.v);
+                }
+                __syncthreads();
             }
-            __syncthreads();
             if (mine) {
                 const R* ws = stage + n - from * TN;
                 const R* xs = x + (long long)k0 * STRIDE + p;
@@ -146,7 +220,7 @@ INLINE void product(const R* x, const R* w, int ld, int inner, int outer, R* sta
         if (mine) {
 #pragma unroll
             for (int j = 0; j < TN; j++)
-                if (n + j < outer) done(n + j, p, sum[j]);
+                if (n + j < outer) done(n + j, p, sum[j], before[KEPT ? j : 0]);
         }
     }
 }
@@ -164,12 +238,19 @@ INLINE void weight_gradient(const R* d, const R* x, int outs, int ins, R* weight
             xs[i] = x + (k < ins ? k : ins - 1) * STRIDE;
             ds[i] = d + (o < outs ? o : outs - 1) * STRIDE;
         }
-        R sum[4][4], bias[4];
+        // What is there already is read before the sums begin, so that waiting for it costs nothing.
+        R sum[4][4], bias[4], old[4][4], old_bias[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
+            const int o = to + i < outs ? to + i : outs - 1;
             bias[i] = R(0);
+            old_bias[i] = fresh || tk > 0 ? R(0) : biases[o];
 #pragma unroll
-            for (int j = 0; j < 4; j++) sum[i][j] = R(0);
+            for (int j = 0; j < 4; j++) {
+                const int k = tk + j * groups_k;
+                sum[i][j] = R(0);
+                old[i][j] = fresh ? R(0) : weights[(long long)o * ins + (k < ins ? k : ins - 1)];
+            }
         }
         for (int r = 0; r < C * B; r += V) {
             Pack<V> a[4], b[4];
@@ -197,11 +278,9 @@ INLINE void weight_gradient(const R* d, const R* x, int outs, int ins, R* weight
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 const int k = tk + j * groups_k;
-                if (k >= ins) continue;
-                R* place = weights + (long long)(to + i) * ins + k;
-                *place = fresh ? sum[i][j] : *place + sum[i][j];
+                if (k < ins) weights[(long long)(to + i) * ins + k] = old[i][j] + sum[i][j];
             }
-            if (tk == 0) biases[to + i] = fresh ? bias[i] : biases[to + i] + bias[i];
+            if (tk == 0) biases[to + i] = old_bias[i] + bias[i];
         }
     }
 }
@@ -294,31 +373,36 @@ INLINE R combine_back(const Chunk& chunk, const Step& step, const R* numbers, in
     return sum;
 }
 
+// A layer's matrix for the way forward, and for the way back; none where nothing goes back.
+INLINE Matrix matrix_forward(const Args& args, const Step& step) {
+    return {step.op == DENSE ? args.packed + step.forward : nullptr, step.ld_forward, step.ins, step.outs};
+}
+
+INLINE Matrix matrix_back(const Args& args, const Step& step) {
+    const bool there = step.op == DENSE && step.features < 0;
+    return {there ? args.packed + step.back : nullptr, step.ld_back, step.outs, step.ins};
+}
+
 // A linear layer on the way back: from the adjoints d of what it makes to those of what it reads, and its gradient.
 //
 // True if what it reads is an activated layer whose adjoints now lie in e.
-INLINE bool layer_back(const Chunk& chunk, const Step& step, const Args& args, const R* d, R* x, R* e, R* stage,
-                       R* gradient, bool fresh) {
-    const R* w = args.packed + step.back;
+INLINE bool layer_back(const Chunk& chunk, const Step& step, const Matrix& next, const Args& args, const R* d, R* x,
+                       R* e, Stage& stage, R* gradient, bool fresh) {
+    const Matrix own = matrix_back(args, step);
     if (step.features >= 0) {
         fetch(chunk, step, x);
     } else if (step.fused) {
         const int part = chunk.sizes[step.a].part;
-        product(d, w, step.ld_back, step.outs, step.ins, stage, [&](int n, int p, const R (&bar)[C][TP]) {
-            const R* row = row_of(chunk, chunk.arrays, step.a, n);
+        const R* kept = row_of(chunk, chunk.arrays, step.a, 0);
+        product<true>(d, own, next, stage, kept,
+                      [&](int n, int p, const R (&bar)[C][TP], const Pack<TP> (&before)[C]) {
             R y[C][TP], z_bar[C][TP];
-#pragma unroll
-            for (int c = 0; c < C; c++) {
-                const Pack<TP> z = get<TP>(row + c * B + p);
-#pragma unroll
-                for (int i = 0; i < TP; i++) y[c][i] = z.v[i];
-            }
 #pragma unroll
             for (int i = 0; i < TP; i++) {
                 R z[C], yi[C], bar_i[C], z_bar_i[C], s[5], q[SCALES + 1];
 #pragma unroll
                 for (int c = 0; c < C; c++) {
-                    z[c] = y[c][i];
+                    z[c] = before[c].v[i];
                     bar_i[c] = bar[c][i];
                 }
                 activate(chunk, part, p + i, z, yi, s, q);
@@ -336,7 +420,8 @@ INLINE bool layer_back(const Chunk& chunk, const Step& step, const Args& args, c
             }
         });
     } else {
-        product(d, w, step.ld_back, step.outs, step.ins, stage, [&](int n, int p, const R (&bar)[C][TP]) {
+        product<false>(d, own, next, stage, nullptr,
+                       [&](int n, int p, const R (&bar)[C][TP], const Pack<TP> (&)[C]) {
 #pragma unroll
             for (int i = 0; i < TP; i++) {
                 R bar_i[C];
@@ -359,15 +444,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Args args) {
     R* scratch = args.scratch + (long long)blockIdx.x * args.scratch_stride;
 #if ON_CHIP
     R* x = reinterpret_cast<R*>(memory);
-    R* stage = x + (GRADIENT ? 3 : 2) * size + (GRADIENT ? 2 : 1) * RAW * STRIDE;
+    R* buffer = x + (GRADIENT ? 3 : 2) * size + (GRADIENT ? 2 : 1) * RAW * STRIDE;
 #else
     R* x = scratch;
-    R* stage = reinterpret_cast<R*>(memory);
+    R* buffer = reinterpret_cast<R*>(memory);
     scratch += 3 * size + 2 * RAW * STRIDE;
 #endif
     R* d = x + size;
     R* raw = d + size;
-    double* squares = reinterpret_cast<double*>(stage + KT * NT);
+    double* squares = reinterpret_cast<double*>(buffer + 2 * KT * NT);
     R* coefficient_bars = reinterpret_cast<R*>(squares + SITES);
     const R* coefficients = args.packed + args.coefficients;
     double* sums = args.sums + (long long)blockIdx.x * (2 + COEFFICIENTS);
@@ -376,6 +461,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Args args) {
     R* e = raw_bar + RAW * STRIDE;
     R* gradient = args.gradient + (long long)blockIdx.x * args.parameters;
 #endif
+    Stage stage = {buffer, nullptr, 0};
+    const Matrix none = {nullptr, 0, 0, 0};
     Chunk chunk;
     chunk.arrays = scratch;
     chunk.bars = scratch + args.array_rows * STRIDE;
@@ -391,13 +478,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Args args) {
             if (step.op == DENSE) {
                 if (step.features >= 0 || resident != step.a) fetch(chunk, step, x);
                 const R* biases = args.packed + step.bias;
-                product(x, args.packed + step.forward, step.ld_forward, step.ins, step.outs, stage,
-                        [&](int n, int p, R (&z)[C][TP]) {
+                R* rows = row_of(chunk, chunk.arrays, step.to, 0);
+                const Matrix next = k + 1 < args.step_count ? matrix_forward(args, args.steps[k + 1]) : none;
+                product<false>(x, matrix_forward(args, step), next, stage, nullptr,
+                        [&](int n, int p, R (&z)[C][TP], const Pack<TP> (&)[C]) {
                             const R bias = biases[n];
 #pragma unroll
                             for (int i = 0; i < TP; i++) z[0][i] += bias;
                             if (keep) {
-                                R* row = row_of(chunk, chunk.arrays, step.to, n);
+                                R* row = rows + (long long)n * STRIDE;
 #pragma unroll
                                 for (int c = 0; c < C; c++) put<TP>(row + c * B + p, z[c]);
                             }
@@ -490,7 +579,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Args args) {
             bool ready = false;
             for (int k = args.output_count - 1; k >= 0; k--) {
                 const Step step = args.steps[args.step_count + k];
-                ready = layer_back(chunk, step, args, raw_bar + step.column * STRIDE, x, e, stage, gradient, fresh);
+                const bool last = k == 0 && args.step_count > 0;
+                const Matrix next = last ? matrix_back(args, args.steps[args.step_count - 1]) : none;
+                const R* bars = raw_bar + step.column * STRIDE;
+                ready = layer_back(chunk, step, next, args, bars, x, e, stage, gradient, fresh);
             }
             for (int k = args.step_count - 1; k >= 0; k--) {
                 const Step step = args.steps[k];
@@ -516,7 +608,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Args args) {
                         }
                         __syncthreads();
                     }
-                    ready = layer_back(chunk, step, args, d, x, e, stage, gradient, fresh);
+                    const Matrix next = k > 0 ? matrix_back(args, args.steps[k - 1]) : none;
+                    ready = layer_back(chunk, step, next, args, d, x, e, stage, gradient, fresh);
                 } else {
                     const R* numbers = args.packed + step.number;
                     for (int i = threadIdx.x; i < step.outs * B; i += blockDim.x) {

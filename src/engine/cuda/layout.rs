@@ -112,7 +112,7 @@ impl Sizes {
         let row = self.cut.points / points;
         // Where a row of tiles is longer than a block, its threads may have the end of one and the beginning of the next.
         let groups = if row <= self.cut.threads { self.cut.threads / row } else { 2 };
-        let span = (groups * neurons).min(self.width.next_multiple_of(UNIT));
+        let span = (groups * neurons).min(self.width.next_multiple_of(UNIT)).next_multiple_of(4);
         let depth = (32_768 / (span * self.real)).clamp(4, 64) / 4 * 4;
         [depth, span]
     }
@@ -127,7 +127,7 @@ impl Sizes {
     pub(super) fn shared(&self) -> usize {
         let [depth, span] = self.stage();
         let jets = if self.cut.on_chip { self.jets() } else { 0 };
-        let numbers = jets + depth * span + self.coefficients * self.sites();
+        let numbers = jets + 2 * depth * span + self.coefficients * self.sites();
         numbers * self.real + 8 * self.sites()
     }
 
@@ -165,8 +165,10 @@ impl Sizes {
         self.cut = Cut { points, tile, threads: 256, on_chip: true };
         let fits = |sizes: &Self| sizes.shared() <= room.shared;
         self.cut.on_chip = fits(&self);
-        let enough = |sizes: &Self| sites.div_ceil(sizes.sites()) >= room.processors;
-        while points < 64 {
+        // A processor in twelve may have nothing to do.
+        let enough = |sizes: &Self| 12 * sites.div_ceil(sizes.sites()) >= 11 * room.processors;
+        let most = if self.channels > 2 { 32 } else { 64 };
+        while points < most {
             points *= 2;
             let larger = Self { cut: Cut { points, ..self.cut }, ..self.clone() };
             if !(enough(&larger) && (fits(&larger) || !self.cut.on_chip)) {
@@ -181,9 +183,9 @@ impl Sizes {
     /// Points and neurons of a thread, so that its sums, one for each channel of each of them, stay in registers.
     fn tile(&self) -> [usize; 2] {
         match self.channels {
-            1..=5 => [4, 4],
-            6..=10 => [2, 4],
-            11..=20 => [1, 4],
+            1..=2 => [4, 4],
+            3..=8 => [2, 4],
+            9..=20 => [1, 4],
             21..=40 => [1, 2],
             _ => [1, 1],
         }
@@ -220,7 +222,10 @@ impl Packing {
     pub(super) fn new(layers: &Layers, coefficients: usize) -> Self {
         let mut from: Vec<i32> = vec![];
         let place = |at: usize| i32::try_from(at).expect("parameters are limited");
-        let matrix = |from: &mut Vec<i32>, rows: usize, columns: usize, at: &dyn Fn(usize, usize) -> usize| {
+        let matrix = |from: &mut Vec<i32>,
+                      rows: usize,
+                      columns: usize,
+                      at: &dyn Fn(usize, usize) -> usize| {
             let (first, ld) = (from.len(), columns.next_multiple_of(UNIT));
             for row in 0..rows {
                 from.extend((0..ld).map(|column| if column < columns { place(at(row, column)) } else { -1 }));
@@ -364,7 +369,8 @@ impl Program {
                 features: -1,
                 ..Step::default()
             };
-            let part = layers.parts.iter().position(|part| part.steps.contains(&k)).expect("a network's step");
+            let part =
+                layers.parts.iter().position(|part| part.steps.contains(&k)).expect("a network's step");
             let numbers = |mut step: Step, by: usize| {
                 let own = layers.numbers[by];
                 step.number = int(packing.numbers[by]);
@@ -411,7 +417,8 @@ impl Program {
             arrays.extend([int(rows), part]);
             rows += if step.is_some() { width } else { 0 };
         }
-        let sizes = steps.iter().chain(&outputs).map(|step| step.ins.max(if step.to > 0 { step.outs } else { 0 }));
+        let sizes =
+            steps.iter().chain(&outputs).map(|step| step.ins.max(if step.to > 0 { step.outs } else { 0 }));
         Self {
             step_count: steps.len(),
             output_count: outputs.len(),

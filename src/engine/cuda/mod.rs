@@ -49,6 +49,10 @@ pub trait Machine: Send {
     fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), String>;
     /// Reads bytes, when all that was asked for before is done.
     fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), String>;
+    /// As [`Machine::write`].
+    fn write_numbers(&mut self, address: u64, numbers: &[f64]) -> Result<(), String>;
+    /// As [`Machine::read`].
+    fn read_numbers(&mut self, address: u64, numbers: &mut [f64]) -> Result<(), String>;
     /// Starts a kernel, whose only argument is a structure of these numbers.
     ///
     /// Kernels of lane 0 come after all that were asked for before; those of other lanes after those of lane 0 and of their
@@ -71,6 +75,8 @@ pub struct Grid {
 const GRADIENT_BYTES: usize = 2 << 30;
 /// Bytes of jets that they may keep.
 const SCRATCH_BYTES: usize = 8 << 30;
+/// Operations of a formula, and terms of its chain rule, that are printed and compiled.
+const MOST_OPERATIONS: usize = 20_000;
 /// Sites whose values are computed at once.
 const SLICE: usize = 1 << 18;
 
@@ -97,6 +103,8 @@ pub struct CudaEngine {
     results: Buffer,
     /// Where the sums of every condition lie in it, and its length, in numbers; none if that has to be found.
     sums: Vec<usize>,
+    /// The results as they were last read.
+    read: Vec<f64>,
     /// θ that is packed.
     held: Vec<f64>,
 }
@@ -180,6 +188,7 @@ impl CudaEngine {
             packed: Buffer::default(),
             results: Buffer::default(),
             sums: vec![],
+            read: vec![],
             held: vec![],
             layers,
             coefficients,
@@ -203,7 +212,8 @@ impl CudaEngine {
             terms.push(self.term(jets, formula, condition.sides(), true, condition.points.max(1))?);
         }
         let own = terms.iter().map(|term| (self.text(term), "run"));
-        let texts = ["pack", "reduce"].map(|name| (text::common(self.precision), name)).into_iter().chain(own);
+        let texts =
+            ["pack", "reduce"].map(|name| (text::common(self.precision), name)).into_iter().chain(own);
         let kernels = self.kernels(texts.collect())?;
         for (term, kernel) in terms.iter_mut().zip(&kernels[2..]) {
             term.kernel = *kernel;
@@ -223,7 +233,8 @@ impl CudaEngine {
 
     /// The kernels of these names in texts, each compiled once.
     fn kernels(&mut self, texts: Vec<(String, &'static str)>) -> Result<Vec<usize>, String> {
-        let mut new: Vec<_> = texts.iter().filter(|text| !self.kernels.contains_key(*text)).cloned().collect();
+        let mut new: Vec<_> =
+            texts.iter().filter(|text| !self.kernels.contains_key(*text)).cloned().collect();
         new.sort_unstable();
         new.dedup();
         let compiled = self.machine.compile(&new)?;
@@ -271,6 +282,18 @@ impl CudaEngine {
             real: self.real(),
         };
         let sizes = sizes.cut(self.room(), sites);
+        let written = plan.terms().len() + tape.ops().len();
+        if written > MOST_OPERATIONS {
+            return Err(format!(
+                "a residual with its derivatives takes {written} operations, more than the {MOST_OPERATIONS} that are \
+                 compiled for a GPU; take --device cpu, or fewer nodes of integrals or derivatives"
+            ));
+        }
+        if i32::try_from(sizes.jets()).is_err() {
+            return Err(
+                "the jets of a block are too many; take --device cpu, or a narrower network".to_owned()
+            );
+        }
         let mut buffers = Buffers::default();
         let bytes = |numbers: &[i32]| numbers.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>();
         buffers.steps.put(&mut *self.machine, &bytes(&program.steps))?;
@@ -433,7 +456,7 @@ impl CudaEngine {
         }
         self.held.clear();
         self.held.extend_from_slice(theta);
-        self.machine.write(self.theta.address, &bytes_of(theta))?;
+        self.machine.write_numbers(self.theta.address, theta)?;
         let length = self.packing.from.len();
         let kernel = self.kernel(text::common(self.precision), "pack")?;
         let grid = Grid { blocks: length.div_ceil(256).min(1024), threads: 256, shared: 0 };
@@ -442,7 +465,14 @@ impl CudaEngine {
     }
 
     /// Starts a term's kernel on the lane.
-    fn start(&mut self, lane: usize, term: &Term, sums: usize, factor: f64, mode: Mode) -> Result<(), String> {
+    fn start(
+        &mut self,
+        lane: usize,
+        term: &Term,
+        sums: usize,
+        factor: f64,
+        mode: Mode,
+    ) -> Result<(), String> {
         let (program, sizes, buffers) = (&term.program, &term.sizes, &term.buffers);
         let chunks = term.sites.div_ceil(sizes.sites());
         let arguments = [
@@ -501,14 +531,10 @@ impl CudaEngine {
         }
         // The gradient, where it is wanted, and the sums in one go.
         let first = if gradient.is_some() { 0 } else { self.parameters() };
-        let mut bytes = vec![0; (self.sums[self.terms.len()] - first) * 8];
-        self.machine.read(self.results.address + 8 * first as u64, &mut bytes)?;
-        let result = |i: usize| {
-            let bytes = &bytes[(i - first) * 8..][..8];
-            f64::from_ne_bytes(bytes.try_into().expect("eight bytes"))
-        };
+        self.read.resize(self.sums[self.terms.len()], 0.0);
+        self.machine.read_numbers(self.results.address + 8 * first as u64, &mut self.read[first..])?;
         if let Some(gradient) = gradient {
-            gradient.iter_mut().enumerate().for_each(|(i, x)| *x = result(i));
+            gradient.copy_from_slice(&self.read[..gradient.len()]);
         }
         let mut total = 0.0;
         for (which, term) in self.terms.iter().enumerate() {
@@ -516,8 +542,10 @@ impl CudaEngine {
             if !wanted(which, term) {
                 continue;
             }
-            let places = (0..term.grid.blocks).map(|block| self.sums[which] + block * (2 + self.coefficients));
-            let sums = places.fold([0.0; 2], |sums, at| [sums[0] + result(at), sums[1] + result(at + 1)]);
+            let places =
+                (0..term.grid.blocks).map(|block| self.sums[which] + block * (2 + self.coefficients));
+            let sums =
+                places.fold([0.0; 2], |sums, at| [sums[0] + self.read[at], sums[1] + self.read[at + 1]]);
             terms[which] = sums[0] / term.sites as f64;
             if weights[which] != 0.0 {
                 total += weights[which] * (sums[1] / term.sites as f64);
@@ -549,7 +577,7 @@ impl CudaEngine {
             fresh = false;
         }
         if fresh {
-            self.machine.write(self.results.address, &vec![0; self.parameters() * 8])?;
+            self.machine.write_numbers(self.results.address, &vec![0.0; self.parameters()])?;
         }
         Ok(())
     }
@@ -610,7 +638,9 @@ impl CudaEngine {
             self.machine.read(term.buffers.values.address, &mut found)?;
             match self.precision {
                 Precision::F32 => values.extend(
-                    found.chunks_exact(4).map(|x| f64::from(f32::from_ne_bytes(x.try_into().expect("four bytes")))),
+                    found
+                        .chunks_exact(4)
+                        .map(|x| f64::from(f32::from_ne_bytes(x.try_into().expect("four bytes")))),
                 ),
                 Precision::F64 => values.extend(
                     found.chunks_exact(8).map(|x| f64::from_ne_bytes(x.try_into().expect("eight bytes"))),

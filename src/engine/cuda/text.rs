@@ -86,18 +86,23 @@ impl Source<'_> {
                 let (k, name) = (number(term.frequency), term.function.name());
                 let inverse = number(1.0 / term.amplitude);
                 let mut code = format!("        {name}_slopes({k} * x, {inverse} * y, s);\n");
-                for (n, factor) in factors(self.precision, term.amplitude, term.frequency).into_iter().enumerate() {
+                for (n, factor) in
+                    factors(self.precision, term.amplitude, term.frequency).into_iter().enumerate()
+                {
                     if factor != 1.0 {
                         code += &format!("        s[{n}] *= {};\n", number(factor));
                     }
                 }
                 return code;
             }
-            let mut code = String::from("        R t[5];\n        s[0] = s[1] = s[2] = s[3] = s[4] = R(0);\n");
+            let mut code =
+                String::from("        R t[5];\n        s[0] = s[1] = s[2] = s[3] = s[4] = R(0);\n");
             for term in activation.terms() {
                 let (k, name) = (number(term.frequency), term.function.name());
                 code += &format!("        {name}_slopes({k} * x, {name}_value({k} * x), t);\n");
-                for (n, factor) in factors(self.precision, term.amplitude, term.frequency).into_iter().enumerate() {
+                for (n, factor) in
+                    factors(self.precision, term.amplitude, term.frequency).into_iter().enumerate()
+                {
                     code += &format!("        s[{n}] += {} * t[{n}];\n", number(factor));
                 }
             }
@@ -313,7 +318,7 @@ fn adjoints(code: Code, a: &str, b: &str, y: &str, bar: &str) -> [String; 2] {
     let through = |slope: String| format!("through({bar}, {slope})");
     let none = String::new;
     let of_unary = |f: Unary| match f {
-        Unary::Neg => return format!("-{bar}"),
+        Unary::Neg => "R(-1)".to_owned(),
         Unary::Sin => format!("cos({a})"),
         Unary::Cos => format!("-sin({a})"),
         Unary::Tan => format!("R(1) + {y} * {y}"),
