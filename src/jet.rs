@@ -3,18 +3,49 @@
 //! A [`JetSet`] is a downward-closed set of [`MultiIndex`]es: with `u_xx` it holds `u_x` and `u`.
 //! Equations and networks meet here: a residual names the derivatives it needs, a network carries them.
 
-/// The most coordinates a problem may have.
-pub const MAX_COORDINATES: usize = 8;
+/// The most coordinates a problem may have: a hundred, and time.
+pub const MAX_COORDINATES: usize = 101;
 /// The highest order of a derivative.
 pub const MAX_ORDER: usize = 4;
 
-/// A partial derivative as exponents per coordinate: `u_xxt` over `(x, t)` is `[2, 1]`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
-pub struct MultiIndex([u8; MAX_COORDINATES]);
+/// Single derivatives that a [`MultiIndex`] holds: those of a derivative that is taken of another one, and more.
+const MOST: usize = 15;
+/// No coordinate.
+const NONE: u8 = u8::MAX;
+
+/// A partial derivative: the coordinates of its single derivatives, so that `u_xxt` over `(x, t)` is 0, 0, 1.
+///
+/// Indices are ordered as their exponents per coordinate are, the first coordinate counting first.
+/// Of one beyond any order that is used (fifteen) nothing is right but its order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MultiIndex {
+    /// In ascending order, [`NONE`] behind them.
+    along: [u8; MOST],
+    order: u8,
+}
+
+impl Default for MultiIndex {
+    fn default() -> Self {
+        Self::VALUE
+    }
+}
+
+impl PartialOrd for MultiIndex {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for MultiIndex {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        // Where two rows differ first, the lower coordinate is one that the other has less of.
+        other.along.cmp(&self.along).then(self.order.cmp(&other.order))
+    }
+}
 
 impl MultiIndex {
     /// No derivative at all: the value.
-    pub const VALUE: Self = Self([0; MAX_COORDINATES]);
+    pub const VALUE: Self = Self { along: [NONE; MOST], order: 0 };
 
     /// The first derivative along `coordinate`.
     pub fn along(coordinate: usize) -> Self {
@@ -23,29 +54,45 @@ impl MultiIndex {
 
     /// One derivative more along `coordinate`.
     pub fn plus(mut self, coordinate: usize) -> Self {
-        self.0[coordinate] += 1;
+        let mut next = coordinate as u8;
+        for known in &mut self.along {
+            if *known > next {
+                core::mem::swap(known, &mut next);
+            }
+        }
+        self.order = self.order.saturating_add(1);
         self
     }
 
     /// One derivative less along `coordinate`, if it has one.
     pub fn minus(mut self, coordinate: usize) -> Option<Self> {
-        self.0[coordinate] = self.0[coordinate].checked_sub(1)?;
+        let place = self.along.iter().position(|&known| usize::from(known) == coordinate)?;
+        self.along.copy_within(place + 1.., place);
+        self.along[MOST - 1] = NONE;
+        self.order -= 1;
         Some(self)
     }
 
     /// Derivatives along `coordinate`.
     pub fn get(self, coordinate: usize) -> usize {
-        usize::from(self.0[coordinate])
+        self.coordinates().filter(|&known| known == coordinate).count()
     }
 
     /// Derivatives in all.
     pub fn order(self) -> usize {
-        self.0.iter().map(|&n| usize::from(n)).sum()
+        usize::from(self.order)
     }
 
     /// The coordinates of the derivatives, each as often as it is taken: `u_xxt` gives `x, x, t`.
     pub fn coordinates(self) -> impl Iterator<Item = usize> {
-        (0..MAX_COORDINATES).flat_map(move |i| core::iter::repeat_n(i, self.get(i)))
+        self.along.into_iter().take_while(|&along| along != NONE).map(usize::from)
+    }
+
+    /// Every derivative of one order less of which it is a derivative.
+    pub fn below(self) -> impl Iterator<Item = Self> {
+        let repeated = move |k: usize| k > 0 && self.along[k] == self.along[k - 1];
+        let all = self.coordinates().enumerate();
+        all.filter(move |&(k, _)| !repeated(k)).filter_map(move |(_, along)| self.minus(along))
     }
 }
 
@@ -64,7 +111,7 @@ impl JetSet {
         let mut open: Vec<_> = wanted.into_iter().collect();
         while let Some(index) = open.pop() {
             if indices.insert(index) {
-                open.extend((0..MAX_COORDINATES).filter_map(|i| index.minus(i)));
+                open.extend(index.below());
             }
         }
         let mut indices: Vec<_> = indices.into_iter().collect();
@@ -209,6 +256,33 @@ fn product_rule_terms(set: &JetSet, index: MultiIndex) -> Vec<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indices_are_ordered_as_their_exponents_are() {
+        // Every index of four coordinates up to order five, by its exponents in order.
+        let all: Vec<[usize; 4]> = (0..6_usize.pow(4))
+            .map(|k| [k / 216, k / 36 % 6, k / 6 % 6, k % 6])
+            .filter(|exponents| exponents.iter().sum::<usize>() <= 5)
+            .collect();
+        let index = |exponents: &[usize; 4]| {
+            let along = exponents.iter().enumerate().rev();
+            along.fold(MultiIndex::VALUE, |index, (i, &n)| (0..n).fold(index, |index, _| index.plus(i)))
+        };
+        let indices: Vec<MultiIndex> = all.iter().map(index).collect();
+        assert!(indices.is_sorted() && all.is_sorted());
+        for (exponents, &i) in all.iter().zip(&indices) {
+            assert_eq!([0, 1, 2, 3].map(|c| i.get(c)), *exponents);
+            assert_eq!(i.order(), exponents.iter().sum::<usize>());
+            let below: Vec<_> = i.below().collect();
+            let expected: Vec<_> = (0..4).filter_map(|c| i.minus(c)).collect();
+            assert_eq!(below, expected);
+            assert!((0..4).all(|c| i.plus(c).minus(c) == Some(i)));
+        }
+        let far = MultiIndex::along(MAX_COORDINATES - 1).plus(0);
+        assert_eq!(far.coordinates().collect::<Vec<_>>(), [0, MAX_COORDINATES - 1]);
+        // What nobody takes keeps its order.
+        assert_eq!((0..60).fold(far, |index, _| index.plus(3)).order(), 62);
+    }
 
     #[test]
     fn closure_holds_every_lower_derivative() {

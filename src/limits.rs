@@ -24,6 +24,8 @@ pub const MAX_FORMULA: usize = 1 << 16;
 pub const MAX_NESTING: usize = 100;
 /// How many operations may wait for one another: the depth of a syntax tree, which functions that walk it recurse to.
 pub const MAX_HEIGHT: usize = 1000;
+/// Numbers, names and signs of a formula's sums when they are written out.
+pub const MAX_WRITTEN_OUT: usize = 400_000;
 /// Mistakes that are reported for one formula.
 pub const MAX_FORMULA_MISTAKES: usize = 8;
 /// Formulas of a problem, single numbers among them.

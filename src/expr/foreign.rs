@@ -96,7 +96,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], known: &dyn Names) -> Option<
             }
             (format!("derivatives are not written `{name}(...)` here"), derivative_of(first, &along, known))
         }
-        "laplacian" | "Laplacian" | "laplace" | "lap" | "nabla2" => {
+        "Laplacian" | "laplace" | "lap" | "nabla2" => {
             (format!("there is no `{name}`"), laplacian(first, known))
         }
         "grad" | "gradient" | "nabla" => (format!("there is no `{name}`"), gradient(first, known)),
@@ -195,7 +195,7 @@ fn derivative_of(inner: &str, along: &str, known: &dyn Names) -> String {
     }
 }
 
-fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
+pub(super) fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
     if known.is_asked() {
         return "write the derivative out, by the rules of products and chains".to_owned();
     }
@@ -203,13 +203,12 @@ fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
 }
 
 fn laplacian(inner: &str, known: &dyn Names) -> String {
-    let space = known.space();
-    let name = if is_name(inner) { inner } else { "u" };
-    let terms: Vec<_> = if space.is_empty() { vec!["x", "y"] } else { space }
-        .iter()
-        .map(|x| format!("{name}_{x}{x}"))
-        .collect();
-    format!("write `{}`", terms.join(" + "))
+    let written = match inner.trim() {
+        "" => "u",
+        inner if is_name(inner) => inner,
+        inner => return by_definition(inner, "xx", known).replace("flux_xx", "laplacian(flux)"),
+    };
+    format!("write `laplacian({written})`")
 }
 
 fn gradient(inner: &str, known: &dyn Names) -> String {

@@ -268,7 +268,7 @@ pub struct Graph {
     /// Functions that nodes look up.
     tables: Vec<Arc<Tabulated>>,
     /// For every output, as far as it matters, the coordinates that it does not depend on, a bit for each.
-    absent: Vec<u32>,
+    absent: Vec<u128>,
     /// Places that depend on the point, at which networks are read: a node for every coordinate.
     places: Vec<Vec<NodeId>>,
     /// Sums that integrals are computed by.
@@ -957,8 +957,8 @@ impl Graph {
 }
 
 /// The bit of a coordinate; none for inputs that are called coordinates for want of another name.
-fn bit(coordinate: usize) -> u32 {
-    u32::try_from(coordinate).ok().and_then(|coordinate| 1_u32.checked_shl(coordinate)).unwrap_or(0)
+fn bit(coordinate: usize) -> u128 {
+    u32::try_from(coordinate).ok().and_then(|coordinate| 1_u128.checked_shl(coordinate)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod graph;
 mod names;
 mod parse;
 mod quadrature;
+mod repeated;
 mod rounding;
 mod scope;
 

@@ -35,6 +35,11 @@ pub(super) trait Names {
     fn space(&self) -> Vec<&str> {
         self.coordinates().into_iter().filter(|name| !is_time(name)).collect()
     }
+
+    /// Those of them that an unknown, or what a derivative is taken of, depends on.
+    fn space_of(&self, _: &str) -> Vec<&str> {
+        self.space()
+    }
 }
 
 /// Nothing is known.
@@ -61,6 +66,11 @@ impl Names for Nothing {
 /// Is `name` a name: a letter, then letters, digits and underscores?
 pub fn is_name(name: &str) -> bool {
     name.starts_with(starts_name) && name.chars().all(continues_name)
+}
+
+/// Is `name` that of a sum or a product over an index, before a parenthesis?
+pub(super) fn is_repeated(name: &str) -> bool {
+    matches!(name, "sum" | "product")
 }
 
 pub(super) fn starts_name(c: char) -> bool {

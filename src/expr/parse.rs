@@ -5,9 +5,10 @@
 //! Mistakes are collected and parsing goes on, so that one look shows several.
 
 use core::ops::Range;
+use std::collections::BTreeMap;
 
 use super::ast::{Expr, Integral, Kind, Span};
-use super::names::{Names, Nothing, continues_name, number_length, starts_name};
+use super::names::{Names, Nothing, continues_name, is_repeated, number_length, starts_name};
 use super::quadrature::NODES;
 use super::{Binary, Error, Unary, closest, foreign, function, function_names};
 use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
@@ -29,8 +30,19 @@ pub(super) fn parse_in(text: &str, names: &dyn Names) -> Result<Expr, Vec<Error>
         return Err(vec![Error::new(0..text.len(), message).hint(hint)]);
     }
     let (tokens, errors) = lex(text, names);
-    let mut parser =
-        Parser { names, tokens, next: 0, end: text.len(), nesting: 0, integrals: 0, errors, stopped: false };
+    let mut parser = Parser {
+        names,
+        tokens,
+        next: 0,
+        end: text.len(),
+        nesting: 0,
+        integrals: 0,
+        indices: vec![],
+        written_out: 0,
+        counts: BTreeMap::new(),
+        errors,
+        stopped: false,
+    };
     let expr = parser.formula();
     let mut errors = parser.errors;
     if errors.is_empty() {
@@ -42,17 +54,21 @@ pub(super) fn parse_in(text: &str, names: &dyn Names) -> Result<Expr, Vec<Error>
 }
 
 #[derive(Clone, PartialEq, Debug)]
-enum Token {
+pub(super) enum Token {
     Number(f64),
     Name(String),
     Operator(Binary),
     Open,
     Comma,
     Close,
-    /// `=` between a variable of an integral and its ends.
+    /// `=` between a variable of an integral or a sum and its ends.
     Equals,
     /// `..` between these.
     Upto,
+    /// `[` directly after a name.
+    OpenIndex,
+    /// `]` of such an index.
+    CloseIndex,
 }
 
 /// What an integral is called.
@@ -61,8 +77,9 @@ const INTEGRAL: &str = "integral";
 fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>) {
     let (mut tokens, mut errors) = (Vec::<(Token, Range<usize>)>::new(), Vec::new());
     let mut at = 0;
-    // For every parenthesis that is open: does it, or one around it, belong to an integral?
+    // For every parenthesis that is open: does it, or one around it, belong to an integral or a sum?
     let mut integrals = vec![];
+    let mut indices = 0_usize;
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         if let Some(found) = foreign::notation(text, at, names) {
@@ -110,6 +127,18 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
                     }
                 }
             }
+            '[' if matches!(tokens.last(), Some((Token::Name(_), span)) if span.end == at) => {
+                indices += 1;
+                Some(Token::OpenIndex)
+            }
+            ']' if indices > 0 => {
+                indices -= 1;
+                Some(Token::CloseIndex)
+            }
+            '_' if matches!(tokens.last(), Some((Token::CloseIndex, span)) if span.end == at) => {
+                length = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
+                Some(Token::Name(rest[..length].to_owned()))
+            }
             _ if starts_name(c) => {
                 length = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
                 Some(Token::Name(rest[..length].to_owned()))
@@ -125,8 +154,9 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
             '/' => Some(Token::Operator(Binary::Div)),
             '^' => Some(Token::Operator(Binary::Pow)),
             '(' => {
-                let called = matches!(tokens.last(), Some((Token::Name(name), _)) if name == INTEGRAL);
-                integrals.push(inside || called && !names.is_declared(INTEGRAL));
+                let ranges = |name: &str| (name == INTEGRAL || is_repeated(name)) && !names.is_declared(name);
+                let called = matches!(tokens.last(), Some((Token::Name(name), _)) if ranges(name));
+                integrals.push(inside || called);
                 Some(Token::Open)
             }
             ',' => Some(Token::Comma),
@@ -191,33 +221,39 @@ fn meant(odd: &str) -> (Option<Token>, Option<&'static str>) {
     (Some(Token::Operator(operator)), Some(hint))
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     /// What is declared.
-    names: &'a dyn Names,
-    tokens: Vec<(Token, Range<usize>)>,
-    next: usize,
+    pub(super) names: &'a dyn Names,
+    pub(super) tokens: Vec<(Token, Range<usize>)>,
+    pub(super) next: usize,
     end: usize,
     nesting: usize,
     /// How many integrals are open.
     integrals: usize,
-    errors: Vec<Error>,
-    /// The formula is too deep: nothing more is read or reported.
-    stopped: bool,
+    /// Indices of the sums around, and their values.
+    pub(super) indices: Vec<(String, i64)>,
+    /// Tokens of the terms of sums so far.
+    pub(super) written_out: usize,
+    /// How many of a name followed by 1, 2, … are declared.
+    pub(super) counts: BTreeMap<String, usize>,
+    pub(super) errors: Vec<Error>,
+    /// Nothing more is read or reported: the formula is too deep, or its sums are too long.
+    pub(super) stopped: bool,
 }
 
 /// A tree and its height, which is limited so that walking the tree cannot exhaust the stack.
-struct Grown {
-    expr: Expr,
-    height: usize,
+pub(super) struct Grown {
+    pub(super) expr: Expr,
+    pub(super) height: usize,
 }
 
 impl Grown {
-    fn leaf(kind: Kind, span: Range<usize>) -> Self {
+    pub(super) fn leaf(kind: Kind, span: Range<usize>) -> Self {
         Self { expr: Expr { kind, span }, height: 1 }
     }
 
     /// Stands for what could not be read; an error has been recorded.
-    fn missing(span: Range<usize>) -> Self {
+    pub(super) fn missing(span: Range<usize>) -> Self {
         Self::leaf(Kind::Number(0.0), span)
     }
 }
@@ -255,6 +291,7 @@ impl Parser<'_> {
                 Token::Comma => self.error(span, "unexpected `,` outside a function's arguments"),
                 Token::Equals => self.error(span, "unexpected `=` here"),
                 Token::Upto => self.error(span, "unexpected `..` here"),
+                Token::CloseIndex => self.error(span, "this `]` closes nothing"),
                 _ => self.error(span, "this `)` closes nothing"),
             }
             self.next += 1;
@@ -262,7 +299,10 @@ impl Parser<'_> {
                 break;
             }
             if self.peek().is_some_and(|(token, _)| {
-                !matches!(token, Token::Close | Token::Comma | Token::Equals | Token::Upto)
+                !matches!(
+                    token,
+                    Token::Close | Token::Comma | Token::Equals | Token::Upto | Token::CloseIndex
+                )
             }) {
                 self.expression(0);
             }
@@ -270,15 +310,15 @@ impl Parser<'_> {
         first.expr
     }
 
-    fn expression(&mut self, tightness: u8) -> Grown {
+    pub(super) fn expression(&mut self, tightness: u8) -> Grown {
         self.nesting += 1;
         let mut left = self.operand();
         while let Some((token, span)) = self.peek() {
             let operator = match token {
                 Token::Operator(operator) => operator,
-                Token::Close | Token::Comma | Token::Equals | Token::Upto => break,
+                Token::Close | Token::Comma | Token::Equals | Token::Upto | Token::CloseIndex => break,
                 // Something begins where an operator should be: a product, for what follows.
-                Token::Open | Token::Number(_) | Token::Name(_) => Binary::Mul,
+                Token::Open | Token::OpenIndex | Token::Number(_) | Token::Name(_) => Binary::Mul,
             };
             let (holds_left, holds_right) = power(operator);
             if holds_left < tightness {
@@ -326,6 +366,7 @@ impl Parser<'_> {
             }
             Token::Name(name) => {
                 self.next += 1;
+                let (name, span) = self.indexed(name, span);
                 self.name(name, span)
             }
             Token::Open => {
@@ -350,7 +391,12 @@ impl Parser<'_> {
                 self.error(span.clone(), format!("expected a value before `{}`", operator.name()));
                 Grown::missing(span.start..span.start)
             }
-            Token::Comma | Token::Close | Token::Equals | Token::Upto => {
+            Token::OpenIndex => {
+                self.next += 1;
+                self.error(span.clone(), "expected a value here");
+                Grown::missing(span.start..span.start)
+            }
+            Token::Comma | Token::Close | Token::Equals | Token::Upto | Token::CloseIndex => {
                 self.error(span.clone(), "expected a value here");
                 Grown::missing(span.start..span.start)
             }
@@ -361,6 +407,9 @@ impl Parser<'_> {
     fn name(&mut self, name: String, span: Range<usize>) -> Grown {
         let known = function(&name);
         let Some((Token::Open, open)) = self.peek() else {
+            if let Some(kind) = self.running(&name) {
+                return Grown { expr: Expr { kind, span }, height: 2 };
+            }
             if known.is_some() {
                 let error = Error::new(span.clone(), format!("the function `{name}` has no argument"));
                 self.report(error.hint(format!("write `{name}(...)`")));
@@ -370,6 +419,9 @@ impl Parser<'_> {
         self.next += 1;
         if name == INTEGRAL && !self.names.is_declared(INTEGRAL) {
             return self.integral(span.start, open);
+        }
+        if let Some(written_out) = self.written_once(&name, span.start, &open) {
+            return written_out;
         }
         let mut arguments = vec![self.expression(0)];
         while let Some((Token::Comma, _)) = self.peek() {
@@ -495,7 +547,7 @@ impl Parser<'_> {
     }
 
     /// Steps over the `)` that belongs to `open`; gives the place after it.
-    fn close(&mut self, open: Range<usize>) -> usize {
+    pub(super) fn close(&mut self, open: Range<usize>) -> usize {
         match self.peek() {
             Some((Token::Close, span)) => {
                 self.next += 1;
@@ -513,7 +565,7 @@ impl Parser<'_> {
         }
     }
 
-    fn join(&mut self, span: Range<usize>, height: usize, kind: Kind) -> Grown {
+    pub(super) fn join(&mut self, span: Range<usize>, height: usize, kind: Kind) -> Grown {
         if height >= MAX_HEIGHT {
             self.too_deep(span.clone());
             return Grown::missing(span);
@@ -530,15 +582,15 @@ impl Parser<'_> {
         self.stopped = true;
     }
 
-    fn peek(&self) -> Option<(Token, Range<usize>)> {
+    pub(super) fn peek(&self) -> Option<(Token, Range<usize>)> {
         self.tokens.get(self.next).cloned()
     }
 
-    fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
+    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.report(Error::new(span, message));
     }
 
-    fn report(&mut self, error: Error) {
+    pub(super) fn report(&mut self, error: Error) {
         if !self.stopped {
             self.errors.push(error);
         }
@@ -743,8 +795,17 @@ mod tests {
         }
 
         #[test]
+        fn random_sums_never_panic_and_point_into_the_text(
+            text in "(sum|product|laplacian|x|u_x|\\(|\\)|\\[|\\]|i|j|,| = |\\.\\.|1|3|\\+|\\*|-|_){0,24}"
+        ) {
+            for error in parse(&text).err().unwrap_or_default() {
+                prop_assert!(text.get(error.span).is_some());
+            }
+        }
+
+        #[test]
         fn random_formulas_never_panic_and_point_into_the_text(
-            text in "[-+*/^(),. x1eE=$πsin\u{2212}]{0,40}"
+            text in "[-+*/^(),. x1eE=$πsin\\[\\]um_\u{2212}]{0,40}"
         ) {
             for error in parse(&text).err().unwrap_or_default() {
                 prop_assert!(text.get(error.span).is_some());

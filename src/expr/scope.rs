@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ast::{Expr, Integral, Kind};
-use super::names::{Names, joined, listed, listed_or, plural};
+use super::names::{Names, is_time, joined, listed, listed_or, plural};
 use super::parse::parse_in;
 use super::quadrature;
 use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
@@ -131,6 +131,15 @@ impl Names for Scope {
 
     fn coordinates(&self) -> Vec<&str> {
         self.coordinates.iter().map(String::as_str).collect()
+    }
+
+    fn space_of(&self, name: &str) -> Vec<&str> {
+        let base = self.derivative(name).map_or_else(|| name.to_owned(), |(base, _)| base);
+        let own = self.depend.get(&base);
+        let all = self.coordinates.iter().enumerate();
+        all.filter(|(i, name)| !is_time(name) && own.is_none_or(|own| own.contains(i)))
+            .map(|(_, name)| name.as_str())
+            .collect()
     }
 
     fn is_asked(&self) -> bool {
@@ -288,7 +297,7 @@ impl Scope {
             Kind::Name(name) => match self.resolve(name, graph, context) {
                 Ok(node) => node,
                 Err((message, hint)) => {
-                    errors.push(Error { span: expr.span.clone(), message, hint });
+                    tell(errors, Error { span: expr.span.clone(), message, hint });
                     None
                 }
             },
@@ -316,7 +325,7 @@ impl Scope {
                 match looked_up(name, table?, index, &lowered?, graph) {
                     Ok(node) => Some(node),
                     Err((message, hint)) => {
-                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint) });
                         None
                     }
                 }
@@ -328,14 +337,14 @@ impl Scope {
                 let node = match self.resolve(name, graph, context) {
                     Ok(node) => node?,
                     Err((message, hint)) => {
-                        errors.push(Error { span: expr.span.clone(), message, hint });
+                        tell(errors, Error { span: expr.span.clone(), message, hint });
                         return None;
                     }
                 };
                 match self.value_at(name, node, &lowered?, graph) {
                     Ok(node) => Some(node),
                     Err((message, hint)) => {
-                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint) });
                         None
                     }
                 }
@@ -345,7 +354,7 @@ impl Scope {
                 match self.integral(integral, integrand, &over, graph) {
                     Ok(node) => Some(node),
                     Err((message, hint)) => {
-                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint) });
+                        tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint) });
                         None
                     }
                 }
@@ -410,7 +419,7 @@ impl Scope {
             if let Some((from, to)) = ends
                 && let Some(message) = moved_by_training(&[from, to], graph)
             {
-                errors.push(Error { span: expr.span.clone(), message, hint: Some(ENDS.to_owned()) });
+                tell(errors, Error { span: expr.span.clone(), message, hint: Some(ENDS.to_owned()) });
                 fine = false;
             }
             let name = &span.variable;
@@ -427,7 +436,7 @@ impl Scope {
                     if let Some(what) = what {
                         let message = format!("`{name}` is {what}: an integral cannot run over it");
                         let hint = "it runs over a coordinate, or over a name of its own such as `s`";
-                        errors.push(Error { span: expr.span.clone(), message, hint: Some(hint.to_owned()) });
+                        tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint.to_owned()) });
                         fine = false;
                     }
                     let coordinate = inner.coordinates.len() + inner.bound.len();
@@ -781,6 +790,13 @@ fn readings_of(names: &[String], text: &str) -> BTreeSet<MultiIndex> {
         }
     }
     reached.pop().unwrap_or_default()
+}
+
+/// Adds a mistake, if there is none yet at its place: the terms of a sum stand at one.
+fn tell(errors: &mut Vec<Error>, error: Error) {
+    if errors.iter().all(|known| known.span != error.span) {
+        errors.push(error);
+    }
 }
 
 /// What integrals run over, and where names are read, is known before training.

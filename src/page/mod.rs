@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::export::{self, Program};
-use crate::expr::{Digits, is_time};
+use crate::expr::{Digits, Expr, is_time};
 use crate::problem::{Body, Condition, Formula, Language, Place, Problem, combinations};
 use crate::report::ColorMap;
 use crate::run::{RunResult, StepLine};
@@ -402,14 +402,23 @@ fn capitalized(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Is a formula one to typeset? Sums over many coordinates say more as they were written.
+fn is_short(expr: &Expr) -> bool {
+    const MOST_NAMES: usize = 1000;
+    let mut names = 0;
+    expr.names(&mut |_| names += 1);
+    names <= MOST_NAMES
+}
+
 /// The problem as understood.
 fn equations(problem: &Problem, language: &Language) -> String {
     let derivative: Derivative = &|name| language.derivative(name);
     let parse = |text: &str| language.parse(text);
+    let short = |text: &str| parse(text).ok().filter(is_short);
     let mut text = "<section id=\"problem\"><h2>Problem</h2>\n<div class=\"conditions\">\n".to_owned();
     let typeset = |written: &String| match parse(written) {
-        Ok(expr) => format!("<div>{}</div>", math::equation(&expr, derivative)),
-        Err(_) => format!("<p><code>{} = 0</code></p>", escaped(written)),
+        Ok(expr) if is_short(&expr) => format!("<div>{}</div>", math::equation(&expr, derivative)),
+        _ => format!("<p><code>{} = 0</code></p>", escaped(written)),
     };
     for condition in &problem.conditions {
         let Condition { name, place, written, .. } = condition;
@@ -452,21 +461,20 @@ fn equations(problem: &Problem, language: &Language) -> String {
         )
     });
     fact("parameters", known.collect::<Vec<_>>().join(", "));
-    let definitions = problem
-        .written
-        .definitions
-        .iter()
-        .filter_map(|(name, formula)| Some(math::definition(name, &parse(formula).ok()?, derivative)));
+    let definitions = problem.written.definitions.iter().map(|(name, formula)| match short(formula) {
+        Some(expr) => math::definition(name, &expr, derivative),
+        None => format!("{}: <code>{}</code>", math::inline(name), escaped(formula)),
+    });
     fact("definitions", definitions.collect::<Vec<_>>().join("<br>"));
     let ansatz = problem.unknowns.iter().filter_map(|unknown| {
-        Some(math::definition(&unknown.name, &parse(unknown.ansatz.as_ref()?).ok()?, derivative))
+        Some(math::definition(&unknown.name, &short(unknown.ansatz.as_ref()?)?, derivative))
     });
     fact("ansatz", ansatz.collect::<Vec<_>>().join("<br>"));
     let formulas = closed_forms(problem);
     let solutions = problem.unknowns.iter().zip(&problem.written.solutions).zip(&formulas);
     let solutions = solutions.filter(|((_, written), _)| !written.is_empty()).map(
-        |((unknown, written), closed)| match (parse(written), closed) {
-            (Ok(expr), Some(_)) => math::definition(&unknown.name, &expr, derivative),
+        |((unknown, written), closed)| match (short(written), closed) {
+            (Some(expr), Some(_)) => math::definition(&unknown.name, &expr, derivative),
             // The name of a solution that is no formula.
             _ => format!("{}: <code>{}</code>", math::inline(&unknown.name), escaped(written)),
         },

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::expr::{closest, is_name, listed};
+use crate::jet::MAX_COORDINATES;
 use crate::limits::MAX_MISTAKES;
 
 /// A TOML value and where it was written.
@@ -169,6 +170,9 @@ impl Document {
             merge(&mut merged, table.into_iter().filter(|(key, _)| keep(i, key.get_ref())).collect());
         }
         leave_open(&mut merged);
+        if let Some(DeValue::Table(coordinates)) = merged.get_mut("coordinates").map(Spanned::get_mut) {
+            repeat(coordinates);
+        }
         merged
     }
 
@@ -280,6 +284,36 @@ fn leave_open(table: &mut Table<'_>) {
         let Some(DeValue::Table(all)) = table.get_mut(name).map(Spanned::get_mut) else { continue };
         all.iter_mut().for_each(|(_, value)| open_keys(value, is_auto));
     }
+}
+
+/// Puts x1, x2, … in the place of each coordinate x that there is a `count` of; one that is stated besides is laid over.
+fn repeat(coordinates: &mut Table<'_>) {
+    if !coordinates.values().any(|value| repetitions(value).is_some()) {
+        return;
+    }
+    let mut all = Table::new();
+    for (key, mut value) in core::mem::take(coordinates) {
+        let Some(count) = repetitions(&value) else {
+            merge(&mut all, [(key, value)].into_iter().collect());
+            continue;
+        };
+        if let DeValue::Table(table) = value.get_mut() {
+            table.remove("count");
+        }
+        for k in 1..=count {
+            let name = Spanned::new(key.span(), format!("{}{k}", key.get_ref()).into());
+            merge(&mut all, [(name, value.clone())].into_iter().collect());
+        }
+    }
+    *coordinates = all;
+}
+
+/// How often a coordinate is repeated, where that is said as it should be.
+fn repetitions(value: &Value<'_>) -> Option<usize> {
+    let count = value.get_ref().as_table()?.get("count")?.get_ref().as_integer()?;
+    let count = usize::from_str_radix(count.as_str(), count.radix()).ok()?;
+    // One more than there may be is enough to say that they are too many.
+    (count > 0).then_some(count.min(MAX_COORDINATES + 1))
 }
 
 /// Takes the keys out of a table whose values are to be left open.

@@ -73,9 +73,10 @@ fn formulas_as_they_are_written_elsewhere() {
     check("diff(u*u_x, x)", "`flux = \"u*u_x\"` & write `flux_x`");
     check("D(u, t) - u", "write `u_t`");
     check("grad(u, x) - u", "write `u_x`");
-    check("u_t - laplacian(u)", "write `u_xx + u_yy`");
-    check("u_t - ∇²u", "write `u_xx + u_yy`");
-    check("u_t - Δu", "write `u_xx + u_yy`");
+    check("u_t - lap(u)", "write `laplacian(u)`");
+    check("u_t - lap(u*u)", "`flux = \"u*u\"` & write `laplacian(flux)`");
+    check("u_t - ∇²u", "write `laplacian(u)`");
+    check("u_t - Δu", "write `laplacian(u)`");
     check("u_t - grad(u)", "`u_x` and `u_y`");
     check("u_t - div(u_x, u_y)", "write `u_x_x + u_y_y`");
     // Values at a place.
@@ -145,7 +146,7 @@ fn one_coordinate_needs_no_asking() {
     check("u(0) - u_x", "write `u` in a condition with `place = \"x = 0\"`");
     check("u(x) - u_x", "write `u`: it is the value at the point itself");
     check("u(x - 1) - u_x", "no shifted arguments & for a product write `u*(x - 1)`");
-    check("laplacian(u) + 1", "write `u_xx`");
+    check("laplace(u) + 1", "write `laplacian(u)`");
 }
 
 #[test]

@@ -475,6 +475,8 @@ pub struct Reference {
     pub error: Option<f64>,
     /// Where the answer is measured when the solutions do not say: points along each coordinate.
     pub grid: Vec<Axis>,
+    /// So many points all over the ranges of `grid` instead, whose own numbers of points then mean nothing.
+    pub scattered: Option<usize>,
 }
 
 /// Equidistant values of one coordinate, both ends included.

@@ -6,8 +6,7 @@
 use std::path::PathBuf;
 
 use super::geometry::{Body, Boundary, Geometry};
-use crate::expr::Digits;
-use crate::jet::MAX_COORDINATES;
+use crate::expr::{Digits, is_time};
 
 /// A coordinate and its domain.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,19 +48,23 @@ impl Coordinate {
         }
     }
 
-    /// The k-th point of Halton's sequence, from k = 1 on, in the domain of some coordinates.
+    /// The k-th point, from k = 1 on, of a sequence that fills the domain of some coordinates: Halton's along the first
+    /// eight, Richtmyer's along the others, where digits in large bases would rise together.
     pub(crate) fn spread(coordinates: &[Self], k: usize) -> Vec<f64> {
-        const PRIMES: [usize; MAX_COORDINATES] = [2, 3, 5, 7, 11, 13, 17, 19];
-        let along = |(c, base): (&Self, usize)| {
+        const BASES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
+        let halton = |base: usize| {
             let (mut rest, mut place, mut u) = (k, 1.0, 0.0);
             while rest > 0 {
                 place /= base as f64;
                 u += place * (rest % base) as f64;
                 rest /= base;
             }
-            c.lower + (c.upper - c.lower) * u
+            u
         };
-        coordinates.iter().zip(PRIMES).map(along).collect()
+        let is_prime = |n: &usize| (2..).take_while(|i| i * i <= *n).all(|i| !n.is_multiple_of(i));
+        let richtmyer = (20..).filter(is_prime).map(|prime| (k as f64 * (prime as f64).sqrt()).fract());
+        let along = |(c, u): (&Self, f64)| c.lower + (c.upper - c.lower) * u;
+        coordinates.iter().zip(BASES.into_iter().map(halton).chain(richtmyer)).map(along).collect()
     }
 }
 
@@ -98,6 +101,15 @@ pub enum Place {
 
 /// Where some coordinates have fixed values, such as `t = 0`: which ones, and the values.
 pub type Face = Vec<(usize, f64)>;
+
+/// More faces than this are not listed where they are all there are.
+const MOST_LISTED: usize = 16;
+
+/// The faces at both ends of every coordinate that is not time.
+pub(super) fn boundary(coordinates: &[Coordinate]) -> Vec<Face> {
+    let space = coordinates.iter().enumerate().filter(|(_, c)| !is_time(&c.name));
+    space.flat_map(|(i, c)| [vec![(i, c.lower)], vec![(i, c.upper)]]).collect()
+}
 
 impl Place {
     /// A single face.
@@ -222,8 +234,9 @@ impl Place {
         match self {
             Self::Interior | Self::Inside(_) => 2000,
             Self::Points { points, .. } => points.len() / coordinates,
+            // Of many faces each has a few.
             Self::Faces(_) | Self::Walls(_) | Self::Periodic { .. } => {
-                self.isolated(coordinates).unwrap_or(200)
+                self.isolated(coordinates).unwrap_or(200.max(10 * self.faces().len()))
             }
         }
     }
@@ -352,6 +365,9 @@ impl Place {
         match self {
             Self::Interior => "interior".to_owned(),
             Self::Inside(body) => format!("region {}", body.written),
+            Self::Faces(faces) if faces.len() > MOST_LISTED && self.is_boundary(coordinates) => {
+                format!("boundary, {} faces", faces.len())
+            }
             Self::Walls(_) | Self::Faces(_) => self.listed(coordinates).join(" and "),
             Self::Periodic { coordinate, .. } => format!("periodic {}", coordinates[*coordinate].name),
             Self::Points { path, .. } => path.display().to_string(),
@@ -363,6 +379,9 @@ impl Place {
         let quoted = |text: String| toml::Value::from(text).to_string();
         match self {
             Self::Points { .. } => format!("{{ file = {} }}", quoted(self.describe(coordinates))),
+            Self::Faces(faces) if faces.len() > MOST_LISTED && self.is_boundary(coordinates) => {
+                quoted("boundary".to_owned())
+            }
             _ => match &self.listed(coordinates)[..] {
                 [] | [_] => quoted(self.describe(coordinates)),
                 several => {
@@ -371,6 +390,11 @@ impl Place {
                 }
             },
         }
+    }
+
+    /// Is it all faces in space, as `boundary` gives them?
+    fn is_boundary(&self, coordinates: &[Coordinate]) -> bool {
+        self.faces().iter().eq(&boundary(coordinates))
     }
 
     /// Its faces or walls, as they are written.

@@ -4,7 +4,7 @@ use core::f64::consts::PI;
 
 use super::allen_cahn;
 use super::coverage::Coverage;
-use super::model::{Axis, Formula, Problem, Solution};
+use super::model::{Axis, Formula, Problem, Reference, Solution};
 use super::place::Coordinate;
 use crate::expr::{Measured, Node};
 
@@ -23,7 +23,8 @@ impl Problem {
     /// Where the answer is measured: rows of coordinates, one point after the other.
     ///
     /// The points of the reference's table if it is one, else those of its grid (of a default grid if there is no
-    /// reference) that the conditions [cover](Coverage), the last coordinate changing fastest.
+    /// reference) that the conditions [cover](Coverage), the last coordinate changing fastest; in many coordinates points
+    /// all over the domain.
     pub fn reference_points(&self) -> Vec<f64> {
         let solutions = self.reference.iter().flat_map(|r| &r.solutions);
         let mut tables = solutions.flatten().filter_map(|solution| match solution {
@@ -31,20 +32,35 @@ impl Problem {
             _ => None,
         });
         tables.next().unwrap_or_else(|| {
-            let points = grid_points(&self.grid());
+            let points = match &self.reference {
+                Some(reference) => reference.points(&self.coordinates),
+                None => places(
+                    &default_grid(&self.coordinates),
+                    default_scattered(&self.coordinates),
+                    &self.coordinates,
+                ),
+            };
             let Some(coverage) = Coverage::new(self) else { return points };
             let rows = points.chunks_exact(self.coordinates.len());
             rows.filter(|row| coverage.covers(row)).flatten().copied().collect()
         })
     }
+}
 
-    /// The grid on which the answer is measured and drawn, one axis for each coordinate.
-    pub fn grid(&self) -> Vec<Axis> {
-        match &self.reference {
-            Some(reference) => reference.grid.clone(),
-            None => default_grid(&self.coordinates),
-        }
+impl Reference {
+    /// Where the answer is measured, if no table says so.
+    pub(crate) fn points(&self, coordinates: &[Coordinate]) -> Vec<f64> {
+        places(&self.grid, self.scattered, coordinates)
     }
+}
+
+/// The points of a grid, or so many all over its ranges.
+pub(crate) fn places(grid: &[Axis], scattered: Option<usize>, coordinates: &[Coordinate]) -> Vec<f64> {
+    let Some(count) = scattered else { return grid_points(grid) };
+    let range =
+        |(c, axis): (&Coordinate, &Axis)| Coordinate { lower: axis.from, upper: axis.to, ..c.clone() };
+    let ranges: Vec<Coordinate> = coordinates.iter().zip(grid).map(range).collect();
+    (1..=count).flat_map(|k| Coordinate::spread(&ranges, k)).collect()
 }
 
 impl Solution {
@@ -136,6 +152,12 @@ pub(crate) fn default_grid(coordinates: &[Coordinate]) -> Vec<Axis> {
         _ => 4,
     };
     coordinates.iter().map(|c| Axis { from: c.lower, to: c.upper, points }).collect()
+}
+
+/// How many points all over the domain stand in for a grid where that would be nothing but the domain's corners.
+pub(crate) fn default_scattered(coordinates: &[Coordinate]) -> Option<usize> {
+    const MOST_GRIDDED: usize = 6;
+    (coordinates.len() > MOST_GRIDDED).then(|| 10_000.min(200_000 / coordinates.len()))
 }
 
 /// All points of a grid, the last coordinate changing fastest.

@@ -227,8 +227,96 @@ fn declarations_are_checked() {
             "1:1 `problem` belongs in a run configuration, not in a problem file → pass the file as a configuration (--config), or remove the line",
         ],
     );
-    let many: String = (0..9).map(|i| format!("x{i} = [0, 1]\n")).collect();
-    check("x = [0, 1]\n", &many, &["10:1 10 coordinates are too many: at most 8"]);
+    let many: String = (0..101).map(|i| format!("x{i} = [0, 1]\n")).collect();
+    check("x = [0, 1]\n", &many, &["103:1 there are more than 101 coordinates"]);
+    check(
+        "x = [0, 1]\n",
+        "x = { domain = [0, 1], count = 101 }\n",
+        &["3:1 there are more than 101 coordinates"],
+    );
+    let hint = "`x = { domain = [0, 1], count = 10 }` is x1 to x10";
+    for wrong in ["0", "1.5", "\"many\""] {
+        let expected = format!("2:32 `count` is a whole number from 1 to 101 → {hint}");
+        check("x = [0, 1]\n", &format!("x = {{ domain = [0, 1], count = {wrong} }}\n"), &[&expected]);
+    }
+}
+
+/// A problem in `count` coordinates of space, and time.
+fn repeated(count: usize, residual: &str) -> String {
+    format!(
+        "[coordinates]\nx = {{ domain = [0, 1], count = {count} }}\nt = [0, 1]\n[unknowns]\nu = {{}}\n\
+         [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 10\n\
+         [conditions.start]\nplace = \"t = 0\"\nresidual = \"u - sum(x[i], i)\"\n\
+         [conditions.walls]\nplace = \"boundary\"\nresidual = \"u - sum(x[i], i)\"\n"
+    )
+}
+
+#[test]
+fn coordinates_are_repeated() {
+    let short = good(&repeated(3, "u_t - laplacian(u)"));
+    let names: Vec<&str> = short.coordinates.iter().map(|c| &c.name[..]).collect();
+    assert_eq!(names, ["x1", "x2", "x3", "t"]);
+    let long = repeated(3, "u_t - (u_x1x1 + u_x2x2 + u_x3x3)").replace("sum(x[i], i)", "(x1 + x2 + x3)");
+    let long =
+        good(&long.replace("x = { domain = [0, 1], count = 3 }", "x1 = [0, 1]\nx2 = [0, 1]\nx3 = [0, 1]"));
+    for (short, long) in short.conditions.iter().zip(&long.conditions) {
+        assert_eq!((&short.jets, &short.place), (&long.jets, &long.place));
+        let row = [0.3, 0.1, 0.7, 0.9];
+        assert_eq!(short.residuals.evaluate(&row, 4).len(), long.residuals.evaluate(&row, 4).len());
+    }
+    // One of them may have a domain of its own.
+    let own = repeated(3, "u_t - laplacian(u)").replace("t = [0, 1]", "x2 = { domain = [0, 5] }\nt = [0, 1]");
+    let uppers: Vec<f64> = good(&own).coordinates.iter().map(|c| c.upper).collect();
+    assert_eq!(uppers, [1.0, 5.0, 1.0, 1.0]);
+}
+
+#[test]
+fn a_hundred_coordinates_are_no_more_work_than_they_are() {
+    let problem = good(&repeated(100, "u_t - laplacian(u)"));
+    assert_eq!(problem.coordinates.len(), 101);
+    // The value, every slope, and a second derivative each.
+    assert_eq!(problem.conditions[0].jets.channels(), 1 + 101 + 100);
+    // Each of the 200 faces has a few points.
+    assert_eq!((problem.conditions[2].place.faces().len(), problem.conditions[2].points), (200, 2000));
+    assert_eq!(problem.reference_points().len() / 101, 200_000 / 101);
+    let again = good(&problem.to_toml());
+    assert_eq!(Problem { name: problem.name.clone(), ..again }, problem);
+    assert!(problem.describe().contains("x1 … x100, 100 of them, from 0 to 1"));
+    assert!(problem.describe().contains("walls: boundary, 200 faces, 2,000 points"));
+    assert_eq!(problem.posedness(), Posedness::NoDoubt);
+    let completed = crate::auto::complete(
+        &Document::parse("test.toml", &repeated(100, "u_t - laplacian(u)")).unwrap(),
+        Path::new(""),
+    );
+    let completed = completed.unwrap_or_else(|wrong| panic!("{wrong}")).problem;
+    // The start holds exactly, the walls cannot.
+    let exact: Vec<bool> = completed.conditions.iter().map(Condition::is_exact).collect();
+    assert_eq!(exact, [false, true, false]);
+}
+
+#[test]
+fn answers_in_many_coordinates_are_measured_all_over_the_domain() {
+    let text = repeated(9, "u_t - laplacian(u)");
+    let grid = |grid: &str| format!("{text}[reference]\nsolution = {{ u = \"sum(x[i], i)\" }}\n{grid}");
+    let points = good(&grid("")).reference_points();
+    assert_eq!(points.len(), 10_000 * 10);
+    for coordinate in 0..10 {
+        // Means and squares of evenly spread numbers.
+        let along: Vec<f64> = points.iter().skip(coordinate).step_by(10).copied().collect();
+        let mean = |power: i32| along.iter().map(|x| x.powi(power)).sum::<f64>() / along.len() as f64;
+        assert!((mean(1) - 0.5).abs() < 2e-3 && (mean(2) - 1.0 / 3.0).abs() < 2e-3, "{coordinate}");
+        let with_next = points.chunks_exact(10).map(|row| row[coordinate] * row[(coordinate + 1) % 10]);
+        assert!((with_next.sum::<f64>() / 1e4 - 0.25).abs() < 4e-3, "{coordinate}");
+    }
+    let some = good(&grid("grid = { points = 50, x2 = { from = 0.5 } }"));
+    assert_eq!(some.reference_points().len(), 50 * 10);
+    assert!(some.reference_points().chunks_exact(10).all(|row| row[1] >= 0.5));
+    let again = good(&some.to_toml());
+    assert_eq!(again.reference, some.reference);
+    let wrong = build(&grid("grid = { points = 50, x2 = 7 }")).unwrap_err();
+    assert!(wrong.to_string().contains("none has a number of its own"), "{wrong}");
+    let wrong = build(&grid("grid = { x2 = 1000 }")).unwrap_err();
+    assert!(wrong.to_string().contains("`grid = { points = 10000 }` spreads"), "{wrong}");
 }
 
 #[test]
@@ -805,7 +893,7 @@ fn settings_and_references_are_checked() {
             "19:9 an error is not negative",
             "20:14 the number of points is an integer from 1 to 10000000",
             "20:21 the grid goes from -1 to 2, not upwards within the domain [0, 2]",
-            "20:36 unknown key `y` in the grid → the keys are `x` and `t`",
+            "20:36 unknown key `y` in the grid → the keys are `x`, `t` and `points`",
         ],
     );
     check(
@@ -1050,8 +1138,11 @@ mod random {
 /// The guide's examples, each built: whole files as they are, fragments laid over a small problem.
 #[test]
 fn every_snippet_of_the_guide_builds() {
-    const GUIDE: &str =
-        concat!(include_str!("../../docs/problem-file.md"), include_str!("../../docs/networks.md"));
+    const GUIDE: &str = concat!(
+        include_str!("../../docs/problem-file.md"),
+        include_str!("../../docs/networks.md"),
+        include_str!("../../docs/dimensions.md")
+    );
     let skeleton = GOOD.replace("[definitions]\nflux = \"u^2/2\"\n", "");
     let skeleton = skeleton.replace("flux_x", "u*u_x");
     let (skeleton, _) = skeleton.split_once("[reference]").unwrap();

@@ -579,6 +579,11 @@ fn restrict(problem: &mut Problem, along: usize, (lower, upper): (f64, f64)) -> 
     left
 }
 
+/// A share of some points, two at least.
+fn part_of(points: usize, share: f64) -> usize {
+    ((points as f64 * share).ceil() as usize).max(2)
+}
+
 /// The part of a reference within a span of a coordinate, which is this share of its domain.
 fn restrict_reference(
     reference: &mut Reference,
@@ -588,8 +593,9 @@ fn restrict_reference(
     dimensions: usize,
 ) {
     let axis = &mut reference.grid[along];
-    axis.points = ((axis.points as f64 * share).ceil() as usize).max(2);
+    axis.points = part_of(axis.points, share);
     (axis.from, axis.to) = (lower, upper);
+    reference.scattered = reference.scattered.map(|points| part_of(points, share));
     for solution in &mut reference.solutions {
         let Some(Solution::Table { points, values, .. }) = solution else { continue };
         let rows = points.chunks_exact(dimensions).zip(values.iter());

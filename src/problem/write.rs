@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::model::{Condition, Problem, Solution, Tables, Trainable};
-use super::place::Place;
+use super::model::{Axis, Condition, Problem, Solution, Tables, Trainable};
+use super::place::{Coordinate, Place};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId, plural};
 use crate::network::Layers;
@@ -15,6 +15,8 @@ use crate::settings::{Enforce, Network, Training};
 
 /// A formula longer than this many operations is not written out for people.
 const MAX_SHOWN: usize = 400;
+/// More coordinates than this that are alike are not listed one by one.
+const MOST_LISTED: usize = 8;
 
 impl Problem {
     /// The problem as understood, for people: equations, derivatives, conditions, network, reference.
@@ -28,12 +30,19 @@ impl Problem {
         let unit = |unit: &str| {
             if unit.is_empty() { String::new() } else { format!(" [{unit}]") }
         };
-        for (i, c) in self.coordinates.iter().enumerate() {
-            let head = if i == 0 { "coordinates" } else { "" };
-            line(
-                head,
-                format!("{} from {} to {}{}", c.name, Digits(c.lower), Digits(c.upper), unit(&c.unit)),
-            );
+        let mut coordinates = &self.coordinates[..];
+        while let Some(c) = coordinates.first() {
+            let head = if coordinates.len() == self.coordinates.len() { "coordinates" } else { "" };
+            let family = |c: &Coordinate| c.name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+            let kind = |c: &Coordinate| (family(c), c.lower, c.upper, c.unit.clone());
+            let same = |next: &&Coordinate| kind(next) == kind(c);
+            let alike = coordinates.iter().take_while(same).count();
+            let (name, shown) = match alike > MOST_LISTED {
+                true => (format!("{} … {}, {alike} of them,", c.name, coordinates[alike - 1].name), alike),
+                false => (c.name.clone(), 1),
+            };
+            line(head, format!("{name} from {} to {}{}", Digits(c.lower), Digits(c.upper), unit(&c.unit)));
+            coordinates = &coordinates[shown..];
         }
         if let Some(geometry) = &self.geometry {
             let names = ["length", "area", "volume"];
@@ -95,7 +104,7 @@ impl Problem {
             line("network", size + &own);
             let activation = one.network.activation_in_words();
             line("", format!("{activation}, {} initialization", name_of(&one.network.init)));
-            line("", format!("inputs {}", self.written.features[one.features.clone()].join(", ")));
+            line("", shortened(format!("inputs {}", self.written.features[one.features.clone()].join(", "))));
         }
         for condition in &self.conditions {
             line("", String::new());
@@ -125,7 +134,8 @@ impl Problem {
             let needed: Vec<_> =
                 jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
             let count = condition.jets.channels();
-            line("  needs", format!("{} ({count} {})", needed.join(", "), plural(count, "channel")));
+            let needed = shortened(needed.join(", "));
+            line("  needs", format!("{needed} ({count} {})", plural(count, "channel")));
         }
         line("", String::new());
         match &self.reference {
@@ -373,15 +383,21 @@ impl Problem {
             if let Some(error) = reference.error {
                 let _ = writeln!(out, "error = {}", number(error));
             }
-            let axes: Vec<_> = self
-                .coordinates
-                .iter()
-                .zip(&reference.grid)
-                .map(|(c, axis)| {
-                    let (from, to) = (number(axis.from), number(axis.to));
-                    format!("{} = {{ from = {from}, to = {to}, points = {} }}", key(&c.name), axis.points)
-                })
-                .collect();
+            let axis = |(c, axis): (&Coordinate, &Axis)| {
+                let (from, to) = (number(axis.from), number(axis.to));
+                let whole = axis.from == c.lower && axis.to == c.upper;
+                match reference.scattered {
+                    None => Some(format!(
+                        "{} = {{ from = {from}, to = {to}, points = {} }}",
+                        key(&c.name),
+                        axis.points
+                    )),
+                    Some(_) => (!whole).then(|| format!("{} = {{ from = {from}, to = {to} }}", key(&c.name))),
+                }
+            };
+            let all = reference.scattered.map(|count| format!("points = {count}"));
+            let axes = self.coordinates.iter().zip(&reference.grid).filter_map(axis);
+            let axes: Vec<_> = all.into_iter().chain(axes).collect();
             let _ = writeln!(out, "grid = {{ {} }}", axes.join(", "));
         }
         out

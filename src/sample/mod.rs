@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::expr::Graph;
-    use crate::jet::JetSet;
+    use crate::jet::{JetSet, MAX_COORDINATES};
     use crate::problem::{Coordinate, Formula, Written};
     use crate::settings::{Enforce, Network, Training};
 
@@ -269,15 +269,16 @@ mod tests {
     #[test]
     fn sobol_points_are_stratified_along_every_coordinate() {
         for k in [0, 1, 5, 10] {
-            let rows = unit(Sampler::Sobol, 8, 1 << k);
-            (0..8).for_each(|dimension| check_stratified(&rows, 8, dimension, 1 << k));
+            let rows = unit(Sampler::Sobol, MAX_COORDINATES, 1 << k);
+            (0..MAX_COORDINATES)
+                .for_each(|dimension| check_stratified(&rows, MAX_COORDINATES, dimension, 1 << k));
         }
     }
 
     #[test]
     fn sobol_points_fill_every_orthant() {
         // Sobol's property A, which Joe and Kuo's numbers have: 2ᵈ points, one in each of the 2ᵈ half-side cubes.
-        for d in 1..=8 {
+        for d in 1..=14 {
             let mut counts = vec![0; 1 << d];
             for row in unit(Sampler::Sobol, d, 1 << d).chunks_exact(d) {
                 counts[row.iter().fold(0, |index, &x| 2 * index + usize::from(x >= 0.5))] += 1;

@@ -236,7 +236,7 @@ fn grid_of(points: &[f64], dimensions: usize) -> Option<Vec<Vec<f64>>> {
     let axes: Vec<Vec<f64>> = (0..dimensions).map(axis).collect();
     let several = axes.iter().all(|axis| axis.len() > 1);
     // Where they are too many, none of them are made.
-    let count: usize = axes.iter().map(Vec::len).product();
+    let count = axes.iter().map(Vec::len).fold(1, usize::saturating_mul);
     (several && count == points.len() / dimensions && combinations(&axes) == points).then_some(axes)
 }
 
@@ -432,8 +432,9 @@ fn known_axes(problem: &Problem, scorer: &Scorer) -> Option<Vec<Vec<f64>>> {
         .iter()
         .zip(&problem.coordinates)
         .all(|(axis, c)| axis.points >= KNOWN && axis.from == c.lower && axis.to == c.upper);
-    let points = reference.grid.iter().map(|axis| axis.points).product::<usize>() * problem.coordinates.len();
-    (costly && whole && scorer.points().len() == points)
+    let points =
+        reference.grid.iter().map(|axis| axis.points).fold(problem.coordinates.len(), usize::saturating_mul);
+    (costly && whole && reference.scattered.is_none() && scorer.points().len() == points)
         .then(|| reference.grid.iter().map(|axis| axis.values().collect()).collect())
 }
 

@@ -6,6 +6,7 @@ use pinn::internals::evaluate::evaluate;
 use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
+use super::dimensions::{MANY, many};
 use super::engine::{NETWORKS, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
 use super::{embedded_problem, problem};
@@ -151,6 +152,15 @@ fn several_networks_agree_with_the_fused_engine() {
     for device in devices() {
         for networks in SEVERAL {
             check(&several(networks), device, Some(8), 1e-10);
+        }
+    }
+}
+
+#[test]
+fn many_coordinates_agree_with_the_fused_engine() {
+    for device in devices() {
+        for residual in MANY {
+            check(&many(residual), device, Some(5), 1e-10);
         }
     }
 }

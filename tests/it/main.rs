@@ -7,6 +7,7 @@ mod configs;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod data;
+mod dimensions;
 mod docs;
 mod engine;
 mod export;

@@ -197,9 +197,11 @@ pub(super) fn sites(coordinates: &[Coordinate], fixed: &[(usize, f64)]) -> Vec<V
     let count = if free.is_empty() { 1 } else { LOOKS };
     let mut sites: Vec<Vec<f64>> = (1..=count).map(|k| Coordinate::spread(coordinates, k)).collect();
     if !free.is_empty() {
-        for corner in 0..(1_usize << free.len()).min(CORNERS) {
+        // Of many coordinates those beyond the first few go along with these.
+        let bits = free.len().min(CORNERS.ilog2() as usize);
+        for corner in 0..1_usize << bits {
             let mut site = sites[corner].clone();
-            free.iter().enumerate().for_each(|(i, &c)| site[c] = end(c, corner & (1 << i) != 0));
+            free.iter().enumerate().for_each(|(i, &c)| site[c] = end(c, corner >> (i % bits) & 1 == 1));
             sites.push(site);
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::pointwise::feature_jets;
 use crate::expr::{Binary, Graph, Node, NodeId, Unary};
-use crate::jet::{JetSet, MAX_COORDINATES, MultiIndex};
+use crate::jet::{JetSet, MultiIndex};
 use crate::problem::Formula;
 
 /// A formula and the channels that it reads.
@@ -90,7 +90,7 @@ fn collapse(formula: &Formula) -> Option<Carried> {
     let mut candidates: BTreeSet<MultiIndex> =
         linear.iter().flat_map(|parts| parts.keys().map(|&(_, index)| index)).collect();
     // The chain rule for a derivative multiplies those below it.
-    let below = candidates.iter().flat_map(|index| (0..MAX_COORDINATES).filter_map(|i| index.minus(i)));
+    let below = candidates.iter().flat_map(|index| index.below());
     let kept = JetSet::closure(below.chain(tangled));
     candidates.retain(|&index| kept.channel(index).is_none());
 
@@ -231,6 +231,23 @@ mod tests {
         let condition = &problem.conditions[0];
         let carried = Carried::new(&condition.residuals, &condition.jets, condition.sides());
         assert_eq!(carried.jets.channels(), 4);
+    }
+
+    #[test]
+    fn a_laplacian_in_a_hundred_dimensions_takes_one_channel() {
+        let channels = |residual: &str| {
+            let text = format!(
+                "[coordinates]\nx = {{ domain = [0, 1], count = 100 }}\n[unknowns]\nu = {{}}\n\
+                 [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\""
+            );
+            let document = Document::parse("test", &text).expect("TOML");
+            let problem = document.build(Path::new("")).expect("a problem").0;
+            let condition = &problem.conditions[0];
+            Carried::new(&condition.residuals, &condition.jets, condition.sides()).jets.channels()
+        };
+        // u, a hundred slopes, and the operator.
+        assert_eq!(channels("laplacian(u) - 200"), 102);
+        assert_eq!(channels("sum(x[i]*u_x[i]x[i], i) + u^2"), 102);
     }
 
     #[test]

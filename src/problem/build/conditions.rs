@@ -15,7 +15,7 @@ use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::geometry::Boundary;
 use crate::problem::linked::Linked;
 use crate::problem::model::{Condition, Formula, Unknown};
-use crate::problem::place::{Coordinate, Face, Place};
+use crate::problem::place::{Coordinate, Face, Place, boundary};
 use crate::problem::table::{Numbers, place};
 use crate::settings::{Enforce, Sampler};
 
@@ -289,13 +289,15 @@ impl Builder<'_> {
             }
             None => {
                 rows.extend((1..=TRIED).flat_map(|k| Coordinate::spread(coordinates, k)));
+                // Of many coordinates those beyond the first few go along with these.
+                let bits = coordinates.len().min(MOST_CORNERS.ilog2() as usize);
                 let corner = |k: usize| {
-                    let end =
-                        move |(i, c): (usize, &Coordinate)| if k >> i & 1 == 0 { c.lower } else { c.upper };
+                    let end = move |(i, c): (usize, &Coordinate)| {
+                        if k >> (i % bits) & 1 == 0 { c.lower } else { c.upper }
+                    };
                     coordinates.iter().enumerate().map(end).collect::<Vec<_>>()
                 };
-                let corners = 1_usize << coordinates.len().min(MOST_CORNERS.ilog2() as usize);
-                rows.extend((0..corners).flat_map(corner));
+                rows.extend((0..1_usize << bits).flat_map(corner));
                 if let Some(place) = place {
                     place.take(coordinates, &mut rows);
                 }
@@ -439,8 +441,7 @@ impl Builder<'_> {
 
     /// Both ends of every coordinate but time.
     fn boundary(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Option<Place> {
-        let space = coordinates.iter().enumerate().filter(|(_, c)| !is_time(&c.name));
-        let faces: Vec<_> = space.flat_map(|(i, c)| [vec![(i, c.lower)], vec![(i, c.upper)]]).collect();
+        let faces = boundary(coordinates);
         if faces.is_empty() {
             let name = &coordinates[0].name;
             let message = format!("`boundary` means the faces in space, and `{name}` is time");

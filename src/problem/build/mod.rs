@@ -425,7 +425,10 @@ impl Builder<'_> {
             (unknowns, "unknowns", MAX_UNKNOWNS),
         ] {
             if let Some((key, _)) = entries.get(most) {
-                let message = format!("{} {what} are too many: at most {most}", entries.len());
+                let message = match what {
+                    "coordinates" => format!("there are more than {most} coordinates"),
+                    _ => format!("{} {what} are too many: at most {most}", entries.len()),
+                };
                 self.report(Diagnostic::error(key.span(), message));
                 return None;
             }
@@ -579,7 +582,14 @@ impl Builder<'_> {
             let mut unit = String::new();
             let domain = match value.get_ref() {
                 DeValue::Table(table) => {
-                    self.check_keys(table, "a coordinate", &["domain", "unit"]);
+                    self.check_keys(table, "a coordinate", &["domain", "unit", "count"]);
+                    if let Some(count) = table.get("count") {
+                        // What is a number has done its work.
+                        let message = format!("`count` is a whole number from 1 to {MAX_COORDINATES}");
+                        let hint =
+                            format!("`{name} = {{ domain = [0, 1], count = 10 }}` is {name}1 to {name}10");
+                        self.report(Diagnostic::error(count.span(), message).hint(hint));
+                    }
                     unit = self.unit(table);
                     table.get("domain")
                 }

@@ -11,7 +11,7 @@ use crate::problem::file::{Value, article};
 use crate::problem::model::{Axis, Formula, Reference, Solution, Trainable, Unknown};
 use crate::problem::place::Coordinate;
 use crate::problem::reference::{
-    BARELY_RESOLVED, RESOLVED, cole_hopf_error, default_grid, grid_points, unresolved,
+    BARELY_RESOLVED, RESOLVED, cole_hopf_error, default_grid, default_scattered, unresolved,
 };
 use crate::problem::table::Numbers;
 
@@ -36,11 +36,12 @@ impl Builder<'_> {
             }
             Some(error)
         });
-        let grid = match table.get("grid") {
+        let (grid, scattered) = match table.get("grid") {
             Some(grid) => self.grid(grid, coordinates),
-            None => default_grid(coordinates),
+            None => (default_grid(coordinates), default_scattered(coordinates)),
         };
-        let mut reference = Reference { solutions: vec![None; unknowns.len()], error, grid };
+        let mut reference = Reference { solutions: vec![None; unknowns.len()], error, grid, scattered };
+        let tried = tried(&reference, coordinates);
         let Some(value) = table.get("solution") else {
             return (Some(reference), written);
         };
@@ -58,14 +59,8 @@ impl Builder<'_> {
                 self.check_keys(table, "the solution", &names);
                 for (i, name) in names.iter().enumerate() {
                     if let Some(value) = table.get(*name)
-                        && let Some((solution, text)) = self.solution(
-                            value,
-                            coordinates,
-                            parameters,
-                            trainable,
-                            &reference.grid,
-                            &unknowns[i],
-                        )
+                        && let Some((solution, text)) =
+                            self.solution(value, coordinates, parameters, trainable, &tried, &unknowns[i])
                     {
                         reference.solutions[i] = Some(solution);
                         written[i] = text;
@@ -74,7 +69,7 @@ impl Builder<'_> {
             }
             DeValue::String(_) if unknowns.len() == 1 => {
                 if let Some((solution, text)) =
-                    self.solution(value, coordinates, parameters, trainable, &reference.grid, &unknowns[0])
+                    self.solution(value, coordinates, parameters, trainable, &tried, &unknowns[0])
                 {
                     reference.solutions[0] = Some(solution);
                     written[0] = text;
@@ -98,7 +93,7 @@ impl Builder<'_> {
         grid: Option<&Value<'_>>,
         unknowns: &[Unknown],
     ) {
-        if self.has_errors() {
+        if self.has_errors() || reference.scattered.is_some() {
             return;
         }
         let apart = if grid.is_some() { BARELY_RESOLVED } else { RESOLVED };
@@ -139,7 +134,7 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         parameters: &[(String, f64)],
         trainable: &[Trainable],
-        grid: &[Axis],
+        tried: &[f64],
         unknown: &Unknown,
     ) -> Option<(Solution, String)> {
         if value.get_ref().as_str().map(str::trim) == Some("cole-hopf") {
@@ -163,16 +158,14 @@ impl Builder<'_> {
         }
         let formula = self.extract(&[root]);
         let formula = self.with_truth(formula, value, trainable)?;
-        // A look at the grid: what is not finite there would make every error NaN.
-        let coarse: Vec<_> = grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis }).collect();
-        let trials = coarse.iter().map(|axis| axis.points as f64).product::<f64>();
+        // A look at where it is measured: what is not finite there would make every error NaN.
+        let trials = (tried.len() / coordinates.len().max(1)) as f64;
         let operations = formula.graph.nodes().len() as f64;
-        if trials < 2e5 && trials * operations < MAX_TRIALS && !self.has_errors() {
-            let points = grid_points(&coarse);
+        if trials * operations < MAX_TRIALS && !self.has_errors() {
             let domain = self.geometry.as_ref().map(|geometry| &geometry.domain);
             let inside =
                 |row: &&[f64]| domain.is_none_or(|domain| domain.touches(row)) && unknown.lives_at(row);
-            let rows = points.chunks_exact(coordinates.len()).filter(inside);
+            let rows = tried.chunks_exact(coordinates.len()).filter(inside);
             let points: Vec<f64> = rows.flatten().copied().collect();
             let values = formula.evaluate(&points, coordinates.len());
             if let Some(i) = values.iter().position(|x| !x.is_finite()) {
@@ -338,13 +331,24 @@ impl Builder<'_> {
         Some(solutions.collect())
     }
 
-    pub(super) fn grid(&mut self, value: &Value<'_>, coordinates: &[Coordinate]) -> Vec<Axis> {
+    pub(super) fn grid(
+        &mut self,
+        value: &Value<'_>,
+        coordinates: &[Coordinate],
+    ) -> (Vec<Axis>, Option<usize>) {
+        const POINTS: &str = "points";
         let mut grid = default_grid(coordinates);
+        let mut scattered = default_scattered(coordinates);
         let Some(table) = self.table(value, "the grid") else {
-            return grid;
+            return (grid, scattered);
         };
-        let names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
+        let mut names: Vec<_> = coordinates.iter().map(|c| c.name.as_str()).collect();
+        let all = table.get(POINTS).filter(|_| !names.contains(&POINTS));
+        names.push(POINTS);
         self.check_keys(table, "the grid", &names);
+        if let Some(value) = all {
+            scattered = self.count(value, "the number of points", 1..=MAX_GRID).or(scattered);
+        }
         for (axis, c) in grid.iter_mut().zip(coordinates) {
             let Some(value) = table.get(c.name.as_str()) else {
                 continue;
@@ -371,17 +375,40 @@ impl Builder<'_> {
                 points = table.get("points");
             }
             if let Some(value) = points {
+                if all.is_some() {
+                    let message = "the points are spread over all coordinates: none has a number of its own";
+                    let hint = "remove `points`, or give every coordinate its number";
+                    self.report(Diagnostic::error(value.span(), message).hint(hint));
+                }
                 let count = self.count(value, "the number of points", 1..=MAX_GRID);
                 axis.points = count.unwrap_or(axis.points);
+                scattered = None;
             }
         }
-        if grid.iter().map(|axis| axis.points as f64).product::<f64>() > MAX_GRID as f64 {
+        if scattered.is_none()
+            && grid.iter().map(|axis| axis.points as f64).product::<f64>() > MAX_GRID as f64
+        {
             let message = format!("the grid has more than {MAX_GRID} points");
-            self.report(Diagnostic::error(value.span(), message));
-            return default_grid(coordinates);
+            let hint = "`grid = { points = 10000 }` spreads so many over the whole domain";
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return (default_grid(coordinates), default_scattered(coordinates));
         }
-        grid
+        (grid, scattered)
     }
+}
+
+/// Where formulas are tried: on a coarser grid than the answer is measured on; nowhere, if that is too many points.
+fn tried(reference: &Reference, coordinates: &[Coordinate]) -> Vec<f64> {
+    const MOST: f64 = 2e5;
+    const SCATTERED: usize = 2000;
+    let grid = reference.grid.iter().map(|axis| Axis { points: axis.points.min(20), ..*axis });
+    let coarse = Reference {
+        grid: grid.collect(),
+        scattered: reference.scattered.map(|count| count.min(SCATTERED)),
+        ..reference.clone()
+    };
+    let count = coarse.grid.iter().map(|axis| axis.points as f64).product::<f64>();
+    if coarse.scattered.is_none() && count >= MOST { vec![] } else { coarse.points(coordinates) }
 }
 
 /// The value of a parameter, the true one if it is to be found by training.

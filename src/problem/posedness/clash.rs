@@ -37,8 +37,14 @@ struct Equation {
     linear: Linear,
 }
 
-/// The first face or wall on which there are some.
+/// In more coordinates than this there are too many faces, and directions along each, to look at them all.
+const MOST_COORDINATES: usize = 8;
+
+/// The first face or wall on which there are some; in more than eight coordinates nothing is looked for.
 pub(super) fn on_a_face(problem: &Problem) -> Option<Clash> {
+    if problem.coordinates.len() > MOST_COORDINATES {
+        return None;
+    }
     let mut seen: Vec<Place> = vec![];
     for place in problem.conditions.iter().flat_map(|condition| each(&condition.place)) {
         if !seen.contains(&place) {
