@@ -5,10 +5,11 @@ use std::path::Path;
 use pinn::internals::auto::complete;
 use pinn::internals::engine::Engine;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
+use pinn::internals::sample;
 use pinn::problem::{Document, Problem};
 
 use super::cli::{exit, run, stderr};
-use super::engine::{check_gradient, check_least_squares, parameters, set_points};
+use super::engine::{check_gradient, check_least_squares, parameters};
 use super::problem;
 
 /// Residuals in twelve coordinates and time: a Laplacian, coefficients that depend on the point, all mixed derivatives.
@@ -46,8 +47,8 @@ fn sums_are_what_is_written_out() {
     let residuals = |residual: &str| {
         let problem = many(residual);
         let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
-        set_points(&problem, &mut engine);
-        engine.residuals(&parameters(&problem), 0)
+        let points = sample::points(&problem, &problem.conditions[0], 1, 0).rows;
+        engine.residuals(&parameters(&problem), 0, &points, &[])
     };
     let terms =
         |term: &str| (1..=12).map(|i| term.replace('#', &i.to_string())).collect::<Vec<_>>().join(" + ");
