@@ -899,7 +899,9 @@ fn settings_and_references_are_checked() {
     check(
         "[reference]",
         "[reference]\ngrid = { x = 10000, t = 10000 }",
-        &["19:8 the grid has more than 10000000 points"],
+        &[
+            "19:8 the grid has more than 10000000 points → `grid = { points = 10000 }` spreads so many over the whole domain",
+        ],
     );
 }
 
