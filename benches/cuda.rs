@@ -5,16 +5,16 @@
 //! first step: the kernels' texts compiled, and the points prepared.
 //! The rate counts the layers' matrix products alone, as `cargo bench --bench step` does.
 
-use std::path::Path;
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "the other benchmarks' part of it")]
+mod support;
+
 use std::time::Instant;
 
-use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::engine::device::{self, Request};
-use pinn::internals::engine::{Differentiable, Engine};
-use pinn::internals::optim::{self, Objective};
-use pinn::internals::{init, sample};
-use pinn::problem::{Document, Problem, embedded};
-use pinn::settings::{Adam, LearningRateUnit, Precision, Stage};
+use pinn::settings::Precision;
+
+use support::{Training, parameters, problem, set_points};
 
 /// Seconds for which steps are timed, after a warm-up, and the most of them.
 const SECONDS: f64 = 2.0;
@@ -42,49 +42,21 @@ fn main() {
     }
 }
 
-struct Loss {
-    engine: Box<dyn Differentiable>,
-    weights: Vec<f64>,
-    terms: Vec<f64>,
-}
-
-impl Objective for Loss {
-    fn value(&mut self, theta: &[f64]) -> f64 {
-        self.engine.loss(theta, &self.weights, &mut self.terms)
-    }
-
-    fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-        self.engine.loss_and_gradient(theta, &self.weights, &mut self.terms, gradient)
-    }
-}
-
 fn time(&(name, depth, width, points): &(&str, usize, usize, usize), precision: Precision) {
-    let (known, text) = embedded().iter().find(|(known, _)| *known == name).expect("a built-in problem");
-    let mut document = Document::parse(known, text).expect("TOML");
-    for (key, value) in
-        [("network.depth", depth), ("network.width", width), ("conditions.physics.points", points)]
-    {
-        document.set(key, &value.to_string()).expect("a key");
-    }
-    let mut problem = document.build(Path::new("")).expect("a problem").0;
+    let mut problem = problem(name, depth, width, "physics", points);
     problem.training.precision = precision;
-    let products = products(&problem);
+    let products = products(&(name, depth, width, points));
     let start = Instant::now();
     let request = Request { problem: &problem, threads: 2, chunk: None };
     let mut engine = device::engine("cuda", &request).unwrap_or_else(|wrong| panic!("{wrong}"));
     let compiled = start.elapsed().as_secs_f64();
     set_points(&problem, &mut *engine);
     let prepared = start.elapsed().as_secs_f64() - compiled;
-    let mut theta = init::parameters(&problem).expect("initial parameters");
-    let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
-    let mut optimizer = optim::new(&Stage::Adam(settings), theta.len(), 1.0, &engine.team());
-    let mut loss = Loss { engine, weights: problem.weights(), terms: vec![0.0; problem.conditions.len()] };
+    let mut training = Training::on(&problem, engine, parameters(&problem));
     let mut times = vec![];
     let all = Instant::now();
     while times.len() < 2 * WARM_UP || (times.len() < MOST && all.elapsed().as_secs_f64() < SECONDS) {
-        let start = Instant::now();
-        optimizer.step(&mut theta, &mut loss);
-        times.push(1e3 * start.elapsed().as_secs_f64());
+        times.push(training.step().0);
     }
     let mut times = times.split_off(WARM_UP);
     times.sort_by(f64::total_cmp);
@@ -99,24 +71,11 @@ fn time(&(name, depth, width, points): &(&str, usize, usize, usize), precision: 
 }
 
 /// Multiply–adds of the layers' matrix products, by the points of a small engine, as they grow with the points.
-fn products(problem: &Problem) -> f64 {
-    let mut small = problem.clone();
-    let mut count = |points: usize| {
-        for condition in small.conditions.iter_mut().filter(|condition| condition.name == "physics") {
-            condition.points = points;
-        }
-        let mut engine = CpuEngine::<f64>::new(&small, 1, Isa::best()).expect("an engine");
-        set_points(&small, &mut engine);
-        engine.work().products as f64
+fn products(&(name, depth, width, points): &(&str, usize, usize, usize)) -> f64 {
+    let count = |points: usize| {
+        let small = problem(name, depth, width, "physics", points);
+        support::engine::<f64>(&small, 1).0.work().products as f64
     };
     let (one, two) = (count(1000), count(2000));
-    let points = problem.conditions.iter().find(|condition| condition.name == "physics");
-    one + (two - one) / 1000.0 * (points.expect("physics").points as f64 - 1000.0)
-}
-
-fn set_points(problem: &Problem, engine: &mut dyn Engine) {
-    for (i, condition) in problem.conditions.iter().enumerate() {
-        let sample::Points { rows, data } = sample::points(problem, condition, 0, 0);
-        engine.set_points(i, &rows, &data);
-    }
+    one + (two - one) / 1000.0 * (points as f64 - 1000.0)
 }

@@ -135,11 +135,10 @@ pub fn update(
         let (losses, norms) = gradient_norms(problem, engine, theta, balance.measure);
         balance_weights(&norms, balance, &mut state.balance);
         if balance.data < 1.0 {
-            let noise = |engine: &mut dyn Engine, i: usize| {
+            let trust = trusts(problem, &losses, balance.data, state, |i| {
                 let residuals = engine.residuals(theta, i, &points[i].rows, &points[i].data);
                 verify::like_noise(problem, &points[i].rows, &residuals)
-            };
-            let trust = trusts(problem, &losses, balance.data, state, |i| noise(engine, i));
+            });
             changes.trusts = trust != state.trust;
             state.trust = trust;
         }
@@ -276,11 +275,12 @@ fn trusts(
     let uses_data = |i: &usize| problem.conditions[*i].uses_data();
     let parts: Vec<f64> =
         weights(problem, state).iter().zip(losses).map(|(weight, loss)| weight * loss).collect();
-    let others: f64 = (0..losses.len()).filter(|i| !uses_data(i)).map(|i| parts[i]).sum();
+    let equations: Vec<usize> = (0..losses.len()).filter(|i| !uses_data(i)).collect();
+    let others: f64 = equations.iter().map(|&i| parts[i]).sum();
     let mut trust = state.trust.clone();
     trust.resize(losses.len(), 1.0);
     state.misfits.resize(losses.len(), f64::INFINITY);
-    let before: f64 = (0..losses.len()).filter(|i| !uses_data(i)).map(|i| state.misfits[i]).sum();
+    let before: f64 = equations.iter().map(|&i| state.misfits[i]).sum();
     let mut lowered = false;
     for i in (0..losses.len()).filter(uses_data) {
         let (misfit, lowest) = (losses[i], &mut state.misfits[i]);
@@ -298,7 +298,7 @@ fn trusts(
         *lowest = lowest.min(misfit);
     }
     if lowered {
-        (0..losses.len()).filter(|i| !uses_data(i)).for_each(|i| state.misfits[i] = parts[i]);
+        equations.iter().for_each(|&i| state.misfits[i] = parts[i]);
     }
     trust
 }

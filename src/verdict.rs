@@ -218,7 +218,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
         return say(word, reason, &["more --points", "`resample = 500` in [training]"]);
     }
     if let Some((name, part)) = uncertain.filter(|(_, part)| *part > *error) {
-        let part = percent(*part).replace(" of", "");
+        let part = share(*part);
         let reason = format!("noise in the data leaves {name} uncertain: its standard error is {part}");
         return say(word, reason, &["more data, or more exact ones"]);
     }
@@ -280,6 +280,11 @@ fn by_residual(signs: &Signs) -> Word {
     }
 }
 
+/// A part, before what it is a part of.
 fn percent(part: f64) -> String {
-    if part < 100.0 { format!("{:.0} % of", 100.0 * part) } else { format!("{part:.0e} times") }
+    if part < 100.0 { share(part) + " of" } else { share(part) }
+}
+
+fn share(part: f64) -> String {
+    if part < 100.0 { format!("{:.0} %", 100.0 * part) } else { format!("{part:.0e} times") }
 }

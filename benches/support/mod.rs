@@ -34,11 +34,21 @@ pub(crate) fn problem(name: &str, depth: usize, width: usize, condition: &str, p
 /// An engine that holds the problem's points, and initial parameters.
 pub(crate) fn engine<R: Real>(problem: &Problem, threads: usize) -> (CpuEngine<R>, Vec<f64>) {
     let mut engine = CpuEngine::<R>::new(problem, threads, Isa::best()).expect("an engine");
+    set_points(problem, &mut engine);
+    (engine, parameters(problem))
+}
+
+/// Gives an engine the problem's points.
+pub(crate) fn set_points(problem: &Problem, engine: &mut dyn Engine) {
     for (i, condition) in problem.conditions.iter().enumerate() {
         let sample::Points { rows: points, data } = sample::points(problem, condition, 0, 0);
         engine.set_points(i, &points, &data);
     }
-    (engine, init::parameters(problem).expect("initial parameters"))
+}
+
+/// Initial parameters.
+pub(crate) fn parameters(problem: &Problem) -> Vec<f64> {
+    init::parameters(problem).expect("initial parameters")
 }
 
 /// A run of Adam (η = 10⁻³) that goes on step by step.
@@ -69,11 +79,16 @@ impl Objective for Loss {
 impl Training {
     /// At the first step.
     pub(crate) fn new<R: Real>(problem: &Problem, (engine, theta): (CpuEngine<R>, Vec<f64>)) -> Self {
+        Self::on(problem, Box::new(engine), theta)
+    }
+
+    /// The same on any engine.
+    pub(crate) fn on(problem: &Problem, engine: Box<dyn Differentiable>, theta: Vec<f64>) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
             optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0, &engine.team()),
             loss: Loss {
-                engine: Box::new(engine),
+                engine,
                 weights: problem.weights(),
                 terms: vec![0.0; problem.conditions.len()],
                 value: 0.0,

@@ -10,10 +10,9 @@
 
 use core::f64::consts::PI;
 
-use super::exact::{Unfit, unfit};
+use super::exact::{Unfit, second_along, unfit};
 use crate::expr::Digits;
-use crate::jet::MultiIndex;
-use crate::problem::{Body, Condition, Coordinate, Problem};
+use crate::problem::{Body, Condition, Problem};
 
 /// Corners and edges that have formulas of their own, those with the least powers.
 const MOST: usize = 16;
@@ -46,7 +45,7 @@ enum Kind {
 /// and where a value holds exactly: what vanishes on the wall as the factor does is not to be had as such a factor times
 /// something bounded.
 pub(super) fn at_edges(plain: &Problem, problem: &Problem, domain: &Body, axes: &[usize]) -> Vec<String> {
-    if problem.unknowns.len() != 1 || domain.moves_with().is_some() || !is_laplacian(plain, axes) {
+    if problem.unknowns.len() != 1 || domain.moves_with().is_some() || second_along(plain, axes).is_none() {
         return vec![];
     }
     let seen = Seen::new(problem, domain, axes);
@@ -63,16 +62,6 @@ pub(super) fn at_edges(plain: &Problem, problem: &Problem, domain: &Body, axes: 
     };
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     found.into_iter().take(MOST).map(|(_, formula)| formula).collect()
-}
-
-/// Has the only equation of the inside the Laplacian's derivatives of second order, and no others?
-fn is_laplacian(plain: &Problem, axes: &[usize]) -> bool {
-    let mut inside = plain.conditions.iter().filter(|condition| condition.place.is_interior());
-    let (Some(only), None) = (inside.next(), inside.next()) else { return false };
-    let jets = only.residuals.graph.jets(&only.residuals.roots);
-    let second = |(_, index): &(usize, MultiIndex)| index.order() >= 2;
-    jets.iter().filter(|jet| second(jet)).count() == axes.len()
-        && axes.iter().all(|&i| jets.iter().any(|(_, index)| index.order() == 2 && index.get(i) == 2))
 }
 
 /// What the condition `plain` is about; `decided` is what has become of it.
@@ -154,12 +143,8 @@ pub(super) fn of_box(plain: &Problem, problem: &Problem) -> Vec<String> {
     let coordinates = &problem.coordinates;
     let size = coordinates.iter().map(|c| (c.upper - c.lower).powi(2)).sum::<f64>().sqrt();
     let distance = |(coordinate, at): (usize, f64)| {
-        let Coordinate { name, upper, .. } = &coordinates[coordinate];
-        match (at == *upper, at == 0.0) {
-            (true, _) => format!("({} - {name})", Digits(at)),
-            (false, true) => name.clone(),
-            (false, false) => format!("({name} - {})", Digits(at)).replace("- -", "+ "),
-        }
+        let along = &coordinates[coordinate];
+        if at == along.upper { format!("({} - {})", Digits(at), along.name) } else { along.beyond(at) }
     };
     let is_exact = |face: (usize, f64)| {
         let on = |condition: &&Condition| condition.place.faces().iter().any(|other| other[..] == [face]);

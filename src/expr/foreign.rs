@@ -195,18 +195,22 @@ fn derivative_of(inner: &str, along: &str, known: &dyn Names) -> String {
     }
 }
 
-pub(super) fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
+fn by_definition(inner: &str, along: &str, known: &dyn Names) -> String {
     if known.is_asked() {
         return "write the derivative out, by the rules of products and chains".to_owned();
     }
     format!("name it under [definitions], for example `flux = \"{inner}\"`, and write `flux_{along}`")
 }
 
+pub(super) fn laplacian_by_definition(inner: &str, known: &dyn Names) -> String {
+    by_definition(inner, "xx", known).replace("flux_xx", "laplacian(flux)")
+}
+
 fn laplacian(inner: &str, known: &dyn Names) -> String {
     let written = match inner.trim() {
         "" => "u",
         inner if is_name(inner) => inner,
-        inner => return by_definition(inner, "xx", known).replace("flux_xx", "laplacian(flux)"),
+        inner => return laplacian_by_definition(inner, known),
     };
     format!("write `laplacian({written})`")
 }

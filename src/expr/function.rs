@@ -31,6 +31,14 @@ const fn composed(name: &'static str, arguments: &'static [&'static str], meanin
     Composed { name, arguments, meaning }
 }
 
+/// What sums and products over an index are called, and what joins their terms.
+const REPEATED: [(&str, Binary); 2] = [("sum", Binary::Add), ("product", Binary::Mul)];
+
+/// What joins the terms, if `name` is that of a sum or a product over an index.
+pub(super) fn repeats(name: &str) -> Option<Binary> {
+    REPEATED.into_iter().find(|(known, _)| *known == name).map(|(_, join)| join)
+}
+
 /// Every function that is written in terms of others.
 ///
 /// `sign(sign(x) + 0.5)` is 1 from 0 up and −1 below: a branch whose derivative vanishes.

@@ -68,11 +68,6 @@ pub fn is_name(name: &str) -> bool {
     name.starts_with(starts_name) && name.chars().all(continues_name)
 }
 
-/// Is `name` that of a sum or a product over an index, before a parenthesis?
-pub(super) fn is_repeated(name: &str) -> bool {
-    matches!(name, "sum" | "product")
-}
-
 pub(super) fn starts_name(c: char) -> bool {
     c.is_alphabetic()
 }

@@ -8,7 +8,8 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 
 use super::ast::{Expr, Integral, Kind, Span};
-use super::names::{Names, Nothing, continues_name, is_repeated, number_length, starts_name};
+use super::function::repeats;
+use super::names::{Names, Nothing, continues_name, number_length, starts_name};
 use super::quadrature::NODES;
 use super::{Binary, Error, Unary, closest, foreign, function, function_names};
 use crate::limits::{MAX_FORMULA, MAX_FORMULA_MISTAKES, MAX_HEIGHT, MAX_NESTING};
@@ -154,7 +155,8 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
             '/' => Some(Token::Operator(Binary::Div)),
             '^' => Some(Token::Operator(Binary::Pow)),
             '(' => {
-                let ranges = |name: &str| (name == INTEGRAL || is_repeated(name)) && !names.is_declared(name);
+                let ranges =
+                    |name: &str| (name == INTEGRAL || repeats(name).is_some()) && !names.is_declared(name);
                 let called = matches!(tokens.last(), Some((Token::Name(name), _)) if ranges(name));
                 integrals.push(inside || called);
                 Some(Token::Open)

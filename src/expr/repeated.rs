@@ -6,13 +6,12 @@
 use core::ops::Range;
 
 use super::ast::{Expr, Kind};
+use super::function::repeats;
 use super::names::{is_name, listed};
 use super::parse::{Grown, Parser, Token};
 use super::{Binary, Error, Unary, foreign};
 use crate::limits::MAX_WRITTEN_OUT;
 
-/// What sums and products are called, and what joins their terms.
-const REPEATED: [(&str, Binary); 2] = [("sum", Binary::Add), ("product", Binary::Mul)];
 /// What the sum of second derivatives is called.
 const LAPLACIAN: &str = "laplacian";
 
@@ -44,8 +43,7 @@ impl Parser<'_> {
         if name == LAPLACIAN {
             return Some(self.laplacian(start, open.clone()));
         }
-        let (_, join) = REPEATED.into_iter().find(|(known, _)| *known == name)?;
-        Some(self.repeated(name, join, start, open.clone()))
+        Some(self.repeated(name, repeats(name)?, start, open.clone()))
     }
 
     /// A name that has been read, with the indices that follow it: its text, and where it is.
@@ -327,10 +325,8 @@ impl Parser<'_> {
             _ => {
                 let message =
                     format!("`laplacian` is taken of an unknown or a definition, and `{of}` is neither");
-                let hint = foreign::by_definition(&of.to_string(), "xx", self.names);
-                self.report(
-                    Error::new(of.span.clone(), message).hint(hint.replace("flux_xx", "laplacian(flux)")),
-                );
+                let hint = foreign::laplacian_by_definition(&of.to_string(), self.names);
+                self.report(Error::new(of.span.clone(), message).hint(hint));
                 return Grown::missing(whole);
             }
         };

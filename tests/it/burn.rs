@@ -6,10 +6,11 @@ use pinn::internals::evaluate::evaluate;
 use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
+use super::agreement::{KINDS, activated, difference, few, spread, with_network};
 use super::dimensions::{MANY, many};
+use super::embedded_problem;
 use super::engine::{NETWORKS, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
-use super::{embedded_problem, problem};
 
 /// Names of the Burn devices to test; a build with Burn has one at least.
 fn devices() -> Vec<&'static str> {
@@ -40,11 +41,7 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
             terms.push(engine.condition_gradient(&theta, condition, &mut alone));
             gradient.extend(alone);
         }
-        let points = problem.reference_points();
-        // About forty, spread over the whole domain.
-        let rows = points.chunks_exact(problem.coordinates.len());
-        let every = (rows.len() / 40).max(1);
-        let predicted = engine.predict(&theta, &rows.step_by(every).collect::<Vec<_>>().concat());
+        let predicted = engine.predict(&theta, &spread(problem));
         let weights = set_weights(problem, &mut *engine);
         let mut weighted = vec![0.0; theta.len()];
         let weighted_loss =
@@ -57,10 +54,7 @@ fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) 
     let (fused_loss, fused_terms, fused_gradient, fused_predicted) = std::mem::take(&mut answers[0]);
     let what = format!("{} on {device}", problem.name);
     let close = |name: &str, a: &[f64], b: &[f64]| {
-        assert_eq!(a.len(), b.len(), "{what}: {name}");
-        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-        let size = norm(&mut a.iter().copied()).max(1e-30);
-        let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / size;
+        let difference = difference(b, a);
         assert!(
             difference <= tolerance,
             "{what}, {:?}: {name} differ by {difference:e}",
@@ -78,10 +72,7 @@ fn every_problem_agrees_with_the_fused_engine() {
     for device in devices() {
         for (name, _) in embedded() {
             let small = [("network.depth", "3"), ("network.width", "10")];
-            let mut problem = embedded_problem(name, &small);
-            for condition in &mut problem.conditions {
-                condition.points = condition.points.min(30);
-            }
+            let mut problem = few(embedded_problem(name, &small), 30);
             check(&problem, device, Some(7), 1e-10);
             problem.training.precision = pinn::settings::Precision::F32;
             check(&problem, device, None, 1e-4);
@@ -94,10 +85,7 @@ fn a_problem_with_a_table_agrees_with_the_fused_engine() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tables");
     let text = std::fs::read_to_string(folder.join("heated-rod.toml")).expect("there");
     let document = pinn::problem::Document::parse("heated-rod.toml", &text).expect("TOML");
-    let (mut problem, _) = document.build(&folder).expect("a problem");
-    for condition in &mut problem.conditions {
-        condition.points = condition.points.min(40);
-    }
+    let problem = few(document.build(&folder).expect("a problem").0, 40);
     for device in devices() {
         check(&problem, device, Some(7), 1e-10);
     }
@@ -105,18 +93,10 @@ fn a_problem_with_a_table_agrees_with_the_fused_engine() {
 
 #[test]
 fn every_activation_agrees_with_the_fused_engine() {
-    let family = ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];
-    let activations = family.into_iter().chain(["sin", "silu", "gelu", "softplus", "gaussian"]);
     for device in devices() {
-        for activation in activations.clone() {
+        for activation in KINDS {
             for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
-                let text = format!(
-                    "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
-                     [network]\ndepth = 2\nwidth = 6\nscale = 0.8\nactivation = \"{activation}\"\n\
-                     features = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n\
-                     [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
-                );
-                check(&problem(&text), device, Some(8), 1e-10);
+                check(&with_network(&activated(activation), residual), device, Some(8), 1e-10);
             }
         }
     }
@@ -127,12 +107,7 @@ fn every_network_agrees_with_the_fused_engine() {
     for device in devices() {
         for network in NETWORKS {
             for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
-                let text = format!(
-                    "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
-                     [network]\nfeatures = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n{network}\n\
-                     [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
-                );
-                check(&problem(&text), device, Some(8), 1e-10);
+                check(&with_network(network, residual), device, Some(8), 1e-10);
             }
         }
     }

@@ -15,9 +15,10 @@ use pinn::internals::sample;
 use pinn::problem::{Problem, embedded};
 use pinn::settings::Precision;
 
+use super::agreement::{KINDS, activated, difference, few, spread, with_network};
+use super::embedded_problem;
 use super::engine::{NETWORKS, integral, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
-use super::{embedded_problem, problem};
 
 /// Where the text runs.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -61,10 +62,7 @@ fn check(problem: &Problem, place: Place, tolerance: f64) {
     let fused = answers(problem, &mut *theirs, &theta);
     assert_eq!(found, answers(problem, &mut ours, &theta), "{}: the same bits again", problem.name);
     for ((name, found), (_, fused)) in found.iter().zip(&fused) {
-        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-        let size = norm(&mut fused.iter().copied()).max(1e-30);
-        let difference = norm(&mut found.iter().zip(fused).map(|(a, b)| a - b)) / size;
-        assert_eq!(found.len(), fused.len(), "{}: {name}", problem.name);
+        let difference = difference(found, fused);
         assert!(
             difference <= tolerance,
             "{}, {:?}, {place:?}: {name} differ by {difference:e}",
@@ -98,24 +96,12 @@ fn answers(
     all.push(("conditions' losses", losses));
     all.push(("conditions' gradients", gradients));
     all.push(("residuals", residuals));
-    let points = problem.reference_points();
-    // About forty, spread over the whole domain.
-    let rows = points.chunks_exact(problem.coordinates.len());
-    let every = (rows.len() / 40).max(1);
-    all.push(("predictions", engine.predict(theta, &rows.step_by(every).collect::<Vec<_>>().concat())));
+    all.push(("predictions", engine.predict(theta, &spread(problem))));
     let weights = set_weights(problem, engine);
     let (mut terms, mut gradient) = (vec![0.0; count], vec![f64::NAN; theta.len()]);
     let loss = engine.loss_and_gradient(theta, &weights, &mut terms, &mut gradient);
     all.extend([("weighted losses", vec![loss]), ("weighted gradients", gradient)]);
     all
-}
-
-/// A problem with no more points than `most` for each condition.
-fn few(mut problem: Problem, most: usize) -> Problem {
-    for condition in &mut problem.conditions {
-        condition.points = condition.points.min(most);
-    }
-    problem
 }
 
 fn single(mut problem: Problem) -> Problem {
@@ -148,17 +134,10 @@ fn single_precision_agrees_with_the_fused_engine() {
 
 #[test]
 fn every_activation_agrees_with_the_fused_engine() {
-    let family = ["tanh", "erf", "arctan", "gd", "softsign_1", "softsign_2", "0.5*tanh(2*x) + softsign_2"];
-    let activations = family.into_iter().chain(["sin", "silu", "gelu", "softplus", "gaussian"]);
     for place in places() {
-        for activation in activations.clone() {
-            let text = format!(
-                "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
-                 [network]\ndepth = 2\nwidth = 6\nscale = 0.8\nactivation = \"{activation}\"\n\
-                 features = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n\
-                 [conditions.physics]\nplace = \"interior\"\nresidual = \"u_xxxx + u_xxyy*sin(u) - u_xyy^2\"\npoints = 20\n"
-            );
-            check(&problem(&text), place, 1e-12);
+        for activation in KINDS {
+            let problem = with_network(&activated(activation), "u_xxxx + u_xxyy*sin(u) - u_xyy^2");
+            check(&problem, place, 1e-12);
         }
     }
 }
@@ -168,12 +147,7 @@ fn every_network_agrees_with_the_fused_engine() {
     for place in places() {
         for network in NETWORKS {
             for residual in ["u_y + u*u_x - u_xx", "u_xxxx + u_xxyy*sin(u) - u_xyy^2"] {
-                let text = format!(
-                    "[coordinates]\nx = [-1, 1]\ny = [0, 2]\n[unknowns]\nu = \"sin(pi*x)*y + y*net\"\n\
-                     [network]\nfeatures = [\"sin(pi*x)\", \"cos(pi*x)\", \"y - 1\"]\n{network}\n\
-                     [conditions.physics]\nplace = \"interior\"\nresidual = \"{residual}\"\npoints = 20\n"
-                );
-                check(&problem(&text), place, 1e-12);
+                check(&with_network(network, residual), place, 1e-12);
             }
         }
     }
@@ -384,19 +358,6 @@ impl Machine for Compiled {
         Ok(())
     }
 
-    fn write_numbers(&mut self, address: u64, numbers: &[f64]) -> Result<(), String> {
-        self.write(address, &numbers.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>())
-    }
-
-    fn read_numbers(&mut self, address: u64, numbers: &mut [f64]) -> Result<(), String> {
-        let mut bytes = vec![0; numbers.len() * 8];
-        self.read(address, &mut bytes)?;
-        for (x, bytes) in numbers.iter_mut().zip(bytes.chunks_exact(8)) {
-            *x = f64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
-        }
-        Ok(())
-    }
-
     fn launch(&mut self, _: usize, kernel: usize, grid: Grid, arguments: &[u64]) -> Result<(), String> {
         assert!(grid.shared <= self.shared(), "a block has {} bytes of shared memory", self.shared());
         let threads = self.threads.min(grid.threads);
@@ -457,14 +418,6 @@ impl Machine for Compiler {
     }
 
     fn read(&mut self, _: u64, _: &mut [u8]) -> Result<(), String> {
-        Err("there is no memory".to_owned())
-    }
-
-    fn write_numbers(&mut self, _: u64, _: &[f64]) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn read_numbers(&mut self, _: u64, _: &mut [f64]) -> Result<(), String> {
         Err("there is no memory".to_owned())
     }
 

@@ -1,5 +1,7 @@
 //! The integration tests, one binary.
 
+#[cfg(any(feature = "burn", feature = "cuda"))]
+mod agreement;
 #[cfg(feature = "burn")]
 mod burn;
 mod cli;

@@ -24,7 +24,7 @@ use self::known::{Known, Statement, highest, statements};
 use self::leading::Leading;
 use self::similar::Apart;
 use self::space::{Space, fixed, greatest, values};
-pub(super) use self::unfit::{Unfit, unfit};
+pub(super) use self::unfit::{Unfit, second_along, unfit};
 use super::Decision;
 use super::layers::{Layer, layers};
 use super::units::{Size, sizes};

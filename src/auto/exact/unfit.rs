@@ -10,7 +10,7 @@ use super::known::{Known, Statement, statements};
 use super::space::{Space, sites, values};
 use crate::expr::{Graph, Measured, Node};
 use crate::jet::MultiIndex;
-use crate::problem::Problem;
+use crate::problem::{Condition, Problem};
 
 /// What may be left of a flux, relative to the size of its terms.
 const FITS: f64 = 1e-3;
@@ -30,6 +30,9 @@ pub(in crate::auto) struct Unfit {
 
 /// All such pairs of `problem`, in which every unknown is still its network.
 pub(in crate::auto) fn unfit(problem: &Problem) -> Vec<Unfit> {
+    if !is_concerned(problem) {
+        return vec![];
+    }
     let mut graph = Graph::default();
     let space = Space::new(problem, &mut graph);
     let said = statements(problem, &space, &mut graph);
@@ -38,6 +41,9 @@ pub(in crate::auto) fn unfit(problem: &Problem) -> Vec<Unfit> {
 
 /// Leaves values to the loss that a flux does not fit.
 pub(super) fn withdraw(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &mut [Statement]) {
+    if !is_concerned(problem) {
+        return;
+    }
     for Unfit { value, condition, .. } in pairs(problem, space, graph, said) {
         let name = &problem.conditions[condition].name;
         for statement in said.iter_mut() {
@@ -56,9 +62,6 @@ pub(super) fn withdraw(problem: &Problem, space: &Space<'_>, graph: &mut Graph, 
 
 fn pairs(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &[Statement]) -> Vec<Unfit> {
     let mut found: Vec<Unfit> = vec![];
-    if problem.geometry.is_some() || problem.unknowns.len() != 1 || !is_laplacian(problem) {
-        return found;
-    }
     for known in
         said.iter().filter_map(|statement| statement.known.as_ref().ok()).filter(|known| known.order == 0)
     {
@@ -77,21 +80,16 @@ fn pairs(problem: &Problem, space: &Space<'_>, graph: &mut Graph, said: &[Statem
     found
 }
 
-/// Has the only equation of the inside a second derivative along every coordinate, all with one factor, and no others?
-fn is_laplacian(problem: &Problem) -> bool {
-    let mut inside = problem.conditions.iter().filter(|condition| condition.place.is_interior());
-    let (Some(only), None) = (inside.next(), inside.next()) else { return false };
+/// Is it a box and an unknown in whose equation the second derivatives along all coordinates have one factor?
+fn is_concerned(problem: &Problem) -> bool {
+    let axes: Vec<usize> = (0..problem.coordinates.len()).collect();
+    if problem.geometry.is_some() || problem.unknowns.len() != 1 || axes.len() < 2 {
+        return false;
+    }
+    let Some(only) = second_along(problem, &axes) else { return false };
     let formula = &only.residuals;
     let &[root] = &formula.roots[..] else { return false };
-    let axes = problem.coordinates.len();
-    let jets = formula.graph.jets(&formula.roots);
-    let second = |index: &MultiIndex| index.order() >= 2;
-    let pure = |i: usize| move |index: &MultiIndex| index.order() == 2 && index.get(i) == 2;
-    if axes < 2
-        || only.sides() != 1
-        || jets.iter().filter(|(_, index)| second(index)).count() != axes
-        || !(0..axes).all(|i| jets.iter().any(|(_, index)| pure(i)(index)))
-    {
+    if only.sides() != 1 {
         return false;
     }
     let mut scratch = vec![];
@@ -99,15 +97,29 @@ fn is_laplacian(problem: &Problem) -> bool {
         let mut at = |along: Option<usize>| {
             formula.graph.eval(&mut scratch, |node| match node {
                 Node::Coordinate { coordinate, .. } => site[coordinate],
-                Node::Jet { index, .. } => f64::from(u8::from(along.is_some_and(|i| pure(i)(&index)))),
+                Node::Jet { index, .. } => f64::from(u8::from(along.is_some_and(|i| index == second(i)))),
                 _ => f64::NAN,
             });
             scratch[root.index()]
         };
         let rest = at(None);
-        let factors: Vec<f64> = (0..axes).map(|i| at(Some(i)) - rest).collect();
+        let factors: Vec<f64> = axes.iter().map(|&i| at(Some(i)) - rest).collect();
         factors.iter().all(|factor| (factor - factors[0]).abs() <= SAME * factors[0].abs())
     })
+}
+
+/// The only equation of the inside, if what it has of second and higher order is the second derivative along each of `axes`.
+pub(in crate::auto) fn second_along<'a>(problem: &'a Problem, axes: &[usize]) -> Option<&'a Condition> {
+    let mut inside = problem.conditions.iter().filter(|condition| condition.place.is_interior());
+    let (Some(only), None) = (inside.next(), inside.next()) else { return None };
+    let jets = only.residuals.graph.jets(&only.residuals.roots);
+    let has = |index: MultiIndex| jets.iter().any(|(_, other)| *other == index);
+    let alone = jets.iter().filter(|(_, index)| index.order() >= 2).count() == axes.len();
+    (alone && axes.iter().all(|&i| has(second(i)))).then_some(only)
+}
+
+fn second(coordinate: usize) -> MultiIndex {
+    MultiIndex::along(coordinate).plus(coordinate)
 }
 
 /// Does the value `known` fulfil a residual of a condition on the face `flux`, whose normal derivative it has along its own face?

@@ -50,9 +50,16 @@ pub trait Machine: Send {
     /// Reads bytes, when all that was asked for before is done.
     fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), String>;
     /// As [`Machine::write`].
-    fn write_numbers(&mut self, address: u64, numbers: &[f64]) -> Result<(), String>;
+    fn write_numbers(&mut self, address: u64, numbers: &[f64]) -> Result<(), String> {
+        self.write(address, &bytes_of(numbers))
+    }
     /// As [`Machine::read`].
-    fn read_numbers(&mut self, address: u64, numbers: &mut [f64]) -> Result<(), String>;
+    fn read_numbers(&mut self, address: u64, numbers: &mut [f64]) -> Result<(), String> {
+        let mut bytes = vec![0; numbers.len() * 8];
+        self.read(address, &mut bytes)?;
+        numbers.iter_mut().zip(numbers_of(&bytes)).for_each(|(to, x)| *to = x);
+        Ok(())
+    }
     /// Starts a kernel, whose only argument is a structure of these numbers.
     ///
     /// Kernels of lane 0 come after all that were asked for before; those of other lanes after those of lane 0 and of their
@@ -94,6 +101,9 @@ pub struct CudaEngine {
     terms: Vec<Term>,
     prediction: (JetSet, Formula),
     kernels: HashMap<(String, &'static str), usize>,
+    /// The kernels that bring θ into their layout, and add gradients.
+    pack: usize,
+    reduce: usize,
     /// Formulas that were asked for, ready to be asked for again.
     asked: Vec<Term>,
     theta: Buffer,
@@ -182,6 +192,8 @@ impl CudaEngine {
             terms: vec![],
             prediction: (problem.values.jets(), problem.values.clone()),
             kernels: HashMap::new(),
+            pack: 0,
+            reduce: 0,
             asked: vec![],
             theta: Buffer::default(),
             from: Buffer::default(),
@@ -201,9 +213,8 @@ impl CudaEngine {
     /// Everything that may be refused.
     fn prepare(&mut self, problem: &Problem) -> Result<(), String> {
         let parameters = self.parameters();
-        let from: Vec<u8> = self.packing.from.iter().flat_map(|place| place.to_ne_bytes()).collect();
         self.theta.reserve(&mut *self.machine, parameters * 8)?;
-        self.from.put(&mut *self.machine, &from)?;
+        self.from.put(&mut *self.machine, &bytes_of_places(&self.packing.from))?;
         let length = self.packing.from.len() * self.real();
         self.packed.reserve(&mut *self.machine, length)?;
         let mut terms = vec![];
@@ -215,6 +226,7 @@ impl CudaEngine {
         let texts =
             ["pack", "reduce"].map(|name| (text::common(self.precision), name)).into_iter().chain(own);
         let kernels = self.kernels(texts.collect())?;
+        (self.pack, self.reduce) = (kernels[0], kernels[1]);
         for (term, kernel) in terms.iter_mut().zip(&kernels[2..]) {
             term.kernel = *kernel;
             self.ready(term, Mode::Gradient)?;
@@ -242,8 +254,9 @@ impl CudaEngine {
         Ok(texts.iter().map(|text| self.kernels[text]).collect())
     }
 
-    fn kernel(&mut self, text: String, name: &'static str) -> Result<usize, String> {
-        self.kernels(vec![(text, name)]).map(|kernels| kernels[0])
+    /// The kernel of a term, compiled if it is not known yet.
+    fn kernel(&mut self, term: &Term) -> Result<usize, String> {
+        self.kernels(vec![(self.text(term), "run")]).map(|kernels| kernels[0])
     }
 
     /// A term without points and without a kernel, cut for about so many sites.
@@ -295,9 +308,8 @@ impl CudaEngine {
             );
         }
         let mut buffers = Buffers::default();
-        let bytes = |numbers: &[i32]| numbers.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>();
-        buffers.steps.put(&mut *self.machine, &bytes(&program.steps))?;
-        buffers.arrays.put(&mut *self.machine, &bytes(&program.arrays))?;
+        buffers.steps.put(&mut *self.machine, &bytes_of_places(&program.steps))?;
+        buffers.arrays.put(&mut *self.machine, &bytes_of_places(&program.arrays))?;
         Ok(Term {
             jets: jets.clone(),
             formula: formula.clone(),
@@ -328,7 +340,7 @@ impl CudaEngine {
         term.sizes = term.sizes.clone().cut(self.room(), sites);
         term.grid.threads = term.sizes.cut.threads;
         term.grid.shared = term.sizes.shared();
-        term.kernel = self.kernel(self.text(term), "run")?;
+        term.kernel = self.kernel(term)?;
         Ok(())
     }
 
@@ -458,10 +470,9 @@ impl CudaEngine {
         self.held.extend_from_slice(theta);
         self.machine.write_numbers(self.theta.address, theta)?;
         let length = self.packing.from.len();
-        let kernel = self.kernel(text::common(self.precision), "pack")?;
         let grid = Grid { blocks: length.div_ceil(256).min(1024), threads: 256, shared: 0 };
         let arguments = [self.theta.address, self.from.address, self.packed.address, length as u64];
-        self.machine.launch(0, kernel, grid, &arguments)
+        self.machine.launch(0, self.pack, grid, &arguments)
     }
 
     /// Starts a term's kernel on the lane.
@@ -556,7 +567,6 @@ impl CudaEngine {
 
     /// Adds the gradients of the blocks of all terms that went back.
     fn reduce(&mut self, weights: &[f64], only: Option<usize>) -> Result<(), String> {
-        let kernel = self.kernel(text::common(self.precision), "reduce")?;
         let parameters = self.layers.parameters();
         let grid = Grid { blocks: parameters.div_ceil(128).clamp(1, 4096), threads: 128, shared: 0 };
         let mut fresh = true;
@@ -573,7 +583,7 @@ impl CudaEngine {
                 self.coefficients as u64,
                 u64::from(fresh),
             ];
-            self.machine.launch(0, kernel, grid, &arguments)?;
+            self.machine.launch(0, self.reduce, grid, &arguments)?;
             fresh = false;
         }
         if fresh {
@@ -605,7 +615,7 @@ impl CudaEngine {
             None => {
                 let sites = condition.unwrap_or(SLICE).max(1);
                 let mut term = working(self.term(jets, formula, sides, condition.is_some(), sites));
-                term.kernel = working(self.kernel(self.text(&term), "run"));
+                term.kernel = working(self.kernel(&term));
                 term
             }
         };
@@ -642,9 +652,7 @@ impl CudaEngine {
                         .chunks_exact(4)
                         .map(|x| f64::from(f32::from_ne_bytes(x.try_into().expect("four bytes")))),
                 ),
-                Precision::F64 => values.extend(
-                    found.chunks_exact(8).map(|x| f64::from_ne_bytes(x.try_into().expect("eight bytes"))),
-                ),
+                Precision::F64 => values.extend(numbers_of(&found)),
             }
         }
         Ok(values)
@@ -705,6 +713,14 @@ fn bytes_of(numbers: &[f64]) -> Vec<u8> {
         to.copy_from_slice(&x.to_ne_bytes());
     }
     bytes
+}
+
+fn numbers_of(bytes: &[u8]) -> impl Iterator<Item = f64> + '_ {
+    bytes.chunks_exact(8).map(|x| f64::from_ne_bytes(x.try_into().expect("eight bytes")))
+}
+
+fn bytes_of_places(places: &[i32]) -> Vec<u8> {
+    places.iter().flat_map(|place| place.to_ne_bytes()).collect()
 }
 
 /// What a device that worked a moment ago refuses: there is no way to go on.
