@@ -16,8 +16,11 @@ use crate::jet::JetSet;
 use crate::march::March;
 use crate::problem::{Carried, Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
 use crate::rng;
-use crate::run::{CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result};
+use crate::run::{
+    BandResult, CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result,
+};
 use crate::score::Scorer;
+use crate::tabulated::{Between, Outside, Tabulated};
 use crate::train::{StageReport, State};
 use crate::verdict::Verdict;
 
@@ -196,8 +199,17 @@ impl Trained {
             return Err(RunError::Checkpoint { path, source: CheckpointError::Foreign(reason) }.into());
         }
         let result = read_result(folder)?;
-        let outcome = result.content.map(|result| result.outcome);
-        let trained = Self::new(problem, checkpoint.state, outcome, threads)?;
+        let outcome = result.content.as_ref().map(|result| result.outcome);
+        let mut trained = Self::new(problem, checkpoint.state, outcome, threads)?;
+        for (unknown, band) in result.content.into_iter().flat_map(|result| result.bands) {
+            let BandResult { along, at, standard_error } = band;
+            if at.len() == standard_error.len() && at.len() > 1 && at.is_sorted_by(|a, b| a < b) {
+                let name = format!("{unknown}_error");
+                let (between, outside) = (Between::Linear, Outside::Refused);
+                let table = Tabulated::new(&name, vec![along], vec![at], &standard_error, between, outside);
+                trained.language.declare_curve(table);
+            }
+        }
         Ok(Self { damaged: result.damaged.into_iter().chain(last.damaged).collect(), ..trained })
     }
 

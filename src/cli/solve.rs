@@ -321,6 +321,17 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         };
         line(name, text);
     }
+    for (name, layers) in &result.scales {
+        let each = layers.iter().map(|layer| match &layer[..] {
+            [scale] => six_digits(*scale).to_string(),
+            all => {
+                let (least, most) = all.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+                format!("{} to {}", six_digits(least), six_digits(most))
+            }
+        });
+        let of = if name == "network" { String::new() } else { format!("of {name}, ") };
+        line("scale", format!("{of}trained to {}", each.collect::<Vec<_>>().join(", ")));
+    }
     for found in &result.combinations {
         let value = with_error(found.value, found.standard_error, found.shift);
         line("together", format!("{} = {value}", found.formula));

@@ -265,6 +265,20 @@ impl Layers {
         depths.into_iter().max().unwrap_or(0)
     }
 
+    /// What multiplies the activations of a network where their scales are trained, in the order of its layers; one that
+    /// is shared is there once.
+    pub fn scales(&self, part: usize) -> Vec<Numbers> {
+        let mut found = vec![];
+        for step in &self.steps[self.parts[part].steps.clone()] {
+            if let Op::Scale { by, .. } = step
+                && !found.contains(by)
+            {
+                found.push(*by);
+            }
+        }
+        found.into_iter().map(|by| self.numbers[by]).collect()
+    }
+
     /// Is there a product of arrays?
     pub fn has_gates(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Op::Blend { .. }))

@@ -153,6 +153,10 @@ fn fields(content: &Content, closed: &[Option<(String, &Formula)>]) -> Vec<Value
             "difference": differences.get(k).and_then(Option::as_ref).map(|_| k),
             "region": region_of(problem, unknown.region.as_ref()),
             "along": unknown.of,
+            "band": content.result.and_then(|result| result.bands.get(&unknown.name)).map(|band| json!({
+                "at": band.at,
+                "error": band.standard_error.iter().map(|&x| short(x)).collect::<Vec<_>>(),
+            })),
         }));
     }
     for (at, function) in residuals {
@@ -384,6 +388,20 @@ fn verdict(content: &Content) -> String {
         text += "<h3>Parameters that training found</h3>\n";
         let rows: Vec<_> = result.trainable.iter().map(row).collect();
         text += &table(&["parameter", "value", "standard error", "true value"], &rows);
+    }
+    if !result.scales.is_empty() {
+        let mut rows = vec![];
+        for (name, layers) in &result.scales {
+            for (k, layer) in layers.iter().enumerate() {
+                let (least, most) =
+                    layer.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+                let what =
+                    if layers.len() == 1 { escaped(name) } else { format!("{}, {}", escaped(name), k + 1) };
+                rows.push(vec![what, power(least), power(most)]);
+            }
+        }
+        text += "<h3>Scales of activations that training found</h3>\n";
+        text += &table(&["network, layer", "least", "greatest"], &rows);
     }
     text + "</section>\n"
 }

@@ -230,9 +230,17 @@ class Plot {
         this.drawOver();
     }
 
-    curve(context, { points, color: index, dash, marked, width = 1.75 }) {
+    curve(context, { points, band, color: index, dash, marked, width = 1.75 }) {
         const place = (x, log) => log ? (x > 0 ? Math.log10(x) : NaN) : x;
         context.strokeStyle = context.fillStyle = color(`curve-${index}`);
+        if (band) {
+            // Down one edge and back along the other.
+            context.beginPath();
+            for (const [x, y] of [...band[0], ...band[1].toReversed()]) context.lineTo(this.toX(x), this.toY(y));
+            context.globalAlpha = 0.2;
+            context.fill();
+            context.globalAlpha = 1;
+        }
         context.lineWidth = width;
         context.setLineDash(dash ? [6, 5] : []);
         context.lineJoin = "round";

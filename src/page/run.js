@@ -65,6 +65,7 @@ const quantities = data.fields.flatMap(field => {
     const unit = field.unit ? ` (${field.unit})` : "", along = field.along ?? null;
     if (field.residual) return [{ label: `residual of ${field.name}`, short: field.name, of: value, region, along, kind: "error" }];
     const own = { label: field.name + unit, short: field.name, of: value, region, along, kind: "value" };
+    if (field.band) own.standardError = between([field.band.at], field.band.error, along);
     const difference = field.difference === null ? null : differences[field.difference];
     if (!field.reference && !difference) return [own];
     const known = [];
@@ -126,6 +127,7 @@ const fieldPlot = new Plot(holder, {
         if (!inRegion(point)) text += "outside the domain";
         else {
             text += `${quantity.short} = ${shown(value, 8)}`;
+            if (quantity.standardError) text += `, standard error ${shown(quantity.standardError(point), 2)}`;
             if (quantity.error) text += `, error ${shown(quantity.error(point), 2)}`;
         }
         return { text, data: { point: JSON.stringify(point), value: String(value) } };
@@ -337,6 +339,12 @@ function sampled(plot) {
     const { quantity } = state;
     const absolute = of => quantity.kind === "error" ? point => Math.abs(of(point)) : of;
     const series = [{ label: quantity.kind === "error" ? `|${quantity.label}|` : quantity.label, color: quantity.kind === "error" ? 2 : 1, width: 2.2, points: curve(absolute(quantity.of)) }];
+    if (quantity.standardError) {
+        const error = quantity.standardError;
+        const edge = sign => curve(point => quantity.of(point) + 2 * sign * error(point));
+        series[0].label += ", with 2 standard errors";
+        series[0].band = [edge(1), edge(-1)];
+    }
     if (quantity.reference) series.push({ label: "reference", color: 0, dash: true, points: curve(quantity.reference) });
     plot.setSeries(series);
 }
@@ -355,6 +363,8 @@ function show(keepView = false) {
         const [a, b] = endsOf(state.across);
         const points = Array.from({ length: 201 }, (_, i) => pointAt(a + (b - a) * i / 200)).filter(inRegion);
         const numbers = points.map(point => log ? Math.abs(state.quantity.of(point)) : state.quantity.of(point));
+        const { standardError } = state.quantity;
+        if (standardError) numbers.push(...points.flatMap(point => [2, -2].map(k => state.quantity.of(point) + k * standardError(point))));
         if (state.quantity.reference) numbers.push(...points.map(state.quantity.reference));
         plot.y = { label: state.quantity.label, log };
         const range = rangeOf(numbers, log);

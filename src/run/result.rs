@@ -85,6 +85,10 @@ pub struct RunResult {
     /// What every trainable parameter came to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub trainable: BTreeMap<String, TrainableResult>,
+    /// What trained scales of activations came to, by network (`network` where there is one): for every layer one number, or
+    /// one for each of its neurons; a single list where all layers share it. Windows of time follow one another.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scales: BTreeMap<String, Vec<Vec<f64>>>,
     /// Combinations of trainable parameters that are determined although they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub combinations: Vec<CombinationResult>,

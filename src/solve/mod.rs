@@ -27,10 +27,11 @@ use crate::growth;
 use crate::init::{self, InitError};
 use crate::limits::{MAX_PARAMETERS, MAX_WIDTH};
 use crate::march::{self, March};
+use crate::network::Numbers;
 use crate::optim::{self, Adam};
 use crate::output::OutputError;
 use crate::page::PAGE;
-use crate::problem::{Diagnostics, Document, Problem, Windows, check_points};
+use crate::problem::{Diagnostics, Document, OneNetwork, Problem, Windows, check_points};
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
@@ -421,6 +422,7 @@ fn result_of(
             })
             .collect::<BTreeMap<_, _>>(),
         trainable: trainable(problem, &outcome.state.answer, evaluation),
+        scales: scales(problem, &outcome.state.solution()),
         combinations: combinations(problem, evaluation),
         bands: problem
             .unknowns
@@ -539,6 +541,22 @@ fn trainable(problem: &Problem, theta: &[f64], evaluation: &Evaluation) -> BTree
         (trainable.name.clone(), result)
     });
     results.collect()
+}
+
+/// Trained scales of activations, network by network.
+fn scales(problem: &Problem, theta: &[f64]) -> BTreeMap<String, Vec<Vec<f64>>> {
+    let layers = problem.layers();
+    let of = |(part, one): (usize, OneNetwork<'_>)| {
+        let (numbers, initial) = (layers.scales(part), one.network.scale.initial());
+        let windows = theta.chunks_exact(problem.parameters_in_all());
+        let scale = |theta: &[f64], by: &Numbers| {
+            theta[by.first..by.first + by.count].iter().map(|x| initial * x).collect()
+        };
+        let found: Vec<Vec<f64>> =
+            windows.flat_map(|theta| numbers.iter().map(move |by| scale(theta, by))).collect();
+        (!found.is_empty()).then(|| (one.name.unwrap_or("network").to_owned(), found))
+    };
+    problem.all_networks().into_iter().enumerate().filter_map(of).collect()
 }
 
 /// What is determined where single parameters are not.

@@ -198,3 +198,66 @@ fn what_does_not_change_along_a_coordinate_is_asked_without_it() {
         assert!(exit(&refused) == 2 && stderr(&refused).contains("no value for `t`"), "{}", stderr(&refused));
     }
 }
+
+/// What trained scales came to, and the band about an unknown that data determine, from the result to the page and to what a
+/// run is asked.
+#[test]
+fn scales_and_bands_are_told() {
+    let out = folder();
+    let path = out.path().join("run").display().to_string();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/networks/conductivity.toml");
+    let changes = [
+        "training.stages=[{ adam = { steps = 5 } }]",
+        "network={ depth = 2, width = 6, scale = { trainable = \"layer\", initial = 0.5 } }",
+        "networks.k={ depth = 1, width = 4, scale = { trainable = \"neuron\", initial = 2 } }",
+        "conditions.physics.points=100",
+    ];
+    let changes = changes.iter().flat_map(|change| ["--set", change]);
+    let command: Vec<&str> = [file, "--out", &path, "--quiet"].into_iter().chain(changes).collect();
+    let ended = run(out.path(), &command);
+    assert_eq!(exit(&ended), 0, "{}", stderr(&ended));
+    let result: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join("run/result.json")).expect("there"))
+            .expect("JSON");
+    let scales = |name: &str| -> Vec<Vec<f64>> {
+        serde_json::from_value(result["scales"][name].clone()).expect("rows of numbers")
+    };
+    let (shared, own) = (scales("network"), scales("k"));
+    assert_eq!((shared.len(), shared[0].len(), own.len(), own[0].len()), (2, 1, 1, 4));
+    // Five steps leave them near where they began, and not there.
+    let near = |x: f64, from: f64| x != from && (x / from - 1.0).abs() < 0.1;
+    assert!(shared.iter().all(|layer| near(layer[0], 0.5)) && own[0].iter().all(|&x| near(x, 2.0)));
+    let numbers = |key: &str| -> Vec<f64> {
+        serde_json::from_value(result["bands"]["k"][key].clone()).expect("numbers")
+    };
+    let (at, error) = (numbers("at"), numbers("standard_error"));
+    let point = format!("x={}", at[7]);
+    let middle = format!("x={}", 0.5 * (at[7] + at[8]));
+    let asked = run(
+        out.path(),
+        &["predict", &path, "--at", &point, "--at", &middle, "--quantity", "2*k_error", "--quiet"],
+    );
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    let found: Vec<f64> = said
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().unwrap().parse().expect("a number"))
+        .collect();
+    let expected = [2.0 * error[7], error[7] + error[8]];
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9 * b), "{said} {expected:?}");
+    let page = std::fs::read_to_string(out.path().join("run/report.html")).expect("a page");
+    assert!(page.contains("Scales of activations") && page.contains("\"band\":{\"at\":["));
+}
+
+#[test]
+fn a_network_of_another_name_is_told() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/networks/conductivity.toml");
+    let check = |change: &str, expected: &str| {
+        let ended = run(folder().path(), &["check", file, "--set", change]);
+        assert_eq!(exit(&ended), 2);
+        let said = stderr(&ended);
+        assert!(said.contains(expected), "{said}");
+    };
+    check("networks.kk.width=3", "call it like its only unknown");
+    check("networks.k.widht=3", "did you mean `width`?");
+}

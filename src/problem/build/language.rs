@@ -3,18 +3,20 @@
 
 use core::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Builder, DEFINITION, RESIDUAL};
-use crate::expr::{Context, Error, Expr, Graph, Node, Normal, Scope};
+use crate::expr::{Context, Error, Expr, Graph, Meaning, Node, Normal, Scope, Symbol};
 use crate::limits::MAX_OPERATIONS;
 use crate::problem::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::problem::file::{Document, Value};
 use crate::problem::geometry::Geometry;
 use crate::problem::model::{Formula, Problem};
 use crate::problem::place::{Coordinate, Place};
+use crate::tabulated::Tabulated;
 
 /// What is asked of a trained network may use what a definition may.
 const QUANTITY: Context = Context { place: "a quantity", allowed: DEFINITION.allowed };
@@ -63,6 +65,17 @@ impl Language {
         }
         let (coordinates, features) = (problem.coordinates.clone(), problem.features.clone());
         Self { graph, scope, coordinates, geometry: problem.geometry.clone(), features }
+    }
+
+    /// Gives a table's function of one coordinate a name that stands for its value at the point, if it is free.
+    pub(crate) fn declare_curve(&mut self, table: Tabulated) {
+        let Some(along) = self.coordinates.iter().position(|c| c.name == table.arguments[0]) else { return };
+        let name = table.name.clone();
+        if !self.knows(&name) && !self.scope.is_table(&name) {
+            let at = self.graph.insert(Node::Coordinate { coordinate: along, side: 0 });
+            let node = self.graph.table(&Arc::new(table), &[0], &[at]);
+            self.scope.set(&name, Symbol::Value(Meaning::Definition, node));
+        }
     }
 
     /// Does `name` mean something by itself in a formula: a coordinate, a parameter, an unknown, a derivative, …?

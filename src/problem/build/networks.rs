@@ -232,7 +232,12 @@ impl Builder<'_> {
         let own = unknowns.iter().position(|unknown| unknown.name == name);
         if own.is_none() {
             let message = format!("the network `{}` has no unknowns", name.escape_debug());
-            let hint = "list them, for example unknowns = [\"u\", \"v\"], or call it like its only unknown";
+            let names: Vec<_> = unknowns.iter().map(|unknown| unknown.name.as_str()).collect();
+            let hint = match closest(name, names.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`, the network of the unknown `{known}`?"),
+                None => "list them, for example unknowns = [\"u\", \"v\"], or call it like its only unknown"
+                    .to_owned(),
+            };
             self.report(Diagnostic::error(key.span(), message).hint(hint));
         }
         own.map(|own| vec![own])
