@@ -47,6 +47,8 @@ pub struct Integral {
     pub integrand: Expr,
     /// What it runs over, from the outside in: the ends of a variable may use those before it.
     pub over: Vec<Span>,
+    /// The place that it runs over instead, as a name that is its text.
+    pub place: Option<Expr>,
     /// How many nodes, if that is said: along every variable, or of three and more in all.
     pub nodes: Option<usize>,
 }
@@ -68,10 +70,10 @@ impl Integral {
         [&self.integrand].into_iter().chain(self.over.iter().flat_map(|span| [&span.from, &span.to]))
     }
 
-    /// The same, to be changed.
+    /// The same, to be changed, and the place.
     pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         let ends = self.over.iter_mut().flat_map(|span| [&mut span.from, &mut span.to]);
-        [&mut self.integrand].into_iter().chain(ends)
+        [&mut self.integrand].into_iter().chain(ends).chain(&mut self.place)
     }
 }
 
@@ -90,6 +92,22 @@ impl Expr {
                 arguments.iter_mut().for_each(|a| a.relocate(place));
             }
             Kind::Integral(integral) => integral.parts_mut().for_each(|part| part.relocate(place)),
+        }
+    }
+
+    /// Calls `each` with every integral in it, inner ones first.
+    pub fn integrals(&self, each: &mut impl FnMut(&Integral)) {
+        match &self.kind {
+            Kind::Number(_) | Kind::Name(_) => {}
+            Kind::Unary(_, a) => a.integrals(each),
+            Kind::Binary(_, a, b) => [a, b].into_iter().for_each(|a| a.integrals(each)),
+            Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
+                arguments.iter().for_each(|a| a.integrals(each));
+            }
+            Kind::Integral(integral) => {
+                integral.parts().for_each(|part| part.integrals(each));
+                each(integral);
+            }
         }
     }
 
@@ -180,8 +198,11 @@ impl Expr {
                 write!(f, "{name}({})", arguments.join(", "))?;
             }
             Kind::Integral(integral) => {
-                let Integral { integrand, over, nodes } = &**integral;
+                let Integral { integrand, over, place, nodes } = &**integral;
                 write!(f, "integral({integrand}")?;
+                if let Some(Self { kind: Kind::Name(place), .. }) = place {
+                    write!(f, ", over {place}")?;
+                }
                 for Span { variable, from, to } in over {
                     write!(f, ", {variable} = {from}..{to}")?;
                 }

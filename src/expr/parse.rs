@@ -66,6 +66,8 @@ pub(super) enum Token {
     Equals,
     /// `..` between these.
     Upto,
+    /// The place that stands behind `over`.
+    Place(String),
     /// `[` directly after a name.
     OpenIndex,
     /// `]` of such an index.
@@ -161,7 +163,16 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
                 integrals.push(inside || called);
                 Some(Token::Open)
             }
-            ',' => Some(Token::Comma),
+            ',' => {
+                if let Some(place) = place_over(&text[at + 1..]).filter(|_| inside) {
+                    let (begin, end) = (at + 1 + place.start, at + 1 + place.end);
+                    tokens.push((Token::Comma, at..at + 1));
+                    tokens.push((Token::Place(text[begin..end].trim().to_owned()), begin..end));
+                    at = end;
+                    continue;
+                }
+                Some(Token::Comma)
+            }
             ')' => {
                 integrals.pop();
                 Some(Token::Close)
@@ -189,6 +200,31 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
         at += length;
     }
     (tokens, errors)
+}
+
+/// Where in what follows a comma the place is that an integral runs over, if that is what follows: `over wall of hole`, up to
+/// the end of the integral or to its number of nodes.
+fn place_over(rest: &str) -> Option<Range<usize>> {
+    let word = rest.trim_start().strip_prefix("over")?;
+    let place = word.trim_start();
+    if place.len() == word.len() || place.starts_with(['=', ',', ')']) {
+        return None;
+    }
+    let begin = rest.len() - place.len();
+    let mut depth = 0;
+    let ends = |(at, c): &(usize, char)| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        let nodes = |after: &str| {
+            after.trim_start().strip_prefix("nodes").is_some_and(|n| n.trim_start().starts_with('='))
+        };
+        depth < 0 || depth == 0 && *c == ',' && nodes(&place[at + 1..])
+    };
+    let length = place.char_indices().find(ends).map_or(place.len(), |(at, _)| at);
+    Some(begin..begin + place[..length].trim_end().len())
 }
 
 /// The last parenthesis that is open: its place among the tokens and in the text.
@@ -318,7 +354,12 @@ impl Parser<'_> {
         while let Some((token, span)) = self.peek() {
             let operator = match token {
                 Token::Operator(operator) => operator,
-                Token::Close | Token::Comma | Token::Equals | Token::Upto | Token::CloseIndex => break,
+                Token::Close
+                | Token::Comma
+                | Token::Equals
+                | Token::Upto
+                | Token::Place(_)
+                | Token::CloseIndex => break,
                 // Something begins where an operator should be: a product, for what follows.
                 Token::Open | Token::OpenIndex | Token::Number(_) | Token::Name(_) => Binary::Mul,
             };
@@ -398,7 +439,12 @@ impl Parser<'_> {
                 self.error(span.clone(), "expected a value here");
                 Grown::missing(span.start..span.start)
             }
-            Token::Comma | Token::Close | Token::Equals | Token::Upto | Token::CloseIndex => {
+            Token::Comma
+            | Token::Close
+            | Token::Equals
+            | Token::Upto
+            | Token::Place(_)
+            | Token::CloseIndex => {
                 self.error(span.clone(), "expected a value here");
                 Grown::missing(span.start..span.start)
             }
@@ -494,15 +540,23 @@ impl Parser<'_> {
         }
     }
 
-    /// The rest of an integral whose parenthesis is `open`: the integrand, then `x = a..b` once or more, then perhaps
-    /// `nodes = n`.
+    /// The rest of an integral whose parenthesis is `open`: the integrand, then `x = a..b` once or more or `over PLACE`, then
+    /// perhaps `nodes = n`.
     fn integral(&mut self, start: usize, open: Range<usize>) -> Grown {
         self.integrals += 1;
         let integrand = self.expression(0);
         let mut height = integrand.height;
-        let mut integral = Integral { integrand: integrand.expr, over: vec![], nodes: None };
+        let mut integral = Integral { integrand: integrand.expr, over: vec![], place: None, nodes: None };
         while let Some((Token::Comma, _)) = self.peek() {
             self.next += 1;
+            if let Some((Token::Place(place), span)) = self.peek() {
+                self.next += 1;
+                if integral.place.is_some() {
+                    self.error(span.clone(), "the integral runs over two places");
+                }
+                integral.place = Some(Expr { kind: Kind::Name(place), span });
+                continue;
+            }
             let (name, after) = (self.peek(), self.tokens.get(self.next + 1).cloned());
             let (Some((Token::Name(variable), span)), Some((Token::Equals, _))) = (&name, &after) else {
                 let end = self.end;
@@ -541,7 +595,18 @@ impl Parser<'_> {
         }
         let end = self.close(open);
         self.integrals -= 1;
-        if integral.over.is_empty() && self.errors.is_empty() {
+        if let Some(place) = integral.place.as_ref().filter(|_| !integral.over.is_empty()) {
+            let error = Error::new(
+                place.span.clone(),
+                "the integral runs over a place, and over something else as well",
+            );
+            self.report(
+                error.hint(
+                    "write an integral of an integral: `integral(integral(u, over interior), t = 0..1)`",
+                ),
+            );
+        }
+        if integral.over.is_empty() && integral.place.is_none() && self.errors.is_empty() {
             let error = Error::new(start..end, "it is not said what the integral runs over");
             self.report(error.hint(foreign::integral(&integral.integrand.to_string(), self.names)));
         }

@@ -18,12 +18,29 @@ const MOST_PRODUCTS: usize = 2;
 /// of Bernoulli's fourth polynomial.
 const GENERATOR: usize = 361;
 
+/// How an integral over a place is computed: nodes and weights, where all coordinates that it does not name stay what they
+/// are.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct Rule {
+    /// The coordinates that a node gives.
+    pub axes: Vec<usize>,
+    /// On walls the names of the normal's components, which lie along the first of these coordinates.
+    pub normal: Vec<String>,
+    /// The values of the coordinates, those of the normal, and the weight, one node each.
+    pub nodes: Vec<(Vec<f64>, f64)>,
+}
+
 /// Points of the unit cube in so many dimensions, each with its weight; the weights' sum is 1.
-pub(super) fn rule(dimensions: usize, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+pub(crate) fn rule(dimensions: usize, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
     let count = nodes.unwrap_or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
     if dimensions > MOST_PRODUCTS {
         return lattice(dimensions, count);
     }
+    product(dimensions, count)
+}
+
+/// Products of Gauss and Legendre's rule with so many nodes along every direction.
+pub(crate) fn product(dimensions: usize, count: usize) -> Vec<(Vec<f64>, f64)> {
     let along = gauss_legendre(count);
     let mut points = vec![(vec![], 1.0)];
     for _ in 0..dimensions {
@@ -43,7 +60,7 @@ pub(super) fn size(dimensions: usize, nodes: Option<usize>) -> usize {
 }
 
 /// The rule of n nodes on [0, 1]: zeros of Legendre's polynomial by Newton's method.
-fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
+pub(crate) fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     let rule = |i: usize| {
         let mut x = (PI * (i as f64 + 0.75) / (n as f64 + 0.5)).cos();
         let mut slope = 1.0;
@@ -73,7 +90,7 @@ fn legendre(n: usize, x: f64) -> (f64, f64) {
 }
 
 /// Points of equal weights.
-fn lattice(dimensions: usize, count: usize) -> Vec<(Vec<f64>, f64)> {
+pub(crate) fn lattice(dimensions: usize, count: usize) -> Vec<(Vec<f64>, f64)> {
     let point = |i: usize| {
         let mut factor = 1;
         let along = (0..dimensions).map(|_| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ast::{Expr, Integral, Kind};
 use super::names::{Names, is_time, joined, listed, listed_or, plural};
 use super::parse::parse_in;
-use super::quadrature;
+use super::quadrature::{self, Rule};
 use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS, MAX_PLACES};
@@ -28,6 +28,8 @@ pub struct Scope {
     normal: Option<Normal>,
     /// What the integrals around run over besides coordinates.
     bound: Vec<String>,
+    /// The places that integrals run over, by their texts and numbers of nodes.
+    rules: BTreeMap<(String, Option<usize>), Arc<Rule>>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
     asked: Option<Vec<(String, Vec<String>)>>,
 }
@@ -224,6 +226,16 @@ impl Scope {
         (!self.is_declared(name) && Names::is_differentiable(self, base)).then_some(base)
     }
 
+    /// Says how integrals over the place `text` with so many nodes are computed.
+    pub(crate) fn set_rule(&mut self, text: &str, nodes: Option<usize>, rule: Rule) {
+        self.rules.insert((text.to_owned(), nodes), Arc::new(rule));
+    }
+
+    /// Is it known how integrals over a place are computed?
+    pub(crate) fn has_rule(&self, text: &str, nodes: Option<usize>) -> bool {
+        self.rules.contains_key(&(text.to_owned(), nodes))
+    }
+
     /// Nothing more can be declared: formulas are asked of a trained network.
     ///
     /// `residuals` are names of conditions, which are asked for alone and are no part of a formula, with what is zero there.
@@ -349,6 +361,9 @@ impl Scope {
                     }
                 }
             }
+            Kind::Integral(integral) if integral.place.is_some() => {
+                self.over_place(integral, expr, graph, context, errors)
+            }
             Kind::Integral(integral) => {
                 let (integrand, over) = self.integrand(integral, expr, graph, context, errors)?;
                 match self.integral(integral, integrand, &over, graph) {
@@ -453,6 +468,56 @@ impl Scope {
         fine.then_some((integrand, over))
     }
 
+    /// An integral over a place.
+    fn over_place(
+        &self,
+        integral: &Integral,
+        expr: &Expr,
+        graph: &mut Graph,
+        context: Context,
+        errors: &mut Vec<Error>,
+    ) -> Option<NodeId> {
+        let Some(Expr { kind: Kind::Name(text), span }) = &integral.place else { return None };
+        let Some(rule) = self.rules.get(&(text.clone(), integral.nodes)) else {
+            let message =
+                format!("an integral over `{}` cannot stand in {}", text.escape_debug(), context.place);
+            tell(errors, Error { span: span.clone(), message, hint: None });
+            return None;
+        };
+        let mut inner = self.clone();
+        let mut along = vec![];
+        for (name, &axis) in rule.normal.iter().zip(&rule.axes) {
+            // A name that the integral has for itself, as one that it runs over.
+            let coordinate = inner.coordinates.len() + inner.bound.len();
+            let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
+            inner.bound.push(name.clone());
+            inner.set(name, Symbol::Value(Meaning::Parameter, node));
+            along.push((axis, node));
+        }
+        if !along.is_empty() {
+            inner.normal = Some(Normal { names: rule.normal.clone(), along });
+        }
+        let integrand = inner.lower(&integral.integrand, graph, context, errors)?;
+        let (own, space) = (self.own_point(graph), self.coordinates.len());
+        let mut summands = vec![];
+        for (values, weight) in &rule.nodes {
+            let mut point = own.clone();
+            let (place, normal) = values.split_at(rule.axes.len());
+            rule.axes.iter().zip(place).for_each(|(&axis, &x)| point[axis] = graph.constant(x));
+            point.extend(normal.iter().map(|&x| graph.constant(x)));
+            let Some(value) = graph.at(integrand, &point, space) else {
+                let (message, hint) = too_many();
+                tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint) });
+                return None;
+            };
+            let weight = graph.constant(*weight);
+            summands.push(graph.binary(Binary::Mul, weight, value));
+        }
+        let sum = sum_of(summands, graph);
+        graph.set_whole(sum);
+        Some(sum)
+    }
+
     /// The sum that an integral is computed by.
     fn integral(
         &self,
@@ -491,7 +556,7 @@ impl Scope {
             terms.push((weight, measure, value));
         }
         let same = terms.iter().all(|(_, measure, _)| *measure == terms[0].1);
-        let mut summands: Vec<NodeId> = terms
+        let summands: Vec<NodeId> = terms
             .iter()
             .map(|&(weight, measure, value)| {
                 let weight = graph.constant(weight);
@@ -499,15 +564,8 @@ impl Scope {
                 if same { product } else { graph.binary(Binary::Mul, measure, product) }
             })
             .collect();
-        // By twos, so that no formula is as deep as there are nodes.
-        while summands.len() > 1 {
-            let pair = |pair: &[NodeId]| match *pair {
-                [a, b] => graph.binary(Binary::Add, a, b),
-                _ => pair[0],
-            };
-            summands = summands.chunks(2).map(pair).collect();
-        }
-        let sum = if same { graph.binary(Binary::Mul, terms[0].1, summands[0]) } else { summands[0] };
+        let sum = sum_of(summands, graph);
+        let sum = if same { graph.binary(Binary::Mul, terms[0].1, sum) } else { sum };
         graph.set_whole(sum);
         Ok(sum)
     }
@@ -600,7 +658,10 @@ impl Scope {
         context: Context,
     ) -> Result<Option<NodeId>, (String, Option<String>)> {
         let along = self.normal.as_ref().map_or(&[][..], |normal| &normal.along);
-        if along.is_empty() || !context.allowed.contains(&Meaning::Data) {
+        let names = self.normal.as_ref().map_or(&[][..], |normal| &normal.names);
+        let known =
+            |name: &String| self.get(name).is_some_and(|symbol| context.allowed.contains(&symbol.meaning()));
+        if along.is_empty() || !names.iter().all(known) {
             return Err(no_normal(&format!("`{name}` is the derivative along the normal")));
         }
         let mut sum = None;
@@ -790,6 +851,18 @@ fn readings_of(names: &[String], text: &str) -> BTreeSet<MultiIndex> {
         }
     }
     reached.pop().unwrap_or_default()
+}
+
+/// The sum of some nodes, by twos, so that no formula is as deep as there are nodes.
+fn sum_of(mut summands: Vec<NodeId>, graph: &mut Graph) -> NodeId {
+    while summands.len() > 1 {
+        let pair = |pair: &[NodeId]| match *pair {
+            [a, b] => graph.binary(Binary::Add, a, b),
+            _ => pair[0],
+        };
+        summands = summands.chunks(2).map(pair).collect();
+    }
+    summands.first().copied().unwrap_or_else(|| graph.constant(0.0))
 }
 
 /// Adds a mistake, if there is none yet at its place: the terms of a sum stand at one.

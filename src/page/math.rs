@@ -152,12 +152,18 @@ impl Writer<'_> {
                 format!("<mrow>{}<mo>(</mo>{arguments}<mo>)</mo></mrow>", self.name(function))
             }
             Kind::Integral(integral) => {
-                let Integral { integrand, over, .. } = &**integral;
+                let Integral { integrand, over, place, .. } = &**integral;
                 let signs = over.iter().map(|Span { from, to, .. }| {
                     let (from, to) = (self.written(from), self.written(to));
                     format!("<msubsup><mo>∫</mo>{from}{to}</msubsup>")
                 });
-                let signs: String = signs.collect();
+                let place = place.iter().filter_map(|place| match &place.kind {
+                    Kind::Name(place) => {
+                        Some(format!("<msub><mo>∫</mo><mtext>{}</mtext></msub>", escaped(place)))
+                    }
+                    _ => None,
+                });
+                let signs: String = signs.chain(place).collect();
                 let along = over.iter().rev().map(|span| format!("<mi>d</mi>{}", name(&span.variable)));
                 let inner = self.within(integrand, is_sum(integrand));
                 format!("<mrow>{signs}{inner}{}</mrow>", along.collect::<String>())

@@ -4,6 +4,7 @@
 //! time, with which shapes may move: what depends on it is built for the time that is asked for.
 //! It does not know conditions, samplers, or how anything was written in a file.
 
+use core::f64::consts::PI;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,7 +12,7 @@ pub use regions::Hole;
 use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, spread};
 
 use super::making::{Stock, Wrong};
-use crate::expr::Digits;
+use crate::expr::{Digits, gauss_legendre, lattice, product};
 
 /// Points that have to be found in a body before anything is drawn from it.
 const TRIED: usize = 256;
@@ -478,6 +479,102 @@ impl Body {
         spans
     }
 
+    /// Nodes in it, by its coordinates of space, and their weights; of what moves, at first.
+    ///
+    /// Along a line, and in the plane along lines across it, by Gauss and Legendre's rule, `nodes` on each; the lines stand
+    /// between corners, tangents and where holes begin, closer near these by a cosine, so that the roots with which lengths of
+    /// lines begin there cost nothing. In space the lines stand at a lattice's points, `nodes` in all, and weights add up to
+    /// the volume.
+    pub(crate) fn rule(&self, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+        const ON_LINE: usize = 6;
+        let d = self.axes.len();
+        let mut row = vec![0.0; self.axes.iter().max().map_or(0, |last| last + 1)];
+        let mut on_line = |across: &[f64], count: usize, share: f64| {
+            self.axes.iter().zip(across).for_each(|(&i, &x)| row[i] = x);
+            let spans = self.spans(&row);
+            let on_span = |(from, to): (f64, f64)| {
+                let node = move |(u, weight): (f64, f64)| {
+                    ([across, &[from + (to - from) * u]].concat(), share * weight * (to - from))
+                };
+                gauss_legendre(count).into_iter().map(node).collect::<Vec<_>>()
+            };
+            spans.into_iter().flat_map(on_span).collect::<Vec<_>>()
+        };
+        match d {
+            1 => on_line(&[], nodes.unwrap_or(32), 1.0),
+            2 => {
+                let panels = self.panels();
+                let count = nodes.unwrap_or((40 / panels.len()).clamp(8, 20));
+                let mut all = vec![];
+                for (from, to) in panels {
+                    for (u, weight) in gauss_legendre(count) {
+                        let (sin, cos) = (PI * u).sin_cos();
+                        let half = 0.5 * (to - from);
+                        all.extend(on_line(&[from + half * (1.0 - cos)], count, weight * half * PI * sin));
+                    }
+                }
+                all
+            }
+            _ => {
+                let mut all = vec![];
+                for (unit, weight) in lattice(d - 1, (nodes.unwrap_or(2000) / ON_LINE).max(1)) {
+                    let at = |(u, (lower, upper)): (f64, &(f64, f64))| lower + (upper - lower) * u;
+                    let across: Vec<f64> = unit.into_iter().zip(&self.bounds).map(at).collect();
+                    all.extend(on_line(&across, ON_LINE, weight));
+                }
+                let total: f64 = all.iter().map(|(_, weight)| weight).sum();
+                let factor = self.measure() / total;
+                all.iter_mut().filter(|_| factor.is_finite()).for_each(|(_, weight)| *weight *= factor);
+                all
+            }
+        }
+    }
+
+    /// In the plane, the parts of the first coordinate between which lines across change in kind: corners of the wall, ends of
+    /// its pieces, and where the number of lines inside changes.
+    fn panels(&self) -> Vec<(f64, f64)> {
+        const SCANNED: usize = 256;
+        let (lower, upper) = self.bounds[0];
+        let mut row = vec![0.0; self.axes.iter().max().map_or(0, |last| last + 1)];
+        let mut count = |x: f64| {
+            row[self.axes[0]] = x;
+            self.spans(&row).len()
+        };
+        let mut ends: Vec<f64> = match self.region.wall(&Select::default()) {
+            Ok(wall) => {
+                let total = wall.measure().value;
+                let mut before = 0.0;
+                let piece = |piece: &regions::Piece| {
+                    let from = before / total;
+                    before += piece.measure;
+                    // Just within it.
+                    [from + 1e-9, before / total - 1e-9].map(|u| wall.at(&[u]).x[0])
+                };
+                wall.pieces().iter().flat_map(piece).collect()
+            }
+            Err(_) => vec![],
+        };
+        let at = |k: usize| lower + (upper - lower) * (k as f64 + 0.5) / SCANNED as f64;
+        let mut before = (lower, 0);
+        for next in (0..SCANNED).map(at).chain([upper]) {
+            let found = if next == upper { 0 } else { count(next) };
+            if found != before.1 {
+                let (mut low, mut high) = (before.0, next);
+                for _ in 0..60 {
+                    let middle = 0.5 * (low + high);
+                    if count(middle) == before.1 { low = middle } else { high = middle }
+                }
+                ends.push(0.5 * (low + high));
+            }
+            before = (next, found);
+        }
+        ends.sort_by(f64::total_cmp);
+        // What is closer than this is one end.
+        let apart = 1e-6 * (upper - lower);
+        ends.dedup_by(|a, b| *a - *b < apart);
+        ends.windows(2).map(|ends| (ends[0], ends[1])).filter(|&(a, b)| count(0.5 * (a + b)) > 0).collect()
+    }
+
     /// Length, area or volume; of what moves, at first.
     pub fn measure(&self) -> f64 {
         self.region.measure().map_or(f64::NAN, |measure| measure.value)
@@ -540,6 +637,46 @@ impl Boundary {
     /// Length or area at the time of a row of coordinates.
     pub fn measure_at(&self, row: &[f64]) -> f64 {
         self.at(row).map_or(0.0, |wall| wall.measure().value)
+    }
+
+    /// Nodes on it, each its place and the normal there, and their weights; of what moves, at first.
+    ///
+    /// On every smooth piece by products of Gauss and Legendre's rule, `nodes` along each direction; where a body's wall has
+    /// many pieces, at as many points of a lattice in all.
+    pub(crate) fn rule(&self, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+        const MOST_PIECES: usize = 6;
+        let (d, total) = (self.wall.dimension(), self.wall.measure().value);
+        let mut all = vec![];
+        let mut add = |unit: &[f64], weight: f64| {
+            let Spot { x, normal, .. } = self.wall.at(unit);
+            all.push(([&x[..d], &normal[..d]].concat(), weight));
+        };
+        let pieces = self.wall.pieces();
+        if d > 2 && pieces.len() > MOST_PIECES {
+            lattice(d - 1, nodes.unwrap_or(1009)).iter().for_each(|(unit, weight)| add(unit, total * weight));
+            return all;
+        }
+        let mut before = 0.0;
+        for piece in pieces {
+            let share = piece.measure / total;
+            // Points of a line have no extent.
+            let usual = match d {
+                1 => 1,
+                2 => ((48.0 * share).ceil() as usize).max(12),
+                _ => 16,
+            };
+            let count = if d == 1 { 1 } else { nodes.unwrap_or(usual) };
+            for (unit, weight) in product(self.wall.coordinates(), count) {
+                let unit: Vec<f64> = unit
+                    .iter()
+                    .enumerate()
+                    .map(|(k, &u)| if k == 0 { before + share * u } else { u })
+                    .collect();
+                add(&unit, piece.measure * weight);
+            }
+            before += share;
+        }
+        all
     }
 
     /// As it is at the time of a row of coordinates; `None` where it is not there.

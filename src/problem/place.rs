@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use super::geometry::{Body, Boundary, Geometry};
-use crate::expr::{Digits, is_time};
+use crate::expr::{Digits, Rule, is_time, rule};
+use crate::limits::MAX_PLACES;
 
 /// A coordinate and its domain.
 #[derive(Clone, PartialEq, Debug)]
@@ -329,6 +330,76 @@ impl Place {
         }
     }
 
+    /// How an integral over the place is computed: over all of space that it does not fix, while other coordinates, such as
+    /// time, stay those of the point; or message and hint. `nodes` are as many along every direction, or of all where the
+    /// place has three or more.
+    pub(crate) fn rule(
+        &self,
+        coordinates: &[Coordinate],
+        geometry: Option<&Geometry>,
+        nodes: Option<usize>,
+    ) -> Result<Rule, (String, String)> {
+        let text = self.describe(coordinates);
+        let wrong = |message: String, hint: &str| Err((message, hint.to_owned()));
+        if !self.is_drawn() || self.periodic().is_some() {
+            let hint =
+                "it is over `interior`, `boundary`, a face such as `x = 1`, or a wall or a region of shapes";
+            return wrong(format!("no integral is over `{text}`"), hint);
+        }
+        if geometry.is_some_and(Geometry::moves) {
+            let hint =
+                "ask for it when the network is trained: `pinn-solve predict RUN --integral … --over …`";
+            return wrong(
+                "shapes of the domain move, and an integral over a place has fixed nodes".to_owned(),
+                hint,
+            );
+        }
+        let in_space = |i: &usize| match geometry {
+            Some(geometry) => geometry.domain.bounds().any(|(axis, _)| axis == *i),
+            None => !is_time(&coordinates[*i].name),
+        };
+        let space: Vec<usize> = (0..coordinates.len()).filter(in_space).collect();
+        if space.is_empty() {
+            let name = &coordinates[0].name;
+            return wrong(
+                format!("`{text}` has no coordinates of space"),
+                &format!("write the ends: `{name} = a..b`"),
+            );
+        }
+        let mut rule = Rule { normal: self.normal_names().to_vec(), ..Rule::default() };
+        for part in self.parts(coordinates, geometry, 0) {
+            let fixed = (0..coordinates.len())
+                .filter(|i| part.bounds[*i].0 == part.bounds[*i].1 && !space.contains(i));
+            rule.axes = space.iter().copied().chain(fixed.clone()).collect();
+            let along: Vec<(Vec<f64>, f64)> = match part.onto {
+                Onto::Box => {
+                    let sides: Vec<(f64, f64)> = space.iter().map(|&i| part.bounds[i]).collect();
+                    in_box(&sides, nodes)
+                }
+                Onto::Body(body) => body.rule(nodes),
+                Onto::Wall(wall) => wall.rule(nodes),
+            };
+            let others: Vec<f64> = fixed.map(|i| part.bounds[i].0).collect();
+            rule.nodes.extend(along.into_iter().map(|(mut values, weight)| {
+                values.splice(space.len()..space.len(), others.iter().copied());
+                (values, weight)
+            }));
+        }
+        if rule.nodes.len() > MAX_PLACES {
+            let message = format!(
+                "the integral over `{text}` takes {} places, more than {MAX_PLACES}",
+                rule.nodes.len()
+            );
+            return wrong(message, "take fewer `nodes`");
+        }
+        Ok(rule)
+    }
+
+    /// Names of the normal's components; none but on walls.
+    fn normal_names(&self) -> &[String] {
+        self.walls().first().map_or(&[], Boundary::normal)
+    }
+
     /// The part of the place where a coordinate lies between `lower` and `upper`, if there is one; `coordinates` says how
     /// many numbers a point has.
     pub fn within(&self, coordinate: usize, lower: f64, upper: f64, coordinates: usize) -> Option<Self> {
@@ -442,6 +513,22 @@ impl Part<'_> {
             }
         }
     }
+}
+
+/// Nodes and weights in a box, some of whose sides may be points.
+fn in_box(sides: &[(f64, f64)], nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+    let free = || sides.iter().filter(|(lower, upper)| lower != upper);
+    let size: f64 = free().map(|(lower, upper)| upper - lower).product();
+    let unit = if free().count() == 0 { vec![(vec![], 1.0)] } else { rule(free().count(), nodes) };
+    let node = |(unit, weight): (Vec<f64>, f64)| {
+        let mut unit = unit.into_iter();
+        let along = sides.iter().map(|&(lower, upper)| match lower == upper {
+            true => lower,
+            false => lower + (upper - lower) * unit.next().unwrap_or(0.5),
+        });
+        (along.collect(), size * weight)
+    };
+    unit.into_iter().map(node).collect()
 }
 
 /// Moves rows of coordinates onto walls, which take them in turn; those whose wall is not there at their time are left out.

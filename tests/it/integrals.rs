@@ -56,6 +56,31 @@ fn exact_of(name: &str, x: f64) -> f64 {
     }
 }
 
+/// Poisson's equation with fluxes on all of its wall is made unique by a mean, and what is asked of it are area, moments and
+/// the flux through the wall.
+#[test]
+fn integrals_over_places_settle_constants_and_give_fluxes() {
+    let problem = small("mean.toml");
+    let mut trained = pinn::solve(&problem).expect("trained");
+    let points = [0.3, 0.4, -0.5, 0.0, 0.0, -0.9];
+    let exact = |x: f64, y: f64| x * x + y * y - 0.5 + x * (x * x + y * y - 1.0) / 2.0;
+    let exact: Vec<f64> = points.chunks_exact(2).map(|at| exact(at[0], at[1])).collect();
+    let off = distance(&trained.predict(&points).expect("predicted"), &exact);
+    assert!(off < 1e-3, "{off:e}");
+    let pi = std::f64::consts::PI;
+    let mut check = |formula: &str, exact: f64, within: f64| {
+        let quantity = trained.quantity(formula).expect("a quantity");
+        let found = trained.evaluate(&quantity, &[0.1, 0.2], &[]).expect("evaluated")[0];
+        assert!((found - exact).abs() < within, "{formula}: {found} {exact}");
+    };
+    check("integral(1, over interior)", pi, 1e-12);
+    check("integral(x^2*y^4, over region disk)", pi / 64.0, 1e-13);
+    check("integral(x*n_x + y*n_y, over wall)", 2.0 * pi, 1e-10);
+    check("integral(u_n, over wall of disk)", 4.0 * pi, 1e-2);
+    let refused = trained.quantity("integral(u, over region dsk)").expect_err("no such shape").to_string();
+    assert!(refused.contains("did you mean `disk`?"), "{refused}");
+}
+
 /// What problems with integrals cannot have is said in one sentence each.
 #[test]
 fn what_integrals_rule_out_is_said() {

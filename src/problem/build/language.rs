@@ -50,6 +50,7 @@ impl Language {
         problem.declare_tables(&mut builder.scope);
         builder.parameters(&parameters);
         builder.geometry.clone_from(&problem.geometry);
+        builder.space.clone_from(&problem.coordinates);
         builder.unknowns(&unknowns, &definitions, &problem.coordinates);
         builder.definitions(&definitions);
         debug_assert!(!builder.has_errors(), "a problem writes what it reads");
@@ -162,6 +163,7 @@ impl Language {
         let value = Spanned::new(whole, DeValue::String(text.into()));
         let mut builder = Builder::new(&sources, Path::new(""), self.graph.clone(), self.scope.clone());
         builder.geometry.clone_from(&self.geometry);
+        builder.space.clone_from(&self.coordinates);
         let read = read(&mut builder, &value);
         let items = builder.items;
         match read {

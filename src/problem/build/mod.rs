@@ -141,6 +141,8 @@ struct Builder<'a> {
     scope: Scope,
     /// What part of their box the domain is, once that is known.
     geometry: Option<Geometry>,
+    /// Coordinates with their domains, once these are known.
+    space: Vec<Coordinate>,
     /// Which coordinate is time, with which shapes may move.
     time: Option<usize>,
     /// Names that formulas mention.
@@ -164,6 +166,7 @@ impl<'a> Builder<'a> {
             graph,
             scope,
             geometry: None,
+            space: vec![],
             time: None,
             used,
             formulas: 0,
@@ -221,6 +224,7 @@ impl Builder<'_> {
             // Without it neither places nor normals make sense.
             return None;
         }
+        self.space.clone_from(&coordinates);
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns, &definitions, &coordinates);
         let definitions = self.definitions(&definitions);

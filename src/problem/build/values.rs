@@ -159,6 +159,33 @@ impl Builder<'_> {
         }
     }
 
+    /// Makes nodes and weights for the places that integrals of a formula run over.
+    fn places_of_integrals(&mut self, expr: &Expr) -> Option<()> {
+        let mut asked = vec![];
+        expr.integrals(&mut |integral| {
+            if let Some(Expr { kind: ast::Kind::Name(text), span }) = &integral.place {
+                asked.push((text.clone(), span.clone(), integral.nodes));
+            }
+        });
+        for (text, span, nodes) in asked {
+            // Before domains are known, none is: what stands there is told so.
+            if self.space.is_empty() || self.scope.has_rule(&text, nodes) {
+                continue;
+            }
+            let value = Spanned::new(span.clone(), DeValue::String(text.as_str().into()));
+            let space = self.space.clone();
+            let place = self.place(&value, &space)?;
+            match place.rule(&space, self.geometry.as_ref(), nodes) {
+                Ok(rule) => self.scope.set_rule(&text, nodes, rule),
+                Err((message, hint)) => {
+                    self.report(Diagnostic::error(span, message).hint(hint));
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
     pub(super) fn lowered(&mut self, expr: &Expr, context: Context) -> Option<NodeId> {
         self.formulas += 1;
         if self.formulas > MAX_FORMULAS {
@@ -172,6 +199,7 @@ impl Builder<'_> {
             // It has been reported, and nothing can be read any more.
             return None;
         }
+        self.places_of_integrals(expr)?;
         let mut errors = Vec::new();
         let node = self.scope.lower(expr, &mut self.graph, context, &mut errors);
         let too_many = self.graph.nodes().len() > MAX_OPERATIONS;
