@@ -258,7 +258,7 @@ class Network:
         """
         folder, name = os.path.split(os.fspath(path))
         written = []
-        for file, content in self._inner.export(name, single):
+        for file, content in self._inner.export(name, single, True):
             written.append(os.path.join(folder, file))
             with open(written[-1], "wb" if overwrite else "xb") as out:
                 out.write(content)
@@ -266,8 +266,21 @@ class Network:
 
     def to_onnx(self, *, single: bool = False) -> bytes:
         """The network as an ONNX model: points (n, d) in, unknowns (n, unknowns) out."""
-        [(_, content)] = self._inner.export(f"{self.name}.onnx", single)
+        [(_, content)] = self._inner.export(f"{self.name}.onnx", single, True)
         return content
+
+    def to_torch(self, *, single: bool = False) -> Any:
+        """The network as a ``torch.nn.Module``: points (n, d) in, unknowns (n, unknowns) out.
+
+        PyTorch differentiates it to points and to its parameters, which are copies of weights, biases and the network's
+        other trained numbers; everything is in double precision, or all of it in single. Needs the package onnx too.
+        """
+        need("torch", "to_torch")
+        need("onnx", "to_torch")
+        from .pytorch import Module
+
+        [(_, content)] = self._inner.export(f"{self.name}.onnx", single, False)
+        return Module(content)
 
     def plot(self, quantities: Union[Formula, Sequence[Formula], None] = None, *, at: Optional[Mapping[str, float]] = None) -> Any:
         """A ``matplotlib`` figure of quantities (all unknowns by default).

@@ -188,8 +188,14 @@ impl Trained {
         })
     }
 
-    /// The files of a format, by the name of one of them.
-    fn export(&self, py: Python<'_>, name: &str, single: bool) -> PyResult<Vec<(String, Vec<u8>)>> {
+    /// The files of a format, by the name of one of them; is ONNX meant for ONNX Runtime?
+    fn export(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        single: bool,
+        runtime: bool,
+    ) -> PyResult<Vec<(String, Vec<u8>)>> {
         self.with(py, |Asked { trained, .. }| {
             let format = export::by_name(name)?;
             if single && !format.has_single {
@@ -197,7 +203,7 @@ impl Trained {
             }
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
             let program = trained.program(format.derivatives)?;
-            let files = (format.write)(&program, &Options { stem, single })?;
+            let files = (format.write)(&program, &Options { stem, single, runtime })?;
             Ok(files.into_iter().map(|file| (file.name, file.bytes)).collect())
         })
     }

@@ -1,5 +1,6 @@
 """Networks in other packages; what is not installed is said clearly."""
 
+import pickle
 import sys
 
 import numpy as np
@@ -31,6 +32,40 @@ def test_onnx(waves, points):
     session = onnxruntime.InferenceSession(waves.to_onnx(), providers=["CPUExecutionProvider"])
     [found] = session.run(None, {session.get_inputs()[0].name: points})
     assert np.allclose(found, waves.predict(points), rtol=1e-12, atol=1e-14)
+
+
+def test_torch(waves, points):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    module = waves.to_torch()
+    at = torch.from_numpy(points).requires_grad_()
+    found = module(at)
+    assert np.allclose(found.detach(), waves.predict(points), rtol=1e-12, atol=1e-14)
+    # PyTorch's derivatives to the points are the program's own, and those to the parameters are differences.
+    (slopes,) = torch.autograd.grad(found[:, 0].sum(), at, create_graph=True)
+    (curves,) = torch.autograd.grad(slopes[:, 0].sum(), at)
+    u_x, u_t, u_xx = waves.predict(points, ["u_x", "u_t", "u_xx"])
+    assert np.allclose(slopes.detach(), np.stack([u_x, u_t], axis=1), rtol=1e-10, atol=1e-12)
+    assert np.allclose(curves[:, 0], u_xx, rtol=1e-9, atol=1e-11)
+    weights = next(p for p in module.parameters() if p.ndim == 2)
+    (gradient,) = torch.autograd.grad(module(torch.from_numpy(points)).sum(), weights)
+    with torch.no_grad():
+        values = []
+        for change in (1e-6, -2e-6):
+            weights[0, 0] += change
+            values.append(float(module(torch.from_numpy(points)).sum()))
+    assert float(gradient[0, 0]) == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-6, abs=1e-8)
+    assert waves.to_torch(single=True)(at.float()).dtype == torch.float32
+    assert pickle.loads(pickle.dumps(module))(at).equal(module(at))
+
+
+def test_torch_has_what_onnx_runtime_lacks(points):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    run = ps.solve("heat", activation="erf", depth=2, width=8, steps=5, seed=1)
+    with pytest.raises(ps.ProblemError, match="erf"):
+        run.to_onnx()
+    assert np.allclose(run.to_torch()(torch.from_numpy(points))[:, 0].detach(), run.predict(points), rtol=1e-12, atol=1e-14)
 
 
 def test_xarray(waves):
@@ -69,7 +104,7 @@ def test_grids_are_refused_clearly(waves):
     assert {name: len(axis) for name, axis in waves.grid({"x": 3, "t": 0.5}).items()} == {"x": 3, "t": 1}
 
 
-@pytest.mark.parametrize("module, ask", [("xarray", "to_xarray"), ("pyvista", "to_pyvista"), ("matplotlib", "plot")])
+@pytest.mark.parametrize("module, ask", [("xarray", "to_xarray"), ("pyvista", "to_pyvista"), ("torch", "to_torch"), ("matplotlib", "plot")])
 def test_what_is_missing_is_named(waves, monkeypatch, module, ask):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=f"pip install {module}"):

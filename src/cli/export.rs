@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     }
     let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let program = trained.program(format.derivatives)?;
-    let files = (format.write)(&program, &Options { stem, single: *single })?;
+    let files = (format.write)(&program, &Options { stem, single: *single, runtime: true })?;
     for file in &files {
         let path = to.with_file_name(&file.name);
         refuse_own(&path, run)?;

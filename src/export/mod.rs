@@ -43,6 +43,8 @@ pub struct Options {
     pub stem: String,
     /// In single precision, where there is a choice?
     pub single: bool,
+    /// Is ONNX meant for ONNX Runtime, which has some of its operators in single precision alone?
+    pub runtime: bool,
 }
 
 /// A file to be written beside the others.

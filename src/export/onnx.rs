@@ -1,7 +1,7 @@
 //! ONNX: a graph from rows of coordinates to rows of unknowns, for any number of points at once.
 //!
 //! Double precision is written where ONNX Runtime computes in it; what it has in single precision alone (erf, the inverse
-//! trigonometric functions) is refused, or everything is written in single precision where that is asked for.
+//! trigonometric functions) is refused for it, or everything is written in single precision where that is asked for.
 //! Derivatives go through the network only where a window takes one over from the window before.
 //! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>
 
@@ -29,6 +29,7 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
         program,
         function,
         single: options.single,
+        refuses: options.runtime && !options.single,
         nodes: vec![],
         initializers: vec![],
         numbers: HashMap::new(),
@@ -75,6 +76,8 @@ struct Graph<'a> {
     program: &'a Program,
     function: &'a Function,
     single: bool,
+    /// Are operators refused that ONNX Runtime has in single precision alone?
+    refuses: bool,
     nodes: Vec<Message>,
     initializers: Vec<Message>,
     /// Numbers that have a name, by their bits.
@@ -230,7 +233,7 @@ impl Graph<'_> {
                 let part = self.node("Mul", &[&half, &sign]);
                 return Ok(self.node("Add", &[&half, &part]));
             }
-            Unary::Asin | Unary::Acos | Unary::Atan | Unary::Erf | Unary::Phi if !self.single => {
+            Unary::Asin | Unary::Acos | Unary::Atan | Unary::Erf | Unary::Phi if self.refuses => {
                 return Err(ExportError::Unfit(format!(
                     "the network needs {}, which ONNX Runtime computes in single precision alone: write it so with --f32, or \
                      take .c, which is exact",
