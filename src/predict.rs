@@ -139,6 +139,62 @@ fn contains(coordinates: &[Coordinate], point: &[f64]) -> bool {
     })
 }
 
+/// Halvings of an interval in which a sign changes, to the last digit of its ends.
+const HALVINGS: usize = 60;
+
+/// Points at which `quantity`, one value, is zero: along coordinate `along`, between neighbours on the grid of `axes` at
+/// which its signs differ, for every combination of the other coordinates.
+///
+/// # Errors
+///
+/// If the grid has more points than can be counted, or as for [`Trained::evaluate`].
+pub fn zeros(
+    trained: &mut Trained,
+    quantity: &Quantity,
+    axes: &[Vec<f64>],
+    along: usize,
+) -> Result<Vec<f64>, PredictError> {
+    let coverage = covered(trained.problem());
+    let mut others = axes.to_vec();
+    others[along] = vec![axes[along][0]];
+    let names = trained.problem().coordinates.iter().map(|c| c.name.clone()).collect();
+    let mut others = Points::grid(names, others)?;
+    let mut at =
+        |points: &[f64]| answer(trained, quantity, coverage.as_ref(), points, &[]).map(|(found, _)| found);
+    let mut found = vec![];
+    while let Some(Chunk { points, .. }) = others.next_chunk()? {
+        // The lower and the upper ends, and the value at the lower ones.
+        let (mut low, mut high, mut values) = (vec![], vec![], vec![]);
+        for row in points.chunks_exact(axes.len()) {
+            let line: Vec<f64> = axes[along]
+                .iter()
+                .flat_map(|&x| {
+                    row.iter().enumerate().map(move |(i, &other)| if i == along { x } else { other })
+                })
+                .collect();
+            let here = at(&line)?;
+            let pairs = line.chunks_exact(axes.len()).zip(&here).collect::<Vec<_>>();
+            for ends in pairs.windows(2) {
+                let [(from, a), (to, b)] = ends else { continue };
+                if a.is_finite() && b.is_finite() && (**a < 0.0) != (**b < 0.0) {
+                    low.extend_from_slice(from);
+                    high.extend_from_slice(to);
+                    values.push(**a);
+                }
+            }
+        }
+        for _ in 0..HALVINGS {
+            let middle: Vec<f64> = low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect();
+            for (k, value) in at(&middle)?.into_iter().enumerate() {
+                let end = if (value < 0.0) == (values[k] < 0.0) { &mut low } else { &mut high };
+                end[k * axes.len() + along] = middle[k * axes.len() + along];
+            }
+        }
+        found.extend(high);
+    }
+    Ok(found)
+}
+
 /// Integrals as a record: each value, and beside it how far it may be off.
 pub fn record(integrals: &[(String, Integral)]) -> Record {
     let cells = |(name, integral): &(String, Integral)| {

@@ -487,22 +487,8 @@ impl Trained {
         }
         self.check_reach(points)?;
         let mut found = self.engine.evaluate(&self.theta, &quantity.jets, &quantity.formula, 1, points, data);
-        let parts = self.problem.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some());
-        for (output, unknown) in parts {
-            // An unknown has no values where it does not live, whatever the network says there.
-            let graph = &quantity.formula.graph;
-            let reads = |root: &NodeId| graph.jets(&[*root]).iter().any(|(of, _)| *of == output);
-            let reads: Vec<bool> = quantity.formula.roots.iter().map(reads).collect();
-            for (row, values) in points.chunks_exact(dimensions).zip(found.chunks_exact_mut(reads.len())) {
-                if !unknown.lives_at(row) {
-                    values
-                        .iter_mut()
-                        .zip(&reads)
-                        .filter(|(_, reads)| **reads)
-                        .for_each(|(x, _)| *x = f64::NAN);
-                }
-            }
-        }
+        // An unknown has no values where it does not live, whatever the network says there.
+        self.problem.leave_out_of(&quantity.formula, points, &mut found);
         Ok(found)
     }
 }

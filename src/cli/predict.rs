@@ -35,6 +35,12 @@ pub(crate) struct PredictArgs {
     /// A grid: how many values of each coordinate over its domain, or from:to:count.
     #[arg(long, value_name = "x=N,t=A:B:N,…", conflicts_with = "points", allow_hyphen_values = true)]
     grid: Option<String>,
+    /// Points of the grid's lines where a formula is zero, or where one of the file's [contours] is, by its name.
+    #[arg(long, value_name = "FORMULA", requires = "grid", allow_hyphen_values = true)]
+    contour: Option<String>,
+    /// The coordinate along which the points of --contour are looked for [default: the first].
+    #[arg(long, value_name = "NAME", requires = "contour")]
+    along: Option<String>,
     /// Points from a .csv (header in any order), .npy, .vtu or .vtk file; `-` reads CSV from standard input.
     #[arg(long, value_name = "FILE")]
     points: Option<PathBuf>,
@@ -113,7 +119,10 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
         return integrate(args, &mut trained);
     }
     let quantity = quantity(&trained, &args.quantity)?;
-    let asked = Asked::new(args, &trained, &quantity)?;
+    let mut asked = Asked::new(args, &trained, &quantity)?;
+    if let Some(text) = &args.contour {
+        asked.keep_zeros(&mut trained, text, args.along.as_deref())?;
+    }
     let answered = match &args.to {
         None => to_stdout(&mut trained, &quantity, &asked)?,
         Some(path) => to_file(&mut trained, &quantity, &asked, path, args.force)?,
@@ -252,6 +261,38 @@ impl<'a> Asked<'a> {
         }
         let rows = at.into_iter().flatten().flatten().collect();
         Ok(Self { place: Place::Listed(rows), wanted: unfixed(), times: vec![] })
+    }
+
+    /// In place of the grid those points between neighbours of it at which the formula `text` is zero.
+    fn keep_zeros(&mut self, trained: &mut Trained, text: &str, along: Option<&str>) -> Result<(), Failure> {
+        let Place::Grid(axes) = &self.place else { return Ok(()) };
+        let names = &self.wanted.coordinates;
+        let along = match along {
+            None => axes.iter().position(|axis| axis.len() > 1).unwrap_or(0),
+            Some(name) => names.iter().position(|known| known == name).ok_or_else(|| {
+                Failure::usage(format!("`{name}` is not a coordinate; the coordinates are {}", listed(names)))
+            })?,
+        };
+        if axes[along].len() < 2 {
+            let name = &names[along];
+            return Err(Failure::usage(format!(
+                "a contour lies between values of `{name}`: give --grid more than one of them, such as {name}=201"
+            )));
+        }
+        let contours = &trained.problem().written.contours;
+        let known = contours.iter().find(|(name, _)| name == text.trim());
+        let quantity = trained.quantity(known.map_or(text, |(_, formula)| formula))?;
+        if quantity.names().len() > 1 || !quantity.columns().is_empty() {
+            return Err(Failure::usage("--contour takes one formula of coordinates and unknowns"));
+        }
+        let zeros = predict::zeros(trained, &quantity, axes, along)?;
+        if zeros.is_empty() {
+            return Err(Failure::usage(format!(
+                "`{text}` has one sign at all points of the grid: take a finer one"
+            )));
+        }
+        (self.place, self.times) = (Place::Listed(zeros), vec![]);
+        Ok(())
     }
 
     /// All points, or those of one time of a series.

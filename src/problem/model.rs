@@ -81,6 +81,8 @@ impl Problem {
 pub struct Written {
     /// The `[definitions]` table: names and formulas.
     pub definitions: Vec<(String, String)>,
+    /// The `[contours]` table: names, and formulas whose zeros they are.
+    pub contours: Vec<(String, String)>,
     /// What enters the networks.
     pub features: Vec<String>,
     /// For every unknown its closed form, empty if its reference is none.
@@ -386,6 +388,19 @@ impl Problem {
             let rows =
                 points.chunks_exact(self.coordinates.len()).zip(values.chunks_exact_mut(self.unknowns.len()));
             rows.filter(|(row, _)| !unknown.lives_at(row)).for_each(|(_, values)| values[i] = f64::NAN);
+        }
+    }
+
+    /// The same of the values of `formula`, a row of its roots at every point.
+    pub(crate) fn leave_out_of(&self, formula: &Formula, points: &[f64], values: &mut [f64]) {
+        for (i, unknown) in self.unknowns.iter().enumerate().filter(|(_, unknown)| unknown.region.is_some()) {
+            let reads = |root: &NodeId| formula.graph.jets(&[*root]).iter().any(|(of, _)| *of == i);
+            let reads: Vec<bool> = formula.roots.iter().map(reads).collect();
+            let rows = points.chunks_exact(self.coordinates.len()).zip(values.chunks_exact_mut(reads.len()));
+            for (_, values) in rows.filter(|(row, _)| !unknown.lives_at(row)) {
+                let without = values.iter_mut().zip(&reads).filter(|(_, reads)| **reads);
+                without.for_each(|(value, _)| *value = f64::NAN);
+            }
         }
     }
 

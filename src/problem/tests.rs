@@ -1568,3 +1568,21 @@ fn the_grid_of_a_domain_given_by_points_keeps_to_them() {
     let whole = text.replace("{ file = \"inside.csv\" }", "\"interior\"");
     assert_eq!(build(&whole).reference_points().len(), 2 * 101 * 101);
 }
+
+#[test]
+fn contours_are_formulas_with_names_of_their_own() {
+    let with = |contours: &str| GOOD.replace("[unknowns]", &format!("[contours]\n{contours}\n[unknowns]"));
+    let problem = good(&with("front = \"u_x - flux\""));
+    assert_eq!(problem.written.contours, [("front".to_owned(), "u_x - flux".to_owned())]);
+    assert_eq!(good(&problem.to_toml()), problem);
+    assert!(problem.describe().contains("front: u_x - flux = 0"));
+    let text = with("u = \"1 - x\"\nhalf = \"u - v\"");
+    let wrong = build(&text).expect_err("two mistakes");
+    assert_eq!(
+        summary(&wrong, &text),
+        [
+            "9:1 `u` is already an unknown → choose another name",
+            "10:13 unknown symbol `v` → declare it under [parameters], [definitions] or [unknowns]"
+        ]
+    );
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::model::{Axis, Condition, Problem, Solution, Tables, Trainable};
+use super::model::{Axis, Condition, Problem, Solution, Tables, Trainable, Written};
 use super::place::{Coordinate, Place};
 use crate::expr::ast::Kind;
 use crate::expr::{Digits, Expr, Node, NodeId, plural};
@@ -83,6 +83,9 @@ impl Problem {
         }
         for (i, (name, formula)) in self.written.definitions.iter().enumerate() {
             line(if i == 0 { "definitions" } else { "" }, format!("{name} = {formula}"));
+        }
+        for (i, (name, formula)) in self.written.contours.iter().enumerate() {
+            line(if i == 0 { "contours" } else { "" }, format!("{name}: {formula} = 0"));
         }
         for (i, u) in self.unknowns.iter().enumerate() {
             let ansatz = u.ansatz.as_ref().map(|a| format!(" = {a}")).unwrap_or_default();
@@ -297,10 +300,13 @@ impl Problem {
                     writeln!(out, "{} = {{ initial = {initial}, positive = {positive}{truth} }}", key(name));
             }
         }
-        if !self.written.definitions.is_empty() {
-            out += "\n[definitions]\n";
-            for (name, formula) in &self.written.definitions {
-                let _ = writeln!(out, "{} = {}", key(name), quoted(formula));
+        let Written { definitions, contours, .. } = &self.written;
+        for (table, formulas) in [("definitions", definitions), ("contours", contours)] {
+            if !formulas.is_empty() {
+                let _ = writeln!(out, "\n[{table}]");
+                for (name, formula) in formulas {
+                    let _ = writeln!(out, "{} = {}", key(name), quoted(formula));
+                }
             }
         }
         out += "\n[unknowns]\n";

@@ -7,6 +7,7 @@
 mod body;
 mod canvas;
 mod colors;
+mod contour;
 mod figure;
 mod histogram;
 mod region;
@@ -16,6 +17,7 @@ mod scale;
 pub(crate) use body::around;
 pub use body::{Cut, body};
 pub use colors::ColorMap;
+pub use contour::zeros;
 pub use figure::{Axis, Curve, Figure, LineChart, Map, Mark, Panel, Stroke};
 pub use histogram::histogram;
 pub use region::{Wall, region};

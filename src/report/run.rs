@@ -48,6 +48,8 @@ pub struct Field {
     pub samples: Vec<Samples>,
     /// Lines around the domain in the plane of the first two coordinates, where it is no box.
     pub outline: Vec<Vec<(f64, f64)>>,
+    /// Lines in that plane, where something is zero.
+    pub contours: Vec<Vec<(f64, f64)>>,
     /// Of a curve the standard error at every point of the grid, where it is known.
     pub standard_error: Option<Vec<f64>>,
 }
@@ -309,7 +311,7 @@ fn maps_of(field: &Field, plane: [usize; 2], range: Option<(f64, f64)>) -> Vec<P
             values,
             cells: false,
             dots: vec![],
-            lines: if plane == [0, 1] { field.outline.clone() } else { vec![] },
+            lines: if plane == [0, 1] { [&field.outline[..], &field.contours].concat() } else { vec![] },
             colors,
             levels,
         })
@@ -452,10 +454,11 @@ mod tests {
             predicted = predicted.iter().flat_map(grow).collect();
         }
         let reference = Some(predicted.iter().map(|u| u - 1.0).collect());
-        let (samples, outline) = (vec![], vec![]);
+        let (samples, outline, contours) = (vec![], vec![], vec![]);
         let standard_error = None;
         let name = "u".into();
-        Field { name, unit: "K".into(), coordinates, predicted, reference, samples, outline, standard_error }
+        let unit = "K".into();
+        Field { name, unit, coordinates, predicted, reference, samples, outline, contours, standard_error }
     }
 
     #[track_caller]

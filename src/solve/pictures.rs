@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::export::VALUES;
 use crate::output::{self, Layout, Table};
 use crate::page::{self, Content, Grid, PAGE};
-use crate::problem::{Axis, Coverage, Problem, Solution, Windows, combinations};
+use crate::problem::{Axis, Coverage, Language, Problem, Solution, Windows, combinations};
 use crate::report::{self, Coordinate, Field, Figure, LossHistory, Samples};
 use crate::run::{
     BandResult, Found, RunResult, StepLine, read_metrics, read_resolved, read_result, write_whole,
@@ -321,6 +321,7 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
     // At the values of the other coordinates that the maps show.
     let middle: Vec<f64> = coordinates.iter().map(|c| c.values[c.values.len() / 2]).collect();
     let outline = outline(problem, &middle);
+    let contours = contours(problem, &coordinates, engine, theta);
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     let reference = |i: usize| match &known {
         Some((scorer, _)) => scorer.references()[i].clone(),
@@ -345,6 +346,7 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
             }),
             samples: samples(problem, i),
             outline: outline.clone(),
+            contours: contours.clone(),
             standard_error: None,
         })
         .collect()
@@ -382,6 +384,7 @@ fn along_own(problem: &Problem, field: &Field, of: &[usize]) -> Field {
         reference: field.reference.as_ref().map(|values| cut(values)),
         samples: field.samples.iter().map(own).collect(),
         outline: vec![],
+        contours: vec![],
         ..field.clone()
     }
 }
@@ -406,6 +409,34 @@ fn outline(problem: &Problem, row: &[f64]) -> Vec<Vec<(f64, f64)>> {
         return vec![];
     }
     lines(geometry.domain.outline(FINE, row))
+}
+
+/// Where the problem's contours are in that plane.
+fn contours(
+    problem: &Problem,
+    coordinates: &[Coordinate],
+    engine: &mut dyn Engine,
+    theta: &[f64],
+) -> Vec<Vec<(f64, f64)>> {
+    let [x, y, others @ ..] = coordinates else { return vec![] };
+    if problem.written.contours.is_empty() {
+        return vec![];
+    }
+    let middle = others.iter().map(|c| vec![c.values[c.values.len() / 2]]);
+    let axes: Vec<Vec<f64>> = [x.values.clone(), y.values.clone()].into_iter().chain(middle).collect();
+    let (points, language) = (combinations(&axes), Language::new(problem));
+    let formulas =
+        problem.written.contours.iter().filter_map(|(_, text)| language.formula("contour", text).ok());
+    let lines = formulas.flat_map(|formula| {
+        let mut values = engine.evaluate(theta, &formula.jets(), &formula, 1, &points, &[]);
+        problem.leave_out_of(&formula, &points, &mut values);
+        if let Some(coverage) = Coverage::new(problem) {
+            let rows = points.chunks_exact(axes.len()).zip(&mut values);
+            rows.filter(|(row, _)| !coverage.covers(row)).for_each(|(_, value)| *value = f64::NAN);
+        }
+        report::zeros(&axes[0], &axes[1], &values)
+    });
+    lines.collect()
 }
 
 /// Evenly spaced values of every coordinate over its domain.

@@ -13,6 +13,7 @@ mod dimensions;
 mod docs;
 mod engine;
 mod export;
+mod finance;
 mod inputs;
 mod integrals;
 mod library;

@@ -125,6 +125,29 @@ fn integrals_come_with_an_error_that_holds() {
 }
 
 #[test]
+fn contours_lie_where_the_closed_form_has_them() {
+    let decay = ALPHA * PI * PI;
+    let at = |t: f64| (0.5 * (decay * t).exp()).asin() / PI;
+    let found = rows(&predict(&["--grid", "x=40,t=0:0.5:6", "--contour", "u - 0.5", "--quantity", "u_t"]));
+    assert_eq!(found.len(), 12, "two sides at six times");
+    for row in &found {
+        let side = if row[0] < 0.5 { at(row[1]) } else { 1.0 - at(row[1]) };
+        assert!((row[0] - side).abs() < 1e-6, "{row:?}, not {side}");
+        assert!((row[2] + 0.5 * decay).abs() < 1e-5, "{row:?}");
+    }
+    let asked = ["--grid", "x=0.2:0.5:4,t=9", "--contour", "u - 0.5", "--along", "t"];
+    let times = rows(&predict(&asked));
+    let all = [0.2, 0.3, 0.4, 0.5].map(|x: f64| (2.0 * (PI * x).sin()).ln() / decay);
+    assert_eq!(times.len(), all.len());
+    for (row, t) in times.iter().zip(all) {
+        assert!((row[1] - t).abs() < 1e-6, "{row:?}, not {t}");
+    }
+    refused(&["--grid", "x=9,t=9", "--contour", "u + 5"], "has one sign at all points of the grid");
+    refused(&["--grid", "x=9,t=9", "--contour", "u", "--along", "y"], "`y` is not a coordinate");
+    refused(&["--grid", "x=9,t=1:1:1", "--contour", "u", "--along", "t"], "more than one of them");
+}
+
+#[test]
 fn every_format_is_written_once_and_never_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     for (ending, beginning) in [

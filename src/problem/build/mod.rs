@@ -60,6 +60,7 @@ const DEFINITION: Context = Context {
         Meaning::Unknown,
     ],
 };
+const CONTOUR: Context = Context { place: "a contour", allowed: DEFINITION.allowed };
 /// What a residual may use.
 pub(crate) const RESIDUAL: Context = Context {
     place: "a residual",
@@ -177,7 +178,7 @@ impl<'a> Builder<'a> {
 
 impl Builder<'_> {
     fn problem(&mut self, table: &Table<'_>) -> Option<Problem> {
-        const KEYS: [&str; 14] = [
+        const KEYS: [&str; 15] = [
             "name",
             "title",
             "coordinates",
@@ -186,6 +187,7 @@ impl Builder<'_> {
             "tables",
             "parameters",
             "definitions",
+            "contours",
             "unknowns",
             "network",
             "networks",
@@ -228,6 +230,7 @@ impl Builder<'_> {
         let unknown_keys: Vec<_> = unknowns.iter().map(|(key, _)| key.span()).collect();
         let (unknowns, values) = self.unknowns(&unknowns, &definitions, &coordinates);
         let definitions = self.definitions(&definitions);
+        let contours = self.contours(table, &coordinates);
         let mut training = self.training(table.get("training"), &coordinates);
         let Networks { network, activation, own, features, written: written_features } =
             self.networks(table, &coordinates, &unknowns, &mut training);
@@ -291,7 +294,7 @@ impl Builder<'_> {
             activation: activation?,
             networks: own,
             training,
-            written: Written { definitions, features: written_features, solutions },
+            written: Written { definitions, contours, features: written_features, solutions },
             left_out,
         };
         self.check_reference(&problem, table);
@@ -750,6 +753,33 @@ impl Builder<'_> {
             definitions.extend(formula.map(|(_, written)| (name.to_owned(), written)));
         }
         definitions
+    }
+
+    /// Formulas whose zeros are drawn and can be asked for, by names that nothing else has.
+    fn contours(&mut self, table: &Table<'_>, coordinates: &[Coordinate]) -> Vec<(String, String)> {
+        let entries = self.entries(table, "contours", false);
+        if let Some((key, _)) = entries.get(MAX_UNKNOWNS) {
+            let message = format!("{} contours are too many: at most {MAX_UNKNOWNS}", entries.len());
+            self.report(Diagnostic::error(key.span(), message));
+            return vec![];
+        }
+        let mut contours = vec![];
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            let meaning = self
+                .scope
+                .get(name)
+                .map(|symbol| format!("`{name}` is already {}", symbol.meaning().words()));
+            let clash = meaning.or_else(|| unusable(name));
+            if let Some(message) = clash {
+                self.report(Diagnostic::error(key.span(), message).hint("choose another name"));
+            }
+            if let Some((root, written)) = self.formula(value, CONTOUR) {
+                self.check_reach(root, value.span(), None, coordinates);
+                contours.push((name.to_owned(), written));
+            }
+        }
+        contours
     }
 }
 
