@@ -95,39 +95,39 @@ impl Expr {
         }
     }
 
-    /// Calls `each` with every integral in it, inner ones first.
-    pub fn integrals(&self, each: &mut impl FnMut(&Integral)) {
+    /// Calls `each` with every part of it and with itself, inner ones first.
+    fn visit(&self, each: &mut impl FnMut(&Self)) {
         match &self.kind {
             Kind::Number(_) | Kind::Name(_) => {}
-            Kind::Unary(_, a) => a.integrals(each),
-            Kind::Binary(_, a, b) => [a, b].into_iter().for_each(|a| a.integrals(each)),
-            Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
-                arguments.iter().for_each(|a| a.integrals(each));
+            Kind::Unary(_, a) => a.visit(each),
+            Kind::Binary(_, a, b) => {
+                a.visit(each);
+                b.visit(each);
             }
-            Kind::Integral(integral) => {
-                integral.parts().for_each(|part| part.integrals(each));
+            Kind::Call(_, arguments) | Kind::Table(_, arguments) | Kind::At(_, arguments) => {
+                arguments.iter().for_each(|a| a.visit(each));
+            }
+            Kind::Integral(integral) => integral.parts().for_each(|part| part.visit(each)),
+        }
+        each(self);
+    }
+
+    /// Calls `each` with every integral in it, inner ones first.
+    pub fn integrals(&self, each: &mut impl FnMut(&Integral)) {
+        self.visit(&mut |part| {
+            if let Kind::Integral(integral) = &part.kind {
                 each(integral);
             }
-        }
+        });
     }
 
     /// Calls `each` with every name in it, as often as it is there.
     pub fn names(&self, each: &mut impl FnMut(&str)) {
-        match &self.kind {
-            Kind::Number(_) => {}
-            Kind::Name(name) => each(name),
-            Kind::Unary(_, a) => a.names(each),
-            Kind::Binary(_, a, b) => {
-                a.names(each);
-                b.names(each);
-            }
-            Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.names(each)),
-            Kind::Table(name, arguments) | Kind::At(name, arguments) => {
+        self.visit(&mut |part| {
+            if let Kind::Name(name) | Kind::Table(name, _) | Kind::At(name, _) = &part.kind {
                 each(name);
-                arguments.iter().for_each(|a| a.names(each));
             }
-            Kind::Integral(integral) => integral.parts().for_each(|part| part.names(each)),
-        }
+        });
     }
 }
 

@@ -167,7 +167,7 @@ fn lex(text: &str, names: &dyn Names) -> (Vec<(Token, Range<usize>)>, Vec<Error>
                 if let Some(place) = place_over(&text[at + 1..]).filter(|_| inside) {
                     let (begin, end) = (at + 1 + place.start, at + 1 + place.end);
                     tokens.push((Token::Comma, at..at + 1));
-                    tokens.push((Token::Place(text[begin..end].trim().to_owned()), begin..end));
+                    tokens.push((Token::Place(text[begin..end].to_owned()), begin..end));
                     at = end;
                     continue;
                 }

@@ -412,6 +412,16 @@ impl Scope {
         all.map(|coordinate| graph.insert(Node::Coordinate { coordinate, side: 0 })).collect()
     }
 
+    /// Makes `name` one that an integral has for itself: a number behind the point's coordinates.
+    fn bind(&mut self, name: &str, graph: &mut Graph) -> NodeId {
+        let coordinate = self.coordinates.len() + self.bound.len();
+        let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
+        self.bound.push(name.to_owned());
+        // Whatever may stand in a formula, known numbers may.
+        self.set(name, Symbol::Value(Meaning::Parameter, node));
+        node
+    }
+
     /// The integrand, and what it is integrated over.
     fn integrand(
         &self,
@@ -454,12 +464,8 @@ impl Scope {
                         tell(errors, Error { span: expr.span.clone(), message, hint: Some(hint.to_owned()) });
                         fine = false;
                     }
-                    let coordinate = inner.coordinates.len() + inner.bound.len();
-                    inner.bound.push(name.clone());
-                    let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
-                    // Whatever may stand in a formula, known numbers may.
-                    inner.set(name, Symbol::Value(Meaning::Parameter, node));
-                    coordinate
+                    inner.bind(name, graph);
+                    inner.coordinates.len() + inner.bound.len() - 1
                 }
             };
             over.extend(ends.map(|(from, to)| Bounds { place, from, to }));
@@ -487,12 +493,7 @@ impl Scope {
         let mut inner = self.clone();
         let mut along = vec![];
         for (name, &axis) in rule.normal.iter().zip(&rule.axes) {
-            // A name that the integral has for itself, as one that it runs over.
-            let coordinate = inner.coordinates.len() + inner.bound.len();
-            let node = graph.insert(Node::Coordinate { coordinate, side: 0 });
-            inner.bound.push(name.clone());
-            inner.set(name, Symbol::Value(Meaning::Parameter, node));
-            along.push((axis, node));
+            along.push((axis, inner.bind(name, graph)));
         }
         if !along.is_empty() {
             inner.normal = Some(Normal { names: rule.normal.clone(), along });

@@ -488,46 +488,49 @@ impl Body {
     pub(crate) fn rule(&self, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
         const ON_LINE: usize = 6;
         let d = self.axes.len();
-        let mut row = vec![0.0; self.axes.iter().max().map_or(0, |last| last + 1)];
-        let mut on_line = |across: &[f64], count: usize, share: f64| {
+        let (mut row, mut all) = (self.row(), vec![]);
+        let mut on_line = |across: &[f64], rule: &[(f64, f64)], share: f64| {
             self.axes.iter().zip(across).for_each(|(&i, &x)| row[i] = x);
-            let spans = self.spans(&row);
-            let on_span = |(from, to): (f64, f64)| {
-                let node = move |(u, weight): (f64, f64)| {
+            for (from, to) in self.spans(&row) {
+                let node = |&(u, weight): &(f64, f64)| {
                     ([across, &[from + (to - from) * u]].concat(), share * weight * (to - from))
                 };
-                gauss_legendre(count).into_iter().map(node).collect::<Vec<_>>()
-            };
-            spans.into_iter().flat_map(on_span).collect::<Vec<_>>()
+                all.extend(rule.iter().map(node));
+            }
         };
         match d {
-            1 => on_line(&[], nodes.unwrap_or(32), 1.0),
+            1 => on_line(&[], &gauss_legendre(nodes.unwrap_or(32)), 1.0),
             2 => {
                 let panels = self.panels();
-                let count = nodes.unwrap_or((40 / panels.len()).clamp(8, 20));
-                let mut all = vec![];
+                let rule = gauss_legendre(nodes.unwrap_or((40 / panels.len()).clamp(8, 20)));
                 for (from, to) in panels {
-                    for (u, weight) in gauss_legendre(count) {
+                    for &(u, weight) in &rule {
                         let (sin, cos) = (PI * u).sin_cos();
                         let half = 0.5 * (to - from);
-                        all.extend(on_line(&[from + half * (1.0 - cos)], count, weight * half * PI * sin));
+                        on_line(&[from + half * (1.0 - cos)], &rule, weight * half * PI * sin);
                     }
                 }
-                all
             }
             _ => {
-                let mut all = vec![];
+                let rule = gauss_legendre(ON_LINE);
                 for (unit, weight) in lattice(d - 1, (nodes.unwrap_or(2000) / ON_LINE).max(1)) {
                     let at = |(u, (lower, upper)): (f64, &(f64, f64))| lower + (upper - lower) * u;
                     let across: Vec<f64> = unit.into_iter().zip(&self.bounds).map(at).collect();
-                    all.extend(on_line(&across, ON_LINE, weight));
+                    on_line(&across, &rule, weight);
                 }
                 let total: f64 = all.iter().map(|(_, weight)| weight).sum();
                 let factor = self.measure() / total;
-                all.iter_mut().filter(|_| factor.is_finite()).for_each(|(_, weight)| *weight *= factor);
-                all
+                if factor.is_finite() {
+                    all.iter_mut().for_each(|(_, weight)| *weight *= factor);
+                }
             }
         }
+        all
+    }
+
+    /// A row of coordinates that reaches as far as those of space.
+    fn row(&self) -> Vec<f64> {
+        vec![0.0; self.axes.iter().max().map_or(0, |last| last + 1)]
     }
 
     /// In the plane, the parts of the first coordinate between which lines across change in kind: corners of the wall, ends of
@@ -535,7 +538,7 @@ impl Body {
     fn panels(&self) -> Vec<(f64, f64)> {
         const SCANNED: usize = 256;
         let (lower, upper) = self.bounds[0];
-        let mut row = vec![0.0; self.axes.iter().max().map_or(0, |last| last + 1)];
+        let mut row = self.row();
         let mut count = |x: f64| {
             row[self.axes[0]] = x;
             self.spans(&row).len()
@@ -653,25 +656,22 @@ impl Boundary {
         };
         let pieces = self.wall.pieces();
         if d > 2 && pieces.len() > MOST_PIECES {
-            lattice(d - 1, nodes.unwrap_or(1009)).iter().for_each(|(unit, weight)| add(unit, total * weight));
+            lattice(self.wall.coordinates(), nodes.unwrap_or(1009))
+                .iter()
+                .for_each(|(unit, weight)| add(unit, total * weight));
             return all;
         }
         let mut before = 0.0;
         for piece in pieces {
             let share = piece.measure / total;
-            // Points of a line have no extent.
-            let usual = match d {
+            let count = match d {
+                // Points of a line have no extent.
                 1 => 1,
-                2 => ((48.0 * share).ceil() as usize).max(12),
-                _ => 16,
+                2 => nodes.unwrap_or(((48.0 * share).ceil() as usize).max(12)),
+                _ => nodes.unwrap_or(16),
             };
-            let count = if d == 1 { 1 } else { nodes.unwrap_or(usual) };
-            for (unit, weight) in product(self.wall.coordinates(), count) {
-                let unit: Vec<f64> = unit
-                    .iter()
-                    .enumerate()
-                    .map(|(k, &u)| if k == 0 { before + share * u } else { u })
-                    .collect();
+            for (mut unit, weight) in product(self.wall.coordinates(), count) {
+                unit[0] = before + share * unit[0];
                 add(&unit, piece.measure * weight);
             }
             before += share;

@@ -311,7 +311,9 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
     let unknowns = problem.unknowns.len();
     let dimensions = coordinates.len();
     // What no condition covers is no part of the answer: it is drawn as missing.
-    let covered: Option<Vec<bool>> = Coverage::new(problem)
+    let coverage = Coverage::new(problem);
+    let covered: Option<Vec<bool>> = coverage
+        .as_ref()
         .map(|coverage| points.chunks_exact(dimensions).map(|row| coverage.covers(row)).collect());
     if let Some(covered) = &covered {
         let rows = covered.iter().zip(predicted.chunks_exact_mut(unknowns));
@@ -321,7 +323,7 @@ fn fields(problem: &Problem, scorer: Option<&Scorer>, engine: &mut dyn Engine, t
     // At the values of the other coordinates that the maps show.
     let middle: Vec<f64> = coordinates.iter().map(|c| c.values[c.values.len() / 2]).collect();
     let outline = outline(problem, &middle);
-    let contours = contours(problem, &coordinates, engine, theta);
+    let contours = contours(problem, coverage.as_ref(), &coordinates, &middle, engine, theta);
     let solutions = problem.reference.as_ref().map_or(&[][..], |reference| &reference.solutions);
     let reference = |i: usize| match &known {
         Some((scorer, _)) => scorer.references()[i].clone(),
@@ -414,23 +416,25 @@ fn outline(problem: &Problem, row: &[f64]) -> Vec<Vec<(f64, f64)>> {
 /// Where the problem's contours are in that plane.
 fn contours(
     problem: &Problem,
+    coverage: Option<&Coverage>,
     coordinates: &[Coordinate],
+    middle: &[f64],
     engine: &mut dyn Engine,
     theta: &[f64],
 ) -> Vec<Vec<(f64, f64)>> {
-    let [x, y, others @ ..] = coordinates else { return vec![] };
+    let [x, y, ..] = coordinates else { return vec![] };
     if problem.written.contours.is_empty() {
         return vec![];
     }
-    let middle = others.iter().map(|c| vec![c.values[c.values.len() / 2]]);
-    let axes: Vec<Vec<f64>> = [x.values.clone(), y.values.clone()].into_iter().chain(middle).collect();
+    let others = middle[2..].iter().map(|&at| vec![at]);
+    let axes: Vec<Vec<f64>> = [x.values.clone(), y.values.clone()].into_iter().chain(others).collect();
     let (points, language) = (combinations(&axes), Language::new(problem));
     let formulas =
         problem.written.contours.iter().filter_map(|(_, text)| language.formula("contour", text).ok());
     let lines = formulas.flat_map(|formula| {
         let mut values = engine.evaluate(theta, &formula.jets(), &formula, 1, &points, &[]);
         problem.leave_out_of(&formula, &points, &mut values);
-        if let Some(coverage) = Coverage::new(problem) {
+        if let Some(coverage) = coverage {
             let rows = points.chunks_exact(axes.len()).zip(&mut values);
             rows.filter(|(row, _)| !coverage.covers(row)).for_each(|(_, value)| *value = f64::NAN);
         }

@@ -232,8 +232,7 @@ impl Builder<'_> {
         let own = unknowns.iter().position(|unknown| unknown.name == name);
         if own.is_none() {
             let message = format!("the network `{}` has no unknowns", name.escape_debug());
-            let names: Vec<_> = unknowns.iter().map(|unknown| unknown.name.as_str()).collect();
-            let hint = match closest(name, names.iter().copied()) {
+            let hint = match closest(name, unknowns.iter().map(|unknown| unknown.name.as_str())) {
                 Some(known) => format!("did you mean `{known}`, the network of the unknown `{known}`?"),
                 None => "list them, for example unknowns = [\"u\", \"v\"], or call it like its only unknown"
                     .to_owned(),
