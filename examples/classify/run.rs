@@ -305,6 +305,7 @@ impl Classifiers<'_> {
             verdict_reason: None,
             advice: vec![],
             estimated_error: None,
+            scales: BTreeMap::new(),
             zeros: BTreeMap::new(),
             difference: None,
             reason: (outcome == RunOutcome::Diverged)
