@@ -170,8 +170,8 @@ fn files_that_are_no_problems_are_refused() {
     check(format!("a = {}", "{a=".repeat(100_000)).as_bytes(), "odd.toml:1:");
     check(format!("{}a = 1", "a.".repeat(200_000)).as_bytes(), "odd.toml");
     check(format!("[{}a]", "a.".repeat(200_000)).as_bytes(), "odd.toml");
-    check("=\n".repeat(300_000).as_bytes(), "odd.toml:1:");
-    check("a=1\n".repeat(200_000).as_bytes(), "odd.toml:2:");
+    check("=\n".repeat(50_000).as_bytes(), "odd.toml:1:");
+    check("a=1\n".repeat(100_000).as_bytes(), "odd.toml:2:");
     let many: String = (0..60_000).map(|i| format!("odd{i} = 1\n")).collect();
     check(many.as_bytes(), "there are more than 50 mistakes");
 }

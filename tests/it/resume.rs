@@ -63,7 +63,7 @@ pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
 /// Deaths that each of the two tests of kills goes through; `PINN_KILLS` asks for more.
 pub(crate) fn kills() -> usize {
     let asked = std::env::var("PINN_KILLS").ok();
-    asked.map_or(10, |text| text.parse().expect("PINN_KILLS is a number"))
+    asked.map_or(6, |text| text.parse().expect("PINN_KILLS is a number"))
 }
 
 /// Starts a process again and again, and kills it with SIGKILL at a random moment before `longest`, until one comes to

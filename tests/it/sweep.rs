@@ -13,7 +13,7 @@ title = "Heat"
 [base]
 problem = "heat.toml"
 [base.training]
-stages = [{ adam = { steps = 150 } }, { lbfgs = { steps = 150 } }]
+stages = [{ adam = { steps = 60 } }, { lbfgs = { steps = 60 } }]
 checkpoint = 20
 [axes]
 init = ["proposed", "eoc"]
@@ -56,7 +56,7 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     let alone = folder.path().join("output/sweep");
     let expected = table(&alone);
     assert_eq!(expected.len(), 8);
-    assert!(expected.values().all(|row| row["outcome"] == "done" && row["steps"] == "300"), "{expected:?}");
+    assert!(expected.values().all(|row| row["outcome"] == "done" && row["steps"] == "120"), "{expected:?}");
     for file in [
         "report.html",
         "sweep.json",
@@ -125,7 +125,7 @@ fn a_sweep_gives_the_same_at_any_number_of_jobs_and_shards_and_after_kills() {
     fs::write(folder.path().join("more.toml"), more).expect("a file");
     let output = run(folder.path(), &["sweep", "more.toml", "--out", "output/sweep", "--dry-run"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("12 runs, 4 to do"), "{}", stderr(&output));
-    fs::write(folder.path().join("other.toml"), SWEEP.replace("steps = 150", "steps = 151")).expect("a file");
+    fs::write(folder.path().join("other.toml"), SWEEP.replace("steps = 60", "steps = 61")).expect("a file");
     let output = run(folder.path(), &["sweep", "other.toml", "--out", "output/sweep"]);
     assert_eq!(exit(&output), 2);
     assert!(stderr(&output).contains("made by another configuration"), "{}", stderr(&output));
@@ -179,7 +179,7 @@ fn mistakes_are_found_before_anything_starts() {
 #[test]
 fn a_sweep_that_leaves_the_band_of_learning_rates_says_so_once() {
     let fixed = SWEEP
-        .replace("steps = 150 } }, {", "steps = 150, lr-unit = \"one\" } }, {")
+        .replace("steps = 60 } }, {", "steps = 60, lr-unit = \"one\" } }, {")
         .replace("[0.5, 1]", "[0.5, 2]");
     let folder = with_sweep(&fixed);
     let output = run(folder.path(), &["sweep", "sweep.toml", "--dry-run"]);
