@@ -157,6 +157,8 @@ impl Scale {
 pub enum Init {
     /// W = D + Z, the signal-preserving rule for odd-sigmoid activations (arXiv 2509.23085).
     Proposed,
+    /// W = D + Z with a limit as depth grows: derivatives of order one at every depth.
+    ContinuousDepth,
     /// Edge of chaos (Hayou et al. 2019, arXiv 1902.06853).
     Eoc,
     /// Normal, variance 2/(n_in + n_out) (Glorot and Bengio 2010).
@@ -171,13 +173,21 @@ pub enum Init {
 
 impl Init {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Proposed, Self::Eoc, Self::Xavier, Self::XavierUniform, Self::He, Self::Siren];
+    pub const ALL: [Self; 7] = [
+        Self::Proposed,
+        Self::Eoc,
+        Self::Xavier,
+        Self::XavierUniform,
+        Self::He,
+        Self::Siren,
+        Self::ContinuousDepth,
+    ];
 
     /// As written in problem files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
+            Self::ContinuousDepth => "continuous-depth",
             Self::Eoc => "eoc",
             Self::Xavier => "xavier",
             Self::XavierUniform => "xavier-uniform",
@@ -188,7 +198,7 @@ impl Init {
 
     /// Is the rule made from ω and what else odd-sigmoid functions have?
     pub fn is_for_the_family(self) -> bool {
-        matches!(self, Self::Proposed | Self::Eoc)
+        matches!(self, Self::Proposed | Self::ContinuousDepth | Self::Eoc)
     }
 }
 

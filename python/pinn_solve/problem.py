@@ -35,7 +35,8 @@ class Changes(TypedDict, total=False):
     activation: str
     """``"tanh"``, ``"erf"``, … or a positive sum such as ``"tanh + 0.5*erf(2*x)"``."""
     init: str
-    """How weights are drawn: ``"proposed"``, ``"eoc"``, ``"xavier"``, ``"xavier-uniform"``, ``"he"``, ``"siren"``."""
+    """How weights are drawn: ``"proposed"``, ``"eoc"``, ``"xavier"``, ``"xavier-uniform"``, ``"he"``, ``"siren"``,
+    ``"continuous-depth"``."""
     depth: int
     """Hidden layers."""
     width: int

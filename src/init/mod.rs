@@ -3,6 +3,7 @@
 //! A rule is a file here, a variant of [`Init`] and a line in [`Rule::new`].
 //! It states a law for every layer (noise, diagonal, biases); the drawing itself is common to all.
 
+mod continuous_depth;
 mod eoc;
 mod he;
 mod proposed;
@@ -130,6 +131,7 @@ impl Rule {
         let omega = activation.omega();
         Ok(match network.init {
             Init::Proposed => Self::proposed(omega, sigma_z(depth, omega)),
+            Init::ContinuousDepth => Self(Box::new(continuous_depth::law(depth, omega))),
             Init::Eoc => Self(Box::new(eoc::law(eoc_point(activation, network.sigma_b)?))),
             Init::Xavier => Self(Box::new(xavier::normal)),
             Init::XavierUniform => Self(Box::new(xavier::uniform)),
@@ -294,7 +296,7 @@ mod tests {
     #[test]
     fn the_vector_fits_the_shape_and_the_seed() {
         let shape = shape(3, 4, 10, 2);
-        for init in [Init::Proposed, Init::Eoc, Init::Xavier, Init::XavierUniform, Init::He] {
+        for init in Init::ALL.into_iter().filter(|&init| init != Init::Siren) {
             let first = theta(&shape, "tanh", init, 1);
             assert_eq!(first.len(), shape.parameters());
             assert!(first.iter().all(|x| x.is_finite()));
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn layers_drawn_alone_are_those_of_the_vector() {
         let (shape, activation) = (shape(3, 4, 10, 2), Activation::parse("0.1*erf").unwrap());
-        for init in [Init::Proposed, Init::Eoc, Init::Xavier, Init::XavierUniform, Init::He] {
+        for init in Init::ALL.into_iter().filter(|&init| init != Init::Siren) {
             let network = settings::Network { init, ..Default::default() };
             let whole = draw(&shape, &activation, &network, 5).unwrap();
             let rule = Rule::new(shape.depth(0), &activation, &network).unwrap();

@@ -56,6 +56,8 @@ pub struct Layer {
     pub biases: usize,
     /// Of a layer over the features the first one that it reads.
     pub features: Option<usize>,
+    /// Does it make raw outputs?
+    pub output: bool,
     /// Which network it is of, by its place in [`Layers::parts`].
     pub part: usize,
 }
@@ -428,7 +430,7 @@ impl Builder {
         let column = self.parts[..part].iter().map(|part| part.columns.len()).sum();
         let outputs = self.outputs.len();
         for (k, &from) in from.iter().enumerate() {
-            let layer = self.layer_of(part, from, unknowns.len());
+            let layer = Layer { output: true, ..self.layer_of(part, from, unknowns.len()) };
             self.outputs.push(Output { layer, from, column, first: k == 0 });
         }
         self.parts[part].outputs = outputs..self.outputs.len();
@@ -450,7 +452,7 @@ impl Builder {
         let weights = self.end;
         let biases = weights + inputs * outputs;
         self.end = biases + outputs;
-        Layer { inputs, outputs, weights, biases, features, part }
+        Layer { inputs, outputs, weights, biases, features, output: false, part }
     }
 
     fn number(&mut self, count: usize, initial: f64) -> usize {

@@ -26,7 +26,7 @@ pub struct Channels {
     pub output: Vec<Magnitude>,
 }
 
-/// The channels of `jets`, of order two at most, at uniform points of [−1, 1]ⁿ, n being the network's inputs.
+/// The channels of `jets`, of order four at most, at uniform points of [−1, 1]ⁿ, n being the network's inputs.
 ///
 /// Input i is coordinate i. Points come from the stream `"signal/points"`.
 ///

@@ -45,7 +45,7 @@ pub(super) struct Step<'a> {
 impl Network<'_> {
     /// Sends `input` (channels × inputs × samples) through all layers; `observe` sees each of them.
     ///
-    /// `chain` says what the channels are; `slopes` (two at most) derivatives of the activation are computed, at
+    /// `chain` says what the channels are; `slopes` (four at most) derivatives of the activation are computed, at
     /// least as many as `chain` has orders; the experiment itself keeps `kept` further numbers a layer.
     pub(super) fn propagate(
         &self,

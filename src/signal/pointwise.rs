@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::activation::{Activation, Kernel, Visitor};
 use crate::simd::Real;
 
-/// `y = f(z)`, and the first `slopes.len()/z.len()` (two at most) derivatives of f at z, one array after the other.
+/// `y = f(z)`, and the first `slopes.len()/z.len()` (four at most) derivatives of f at z, one array after the other.
 pub(super) fn activate(activation: &Activation, z: &[f64], y: &mut [f64], slopes: &mut [f64]) {
     activation.visit(Activate { z, y, slopes });
 }
@@ -38,19 +38,25 @@ impl<K: Kernel> WithSimd for OnRegisters<'_, K> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { kernel, slices: Activate { z, y, slopes } } = self;
         let lanes = f64::lanes::<S>();
-        let (first, second) = slopes.split_at_mut(slopes.len().min(z.len()));
+        let size = z.len();
+        let mut slopes: Vec<&mut [f64]> = slopes.chunks_exact_mut(size.max(1)).collect();
+        let count = slopes.len();
         for (i, (z, y)) in z.chunks(lanes).zip(y.chunks_mut(lanes)).enumerate() {
             let x = simd.partial_load_f64s(z);
             let value = kernel.value::<S, f64>(simd, x);
             simd.partial_store_f64s(y, value);
             let here = i * lanes..i * lanes + z.len();
-            if !second.is_empty() {
-                let [slope, curvature] = kernel.slopes::<S, f64, 2>(simd, x, value);
-                simd.partial_store_f64s(&mut first[here.clone()], slope);
-                simd.partial_store_f64s(&mut second[here], curvature);
-            } else if !first.is_empty() {
-                let [slope] = kernel.slopes::<S, f64, 1>(simd, x, value);
-                simd.partial_store_f64s(&mut first[here], slope);
+            let mut store = |found: &[<f64 as Real>::Vector<S>]| {
+                for (slope, found) in slopes.iter_mut().zip(found) {
+                    simd.partial_store_f64s(&mut slope[here.clone()], *found);
+                }
+            };
+            match count {
+                0 => {}
+                1 => store(&kernel.slopes::<S, f64, 1>(simd, x, value)),
+                2 => store(&kernel.slopes::<S, f64, 2>(simd, x, value)),
+                3 => store(&kernel.slopes::<S, f64, 3>(simd, x, value)),
+                _ => store(&kernel.slopes::<S, f64, 4>(simd, x, value)),
             }
         }
     }

@@ -37,6 +37,9 @@ pub(crate) struct DerivativesArgs {
     /// Inputs, the coordinates of the points; derivatives are along the first one.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = positive)]
     inputs: usize,
+    /// The highest derivative.
+    #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    order: u8,
     /// Networks; curves are medians, bands go from the least to the greatest.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive)]
     networks: usize,
@@ -50,7 +53,7 @@ pub(crate) struct DerivativesArgs {
     output: OutputArgs,
 }
 
-const NAMES: [&str; 3] = ["u", "u_x", "u_xx"];
+const NAMES: [&str; 5] = ["u", "u_x", "u_xx", "u_xxx", "u_xxxx"];
 
 /// Least, median and greatest of several networks.
 #[derive(Clone, Copy)]
@@ -61,7 +64,7 @@ struct Range {
 }
 
 /// Networks drawn by one rule at one place of the horizontal axis: each derivative's quadratic mean.
-type Measured = Vec<(f64, [Range; 3])>;
+type Measured = Vec<(f64, Vec<Range>)>;
 
 pub(crate) fn run(args: &DerivativesArgs) -> Result<Exit, Failure> {
     let activation = args.activation.activation()?;
@@ -73,7 +76,7 @@ pub(crate) fn run(args: &DerivativesArgs) -> Result<Exit, Failure> {
             args.inits.rule(init, args.depth, activation)?;
         }
     }
-    if activation.is_kinked() {
+    if activation.is_kinked() && args.order > 1 {
         tell!("warning: the second derivative of {activation} jumps at 0; u_xx is that of either side");
     }
     let mut output = Output::create(&args.output, "derivatives")?;
@@ -84,7 +87,7 @@ pub(crate) fn run(args: &DerivativesArgs) -> Result<Exit, Failure> {
         let networks = networks(args, &activation, init, depth)?;
         let layers = (0..depth).map(|l| {
             let channel = |c: usize| range(networks.iter().map(|channels| channels.layers[l][c].rms));
-            ((l + 1) as f64, [channel(0), channel(1), channel(2)])
+            ((l + 1) as f64, (0..=usize::from(args.order)).map(channel).collect())
         });
         Ok(layers.collect())
     })?;
@@ -127,7 +130,8 @@ fn networks(
     depth: usize,
 ) -> Result<Vec<Channels>, SignalError> {
     let rule = args.inits.rule(init, depth, activation)?;
-    let jets = JetSet::closure([MultiIndex::along(0).plus(0)]);
+    let along = (1..args.order).fold(MultiIndex::along(0), |index, _| index.plus(0));
+    let jets = JetSet::closure([along]);
     let shape = Shape { inputs: args.inputs, depth, width: args.width, outputs: 1 };
     let of = |network: usize| {
         let seed = args.seed.wrapping_add(network as u64);
@@ -136,8 +140,9 @@ fn networks(
     (0..args.networks).map(of).collect()
 }
 
-fn outputs(networks: &[Channels]) -> [Range; 3] {
-    [0, 1, 2].map(|c| range(networks.iter().map(|channels| channels.output[c].rms)))
+fn outputs(networks: &[Channels]) -> Vec<Range> {
+    let channels = 0..networks[0].output.len();
+    channels.map(|c| range(networks.iter().map(|channels| channels.output[c].rms))).collect()
 }
 
 fn range(values: impl Iterator<Item = f64>) -> Range {
@@ -159,24 +164,26 @@ fn report(
     stroke: Stroke,
 ) -> Result<(), Failure> {
     let mut table = Table::new(["init", column, "derivative", "least", "median", "greatest"]);
-    let mut summary = Table::new(["init", column, "u", "u_x", "u_xx"]);
-    let mut panels = NAMES.map(|name| LineChart {
+    let names = &NAMES[..=usize::from(args.order)];
+    let mut summary = Table::new(["init", column].into_iter().chain(names.iter().copied()));
+    let panel = |&name: &&str| LineChart {
         title: name.into(),
         x: axis.clone(),
         y: Axis::log(if name == "u" { "quadratic mean" } else { "" }),
         curves: vec![],
         marks: vec![],
-    });
+    };
+    let mut panels: Vec<_> = names.iter().map(panel).collect();
     for (init, measured) in measured {
         // Of many places about ten are shown.
         let stride = measured.len().div_ceil(12);
         for (i, (place, ranges)) in measured.iter().enumerate() {
-            for (name, &Range { least, median, greatest }) in NAMES.into_iter().zip(ranges) {
-                table.push(row![init.name(), *place, name, least, median, greatest]);
+            for (name, &Range { least, median, greatest }) in names.iter().zip(ranges) {
+                table.push(row![init.name(), *place, *name, least, median, greatest]);
             }
             if i % stride == 0 || i + 1 == measured.len() {
-                let [u, u_x, u_xx] = ranges.map(|range| range.median);
-                summary.push(row![init.name(), *place, u, u_x, u_xx]);
+                let medians = ranges.iter().map(|range| range.median.into());
+                summary.push(row![init.name(), *place].into_iter().chain(medians).collect());
             }
         }
         for (c, panel) in panels.iter_mut().enumerate() {
@@ -193,7 +200,10 @@ fn report(
     }
     output.csv(name, &table)?;
     let rows = vec![panels.into_iter().map(Panel::Lines).collect()];
-    output.figure(name, &Figure { title: title.into(), rows, size: (200.0, 170.0) })?;
+    output.figure(
+        name,
+        &Figure { title: title.into(), rows, size: (200.0 / 3.0 * names.len().max(3) as f64, 170.0) },
+    )?;
     output.show(name, &format!("{title}; quadratic means, medians of {} networks", args.networks), &summary);
     Ok(())
 }

@@ -56,8 +56,8 @@ macro_rules! row {
 pub(super) use row;
 
 impl Table {
-    pub(super) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
-        Self { columns: columns.into(), rows: vec![] }
+    pub(super) fn new(columns: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { columns: columns.into_iter().collect(), rows: vec![] }
     }
 
     pub(super) fn push(&mut self, row: Vec<Cell>) {
