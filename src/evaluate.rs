@@ -113,6 +113,8 @@ pub fn judge(
         Some(true) if residual.relative > NOISE => residual.relative,
         _ => 0.0,
     });
+    let off = evaluation.residuals.iter().map(|residual| residual.quadrature.unwrap_or(0.0));
+    let quadrature = worst(off.collect()).filter(|(_, part)| *part != 0.0);
     let noise = worst(scatter.collect()).filter(|(_, part)| *part > 0.0);
     let parameters = problem.trainable.iter().map(|trainable| trainable.name.clone());
     let undetermined = evaluation.uncertainty.iter().flat_map(|uncertainty| {
@@ -147,11 +149,15 @@ pub fn judge(
         between: worst(between.collect()),
         relative: worst(relative.collect()),
         noise,
+        quadrature,
         undetermined: undetermined.collect(),
         uncertain: uncertain.max_by(|a, b| worse(a.1, b.1)),
         ..Signs::default()
     };
-    let estimate = (!interrupted).then(|| estimate(problem, engine, theta, threads)).flatten();
+    // With other nodes, what integrals are off by is a part of the residuals that an error is estimated from.
+    let other = problem.with_other_nodes();
+    let equations = other.as_ref().unwrap_or(problem);
+    let estimate = (!interrupted).then(|| estimate(equations, engine, theta, threads)).flatten();
     let Some(ErrorEstimate { unknowns, sizes, parameters: found, explained, amplification, growth }) =
         estimate
     else {

@@ -74,6 +74,9 @@ pub struct Signs {
     /// The condition on measured data whose residuals, which are like noise, are greatest beside the size of its terms, and
     /// that ratio; none of them is in `relative`.
     pub noise: Option<(String, f64)>,
+    /// The condition whose residual changes most beside the size of its terms where integrals have other nodes, and by how
+    /// much.
+    pub quadrature: Option<(String, f64)>,
     /// The parameter to be found whose standard error is greatest beside its value, and that ratio, where it is known.
     pub uncertain: Option<(String, f64)>,
     /// The condition whose residual is greatest between the points of training, relative to that at them, and that ratio.
@@ -170,7 +173,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
     }
     let Some((of, error)) = worst else {
         let word = by_residual(signs).max(Word::Doubtful);
-        if let Some((reason, advice)) = missed(signs) {
+        if let Some((reason, advice)) = coarse(signs).or_else(|| missed(signs)) {
             return say(word, reason, &advice);
         }
         return say(word, "its error cannot be estimated".to_owned(), &["--estimate"]);
@@ -198,7 +201,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
     if word == Word::Solved {
         return say(word, String::new(), &[]);
     }
-    if let Some((reason, advice)) = missed(signs) {
+    if let Some((reason, advice)) = coarse(signs).or_else(|| missed(signs)) {
         return say(word, reason, &advice);
     }
     if let Some((factor, from, to)) = signs.growth.as_ref().filter(|(factor, _, _)| *factor > GROWS) {
@@ -256,6 +259,20 @@ fn missed(signs: &Signs) -> Option<(String, [&'static str; 2])> {
     Some((reason, ["more --steps", "a wider network or other features"]))
 }
 
+/// What is said where integrals are off by more than training left of their equation, and what to try.
+fn coarse(signs: &Signs) -> Option<(String, [&'static str; 2])> {
+    let (condition, off) = signs.quadrature.as_ref()?;
+    // What is no number is worse than all numbers.
+    if worse(*off, signs.relative.as_ref().map_or(0.0, |(_, relative)| *relative)).is_le() {
+        return None;
+    }
+    let part = if *off < 0.005 { format!("{off:.0e} of") } else { percent(*off) };
+    let reason = format!(
+        "the integrals of `{condition}` have too few nodes: with others it changes by {part} the size of its terms"
+    );
+    Some((reason, ["more `nodes` in the integrals", "ends that leave out where the integrand is not smooth"]))
+}
+
 /// What the error may be: where hardly anything of the residuals is explained, more than what is estimated, but not
 /// without measure larger than they are beside the terms of their equations.
 fn cautious(error: f64, signs: &Signs) -> f64 {
@@ -273,7 +290,9 @@ fn by_error(error: f64) -> Word {
 }
 
 fn by_residual(signs: &Signs) -> Word {
-    match signs.relative.as_ref().map_or(0.0, |(_, relative)| *relative) {
+    let part = |sign: &Option<(String, f64)>| sign.as_ref().map_or(0.0, |(_, part)| *part);
+    let (missed, off) = (part(&signs.relative), part(&signs.quadrature));
+    match if worse(missed, off).is_ge() { missed } else { off } {
         small if small <= HOLDS => Word::Solved,
         middling if middling < FAILS => Word::Doubtful,
         _ => Word::NotSolved,

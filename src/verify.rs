@@ -14,6 +14,7 @@ use faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+use crate::engine::cpu::{CpuEngine, Isa};
 use crate::expr::Node;
 use crate::jet::MultiIndex;
 use crate::limits::MAX_OPERATIONS;
@@ -83,6 +84,9 @@ pub struct Residual {
     /// Of an equation whose terms are all small, such as y'' = 0, the size is what the term would be if the unknown turned
     /// as much as it varies once in the domain.
     pub relative: f64,
+    /// By how much it changes where its integrals have other nodes, twice as many if there can be, beside the same terms;
+    /// `None` without integrals, and where that cannot be told.
+    pub quadrature: Option<f64>,
     /// Of a condition on measured data: are its residuals like noise, as independent of their neighbours' as chance would
     /// have it?
     ///
@@ -110,6 +114,8 @@ pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check
     for ((_, spread), reach) in solution.spread.iter_mut().zip(&zeros) {
         *spread = spread.max(reach.unwrap_or(0.0));
     }
+    let other = problem.with_other_nodes();
+    let mut other = other.as_ref().and_then(|other| OtherNodes::new(problem, other));
     let conditions = problem.conditions.iter().enumerate();
     let residuals = conditions
         .map(|(i, condition)| {
@@ -136,12 +142,55 @@ pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check
                 max: squares[worst].sqrt(),
                 at: points[worst * site..][..dimensions].to_vec(),
                 unscaled: each.iter().map(|rms| rms * rms).sum::<f64>().sqrt(),
+                quadrature: other.as_mut().and_then(|other| {
+                    let changes = other.changes(theta, i, condition, (&points, &data))?;
+                    let part = sizes.as_ref().map_or(f64::NAN, |sizes| greatest_ratio(&changes, sizes));
+                    // What nothing can be compared with is left to the estimate.
+                    (!part.is_nan() || changes.iter().any(|change| change.is_nan())).then_some(part)
+                }),
                 relative: sizes.map_or(f64::NAN, |sizes| greatest_ratio(&each, &sizes)),
                 noise: if condition.uses_data() { like_noise(problem, &points, &values) } else { None },
             }
         })
         .collect();
     Check { residuals, zeros }
+}
+
+/// A problem and the same with other nodes in its integrals, each with an engine of double precision.
+struct OtherNodes<'a> {
+    problems: [&'a Problem; 2],
+    engines: [CpuEngine<f64>; 2],
+}
+
+impl<'a> OtherNodes<'a> {
+    fn new(problem: &'a Problem, other: &'a Problem) -> Option<Self> {
+        let engine = |problem| CpuEngine::new(problem, 1, Isa::best()).ok();
+        Some(Self { problems: [problem, other], engines: [engine(problem)?, engine(other)?] })
+    }
+
+    /// By how much every residual of condition number `i` changes, without its scale, in the mean square over some of the
+    /// points that it is looked at; `None` if nothing of it changes.
+    fn changes(
+        &mut self,
+        theta: &[f64],
+        i: usize,
+        condition: &Condition,
+        (points, data): (&[f64], &[Vec<f64>]),
+    ) -> Option<Vec<f64>> {
+        let [own, other] = self.problems.map(|problem| &problem.conditions[i]);
+        if own.residuals == other.residuals {
+            return None;
+        }
+        let site = condition.sides() * self.problems[0].coordinates.len();
+        let (points, data) = (some(points, site), thinned(data, stride(points.len() / site)));
+        let [own, other] = self.engines.each_mut().map(|engine| engine.residuals(theta, i, &points, &data));
+        let count = condition.scales.len();
+        let change = |(k, scale): (usize, &f64)| {
+            let changes = other.iter().zip(&own).map(|(other, own)| other - own);
+            scale * rms(changes.skip(k).step_by(count))
+        };
+        Some(condition.scales.iter().enumerate().map(change).collect())
+    }
 }
 
 /// Fewest points that tell noise from a misfit, and how many are asked.
@@ -450,8 +499,7 @@ impl<'a> Solution<'a> {
         let step = stride(points.len() / site);
         // Where its own solution is zero, the terms of a condition are so elsewhere too; data are known at their points only.
         let mut sites = some(points, site);
-        let data: Vec<Vec<f64>> =
-            data.iter().map(|column| column.iter().copied().step_by(step).collect()).collect();
+        let data = thinned(data, step);
         if !condition.uses_data() && !condition.place.is_interior() {
             // Linked points are one and the same there: their terms are compared one by one.
             let rows = self.anywhere.chunks_exact(dimensions);
@@ -538,6 +586,11 @@ fn of_columns(rows: &[Vec<f64>]) -> impl Iterator<Item = f64> {
 fn some(points: &[f64], length: usize) -> Vec<f64> {
     let step = stride(points.len() / length);
     points.chunks_exact(length).step_by(step).flatten().copied().collect()
+}
+
+/// Every so manieth number of columns of data.
+fn thinned(data: &[Vec<f64>], step: usize) -> Vec<Vec<f64>> {
+    data.iter().map(|column| column.iter().copied().step_by(step).collect()).collect()
 }
 
 fn stride(count: usize) -> usize {

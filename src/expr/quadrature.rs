@@ -30,9 +30,25 @@ pub(crate) struct Rule {
     pub nodes: Vec<(Vec<f64>, f64)>,
 }
 
+/// How many nodes an integral has.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Nodes {
+    /// As its formula says; `None` where it says nothing.
+    pub asked: Option<usize>,
+    /// How many for each of them.
+    pub times: f64,
+}
+
+impl Nodes {
+    /// Their number, where `usual` are taken if the formula says nothing.
+    pub(crate) fn or(self, usual: usize) -> usize {
+        (self.asked.unwrap_or(usual) as f64 * self.times).ceil() as usize
+    }
+}
+
 /// Points of the unit cube in so many dimensions, each with its weight; the weights' sum is 1.
-pub(crate) fn rule(dimensions: usize, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
-    let count = nodes.unwrap_or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
+pub(crate) fn rule(dimensions: usize, nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
+    let count = nodes.or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
     if dimensions > MOST_PRODUCTS {
         return lattice(dimensions, count);
     }
@@ -54,8 +70,8 @@ pub(crate) fn product(dimensions: usize, count: usize) -> Vec<(Vec<f64>, f64)> {
 }
 
 /// How many points [`rule`] has.
-pub(super) fn size(dimensions: usize, nodes: Option<usize>) -> usize {
-    let count = nodes.unwrap_or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
+pub(super) fn size(dimensions: usize, nodes: Nodes) -> usize {
+    let count = nodes.or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
     if dimensions > MOST_PRODUCTS { count } else { count.pow(dimensions as u32) }
 }
 
@@ -108,6 +124,7 @@ mod tests {
     use super::*;
 
     fn integral(dimensions: usize, nodes: Option<usize>, f: impl Fn(&[f64]) -> f64) -> f64 {
+        let nodes = Nodes { asked: nodes, times: 1.0 };
         let rule = rule(dimensions, nodes);
         assert_eq!(rule.len(), size(dimensions, nodes));
         rule.iter().map(|(x, w)| w * f(x)).sum()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ast::{Expr, Integral, Kind};
 use super::names::{Names, is_time, joined, listed, listed_or, plural};
 use super::parse::parse_in;
-use super::quadrature::{self, Rule};
+use super::quadrature::{self, Nodes, Rule};
 use super::{Binary, Composed, Error, Graph, Node, NodeId, closest, foreign, function_names, parse};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::limits::{MAX_FORMULA_MISTAKES, MAX_OPERATIONS, MAX_PLACES};
@@ -30,6 +30,8 @@ pub struct Scope {
     bound: Vec<String>,
     /// The places that integrals run over, by their texts and numbers of nodes.
     rules: BTreeMap<(String, Option<usize>), Arc<Rule>>,
+    /// How many nodes integrals have for each that they usually have, if that is not one.
+    times: Option<f64>,
     /// Where formulas are asked of a trained network: names that stand alone, and the formulas that they stand for.
     asked: Option<Vec<(String, Vec<String>)>>,
 }
@@ -234,6 +236,16 @@ impl Scope {
     /// Is it known how integrals over a place are computed?
     pub(crate) fn has_rule(&self, text: &str, nodes: Option<usize>) -> bool {
         self.rules.contains_key(&(text.to_owned(), nodes))
+    }
+
+    /// Lets integrals have `times` as many nodes as their formulas say, from now on.
+    pub(crate) fn multiply_nodes(&mut self, times: f64) {
+        self.times = Some(times);
+    }
+
+    /// How many nodes an integral has that asks for so many.
+    pub(crate) fn nodes(&self, asked: Option<usize>) -> Nodes {
+        Nodes { asked, times: self.times.unwrap_or(1.0) }
     }
 
     /// Nothing more can be declared: formulas are asked of a trained network.
@@ -527,7 +539,7 @@ impl Scope {
         over: &[Bounds],
         graph: &mut Graph,
     ) -> Result<NodeId, (String, String)> {
-        let size = quadrature::size(over.len(), integral.nodes);
+        let size = quadrature::size(over.len(), self.nodes(integral.nodes));
         if size > MAX_PLACES {
             let message = format!("the integral takes {size} places, more than {MAX_PLACES}");
             return Err((message, "take fewer nodes: they are counted along every variable".to_owned()));
@@ -535,7 +547,7 @@ impl Scope {
         let own = self.own_point(graph);
         let space = self.coordinates.len();
         let mut terms = vec![];
-        for (unit, weight) in quadrature::rule(over.len(), integral.nodes) {
+        for (unit, weight) in quadrature::rule(over.len(), self.nodes(integral.nodes)) {
             let mut point = own.clone();
             let mut measure = graph.constant(1.0);
             for (&Bounds { place, from, to }, share) in over.iter().zip(unit) {

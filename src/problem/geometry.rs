@@ -12,7 +12,7 @@ pub use regions::Hole;
 use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, spread};
 
 use super::making::{Stock, Wrong};
-use crate::expr::{Digits, gauss_legendre, lattice, product};
+use crate::expr::{Digits, Nodes, gauss_legendre, lattice, product};
 
 /// Points that have to be found in a body before anything is drawn from it.
 const TRIED: usize = 256;
@@ -485,7 +485,7 @@ impl Body {
     /// between corners, tangents and where holes begin, closer near these by a cosine, so that the roots with which lengths of
     /// lines begin there cost nothing. In space the lines stand at a lattice's points, `nodes` in all, and weights add up to
     /// the volume.
-    pub(crate) fn rule(&self, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+    pub(crate) fn rule(&self, nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
         const ON_LINE: usize = 6;
         let d = self.axes.len();
         let (mut row, mut all) = (self.row(), vec![]);
@@ -499,10 +499,10 @@ impl Body {
             }
         };
         match d {
-            1 => on_line(&[], &gauss_legendre(nodes.unwrap_or(32)), 1.0),
+            1 => on_line(&[], &gauss_legendre(nodes.or(32)), 1.0),
             2 => {
                 let panels = self.panels();
-                let rule = gauss_legendre(nodes.unwrap_or((40 / panels.len()).clamp(8, 20)));
+                let rule = gauss_legendre(nodes.or((40 / panels.len()).clamp(8, 20)));
                 for (from, to) in panels {
                     for &(u, weight) in &rule {
                         let (sin, cos) = (PI * u).sin_cos();
@@ -513,7 +513,7 @@ impl Body {
             }
             _ => {
                 let rule = gauss_legendre(ON_LINE);
-                for (unit, weight) in lattice(d - 1, (nodes.unwrap_or(2000) / ON_LINE).max(1)) {
+                for (unit, weight) in lattice(d - 1, (nodes.or(2000) / ON_LINE).max(1)) {
                     let at = |(u, (lower, upper)): (f64, &(f64, f64))| lower + (upper - lower) * u;
                     let across: Vec<f64> = unit.into_iter().zip(&self.bounds).map(at).collect();
                     on_line(&across, &rule, weight);
@@ -646,7 +646,7 @@ impl Boundary {
     ///
     /// On every smooth piece by products of Gauss and Legendre's rule, `nodes` along each direction; where a body's wall has
     /// many pieces, at as many points of a lattice in all.
-    pub(crate) fn rule(&self, nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+    pub(crate) fn rule(&self, nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
         const MOST_PIECES: usize = 6;
         let (d, total) = (self.wall.dimension(), self.wall.measure().value);
         let mut all = vec![];
@@ -656,7 +656,7 @@ impl Boundary {
         };
         let pieces = self.wall.pieces();
         if d > 2 && pieces.len() > MOST_PIECES {
-            lattice(self.wall.coordinates(), nodes.unwrap_or(1009))
+            lattice(self.wall.coordinates(), nodes.or(1009))
                 .iter()
                 .for_each(|(unit, weight)| add(unit, total * weight));
             return all;
@@ -667,8 +667,8 @@ impl Boundary {
             let count = match d {
                 // Points of a line have no extent.
                 1 => 1,
-                2 => nodes.unwrap_or(((48.0 * share).ceil() as usize).max(12)),
-                _ => nodes.unwrap_or(16),
+                2 => nodes.or(((48.0 * share).ceil() as usize).max(12)),
+                _ => nodes.or(16),
             };
             for (mut unit, weight) in product(self.wall.coordinates(), count) {
                 unit[0] = before + share * unit[0];

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::geometry::{Body, Boundary, Geometry};
-use crate::expr::{Digits, Rule, is_time, rule};
+use crate::expr::{Digits, Nodes, Rule, is_time, rule};
 use crate::limits::MAX_PLACES;
 
 /// A coordinate and its domain.
@@ -337,7 +337,7 @@ impl Place {
         &self,
         coordinates: &[Coordinate],
         geometry: Option<&Geometry>,
-        nodes: Option<usize>,
+        nodes: Nodes,
     ) -> Result<Rule, (String, String)> {
         let text = self.describe(coordinates);
         let wrong = |message: String, hint: &str| Err((message, hint.to_owned()));
@@ -516,7 +516,7 @@ impl Part<'_> {
 }
 
 /// Nodes and weights in a box, some of whose sides may be points.
-fn in_box(sides: &[(f64, f64)], nodes: Option<usize>) -> Vec<(Vec<f64>, f64)> {
+fn in_box(sides: &[(f64, f64)], nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
     let free = || sides.iter().filter(|(lower, upper)| lower != upper);
     let size: f64 = free().map(|(lower, upper)| upper - lower).product();
     let unit = if free().count() == 0 { vec![(vec![], 1.0)] } else { rule(free().count(), nodes) };

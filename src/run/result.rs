@@ -244,6 +244,10 @@ pub struct ResidualResult {
     /// that cannot be told.
     #[serde(default = "nan", deserialize_with = "null_is_nan")]
     pub relative: f64,
+    /// By how much it changes beside the same terms where its integrals have other nodes, twice as many if there can be;
+    /// `null` without integrals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quadrature: Option<f64>,
     /// Of a condition on measured data: are its residuals like noise? `null` without data, or with too few to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<bool>,

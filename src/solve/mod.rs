@@ -575,9 +575,11 @@ fn combinations(problem: &Problem, evaluation: &Evaluation) -> Vec<CombinationRe
 /// Residuals by condition.
 fn residuals(problem: &Problem, evaluation: &Evaluation) -> BTreeMap<String, ResidualResult> {
     let results = problem.conditions.iter().zip(&evaluation.residuals).map(|(condition, residual)| {
-        let Residual { sites, points, rms, max, at, unscaled, relative, noise } = residual.clone();
+        let Residual { sites, points, rms, max, at, unscaled, relative, quadrature, noise } =
+            residual.clone();
         let at = problem.coordinates.iter().map(|c| c.name.clone()).zip(at).collect();
-        (condition.name.clone(), ResidualResult { sites, points, relative, noise, rms, unscaled, max, at })
+        let result = ResidualResult { sites, points, relative, quadrature, noise, rms, unscaled, max, at };
+        (condition.name.clone(), result)
     });
     results.collect()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use pinn::Problem;
+use pinn::internals::verdict::Word;
 use pinn::problem::Document;
 
 /// A file of docs/integrals with the network and the stages of a moment.
@@ -54,6 +55,39 @@ fn exact_of(name: &str, x: f64) -> f64 {
         "memory.toml" => (2.0 * std::f64::consts::PI * x).sin(),
         _ => (-x).exp(),
     }
+}
+
+/// What the nodes of an integral leave out is part of the estimated error, however small the residuals are with them.
+#[test]
+fn equations_with_too_few_nodes_are_not_called_solved() {
+    // Solved by exp(−x); with 5 nodes the sum that stands for the integral is off by a few per cent.
+    let judged = |nodes: usize| {
+        let kernel = "exp(-40*(x - s)^2)";
+        let text = format!(
+            "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {{}}\n[conditions.equation]\nplace = \"interior\"\n\
+             residual = \"u - integral({kernel}*u(s), s = 0..1, nodes = {nodes}) - f\"\npoints = 60\n\
+             [definitions]\nf = \"exp(-x) - integral({kernel}*exp(-s), s = 0..1, nodes = 60)\"\n\
+             [reference]\nsolution = {{ u = \"exp(-x)\" }}\n[network]\ndepth = 2\nwidth = 10\n\
+             [[training.stages]]\nadam = {{ steps = 100 }}\n[[training.stages]]\nssbroyden = {{ steps = 300 }}\n"
+        );
+        let problem = Problem::parse(&text).expect("a problem");
+        let mut trained = pinn::solve(&problem).expect("trained");
+        let evaluation = trained.evaluation();
+        let error = evaluation.scores[0].as_ref().and_then(|score| score.rel_l2).expect("a reference");
+        (trained.judge(&evaluation), error, evaluation)
+    };
+    let (verdict, error, evaluation) = judged(5);
+    let residual = &evaluation.residuals[0];
+    let change = residual.quadrature.expect("an integral");
+    assert!(residual.relative < 2e-3 && change > 0.03, "{residual:?}");
+    assert_eq!(verdict.word, Word::Doubtful, "{verdict:?}");
+    assert!(verdict.reason.contains("too few nodes"), "{verdict:?}");
+    let estimated = verdict.estimated_error.expect("an estimate");
+    assert!(error > 1e-3 && (0.3..3.0).contains(&(estimated / error)), "{estimated:e} {error:e}");
+    let (verdict, error, evaluation) = judged(40);
+    assert!(evaluation.residuals[0].quadrature.expect("an integral") < 1e-12, "{evaluation:?}");
+    assert_eq!(verdict.word, Word::Solved, "{verdict:?}");
+    assert!(error < 1e-4, "{error:e}");
 }
 
 /// Poisson's equation with fluxes on all of its wall is made unique by a mean, and what is asked of it are area, moments and

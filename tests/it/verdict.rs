@@ -137,6 +137,16 @@ fn words_follow_from_the_signs() {
     check(Signs { no_answer: none, ..good() }, Word::NotSolved, "`a` and `b`");
     let growth = Some((1e9, "t = 0".to_owned(), "t = 24".to_owned()));
     check(Signs { growth, errors: error(0.5), ..good() }, Word::NotSolved, "1e9 times as large at t = 24");
+    let quadrature = |off: f64| Signs { quadrature: relative(off), ..good() };
+    check(quadrature(1e-3), Word::Solved, "");
+    check(quadrature(0.1), Word::Doubtful, "the integrals of `physics` have too few nodes");
+    check(
+        Signs { errors: error(0.02), ..quadrature(1e-3) },
+        Word::Doubtful,
+        "by 1e-3 of the size of its terms",
+    );
+    check(Signs { errors: error(0.02), ..quadrature(1e-6) }, Word::Doubtful, "not at its end");
+    check(quadrature(f64::NAN), Word::NotSolved, "the integrals of `physics`");
     check(Signs { relative: relative(0.1), ..good() }, Word::Doubtful, "`physics` misses by 10 %");
     check(Signs { relative: relative(1.0), ..good() }, Word::NotSolved, "`physics` misses by 100 %");
     check(Signs { relative: relative(f64::NAN), ..good() }, Word::NotSolved, "physics");

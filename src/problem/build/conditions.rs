@@ -8,7 +8,7 @@ use super::equations::enter;
 use super::values::misspelt;
 use super::{Builder, RESIDUAL, unusable};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, Symbol, closest, is_time, listed};
-use crate::jet::{JetSet, MAX_ORDER};
+use crate::jet::MAX_ORDER;
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, article, serde_mistake};
@@ -21,6 +21,15 @@ use crate::settings::{Enforce, Sampler};
 
 /// Points of a condition that reads networks at many places for each, where the file says nothing.
 const INTEGRATED_POINTS: usize = 300;
+
+/// Residuals over their scales.
+pub(super) fn scaled(mut residuals: Formula, scales: &[f64]) -> Formula {
+    for (root, &scale) in residuals.roots.iter_mut().zip(scales) {
+        let scale = residuals.graph.constant(scale);
+        *root = residuals.graph.binary(Binary::Div, *root, scale);
+    }
+    residuals
+}
 
 impl Builder<'_> {
     pub(super) fn conditions(
@@ -118,7 +127,7 @@ impl Builder<'_> {
             // the residual.
             return None;
         }
-        let (written, mut residuals) = match place.as_ref().and_then(Place::periodic) {
+        let (written, residuals) = match place.as_ref().and_then(Place::periodic) {
             Some(coordinate) => {
                 if let Some((key, _)) = table.get_key_value("residual") {
                     let message = "a periodic condition has no residual of its own";
@@ -148,22 +157,18 @@ impl Builder<'_> {
             Some(value) => self.scales(value, residuals.roots.len())?,
             None => vec![1.0; residuals.roots.len()],
         };
-        for (root, &scale) in residuals.roots.iter_mut().zip(&scales) {
-            let scale = residuals.graph.constant(scale);
-            *root = residuals.graph.binary(Binary::Div, *root, scale);
-        }
+        let residuals = scaled(residuals, &scales);
         // Where each of them costs many.
         let place = place?;
         if !table.contains_key("points") && place.is_interior() && residuals.integrates() {
             points = INTEGRATED_POINTS;
         }
-        let jets = residuals.graph.jets(&residuals.roots);
         Some(Condition {
             name: name.to_owned(),
             place,
             written,
             scales,
-            jets: JetSet::closure(jets.into_iter().map(|(_, index)| index)),
+            jets: residuals.jets(),
             residuals,
             enforce,
             weight: weight?,

@@ -175,7 +175,7 @@ impl Builder<'_> {
             let value = Spanned::new(span.clone(), DeValue::String(text.as_str().into()));
             let space = self.space.clone();
             let place = self.place(&value, &space)?;
-            match place.rule(&space, self.geometry.as_ref(), nodes) {
+            match place.rule(&space, self.geometry.as_ref(), self.scope.nodes(nodes)) {
                 Ok(rule) => self.scope.set_rule(&text, nodes, rule),
                 Err((message, hint)) => {
                     self.report(Diagnostic::error(span, message).hint(hint));
