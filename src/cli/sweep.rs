@@ -1,5 +1,6 @@
 //! `pinn-solve sweep CONFIG`: run every combination of some settings, and compare.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +34,9 @@ pub(crate) struct SweepArgs {
     /// Every N-th run from the K-th on, so that N processes share a sweep.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     shard: Option<Shard>,
+    /// Print a job script for Slurm, an array of N jobs that share the sweep, and start nothing.
+    #[arg(long, value_name = "N", conflicts_with_all = ["shard", "dry_run"])]
+    slurm: Option<NonZeroUsize>,
     /// Print the runs and how far they are, and start nothing.
     #[arg(long)]
     dry_run: bool,
@@ -109,6 +113,10 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     }
     let mine = || collection.records.iter().enumerate().filter(|(run, _)| shard.has(*run)).map(|(_, r)| r);
     let left = mine().filter(|record| !record.state.is_final()).count();
+    if let Some(of) = args.slurm {
+        print(&job_script(of.get(), args)?)?;
+        return Ok(Exit::Done);
+    }
     if args.dry_run {
         let lines = mine().map(|record| format!("{}  {}\n", record.name, record.state.name()));
         print(&lines.collect::<String>())?;
@@ -142,6 +150,47 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         Tally { missed: 1.., .. } => Exit::NotSolved,
         _ => Exit::Done,
     })
+}
+
+/// The command that is running as an array of `of` jobs, a shard of the sweep every one.
+fn job_script(of: usize, args: &SweepArgs) -> Result<String, Failure> {
+    let mut given = std::env::args_os().skip(1);
+    let mut command = "pinn-solve".to_owned();
+    while let Some(word) = given.next() {
+        let Some(word) = word.to_str() else {
+            return Err(Failure::usage(format!("{}: a job script is text, this is none", word.display())));
+        };
+        match word {
+            "--slurm" => drop(given.next()),
+            word if word.starts_with("--slurm=") => {}
+            word => command += &format!(" {}", quoted(word)),
+        }
+    }
+    let threads = args.compute.threads.unwrap_or(1);
+    if args.compute.threads.is_none() {
+        command += " --threads 1";
+    }
+    let cores = args.jobs.saturating_mul(threads);
+    Ok(format!(
+        "#!/bin/bash\n\
+         #SBATCH --job-name=pinn-solve\n\
+         #SBATCH --array=1-{of}\n\
+         #SBATCH --ntasks=1\n\
+         #SBATCH --cpus-per-task={cores}\n\
+         #SBATCH --requeue\n\
+         # Jobs that were cut off go on when the script is submitted again; without a limit of time the cluster has its own.\n\
+         # #SBATCH --time=02:00:00\n\
+         exec {command} --shard \"$SLURM_ARRAY_TASK_ID/{of}\"\n"
+    ))
+}
+
+/// `word` as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,%@".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 fn show(event: &Event, ended: &AtomicUsize, of: usize) {

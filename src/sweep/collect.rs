@@ -71,6 +71,32 @@ impl Record {
     pub fn error(&self) -> f64 {
         self.result.as_ref().and_then(RunResult::error).unwrap_or(f64::NAN)
     }
+
+    /// Looks at the run's folder; says whether anything has changed.
+    pub(super) fn refresh(&mut self, folder: &Path) -> Result<bool, RunError> {
+        let mut changed = false;
+        let path = run_folder(folder, &self.name);
+        let state = match read_result(&path)?.content {
+            Some(result) => {
+                let state = RecordState::Ended(result.outcome);
+                if self.result.as_ref() != Some(&result) {
+                    let steps = read_metrics(&path)?.content;
+                    (self.curve, self.errors) = (curve(&steps), errors(&steps));
+                    self.result = Some(result);
+                    changed = true;
+                }
+                state
+            }
+            None => match std::fs::read_to_string(failure_file(folder, &self.name)) {
+                Ok(reason) => RecordState::Failed(reason.trim().to_owned()),
+                Err(_) if path.is_dir() => RecordState::Unfinished,
+                Err(_) => RecordState::New,
+            },
+        };
+        changed |= state != self.state;
+        self.state = state;
+        Ok(changed)
+    }
 }
 
 /// How many runs of a sweep have come to which end, all shards together.
@@ -145,28 +171,14 @@ impl Collection {
     pub fn refresh(&mut self, folder: &Path) -> Result<bool, RunError> {
         let mut changed = false;
         for record in self.records.iter_mut().filter(|record| !record.state.is_final()) {
-            let path = run_folder(folder, &record.name);
-            let state = match read_result(&path)?.content {
-                Some(result) => {
-                    let state = RecordState::Ended(result.outcome);
-                    if record.result.as_ref() != Some(&result) {
-                        let steps = read_metrics(&path)?.content;
-                        (record.curve, record.errors) = (curve(&steps), errors(&steps));
-                        record.result = Some(result);
-                        changed = true;
-                    }
-                    state
-                }
-                None => match std::fs::read_to_string(failure_file(folder, &record.name)) {
-                    Ok(reason) => RecordState::Failed(reason.trim().to_owned()),
-                    Err(_) if path.is_dir() => RecordState::Unfinished,
-                    Err(_) => RecordState::New,
-                },
-            };
-            changed |= state != record.state;
-            record.state = state;
+            changed |= record.refresh(folder)?;
         }
         Ok(changed)
+    }
+
+    /// How many runs have ended.
+    pub(super) fn ended(&self) -> usize {
+        self.records.iter().filter(|record| record.state.is_final()).count()
     }
 
     /// The names of what else was measured of the runs.

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::collect::{Collection, Record, failure_file, run_folder};
 use super::config::{Sweep, SweepError};
@@ -157,8 +158,9 @@ impl Plan<'_> {
     }
 }
 
-/// Runs all runs of the plan that have not ended, and brings the sweep's tables up to date after each; its figures,
-/// which take longer than a short run, whenever a tenth more runs have ended, and at the end.
+/// Runs all runs of the plan that have not ended. The sweep's tables are brought up to date after each as long as that
+/// takes a twentieth of the time, else whenever a tenth more runs have ended; its figures, which take longer than a short
+/// run, whenever a tenth more runs have ended; and both at the end. So the work beside the runs grows as N·log N.
 ///
 /// `collection` is what [`Plan::check`] has found; what there is at the end comes back.
 /// Runs that fail or diverge are recorded, and the others go on.
@@ -180,7 +182,7 @@ pub fn execute(
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
         .collect();
-    let progress = Progress { collection, drawn: 0 };
+    let progress = Progress { collection, written: None, drawn: 0 };
     let shared = Shared { plan, stop, watch, progress: Mutex::new(progress), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -199,7 +201,7 @@ pub fn execute(
         return Err(failure.into());
     }
     let mut progress = shared.progress.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    progress.drawn = 0;
+    (progress.written, progress.drawn) = (None, 0);
     progress.bring_up_to_date(plan)?;
     Ok(progress.collection)
 }
@@ -241,7 +243,7 @@ impl Shared<'_> {
             Err(_) => write_whole(&failed, b"the program panicked; its message is on stderr\n"),
         };
         let mut progress = self.progress.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let written = written.map_err(Into::into).and_then(|()| progress.bring_up_to_date(self.plan));
+        let written = written.map_err(Into::into).and_then(|()| progress.ended(run, self.plan));
         (self.watch)(Event::Ended(&progress.collection.records[run]));
         if let (Err(error), Ok(mut failure)) = (written, self.failure.lock()) {
             failure.get_or_insert(error);
@@ -274,20 +276,43 @@ impl Shared<'_> {
 /// What there is of the sweep.
 struct Progress {
     collection: Collection,
+    /// When the tables were written, how long it took, and how many runs had ended.
+    written: Option<(Instant, Duration, usize)>,
     /// How many runs had ended when the figures were drawn.
     drawn: usize,
 }
 
+/// Have a tenth more runs ended than the `before` that had?
+fn a_tenth_more(before: usize, now: usize) -> bool {
+    10 * now >= 11 * before
+}
+
 impl Progress {
+    /// Reads what run `run` came to, and writes the outputs where they are due.
+    fn ended(&mut self, run: usize, plan: &Plan) -> Result<(), OutputError> {
+        self.collection.records[run].refresh(&plan.folder)?;
+        let ended = self.collection.ended();
+        let tables = self
+            .written
+            .is_none_or(|(at, took, before)| at.elapsed() >= 20 * took || a_tenth_more(before, ended));
+        match tables || plan.draw && a_tenth_more(self.drawn, ended) {
+            true => self.bring_up_to_date(plan),
+            false => Ok(()),
+        }
+    }
+
     /// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last
     /// one to write has seen everything.
     fn bring_up_to_date(&mut self, plan: &Plan) -> Result<(), OutputError> {
-        let Self { collection, drawn } = self;
+        let Self { collection, written, drawn } = self;
+        let mut begin = Instant::now();
         collection.refresh(&plan.folder)?;
         loop {
             collection.write_tables(plan.sweep, &plan.folder)?;
-            let ended = collection.records.iter().filter(|record| record.state.is_final()).count();
-            if plan.draw && 10 * ended >= 11 * *drawn {
+            let ended = collection.ended();
+            *written = Some((Instant::now(), begin.elapsed(), ended));
+            begin = Instant::now();
+            if plan.draw && a_tenth_more(*drawn, ended) {
                 collection.draw(plan.sweep, &plan.folder)?;
                 *drawn = ended;
             }

@@ -66,8 +66,7 @@ impl Collection {
         let name = |axis: usize| sweep.axes[axis].name.as_str();
         let (across, compared) = (sweep.x.map(name), sweep.series.or(sweep.y).map(name));
         let axes = Axes { all: (0..sweep.axes.len()).map(name).collect(), across, compared };
-        let ended = self.records.iter().filter(|record| record.state.is_final()).count();
-        let about = format!("{ended} of {} runs have ended", self.records.len());
+        let about = format!("{} of {} runs have ended", self.ended(), self.records.len());
         let page = page::sweep(&sweep.title, &about, &axes, &self.table(sweep), &links, &pictures);
         write_whole(&folder.join(PAGE), page.as_bytes())?;
         Ok(())

@@ -1,11 +1,11 @@
 //! The runs of a sweep as problems to solve: each is what `pinn-solve --problem` makes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use super::config::{Sweep, SweepError};
+use super::config::{Sweep, SweepError, is_seed};
 use super::execute::{Experiment, ExperimentError};
 use super::named::named;
 use crate::init::LEARNING_RATES;
@@ -21,6 +21,8 @@ pub struct Problems<'a> {
     /// Runs that [`Work::check`] found to leave the band of the proposed initialization: it builds their problems anyway,
     /// and some problems take long to build.
     outside_band: Mutex<BTreeSet<usize>>,
+    /// By the values of all axes but the seed: was the run that was checked outside of the band?
+    checked: Mutex<BTreeMap<Vec<String>, bool>>,
 }
 
 impl<'a> Problems<'a> {
@@ -30,7 +32,13 @@ impl<'a> Problems<'a> {
     ///
     /// If there is no such problem.
     pub fn new(sweep: &'a Sweep, settings: Settings) -> Result<Self, SweepError> {
-        Ok(Self { sweep, opened: sweep.open()?, settings, outside_band: Mutex::default() })
+        Ok(Self {
+            sweep,
+            opened: sweep.open()?,
+            settings,
+            outside_band: Mutex::default(),
+            checked: Mutex::default(),
+        })
     }
 
     /// Says for which of the runs that were checked Adam's learning rate is not what the proposed initialization is meant
@@ -47,6 +55,19 @@ impl<'a> Problems<'a> {
         })
     }
 
+    /// The values of all axes but the seed in run `run`; `None` if its seed is none.
+    fn but_for_the_seed(&self, run: usize) -> Option<Vec<String>> {
+        let mut settings = vec![];
+        for (axis, value) in self.sweep.axes.iter().zip(self.sweep.choices(run)) {
+            match is_seed(axis) {
+                true if value.number.is_none_or(|seed| seed < 0.0 || seed.fract() != 0.0) => return None,
+                true => {}
+                false => settings.push(value.label.clone()),
+            }
+        }
+        Some(settings)
+    }
+
     fn solver(&self, run: usize) -> Result<Solver, ExperimentError> {
         let problem = self.sweep.problem(&self.opened, run).map_err(ExperimentError::other)?;
         Ok(Solver::new(problem, self.settings.clone())?)
@@ -55,11 +76,20 @@ impl<'a> Problems<'a> {
 
 impl Experiment for Problems<'_> {
     fn check(&self, run: usize, folder: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
-        let problem = self.sweep.problem(&self.opened, run)?;
-        if leaves_band(&problem) {
+        let settings = self.but_for_the_seed(run);
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = settings.as_ref().and_then(|settings| checked.get(settings).copied());
+        // Another seed makes no valid problem of an invalid one.
+        let problem = match known {
+            Some(_) if resolved.is_none() => None,
+            _ => Some(self.sweep.problem(&self.opened, run)?),
+        };
+        let outside = known.unwrap_or_else(|| problem.as_ref().is_some_and(leaves_band));
+        if outside {
             self.outside_band.lock().unwrap_or_else(PoisonError::into_inner).insert(run);
         }
-        let Some(text) = resolved else { return Ok(true) };
+        checked.extend(settings.map(|settings| (settings, outside)));
+        let Some((text, problem)) = resolved.zip(problem) else { return Ok(true) };
         // Read and written anew, so that settings that a newer version added do not count; a problem that was written out
         // leaves nothing open, whether its version knew the word for that or not.
         let same = Document::parse(&format!("{}.toml", problem.name), text)

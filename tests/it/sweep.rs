@@ -190,3 +190,29 @@ fn a_sweep_that_leaves_the_band_of_learning_rates_says_so_once() {
     let output = run(folder.path(), &["sweep", "sweep.toml", "--dry-run", "--quiet"]);
     assert_eq!(stderr(&output), "");
 }
+
+#[test]
+#[cfg(unix)]
+fn the_script_for_slurm_shares_the_sweep_out() {
+    let folder = with_sweep(&SWEEP.replace("scale = [0.5, 1]", "").replace("steps = 60", "steps = 5"));
+    let out = "it's here";
+    let command = ["sweep", "sweep.toml", "--slurm", "3", "--out", out, "--jobs", "2", "--no-plots"];
+    let output = run(folder.path(), &command);
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    let script = String::from_utf8(output.stdout).expect("text");
+    assert!(script.contains("#SBATCH --array=1-3\n") && script.contains("--cpus-per-task=2\n"), "{script}");
+    assert!(!folder.path().join(out).exists(), "nothing has begun");
+    fs::write(folder.path().join("job.sh"), &script).expect("written");
+    let program = Path::new(env!("CARGO_BIN_EXE_pinn-solve")).parent().expect("a folder");
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("a path"));
+    for (task, ended) in [("1", 2), ("2", 3), ("3", 4)] {
+        let mut shell = std::process::Command::new("bash");
+        shell.arg("job.sh").current_dir(folder.path()).env("PATH", &path).env("SLURM_ARRAY_TASK_ID", task);
+        let output = shell.output().expect("it runs");
+        assert!(output.status.success(), "{}", stderr(&output));
+        let table = table(&folder.path().join(out));
+        assert_eq!(table.values().filter(|row| row["outcome"] == "done").count(), ended, "{script}");
+    }
+    let both = run(folder.path(), &["sweep", "sweep.toml", "--slurm", "3", "--shard", "1/2"]);
+    assert_eq!(exit(&both), 2, "{}", stderr(&both));
+}
