@@ -20,7 +20,7 @@ def main():
     p.add_argument("--value", default="best_loss", help="a column; `error` is the first relative L2 error")
     a = p.parse_args()
     table = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    ended = {"done", "diverged", "tolerance-missed"}
+    ended = {"done", "diverged", "tolerance-not-reached"}
     with open(a.file, newline="") as file:
         for run in csv.DictReader(file):
             if run["outcome"] not in ended:

@@ -173,7 +173,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
     }
     let Some((of, error)) = worst else {
         let word = by_residual(signs).max(Word::Doubtful);
-        if let Some((reason, advice)) = coarse(signs).or_else(|| missed(signs)) {
+        if let Some((reason, advice)) = missed(signs) {
             return say(word, reason, &advice);
         }
         return say(word, "its error cannot be estimated".to_owned(), &["--estimate"]);
@@ -201,7 +201,7 @@ fn judge(signs: &Signs, worst: Option<&(String, f64)>) -> (Word, String, Vec<Str
     if word == Word::Solved {
         return say(word, String::new(), &[]);
     }
-    if let Some((reason, advice)) = coarse(signs).or_else(|| missed(signs)) {
+    if let Some((reason, advice)) = missed(signs) {
         return say(word, reason, &advice);
     }
     if let Some((factor, from, to)) = signs.growth.as_ref().filter(|(factor, _, _)| *factor > GROWS) {
@@ -246,8 +246,11 @@ pub(crate) fn worse(a: f64, b: f64) -> std::cmp::Ordering {
     a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(&b))
 }
 
-/// What is said of a condition that does not hold, and what to try.
+/// What is said of a condition that does not hold, or whose integrals are off by more than that, and what to try.
 fn missed(signs: &Signs) -> Option<(String, [&'static str; 2])> {
+    if let Some(said) = coarse(signs) {
+        return Some(said);
+    }
     let fails = |(_, relative): &&(String, f64)| *relative > HOLDS || relative.is_nan();
     let (condition, relative) = signs.relative.as_ref().filter(fails)?;
     if !relative.is_finite() {

@@ -588,7 +588,7 @@ fn some(points: &[f64], length: usize) -> Vec<f64> {
     points.chunks_exact(length).step_by(step).flatten().copied().collect()
 }
 
-/// Every so manieth number of columns of data.
+/// Every `step`-th number of each column of data.
 fn thinned(data: &[Vec<f64>], step: usize) -> Vec<Vec<f64>> {
     data.iter().map(|column| column.iter().copied().step_by(step).collect()).collect()
 }

@@ -1,6 +1,6 @@
 //! The runs of a sweep as problems to solve: each is what `pinn-solve --problem` makes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -18,11 +18,9 @@ pub struct Problems<'a> {
     sweep: &'a Sweep,
     opened: Opened,
     settings: Settings,
-    /// Runs that [`Work::check`] found to leave the band of the proposed initialization: it builds their problems anyway,
-    /// and some problems take long to build.
-    outside_band: Mutex<BTreeSet<usize>>,
-    /// By the values of all axes but the seed: was the run that was checked outside of the band?
-    checked: Mutex<BTreeMap<Vec<String>, bool>>,
+    /// By the values of all axes but the seed: does the run that [`Experiment::check`] looked at leave the band of the
+    /// proposed initialization? It builds problems anyway, and some take long to build.
+    outside_band: Mutex<BTreeMap<Vec<String>, bool>>,
 }
 
 impl<'a> Problems<'a> {
@@ -32,20 +30,16 @@ impl<'a> Problems<'a> {
     ///
     /// If there is no such problem.
     pub fn new(sweep: &'a Sweep, settings: Settings) -> Result<Self, SweepError> {
-        Ok(Self {
-            sweep,
-            opened: sweep.open()?,
-            settings,
-            outside_band: Mutex::default(),
-            checked: Mutex::default(),
-        })
+        Ok(Self { sweep, opened: sweep.open()?, settings, outside_band: Mutex::default() })
     }
 
     /// Says for which of the runs that were checked Adam's learning rate is not what the proposed initialization is meant
     /// for; `None` if for none.
     pub fn warning(&self) -> Option<String> {
         let found = self.outside_band.lock().unwrap_or_else(PoisonError::into_inner);
-        let outside: Vec<bool> = (0..self.sweep.len()).map(|run| found.contains(&run)).collect();
+        let is_outside = |run| self.but_for_the_seed(run).and_then(|settings| found.get(&settings).copied());
+        let outside: Vec<bool> =
+            (0..self.sweep.len()).map(|run| is_outside(run).unwrap_or_default()).collect();
         let (low, high) = (LEARNING_RATES.start(), LEARNING_RATES.end());
         outside.contains(&true).then(|| {
             format!(
@@ -77,19 +71,16 @@ impl<'a> Problems<'a> {
 impl Experiment for Problems<'_> {
     fn check(&self, run: usize, folder: &Path, resolved: Option<&str>) -> Result<bool, SweepError> {
         let settings = self.but_for_the_seed(run);
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = settings.as_ref().and_then(|settings| checked.get(settings).copied());
-        // Another seed makes no valid problem of an invalid one.
-        let problem = match known {
-            Some(_) if resolved.is_none() => None,
-            _ => Some(self.sweep.problem(&self.opened, run)?),
-        };
-        let outside = known.unwrap_or_else(|| problem.as_ref().is_some_and(leaves_band));
-        if outside {
-            self.outside_band.lock().unwrap_or_else(PoisonError::into_inner).insert(run);
+        let mut outside_band = self.outside_band.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is valid with one seed is so with another.
+        if resolved.is_none() && settings.as_ref().is_some_and(|settings| outside_band.contains_key(settings))
+        {
+            return Ok(true);
         }
-        checked.extend(settings.map(|settings| (settings, outside)));
-        let Some((text, problem)) = resolved.zip(problem) else { return Ok(true) };
+        let problem = self.sweep.problem(&self.opened, run)?;
+        outside_band.extend(settings.map(|settings| (settings, leaves_band(&problem))));
+        drop(outside_band);
+        let Some(text) = resolved else { return Ok(true) };
         // Read and written anew, so that settings that a newer version added do not count; a problem that was written out
         // leaves nothing open, whether its version knew the word for that or not.
         let same = Document::parse(&format!("{}.toml", problem.name), text)
