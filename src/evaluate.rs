@@ -36,6 +36,8 @@ pub struct Evaluation {
     pub uncertainty: Option<Uncertainty>,
     /// For every unknown of one coordinate, in a problem of several, how well the data determine it along that.
     pub bands: Vec<Option<Band>>,
+    /// The problem with other nodes in its integrals, by which it is seen how far they are off; `None` without integrals.
+    pub other_nodes: Option<Box<Problem>>,
 }
 
 /// What is known of how an answer came about.
@@ -72,8 +74,9 @@ pub fn evaluate(
         Some(scorer) => scorer.score(engine, theta),
         None => vec![None; problem.unknowns.len()],
     };
-    let Check { residuals, zeros } = verify::check(problem, engine, theta);
-    Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty, bands }
+    let other_nodes = problem.with_other_nodes().map(Box::new);
+    let Check { residuals, zeros } = verify::check(problem, other_nodes.as_deref(), engine, theta);
+    Evaluation { terms, unscaled, loss, scores, residuals, zeros, uncertainty, bands, other_nodes }
 }
 
 /// What to try where a jump is left out.
@@ -155,8 +158,7 @@ pub fn judge(
         ..Signs::default()
     };
     // With other nodes, what integrals are off by is a part of the residuals that an error is estimated from.
-    let other = problem.with_other_nodes();
-    let equations = other.as_ref().unwrap_or(problem);
+    let equations = evaluation.other_nodes.as_deref().unwrap_or(problem);
     let estimate = (!interrupted).then(|| estimate(equations, engine, theta, threads)).flatten();
     let Some(ErrorEstimate { unknowns, sizes, parameters: found, explained, amplification, growth }) =
         estimate

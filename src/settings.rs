@@ -3,7 +3,11 @@
 //! Every type mirrors a table of the problem file and is written to `resolved.toml` with all defaults filled in.
 //! Plain data: nothing here computes.
 
-use serde::{Deserialize, Serialize};
+use core::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The `[network]` table.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -94,16 +98,44 @@ impl Architecture {
 }
 
 /// The scale a of the activation a·f(x).
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a number, or a table such as { trainable = \"layer\", initial = 0.1 }"
-)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Scale {
     /// It stays what it is.
     Fixed(f64),
     /// It is trained.
     Trained(TrainedScale),
+}
+
+/// As serde would derive it, but that mistakes in the table are told where they are.
+impl<'de> Deserialize<'de> for Scale {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scales;
+        impl<'de> Visitor<'de> for Scales {
+            type Value = Scale;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or a table such as { trainable = \"layer\", initial = 0.1 }")
+            }
+
+            fn visit_f64<E>(self, x: f64) -> Result<Scale, E> {
+                Ok(Scale::Fixed(x))
+            }
+
+            fn visit_i64<E>(self, x: i64) -> Result<Scale, E> {
+                Ok(Scale::Fixed(x as f64))
+            }
+
+            fn visit_u64<E>(self, x: u64) -> Result<Scale, E> {
+                Ok(Scale::Fixed(x as f64))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Scale, A::Error> {
+                TrainedScale::deserialize(MapAccessDeserializer::new(map)).map(Scale::Trained)
+            }
+        }
+        deserializer.deserialize_any(Scales)
+    }
 }
 
 /// A scale that is trained.

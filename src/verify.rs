@@ -106,16 +106,21 @@ pub struct Check {
     pub zeros: Vec<Option<f64>>,
 }
 
-/// Checks the answer `theta` where training has not looked.
-pub fn check(problem: &Problem, engine: &mut dyn Engine, theta: &[f64]) -> Check {
+/// Checks the answer `theta` where training has not looked; `other_nodes` is the problem with other nodes in its integrals,
+/// if it has some.
+pub fn check(
+    problem: &Problem,
+    other_nodes: Option<&Problem>,
+    engine: &mut dyn Engine,
+    theta: &[f64],
+) -> Check {
     let dimensions = problem.coordinates.len();
     let mut solution = Solution::new(problem, engine, theta);
     let zeros = solution.zeros(problem, engine);
     for ((_, spread), reach) in solution.spread.iter_mut().zip(&zeros) {
         *spread = spread.max(reach.unwrap_or(0.0));
     }
-    let other = problem.with_other_nodes();
-    let mut other = other.as_ref().and_then(|other| OtherNodes::new(problem, other));
+    let mut other = other_nodes.and_then(|other| OtherNodes::new(problem, other));
     let conditions = problem.conditions.iter().enumerate();
     let residuals = conditions
         .map(|(i, condition)| {

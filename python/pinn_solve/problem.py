@@ -161,6 +161,7 @@ class Problem:
     ``unknowns``: names, or a mapping from them to an ansatz or to settings.
     ``conditions``: a list of :class:`Condition`, or a mapping by name.
     ``parameters``: numbers, or ``{"initial": 0.02}`` for one that training finds.
+    ``contours``: formulas, by name, whose zeros pictures show.
     ``tables``: :class:`Table`, or settings as in files.
     ``reference``: for every unknown a formula, or the table ``[reference]`` of files.
     All others are tables of problem files. What is left out is decided, as :attr:`decisions` says.
@@ -182,6 +183,7 @@ class Problem:
         title: Optional[str] = None,
         parameters: Optional[Mapping[str, Value]] = None,
         definitions: Optional[Mapping[str, Formula]] = None,
+        contours: Optional[Mapping[str, Formula]] = None,
         tables: Optional[Mapping[str, Union[Table, Mapping[str, Value]]]] = None,
         shapes: Optional[Mapping[str, Value]] = None,
         domain: Optional[Mapping[str, Value]] = None,
@@ -223,6 +225,7 @@ class Problem:
             unknowns = {unknown: {} for unknown in unknowns}
         text += toml.table("unknowns", unknowns, write)
         text += toml.table("definitions", {k: written(v) for k, v in (definitions or {}).items()}, write)
+        text += toml.table("contours", {k: written(v) for k, v in (contours or {}).items()}, write)
         for label, condition in _named(conditions).items():
             text += _condition(label, condition, files, write, written)
         if reference is not None:

@@ -24,13 +24,14 @@ def test_a_problem_in_python_is_the_file(tmp_path):
         title='A "shock"\n',
         parameters={"nu": 0.01 / np.pi},
         definitions={"flux": u**2 / 2 - nu * u.diff(x)},
+        contours={"front": u - 0.5},
         network={"depth": 2, "width": 8},
     )
     assert problem.name == "shock" and problem.unknowns == ["u"] and problem.parameters == {"nu": 0.01 / np.pi}
     assert [c[:3] for c in problem.coordinates] == [("x", -1, 1), ("t", 0, 1)]
     path = tmp_path / "shock.toml"
     text = problem.to_toml(path)
-    assert path.read_text() == text
+    assert path.read_text() == text and '[contours]\nfront = ' in text
     assert ps.Problem.read(path).to_toml(resolved=True) == problem.to_toml(resolved=True)
     with pytest.raises(FileExistsError):
         problem.to_toml(path)

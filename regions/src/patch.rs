@@ -132,6 +132,31 @@ impl Map for Flat {
 pub(crate) const MIDDLES: [([f64; 2], f64); 3] =
     [([0.25, 0.0], 1.0 / 3.0), ([0.25, 1.0], 1.0 / 3.0), ([1.0, 0.5], 1.0 / 3.0)];
 
+/// Points of the square and weights, whose sum is one: the middles of the sides of n² equal parts of a triangle, or its
+/// centroid, if n = 0.
+pub(crate) fn facet_rule(n: usize) -> Vec<([f64; 2], f64)> {
+    // Of the corners other than the first, by how much of each a point consists.
+    let square = |b: f64, c: f64| [(b + c) * (b + c), c / (b + c)];
+    if n == 0 {
+        return vec![(square(1.0 / 3.0, 1.0 / 3.0), 1.0)];
+    }
+    let (step, weight) = (1.0 / n as f64, 1.0 / (3 * n * n) as f64);
+    let mut all = vec![];
+    for i in 0..n {
+        for j in 0..n - i {
+            let (b, c) = (i as f64 * step, j as f64 * step);
+            let mut add = |points: [(f64, f64); 3]| {
+                all.extend(points.map(|(db, dc)| (square(b + db * step, c + dc * step), weight)));
+            };
+            add([(0.5, 0.0), (0.0, 0.5), (0.5, 0.5)]);
+            if i + j + 1 < n {
+                add([(0.5, 0.5), (1.0, 0.5), (0.5, 1.0)]);
+            }
+        }
+    }
+    all
+}
+
 /// A triangle in space, counter-clockwise as seen from outside.
 pub(crate) struct Triangle(pub(crate) [Vector; 3]);
 
@@ -392,5 +417,35 @@ impl Map for Image {
 
     fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
         self.map.rule()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ∫ over the triangle (0, 0), (1, 0), (0, 1) of xᵃyᵇ is a!·b!/(a + b + 2)!, its area 1/2.
+    #[test]
+    fn rules_of_triangles_are_exact() {
+        let triangle = Triangle([ZERO, vector(&[1.0, 0.0, 0.0]), vector(&[0.0, 1.0, 0.0])]);
+        for n in 0..5 {
+            let rule = facet_rule(n);
+            assert_eq!(rule.len(), (3 * n * n).max(1));
+            let mean = |f: &dyn Fn(f64, f64) -> f64| {
+                let value = |(unit, weight): &([f64; 2], f64)| {
+                    let x = triangle.at(unit).x;
+                    weight * f(x[0], x[1])
+                };
+                rule.iter().map(value).sum::<f64>()
+            };
+            let close =
+                |found: f64, exact: f64| assert!((found - exact).abs() < 1e-14, "{n}: {found} {exact}");
+            close(mean(&|_, _| 1.0), 1.0);
+            close(mean(&|x, y| 3.0 * x - y), 2.0 / 3.0);
+            if n > 0 {
+                close(mean(&|x, _| x * x), 1.0 / 6.0);
+                close(mean(&|x, y| x * y), 1.0 / 12.0);
+            }
+        }
     }
 }

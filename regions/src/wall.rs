@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rand::{Rng, RngExt};
 
 use crate::along::{Integral, changes, crossings, gauss};
-use crate::patch::{Map, Part, Patch, Place};
+use crate::patch::{Map, Part, Patch, Place, facet_rule};
 use crate::region::{Measure, face, spread};
 use crate::tree::Tree;
 use crate::vector::{Vector, along, distance, scaled};
@@ -503,6 +503,13 @@ impl Wall {
 }
 
 impl Piece {
+    /// Points of its unit square and weights, whose sum is one, for integrals over a triangle: the middles of the sides of
+    /// n² equal ones, exact for squares of coordinates, or with n = 0 the centroid; `None` where it is no whole triangle.
+    pub fn facet_rule(&self, n: usize) -> Option<Vec<([f64; 2], f64)>> {
+        let facet = matches!(self.extent, Extent::Even(_)) && self.patch.map.rule().is_some();
+        facet.then(|| facet_rule(n))
+    }
+
     /// Its map, for those who draw it.
     pub(crate) fn map(&self) -> &dyn Map {
         &*self.patch.map

@@ -644,10 +644,12 @@ impl Boundary {
 
     /// Nodes on it, each its place and the normal there, and their weights; of what moves, at first.
     ///
-    /// On every smooth piece by products of Gauss and Legendre's rule, `nodes` along each direction; where a body's wall has
-    /// many pieces, at as many points of a lattice in all.
+    /// On every smooth piece by products of Gauss and Legendre's rule, `nodes` along each direction. Where a body's wall has
+    /// many pieces, they share `nodes`: triangles take the middles of the sides of equal parts, exact for squares of
+    /// coordinates, or their centroids alone; where there are too few for each piece, they are a lattice's points.
     pub(crate) fn rule(&self, nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
         const MOST_PIECES: usize = 6;
+        const SHARED: usize = 2000;
         let (d, total) = (self.wall.dimension(), self.wall.measure().value);
         let mut all = vec![];
         let mut add = |unit: &[f64], weight: f64| {
@@ -655,22 +657,40 @@ impl Boundary {
             all.push(([&x[..d], &normal[..d]].concat(), weight));
         };
         let pieces = self.wall.pieces();
-        if d > 2 && pieces.len() > MOST_PIECES {
-            lattice(self.wall.coordinates(), nodes.or(1009))
+        let many =
+            (d > 2 && pieces.len() > MOST_PIECES).then(|| nodes.asked.unwrap_or(SHARED) / pieces.len());
+        if many == Some(0) {
+            lattice(self.wall.coordinates(), nodes.or(SHARED))
                 .iter()
                 .for_each(|(unit, weight)| add(unit, total * weight));
             return all;
         }
+        // Along each direction, of so many on a piece; more of them are more, however few they are.
+        let along = |count: usize| {
+            let own = (count as f64).sqrt().floor();
+            if nodes.times > 1.0 {
+                (own * nodes.times).max(1.0) as usize
+            } else {
+                (own * nodes.times) as usize
+            }
+        };
         let mut before = 0.0;
         for piece in pieces {
             let share = piece.measure / total;
-            let count = match d {
-                // Points of a line have no extent.
-                1 => 1,
-                2 => nodes.or(((48.0 * share).ceil() as usize).max(12)),
-                _ => nodes.or(16),
+            let on_facet =
+                piece.facet_rule(many.map_or_else(|| nodes.or(16).div_ceil(2), |many| along(many / 3)));
+            let product = || {
+                let count = match (d, many) {
+                    // Points of a line have no extent.
+                    (1, _) => 1,
+                    (2, _) => nodes.or(((48.0 * share).ceil() as usize).max(12)),
+                    (_, None) => nodes.or(16),
+                    (_, Some(many)) => along(many).max(1),
+                };
+                product(self.wall.coordinates(), count)
             };
-            for (mut unit, weight) in product(self.wall.coordinates(), count) {
+            let rule = on_facet.map(|rule| rule.into_iter().map(|(unit, w)| (unit.to_vec(), w)).collect());
+            for (mut unit, weight) in rule.unwrap_or_else(product) {
                 unit[0] = before + share * unit[0];
                 add(&unit, piece.measure * weight);
             }

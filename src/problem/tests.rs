@@ -493,9 +493,17 @@ fn networks_are_checked() {
         "scale = { trainable = \"layer\", initial = 0 }",
         &["19:9 the scale is 0, not a positive number"],
     );
+    network("scale = { trainable = \"layr\" }", &["19:23 unknown name `layr` → did you mean `layer`?"]);
     network(
-        "scale = { trainable = \"layers\" }",
-        &["19:9 expected a number, or a table such as { trainable = \"layer\", initial = 0.1 }"],
+        "scale = { trainable = \"layer\", initail = 2 }",
+        &["19:32 unknown key `initail` → did you mean `initial`?"],
+    );
+    network("scale = { initial = 2 }", &["19:9 missing field `trainable`"]);
+    network(
+        "scale = [1]",
+        &[
+            "19:9 invalid type: sequence, expected a number, or a table such as { trainable = \"layer\", initial = 0.1 }",
+        ],
     );
     network("widths = [60000, 60000]", &["19:10 the network would have 3.6e9 parameters, more than 1e8"]);
     network(
@@ -1585,4 +1593,27 @@ fn contours_are_formulas_with_names_of_their_own() {
             "10:13 unknown symbol `v` → declare it under [parameters], [definitions] or [unknowns]"
         ]
     );
+}
+
+/// Integrals are looked at again with twice as many nodes, or what there is room for.
+#[test]
+fn integrals_have_other_nodes() {
+    let places = |formula: &str, unknown: &str| {
+        let text = format!(
+            "[coordinates]\nx = [0, 1]\ny = [0, 1]\n[unknowns]\nu = {unknown}\n[conditions.c]\nplace = \"interior\"\n\
+             residual = \"u - {formula}\"\n"
+        );
+        let (problem, _) = build(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let count = |problem: &Problem| problem.conditions[0].points_of_a_site() - 1;
+        (count(&problem), problem.with_other_nodes().map(|other| count(&other)))
+    };
+    let square = |nodes: usize| places(&format!("integral(x*u, x = 0..1, y = 0..1, nodes = {nodes})"), "{}");
+    assert_eq!(square(20), (400, Some(1600)));
+    assert_eq!(square(40), (1600, Some(3600)));
+    assert_eq!(square(60), (3600, Some(45 * 45)));
+    assert_eq!(places("x", "{}"), (0, None));
+    // Of known functions they are sums of numbers, in an ansatz as well.
+    let known = "integral(exp(y*x), x = 0..1, nodes = 3)";
+    assert_eq!(places(known, "{}"), (0, Some(0)));
+    assert_eq!(places("x", &format!("\"{known} + x*net\"")), (0, Some(0)));
 }

@@ -118,6 +118,7 @@ fn integrals_agree_with_the_fused_engine() {
     for device in devices() {
         for network in ["depth = 2\nwidth = 5", "architecture = \"modified-mlp\"\ndepth = 1\nwidth = 4"] {
             check(&crate::engine::integral(network), device, Some(8), 1e-10);
+            check(&crate::engine::over_places(network), device, Some(8), 1e-10);
         }
     }
 }

@@ -17,7 +17,7 @@ use pinn::settings::Precision;
 
 use super::agreement::{KINDS, activated, difference, few, spread, with_network};
 use super::embedded_problem;
-use super::engine::{NETWORKS, integral, parameters, set_points, set_weights};
+use super::engine::{NETWORKS, integral, over_places, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
 
 /// Where the text runs.
@@ -158,6 +158,7 @@ fn integrals_and_several_networks_agree_with_the_fused_engine() {
     for place in places() {
         for network in ["depth = 2\nwidth = 5", "architecture = \"modified-mlp\"\ndepth = 1\nwidth = 4"] {
             check(&integral(network), place, 1e-12);
+            check(&over_places(network), place, 1e-12);
         }
         for networks in SEVERAL {
             check(&several(networks), place, 1e-12);

@@ -218,13 +218,27 @@ pub(crate) fn integral(network: &str) -> Problem {
     ))
 }
 
+/// Integrals over a region, over a wall with its normal, and over a body's interior at the time of each point.
+pub(crate) fn over_places(network: &str) -> Problem {
+    problem(&format!(
+        "[coordinates]\nx = {{}}\ny = {{}}\nt = [0, 2]\n[shapes]\na = {{ disk = {{ center = [0, 0], radius = 1 }} }}\n\
+         b = {{ rectangle = {{ from = [0, 0], to = [2, 1] }} }}\n[domain]\nregion = \"a + b\"\n[unknowns]\nu = {{}}\n\
+         [network]\n{network}\n[conditions.physics]\nplace = \"interior\"\nweight = 2.5\npoints = 7\n\
+         residual = \"u_t - u_xx - u_yy + u*integral(u^2, over interior, nodes = 2)\"\n\
+         [conditions.wall]\nplace = \"wall of a\"\npoints = 5\n\
+         residual = \"u_n - integral(u_n*x, over wall of b, nodes = 3) - integral(n_x*u, over wall, nodes = 2)\"\n"
+    ))
+}
+
 #[test]
 fn integrals_have_gradients_and_least_squares_for_every_network() {
     for network in ["depth = 2\nwidth = 5", "architecture = \"modified-mlp\"\ndepth = 1\nwidth = 4"] {
-        let problem = integral(&format!("init = \"xavier\"\n{network}"));
-        check_gradient(&problem, network);
-        check_least_squares(&problem, network);
-        assert_eq!(bits::<f64>(&problem, 1), bits::<f64>(&problem, 2), "{network}");
+        for made in [integral, over_places] {
+            let problem = made(&format!("init = \"xavier\"\n{network}"));
+            check_gradient(&problem, network);
+            check_least_squares(&problem, network);
+            assert_eq!(bits::<f64>(&problem, 1), bits::<f64>(&problem, 2), "{network}");
+        }
     }
 }
 

@@ -115,6 +115,75 @@ fn integrals_over_places_settle_constants_and_give_fluxes() {
     assert!(refused.contains("did you mean `disk`?"), "{refused}");
 }
 
+/// Over bodies, their walls and faces, against closed forms: divergence theorems hold on meshes as on shapes.
+#[test]
+fn integrals_over_bodies_meshes_and_faces_are_right() {
+    const SMALL: &str = "[unknowns]\nu = {}\n[network]\ndepth = 1\nwidth = 4\n[training]\nauto = false\n\
+        stages = [{ adam = { steps = 1 } }]\n[conditions.c]\nplace = \"interior\"\nresidual = \"u\"\npoints = 10\n";
+    let check = |domain: &str, at: &[f64], expected: &[(&str, f64, f64)]| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/shapes");
+        let document = Document::parse("body.toml", &format!("{domain}\n{SMALL}")).expect("TOML");
+        let (problem, _) = document.build(&folder).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut trained = pinn::solve(&problem).expect("trained");
+        for &(formula, exact, within) in expected {
+            let quantity = trained.quantity(formula).unwrap_or_else(|wrong| panic!("{formula}: {wrong}"));
+            let found = trained.evaluate(&quantity, at, &[]).expect("evaluated")[0];
+            assert!((found - exact).abs() < within, "{formula}: {found} {exact}");
+        }
+    };
+    let pi = std::f64::consts::PI;
+    let flux = "integral(x*n_x + y*n_y + z*n_z, over wall)";
+    let space = "[coordinates]\nx = {}\ny = {}\nz = {}\n[shapes]";
+    check(
+        &format!(
+            "{space}\nouter = {{ ball = {{ center = [0, 0, 0], radius = 1 }} }}\n\
+             inner = {{ ball = {{ center = [0, 0, 0], radius = 0.5 }} }}\n[domain]\nregion = \"outer - inner\""
+        ),
+        &[0.7, 0.0, 0.0],
+        &[
+            ("integral(1, over interior)", 7.0 / 6.0 * pi, 1e-8),
+            ("integral(x^2, over interior)", 4.0 / 15.0 * pi * (1.0 - 0.5_f64.powi(5)), 1e-2),
+            ("integral(x^2, over wall of inner)", pi / 12.0, 1e-10),
+            (flux, 3.5 * pi, 1e-10),
+        ],
+    );
+    // A mesh of 264 triangles: a hexagonal prism of height 1/2 with a hole, a polygon of 48 corners on a circle of radius 1/2.
+    let base = 1.5 * 3.0_f64.sqrt() - 6.0 * (pi / 24.0).sin();
+    check(
+        &format!("{space}\nnut = {{ mesh = \"data/nut.stl\" }}\n[domain]\nregion = \"nut\""),
+        &[0.7, 0.0, 0.2],
+        &[
+            (flux, 1.5 * base, 1e-6),
+            ("integral(n_x, over wall)", 0.0, 1e-6),
+            ("integral(z^2*n_z, over wall)", base / 4.0, 1e-6),
+            ("integral(1, over interior)", base / 2.0, 1e-6),
+        ],
+    );
+    // Seven pieces: the faces of a box, one with a hole, and the hole's own.
+    check(
+        &format!(
+            "{space}\nblock = {{ box = {{ from = [0, 0, 0], to = [2, 2, 1] }} }}\n\
+             hole = {{ cylinder = {{ from = [1, 1, 0], to = [1, 1, 1], radius = 0.5 }} }}\n\
+             [domain]\nregion = \"block - hole\""
+        ),
+        &[0.1, 0.1, 0.1],
+        &[
+            (flux, 3.0 * (4.0 - pi / 4.0), 1e-4),
+            ("integral(x^2, over wall of hole)", pi * (1.0 + 0.125), 1e-8),
+        ],
+    );
+    check(
+        "[coordinates]\nx = [0, 2]\ny = [0, 1]\nt = [0, 3]",
+        &[0.3, 0.4, 0.5],
+        &[
+            ("integral(x*y^2*t, over interior)", 2.0 / 3.0 * 0.5, 1e-13),
+            ("integral(x*y^2*t, over x = 2)", 2.0 / 3.0 * 0.5, 1e-13),
+            ("integral(1 + x, over boundary)", 12.0, 1e-12),
+            ("integral(x, over t = 1)", 2.0, 1e-12),
+        ],
+    );
+}
+
 /// What problems with integrals cannot have is said in one sentence each.
 #[test]
 fn what_integrals_rule_out_is_said() {

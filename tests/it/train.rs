@@ -13,6 +13,7 @@ use pinn::settings::{Adam, Balance, Lbfgs, Stage, Training};
 
 use rand_distr::{Distribution, StandardNormal};
 
+use super::engine::{integral, over_places};
 use super::networks::{SEVERAL, several};
 use super::{embedded_problem, every_method, problem};
 
@@ -101,9 +102,9 @@ fn every_network_goes_on_from_any_checkpoint_to_the_same_bits() {
 }
 
 #[test]
-fn several_networks_go_on_from_any_checkpoint_to_the_same_bits() {
-    for networks in SEVERAL {
-        let mut problem = several(networks);
+fn several_networks_and_integrals_go_on_from_any_checkpoint_to_the_same_bits() {
+    let integrals = [integral("depth = 2\nwidth = 5"), over_places("depth = 2\nwidth = 5")];
+    for mut problem in SEVERAL.map(several).into_iter().chain(integrals) {
         let Training { stages, checkpoint, resample, balance, .. } = &mut problem.training;
         let adam = Adam { steps: 5, ..Adam::default() };
         *stages = vec![Stage::Adam(adam), Stage::Lbfgs(Lbfgs { steps: 6, ..Lbfgs::default() })];
@@ -112,7 +113,7 @@ fn several_networks_go_on_from_any_checkpoint_to_the_same_bits() {
         assert_eq!(states.len(), 2);
         for state in states {
             let again = run(&problem, state, 2, &mut |_| Flow::Continue);
-            assert_eq!(again.state, outcome.state, "{networks}");
+            assert_eq!(again.state, outcome.state, "{}", problem.to_toml());
         }
     }
 }
