@@ -11,7 +11,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pinn::internals::optim::{self, Objective};
+use pinn::internals::optim::{self, Layout, Objective};
 use pinn::internals::team::Team;
 use pinn::settings::{Lbfgs, QuasiNewton, Stage};
 
@@ -60,7 +60,7 @@ fn main() {
 /// Times steps that go over `bytes` of memory each.
 fn time(stage: &Stage, n: usize, threads: usize, bytes: usize) {
     let team = Arc::new(Team::new(threads).expect("threads"));
-    let mut optimizer = optim::new(stage, n, 1.0, &team);
+    let mut optimizer = optim::new(stage, &Layout { parameters: n, omega: 1.0, rows: vec![] }, &team);
     let mut theta: Vec<f64> = (0..n).map(|i| 1.0 + 0.1 * (i % 7) as f64).collect();
     let mut steps = |count: usize| {
         for _ in 0..count {

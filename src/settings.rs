@@ -24,6 +24,9 @@ pub struct Network {
     pub widths: Vec<usize>,
     /// Is a linear layer over the features added to what comes out?
     pub linear_part: bool,
+    /// Are the weights of a neuron trained as a factor and what it multiplies?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factorization: Option<Factorization>,
     /// A function, or a positive sum such as `"tanh + 0.5*erf(2*x)"`.
     pub activation: String,
     /// The scale a of a·f(x), positive.
@@ -42,6 +45,7 @@ impl Default for Network {
             width: 32,
             widths: vec![],
             linear_part: false,
+            factorization: None,
             activation: "tanh".into(),
             scale: Scale::Fixed(1.0),
             init: Init::Proposed,
@@ -180,6 +184,22 @@ impl Scale {
             Self::Fixed(_) => None,
             Self::Trained(scale) => Some(scale.trainable),
         }
+    }
+}
+
+/// Random weight factorization (Wang et al. 2022, arXiv 2210.01274): w = exp(s)·v for every neuron, s drawn once.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Factorization {
+    /// Mean of s at first.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub deviation: f64,
+}
+
+impl Default for Factorization {
+    fn default() -> Self {
+        Self { mean: 1.0, deviation: 0.1 }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::adapt;
 use crate::breakdown::{self, Breakdown, Quantity};
 use crate::engine::{Differentiable, Engine};
 use crate::evaluate;
+use crate::init;
 use crate::optim::{self, LeastSquares, Objective, Optimizer, Step, StopReason};
 use crate::problem::{Problem, Windows};
 use crate::sample::Points;
@@ -157,7 +158,7 @@ impl State {
         }
         match (&self.optimizer, stages.get(self.stage)) {
             (Some(memory), Some(stage)) => {
-                optim::new(stage, parameters, problem.omega(), &Arc::new(Team::alone())).restore(memory)
+                optim::new(stage, &init::layout(problem), &Arc::new(Team::alone())).restore(memory)
             }
             (Some(_), None) => Err("it holds an optimizer's memory after the last stage".into()),
             (None, _) => Ok(()),
@@ -415,7 +416,7 @@ impl Loop<'_> {
     /// `Some` if training ends with this stage.
     fn run_stage(&mut self, stage: &Stage) -> Option<End> {
         let team = self.objective.engine.team();
-        let mut optimizer = optim::new(stage, self.state.theta.len(), self.problem.omega(), &team);
+        let mut optimizer = optim::new(stage, &init::layout(self.problem), &team);
         if let Some(memory) = self.state.optimizer.take() {
             optimizer.restore(&memory).expect("the state was made by this stage's method");
         }

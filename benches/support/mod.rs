@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::engine::{Differentiable, Engine};
-use pinn::internals::optim::{self, Objective, Optimizer};
+use pinn::internals::optim::{self, Layout, Objective, Optimizer};
 use pinn::internals::simd::Real;
 use pinn::internals::{init, sample};
 use pinn::problem::{Document, Problem, embedded};
@@ -86,7 +86,11 @@ impl Training {
     pub(crate) fn on(problem: &Problem, engine: Box<dyn Differentiable>, theta: Vec<f64>) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
-            optimizer: optim::new(&Stage::Adam(settings), theta.len(), 1.0, &engine.team()),
+            optimizer: optim::new(
+                &Stage::Adam(settings),
+                &Layout { parameters: theta.len(), omega: 1.0, rows: vec![] },
+                &engine.team(),
+            ),
             loss: Loss {
                 engine,
                 weights: problem.weights(),

@@ -18,9 +18,10 @@ pub use proposed::{LEARNING_RATES, ln_target_rate, sigma_z, sigma_z_for};
 
 use crate::activation::Activation;
 use crate::network::{Layer, Layers};
+use crate::optim::{Layout, Row};
 use crate::problem::Problem;
 use crate::rng::{self, Stream};
-use crate::settings::{self, Init};
+use crate::settings::{self, Factorization, Init};
 
 /// Why no initial parameters could be drawn.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -71,6 +72,23 @@ pub fn parameters(problem: &Problem) -> Result<Vec<f64>, InitError> {
     let settings: Vec<_> = all.iter().map(|one| (one.activation, one.network)).collect();
     let weights = draw_all(&problem.layers(), &settings, problem.training.seed)?;
     Ok(problem.with_coefficients(weights))
+}
+
+/// The vector θ as methods move it: where the problem has weights factorized, the logarithms of their factors are drawn from
+/// a stream of their own, neuron by neuron.
+pub fn layout(problem: &Problem) -> Layout {
+    let (layers, all) = (problem.layers(), problem.all_networks());
+    let mut rng = rng::stream(problem.training.seed, "factorization");
+    let mut rows = vec![];
+    for layer in layers.dense() {
+        let Some(Factorization { mean, deviation }) = all[layer.part].network.factorization else { continue };
+        rows.extend((0..layer.outputs).map(|row| {
+            let first = layer.weights + row * layer.inputs;
+            let z: f64 = StandardNormal.sample(&mut rng);
+            Row { weights: first..first + layer.inputs, factor: mean + deviation * z }
+        }));
+    }
+    Layout { parameters: problem.parameters_in_all(), omega: problem.omega(), rows }
 }
 
 /// Initial parameters of a network, a flat vector in the layout of [`Layers`].

@@ -5,6 +5,7 @@
 
 mod adam;
 mod cholesky;
+mod factorized;
 mod history;
 mod lbfgs;
 mod line_search;
@@ -20,21 +21,48 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use adam::Adam;
+pub use factorized::Row;
 pub use lbfgs::Lbfgs;
 pub use lm::Lm;
 pub use quasi_newton::QuasiNewton;
 
+use self::factorized::Factorized;
 use crate::limits::MAX_HISTORY_NUMBERS;
 use crate::settings::Stage;
 use crate::team::Team;
 
-/// The optimizer of a stage, for `parameters` parameters of a network whose activation has ω = `omega`; `team` computes
-/// what is worth sharing out, and bits do not depend on it.
+/// What methods know of the vector that they move.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Layout {
+    /// How many numbers it has.
+    pub parameters: usize,
+    /// ω of the network's activation.
+    pub omega: f64,
+    /// Those that are moved as a factor and what it multiplies.
+    pub rows: Vec<Row>,
+}
+
+impl Layout {
+    /// How many numbers a method moves.
+    pub fn moved(&self) -> usize {
+        self.parameters + self.rows.len()
+    }
+}
+
+/// The optimizer of a stage; `team` computes what is worth sharing out, and bits do not depend on it.
 ///
 /// # Panics
 ///
 /// If the stage is no method.
-pub fn new(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box<dyn Optimizer> {
+pub fn new(stage: &Stage, layout: &Layout, team: &Arc<Team>) -> Box<dyn Optimizer> {
+    let &Layout { parameters, omega, ref rows } = layout;
+    if rows.is_empty() {
+        return method(stage, parameters, omega, team);
+    }
+    Box::new(Factorized::new(rows, parameters, |moved| method(stage, moved, omega, team)))
+}
+
+fn method(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box<dyn Optimizer> {
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
         Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters, team)),

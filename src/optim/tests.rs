@@ -5,7 +5,7 @@ use crate::settings;
 
 /// A method that computes alone.
 fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
-    super::new(stage, parameters, omega, &Arc::new(Team::alone()))
+    super::new(stage, &Layout { parameters, omega, rows: vec![] }, &Arc::new(Team::alone()))
 }
 
 /// A function of the parameters that counts its evaluations.
@@ -608,7 +608,8 @@ fn steps_are_the_same_on_any_number_of_threads() {
     for stage in every_method() {
         let end = |threads| {
             let team = Arc::new(Team::new(threads).expect("threads"));
-            let mut optimizer = super::new(&stage, start.len(), 1.0, &team);
+            let mut optimizer =
+                super::new(&stage, &Layout { parameters: start.len(), omega: 1.0, rows: vec![] }, &team);
             let mut theta = start.clone();
             for _ in 0..6 {
                 optimizer.step(&mut theta, &mut Squares { f: rosenbrock_residuals, evaluations: 0 });
@@ -674,7 +675,7 @@ fn work_counts_stay_what_they_are() {
     assert_eq!(quadratics, [(285, 333), (662, 1458), (235, 274), (953, 1841)]);
 }
 
-fn every_method() -> Vec<Stage> {
+pub(super) fn every_method() -> Vec<Stage> {
     let adam = settings::Adam { steps: 40, lr: 0.01, ..settings::Adam::default() };
     let first_order = vec![Stage::Adam(adam), lbfgs(40, 3)];
     [first_order, least_squares_methods().to_vec(), quasi_newton_methods(40).to_vec()].concat()

@@ -224,7 +224,7 @@ impl Formula {
 impl Network {
     /// The hidden layers in words: `4 layers of 32`, `ResNet, 3 layers of 32, 16 and 32`.
     pub fn layers_in_words(&self) -> String {
-        let Self { architecture, depth, width, widths, linear_part, .. } = self;
+        let Self { architecture, depth, width, widths, linear_part, factorization, .. } = self;
         let kind = match architecture {
             Architecture::Plain => String::new(),
             kind => format!("{}, ", kind.name()),
@@ -238,7 +238,8 @@ impl Network {
             _ => width.to_string(),
         };
         let beside = if *linear_part { " and a linear part" } else { "" };
-        format!("{kind}{depth} {} of {each}{beside}", plural(*depth, noun))
+        let factorized = if factorization.is_some() { ", weights factorized" } else { "" };
+        format!("{kind}{depth} {} of {each}{beside}{factorized}", plural(*depth, noun))
     }
 
     /// The activation in words: `tanh`, `0.1·(tanh + erf)`, and whose scale is trained.

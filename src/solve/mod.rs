@@ -612,7 +612,7 @@ fn check_methods(problem: &Problem, device: &str, engine: &mut dyn Engine) -> Re
             grown.grow(growth);
             check_size(&grown).map_err(|why| SolveError::Method { method, why })?;
         }
-        let parameters = grown.parameters_in_all();
+        let parameters = init::layout(&grown).moved();
         if stage.needs_jacobian() && engine.jacobian().is_none() {
             let why = format!(
                 "it needs the residuals' Jacobian, which the device {device} does not compute; \

@@ -16,7 +16,7 @@ use crate::problem::diagnostic::Diagnostic;
 use crate::problem::file::{Table, Value, serde_mistake};
 use crate::problem::place::Coordinate;
 use crate::settings::{
-    Cut, Init, LearningRateUnit, LinearSolver, Network, Scaling, Schedule, Stage, Training,
+    Cut, Factorization, Init, LearningRateUnit, LinearSolver, Network, Scaling, Schedule, Stage, Training,
 };
 
 /// What a network may see.
@@ -32,11 +32,13 @@ pub(super) struct Inputs<'a> {
 
 /// By how much widths and points may be multiplied at once.
 const MOST_GROWTH: f64 = 16.0;
+/// Largest mean and deviation of the logarithms of factors of weights.
+const MOST_FACTOR: f64 = 5.0;
 
 impl Builder<'_> {
     /// The settings of a network, whose table is called `name`.
     pub(super) fn network(&mut self, table: &Table<'_>, name: &str) -> Network {
-        let mut network: Network = self.settings(table, name, &["widths"], &["features"]);
+        let mut network: Network = self.settings(table, name, &["widths", "factorization"], &["features"]);
         let span = |key: &str| table.get(key).map(Spanned::span);
         self.widths(&mut network, table);
         for (key, count, most) in [("depth", network.depth, MAX_DEPTH), ("width", network.width, MAX_WIDTH)] {
@@ -48,6 +50,15 @@ impl Builder<'_> {
         if !(network.sigma_b.is_finite() && network.sigma_b >= 0.0) {
             let message = format!("sigma-b is {}, not a number from 0 up", network.sigma_b);
             self.report(Diagnostic::error(span("sigma-b"), message));
+        }
+        if let Some(Factorization { mean, deviation }) = network.factorization
+            && !(mean.abs() <= MOST_FACTOR && (0.0..=MOST_FACTOR).contains(&deviation))
+        {
+            let message = format!("factors of exp(s) with s = {mean} ± {deviation} are out of range");
+            let hint = format!(
+                "take a mean from -{MOST_FACTOR} to {MOST_FACTOR}, usually 0.5 or 1, and a deviation from 0 to {MOST_FACTOR}, usually 0.1"
+            );
+            self.report(Diagnostic::error(span("factorization"), message).hint(hint));
         }
         network
     }
