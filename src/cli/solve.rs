@@ -363,6 +363,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
         if let Some(difference) = result.difference {
             line("", format!("a second solution differs by {difference:.0e}"));
         }
+        if let Some(said) = result.contradiction() {
+            line("", said);
+        }
         if !result.advice.is_empty() {
             line("", format!("try {}", result.advice.join(", or ")));
         }

@@ -355,6 +355,9 @@ fn verdict(content: &Content) -> String {
     if let Some(reason) = result.verdict_reason.as_ref().or(result.reason.as_ref()) {
         let _ = write!(text, "<p>{}</p>", coded(reason));
     }
+    if let Some(said) = result.contradiction() {
+        let _ = write!(text, "<p>{}</p>", coded(&said));
+    }
     if !result.advice.is_empty() {
         let items = result.advice.iter().map(|advice| format!("<li>{}</li>", coded(advice)));
         let _ = write!(text, "<p>What to try:</p><ul>{}</ul>", items.collect::<String>());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::train::{End, StageReport};
-use crate::verdict::Word;
+use crate::verdict::{Word, worse};
 use crate::verify::Sites;
 
 /// Version of the layout of `result.json`; it changes when a field changes its meaning or goes.
@@ -113,6 +113,30 @@ impl RunResult {
     /// The greatest error over the unknowns that have a reference: relative (L2), or absolute (rms) where u* is zero.
     pub fn error(&self) -> Option<f64> {
         self.unknowns.values().map(|errors| errors.rel_l2.unwrap_or(errors.rms_error)).reduce(f64::max)
+    }
+
+    /// What is to be said where the reference contradicts the verdict: an answer that is estimated to be right, and is far from
+    /// it.
+    pub fn contradiction(&self) -> Option<String> {
+        // An error worth a word, and how many times as large as its estimate.
+        const FAR: f64 = 1e-2;
+        const TIMES: f64 = 100.0;
+        let estimate =
+            self.estimated_error.filter(|_| self.verdict.is_some_and(|word| word < Word::NotSolved))?;
+        let unknown =
+            |(name, errors): (&String, &UnknownResult)| Some((name.clone(), errors.rel_l2?, "its reference"));
+        let parameter = |(name, found): (&String, &TrainableResult)| {
+            Some((name.clone(), found.rel_error?, "its `true` value"))
+        };
+        let all = self.unknowns.iter().filter_map(unknown).chain(self.trainable.iter().filter_map(parameter));
+        let (name, error, from) = all
+            .filter(|(_, error, _)| *error > FAR && *error > TIMES * estimate)
+            .max_by(|a, b| worse(a.1, b.1))?;
+        Some(format!(
+            "{name} is {:.0} % off {from}, though estimated to be right to {estimate:.0e}: this may be another solution of the \
+             same conditions, or that one belongs to others",
+            100.0 * error
+        ))
     }
 
     /// The file's text.

@@ -377,6 +377,30 @@ fn a_new_problem_is_a_good_one() {
     assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 3, "two files, and output/");
 }
 
+/// A reference has no part in the verdict, but where it says something else that is told.
+#[test]
+fn a_reference_that_contradicts_the_verdict_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let decay = |reference: &str| {
+        format!(
+            "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {{}}\n[conditions.decay]\nplace = \"interior\"\n\
+             residual = \"u_x + u\"\npoints = 30\n[conditions.start]\nplace = \"x = 0\"\nresidual = \"u - 1\"\n\
+             [reference]\nsolution = {{ u = \"{reference}\" }}\n[network]\ndepth = 1\nwidth = 8\n\
+             [training]\nstages = [{{ ssbroyden = {{ steps = 150 }} }}]\n"
+        )
+    };
+    for (name, reference, told) in [("right", "exp(-x)", false), ("other", "2*exp(-x)", true)] {
+        fs::write(folder.path().join(format!("{name}.toml")), decay(reference)).expect("a file");
+        let output = run(folder.path(), &[&format!("{name}.toml"), "--out", name]);
+        assert_eq!(exit(&output), 0, "{}", stderr(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("verdict   solved"), "{said}");
+        assert_eq!(said.contains("u is 50 % off its reference"), told, "{said}");
+        let page = fs::read_to_string(folder.path().join(name).join("report.html")).expect("a page");
+        assert_eq!(page.contains("u is 50 % off its reference"), told);
+    }
+}
+
 #[test]
 fn the_last_line_of_a_run_is_the_next_command() {
     let folder = folder();

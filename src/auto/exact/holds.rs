@@ -12,7 +12,7 @@ use super::space::sites;
 use crate::expr::{Measured, Node};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::problem::{Condition, Problem};
-use crate::rng;
+use crate::rng::{self, Stream};
 
 /// What features and their derivatives may differ by at the ends of a coordinate.
 const SAME: f64 = 1e-9;
@@ -31,6 +31,8 @@ pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64
     let coordinates = &problem.coordinates;
     let domain = sites(coordinates, &[]);
     let mut greatest = vec![0.0; condition.residuals.roots.len()];
+    let mut random = rng::stream(0, "exact");
+    let anywhere = measure(condition, std::slice::from_ref(&domain), &mut random);
     for face in condition.place.faces() {
         // Where faces meet, they may say different things, and both hold as near to there as can be.
         let at_end = |site: &Vec<f64>| {
@@ -39,14 +41,14 @@ pub(super) fn left_on_faces(problem: &Problem, condition: &Condition) -> Vec<f64
             (0..site.len()).filter(free).any(end)
         };
         let here: Vec<_> = sites(coordinates, face).into_iter().filter(|site| !at_end(site)).collect();
-        let here = left(condition, &[here], std::slice::from_ref(&domain));
+        let here = beside(condition, &measure(condition, &[here], &mut random), &anywhere);
         greatest.iter_mut().zip(here).for_each(|(most, left)| *most = greater(*most, left));
     }
     if !condition.place.walls().is_empty() {
         let mut rows = domain.concat();
         condition.place.take(coordinates, &mut rows);
         let here: Vec<Vec<f64>> = rows.chunks_exact(coordinates.len()).map(<[f64]>::to_vec).collect();
-        return left(condition, &[here], std::slice::from_ref(&domain));
+        return beside(condition, &measure(condition, &[here], &mut random), &anywhere);
     }
     greatest
 }
@@ -68,43 +70,52 @@ pub(super) fn values_repeat(problem: &Problem, condition: &Condition) -> bool {
 }
 
 /// For every residual the greatest at the sites `here`, one list for each of the linked points, relative to the size of
-/// its terms.
+/// its terms, there and at the sites `domain`.
 fn left(condition: &Condition, here: &[Vec<Vec<f64>>], domain: &[Vec<Vec<f64>>]) -> Vec<f64> {
+    let mut random = rng::stream(0, "exact");
+    let here = measure(condition, here, &mut random);
+    beside(condition, &here, &measure(condition, domain, &mut random))
+}
+
+/// Every residual at some sites, one list of these for each of the linked points, with random numbers for the network.
+fn measure(condition: &Condition, sites: &[Vec<Vec<f64>>], random: &mut Stream) -> Vec<Vec<Measured>> {
     let formula = &condition.residuals;
     // What random numbers integrate to is not known.
     if condition.integrates() {
-        return vec![f64::INFINITY; formula.roots.len()];
+        let unknown = Measured { value: f64::INFINITY, rounding: 0.0, size: 1.0 };
+        return vec![vec![unknown; formula.roots.len()]];
     }
-    let mut random = rng::stream(0, "exact");
     let mut measured = Vec::new();
-    let mut measure = |sites: &[Vec<Vec<f64>>]| -> Vec<Vec<Measured>> {
-        let site = |i: usize| {
-            let mut jets: Vec<((usize, MultiIndex), f64)> = Vec::new();
-            formula.graph.measure(&mut measured, |node| match node {
-                Node::Coordinate { coordinate, side } => Measured::number(sites[side][i][coordinate]),
-                // The network is the same at linked points: its features are.
-                Node::Jet { output, index, .. } => {
-                    let known = jets.iter().find(|(jet, _)| *jet == (output, index));
-                    let value = known.map_or_else(|| 2.0 * random.random::<f64>() - 1.0, |(_, value)| *value);
-                    jets.push(((output, index), value));
-                    Measured::number(value)
-                }
-                _ => Measured::number(f64::NAN),
-            });
-            formula.roots.iter().map(|root| measured[root.index()]).collect()
-        };
-        (0..sites[0].len()).map(site).collect()
+    let mut jets: Vec<((usize, MultiIndex), f64)> = Vec::new();
+    let site = |i: usize| {
+        jets.clear();
+        formula.graph.measure(&mut measured, |node| match node {
+            Node::Coordinate { coordinate, side } => Measured::number(sites[side][i][coordinate]),
+            // The network is the same at linked points: its features are.
+            Node::Jet { output, index, .. } => {
+                let known = jets.iter().find(|(jet, _)| *jet == (output, index));
+                let value = known.map_or_else(|| 2.0 * random.random::<f64>() - 1.0, |(_, value)| *value);
+                jets.push(((output, index), value));
+                Measured::number(value)
+            }
+            _ => Measured::number(f64::NAN),
+        });
+        formula.roots.iter().map(|root| measured[root.index()]).collect()
     };
-    let (here, domain) = (measure(here), measure(domain));
+    (0..sites[0].len()).map(site).collect()
+}
+
+/// For every residual the greatest of `here` relative to the size of its terms, there and in the `domain`.
+fn beside(condition: &Condition, here: &[Vec<Measured>], domain: &[Vec<Measured>]) -> Vec<f64> {
     let of_root = |root: usize| {
         // The greatest would be that of a definition which grows without bound towards one end of the domain.
-        let sizes = domain.iter().chain(&here).map(|row| row[root].size);
+        let sizes = domain.iter().chain(here).map(|row| row[root].size);
         let mut sizes: Vec<f64> = sizes.filter(|size| size.is_finite() && *size > 0.0).collect();
         sizes.sort_by(f64::total_cmp);
         let usual = sizes.get(sizes.len() / 2).copied().unwrap_or(f64::MIN_POSITIVE);
         here.iter().map(|row| row[root].value.abs() / usual.max(row[root].size)).fold(0.0, greater)
     };
-    (0..formula.roots.len()).map(of_root).collect()
+    (0..condition.residuals.roots.len()).map(of_root).collect()
 }
 
 /// The greater one, NaN above all.

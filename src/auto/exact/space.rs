@@ -17,6 +17,8 @@ const LOOKS: usize = 200;
 const TRIED: usize = 50;
 /// Corners that are looked at, at the most.
 const CORNERS: usize = 64;
+/// Coordinates along which formulas are looked at next to edges, at the most; of more, every second, third, ….
+const MOST_NEAR: usize = 16;
 /// How near to edges formulas are looked at, in units of the domain's sides.
 const NEAR: [f64; 3] = [1e-9, 1e-6, 1e-3];
 
@@ -205,7 +207,7 @@ pub(super) fn sites(coordinates: &[Coordinate], fixed: &[(usize, f64)]) -> Vec<V
             sites.push(site);
         }
     }
-    for &c in &free {
+    for &c in free.iter().step_by(free.len().div_ceil(MOST_NEAR).max(1)) {
         let side = coordinates[c].upper - coordinates[c].lower;
         for (k, near) in NEAR.into_iter().chain([0.0]).enumerate() {
             for upper in [false, true] {
