@@ -12,6 +12,7 @@ mod support;
 use std::time::Instant;
 
 use pinn::internals::engine::device::{self, Request};
+use pinn::internals::ranks::Ranks;
 use pinn::settings::Precision;
 
 use support::{Training, parameters, problem, set_points};
@@ -47,7 +48,7 @@ fn time(&(name, depth, width, points): &(&str, usize, usize, usize), precision: 
     problem.training.precision = precision;
     let products = products(&(name, depth, width, points));
     let start = Instant::now();
-    let request = Request { problem: &problem, threads: 2, chunk: None };
+    let request = Request { problem: &problem, threads: 2, chunk: None, ranks: &Ranks::alone() };
     let mut engine = device::engine("cuda", &request).unwrap_or_else(|wrong| panic!("{wrong}"));
     let compiled = start.elapsed().as_secs_f64();
     set_points(&problem, &mut *engine);

@@ -86,6 +86,7 @@ mod predict;
 pub mod problem;
 #[cfg(test)]
 mod properties;
+mod ranks;
 mod report;
 mod rng;
 mod rows;
@@ -153,6 +154,7 @@ pub mod internals {
         page
         points
         predict
+        ranks
         report
         rng
         run

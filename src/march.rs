@@ -14,6 +14,7 @@ use crate::engine::{Differentiable, Engine, EngineError, Jacobian};
 use crate::init;
 use crate::jet::JetSet;
 use crate::problem::{Carried, Formula, Problem, Windows};
+use crate::ranks::Ranks;
 use crate::score::Scorer;
 use crate::team::Team;
 use crate::train::{self, End, Event, Flow, Outcome, StageReport, State, StepReport};
@@ -57,9 +58,23 @@ impl March {
     ///
     /// As for [`CpuEngine::new`].
     pub fn new(problem: &Problem, windows: Windows, threads: usize) -> Result<Self, EngineError> {
+        Self::among(problem, windows, threads, Ranks::alone())
+    }
+
+    /// As [`March::new`], in one of several processes that compute together.
+    ///
+    /// # Errors
+    ///
+    /// As for [`CpuEngine::new`].
+    pub fn among(
+        problem: &Problem,
+        windows: Windows,
+        threads: usize,
+        ranks: Ranks,
+    ) -> Result<Self, EngineError> {
         let conditions = problem.conditions.iter();
         Ok(Self {
-            cpu: CpuEngine::new(problem, threads, Isa::best())?,
+            cpu: CpuEngine::among(problem, threads, Isa::best(), ranks)?,
             prediction: problem.values.clone(),
             residuals: conditions.map(|c| (c.residuals.clone(), c.sides())).collect(),
             points: vec![Points::default(); problem.conditions.len()],

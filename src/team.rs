@@ -4,6 +4,7 @@
 //! So helpers look out for the next piece for a moment before they go to sleep, and the caller is one of the team.
 //! Nobody waits for a helper that is late: the caller works until nothing is left, and then only for those who have begun.
 //! An engine and an optimizer take turns, so they share one: helpers of two teams would keep each other's cores busy.
+//! A team may be one of several, in as many processes: what they share among them, `ranks.rs` knows.
 //! This file knows threads; it does not know what they compute.
 
 #![expect(unsafe_code, reason = "helpers outlive the borrow of their work; the caller waits for them")]
@@ -12,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
+
+use crate::ranks::Ranks;
 
 /// How often a waiting thread looks before it sleeps: for about a tenth of a millisecond.
 const LOOKS: usize = 200;
@@ -24,6 +27,8 @@ pub struct Team {
     /// Held by the caller whose work it is.
     turn: Mutex<()>,
     helpers: Vec<JoinHandle<()>>,
+    /// The other processes' teams, which have equal work.
+    ranks: Ranks,
 }
 
 struct Shared {
@@ -60,7 +65,7 @@ impl Team {
             work: Mutex::new(None),
             failed: AtomicBool::new(false),
         });
-        Self { shared, turn: Mutex::new(()), helpers: vec![] }
+        Self { shared, turn: Mutex::new(()), helpers: vec![], ranks: Ranks::alone() }
     }
 
     /// A team of `threads` threads, the caller included.
@@ -69,13 +74,28 @@ impl Team {
     ///
     /// If the operating system has no more threads.
     pub fn new(threads: usize) -> std::io::Result<Self> {
+        Self::among(threads, Ranks::alone())
+    }
+
+    /// As [`Team::new`], in one of several processes that compute together.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system has no more threads.
+    pub fn among(threads: usize, ranks: Ranks) -> std::io::Result<Self> {
         let mut team = Self::alone();
+        team.ranks = ranks;
         for number in 1..threads {
             let shared = Arc::clone(&team.shared);
             let helper = thread::Builder::new().name(format!("pinn-{number}"));
             team.helpers.push(helper.spawn(move || shared.help(number))?);
         }
         Ok(team)
+    }
+
+    /// The processes that compute together.
+    pub fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     /// Gives every item to one of the threads, which `work` is told by its number.

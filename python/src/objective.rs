@@ -9,6 +9,7 @@ use pinn::internals::engine::device::{self, Request};
 use pinn::internals::engine::square_factor;
 use pinn::internals::engine::{Differentiable, Jacobian};
 use pinn::internals::init;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::sample::Points;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -51,7 +52,7 @@ impl Objective {
             ));
         }
         let initial = init::parameters(&problem).map_err(Failure::problem)?;
-        let request = Request { problem: &problem, threads, chunk: None };
+        let request = Request { problem: &problem, threads, chunk: None, ranks: &Ranks::alone() };
         let mut engine = device::engine("cpu", &request).map_err(Failure::problem)?;
         let state = adapt::State { round, ..adapt::State::default() };
         let points = adapt::start(&problem, &mut *engine, &state);

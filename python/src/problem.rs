@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pinn::internals::auto::{self, Completed};
 use pinn::internals::limits::MAX_THREADS;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::run::{RunDirectory, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
@@ -212,7 +213,7 @@ pub(crate) fn threads_of(asked: Option<usize>) -> Result<usize, Failure> {
 
 pub(crate) fn settings_of(begun: RunSettings, threads: usize) -> Settings {
     let RunSettings { device, chunk, plots, page, quiet, estimate } = begun;
-    Settings { device, threads, chunk, plots, page, quiet, estimate }
+    Settings { device, threads, chunk, plots, page, quiet, estimate, ranks: Ranks::alone() }
 }
 
 /// Goes on with the run in `folder`: its result as JSON.

@@ -5,6 +5,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::Exit;
 
@@ -15,10 +16,24 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// What is said where a signal ends the program at once.
 static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
 
+/// When the first signal came, where this is one of several processes.
+static FIRST: Mutex<Option<Instant>> = Mutex::new(None);
+/// Is it?
+static SEVERAL: AtomicBool = AtomicBool::new(false);
+/// A terminal and mpiexec both pass a signal on to processes: within this time it counts as one.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
+
 /// From now on signals are heard.
 pub(super) fn listen() {
     // A second handler cannot be set; this is called once in a process.
     let _ = ctrlc::set_handler(|| {
+        if SEVERAL.load(Ordering::Relaxed) && WAITS.load(Ordering::Relaxed) {
+            let Ok(mut first) = FIRST.lock() else { return };
+            if first.get_or_insert_with(Instant::now).elapsed() < ONE_SIGNAL {
+                ASKED.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
         // Who asks twice does not want to wait.
         if !WAITS.load(Ordering::Relaxed) || ASKED.swap(true, Ordering::Relaxed) {
             let last_words = LAST_WORDS.lock().map(|words| words.clone()).unwrap_or_default();
@@ -30,6 +45,12 @@ pub(super) fn listen() {
             std::process::exit(Exit::Interrupted as i32);
         }
     });
+}
+
+/// From now on this is one of several processes that compute together.
+#[cfg(feature = "mpi")]
+pub(super) fn several() {
+    SEVERAL.store(true, Ordering::Relaxed);
 }
 
 /// From now on a signal only asks for an end, until there is a second one.

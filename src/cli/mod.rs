@@ -19,6 +19,7 @@ mod new;
 mod predict;
 mod problems;
 mod progress;
+mod ranks;
 mod report;
 mod resume;
 mod signal;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use pinn::internals::auto::{self, Completed, Decision};
 use pinn::internals::expr::plural;
+use pinn::internals::ranks::Ranks;
 use pinn::problem::{
     Adjustments, Diagnostics, Document, OpenError, Opened, Problem, embedded, open, read_text,
 };
@@ -111,6 +113,14 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// The end that this code stands for.
+    fn from_code(code: u32) -> Self {
+        let known = [Self::Done, Self::Usage, Self::NotSolved, Self::Diverged, Self::Interrupted];
+        known.into_iter().find(|exit| *exit as u32 == code).unwrap_or(Self::Unexpected)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -158,14 +168,30 @@ pub(crate) fn arguments() -> Vec<OsString> {
     arguments
 }
 
-/// Runs the command; every failure is rendered here.
-pub(crate) fn run(cli: Cli) -> Exit {
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> Exit {
     interrupt::listen();
+    ranks::together(|ranks| match Cli::try_parse_from(arguments()) {
+        Ok(cli) => command(cli, ranks),
+        Err(wrong) => {
+            if ranks.leads() {
+                // Where nobody reads it any more, the exit code still says how it went.
+                let _ = wrong.print();
+            }
+            if wrong.use_stderr() { Exit::Usage } else { Exit::Done }
+        }
+    })
+}
+
+/// Every failure is rendered here.
+fn command(cli: Cli, ranks: &Ranks) -> Exit {
     let result = match cli.command {
-        None if std::env::args_os().len() < 2 => print(FIRST_STEPS).map(|()| Exit::Done),
-        None => solve::run(None, &cli.solve),
-        Some(Command::Solve(args)) => solve::run(args.file.as_deref(), &args.solve),
-        Some(Command::Resume(args)) => resume::run(&args),
+        None if std::env::args_os().len() > 1 => solve::run(None, &cli.solve, ranks),
+        Some(Command::Solve(args)) => solve::run(args.file.as_deref(), &args.solve, ranks),
+        Some(Command::Resume(args)) => resume::run(&args, ranks),
+        // Of the rest nothing is shared out.
+        _ if !ranks.leads() => Ok(Exit::Done),
+        None => print(FIRST_STEPS).map(|()| Exit::Done),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Export(args)) => export::run(&args),
@@ -178,7 +204,9 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Some(Command::Completions(args)) => completions::run(&args),
     };
     result.unwrap_or_else(|failure| {
-        tell!("{}", failure.message.trim_end());
+        if ranks.leads() && !failure.message.is_empty() {
+            tell!("{}", failure.message.trim_end());
+        }
         failure.exit
     })
 }

@@ -6,6 +6,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use clap::Args;
 use pinn::internals::expr::Digits;
 use pinn::internals::limits::MAX_THREADS;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::run::{RunDirectory, RunError, RunOutcome, RunResult, RunSettings};
 use pinn::internals::solve::{Settings, SolveError, Solver};
 use pinn::internals::train::Event;
@@ -15,6 +16,7 @@ use pinn::settings::{Init, Precision, Stage};
 
 use super::interrupt;
 use super::progress::Progress;
+use super::ranks;
 use super::{Exit, Failure, ProblemArgs, counted, print, warn};
 
 #[derive(Args)]
@@ -76,11 +78,15 @@ pub(super) struct ShowArgs {
 
 impl ComputeArgs {
     /// As the library takes it; what no flag says is as in `begun`.
-    pub(super) fn settings(&self, begun: RunSettings) -> Result<Settings, Failure> {
-        let threads = threads(self.threads)?;
+    pub(super) fn settings(&self, begun: RunSettings, ranks: &Ranks) -> Result<Settings, Failure> {
+        let threads = match self.threads {
+            None => (cores() / ranks.on_this_machine()).max(1),
+            asked => threads(asked)?,
+        };
         let RunSettings { device, chunk, plots, page, quiet, estimate } = begun;
         let device = self.device.clone().unwrap_or(device);
-        Ok(Settings { device, threads, chunk: self.chunk.or(chunk), plots, page, quiet, estimate })
+        let (chunk, ranks) = (self.chunk.or(chunk), ranks.clone());
+        Ok(Settings { device, threads, chunk, plots, page, quiet, estimate, ranks })
     }
 }
 
@@ -131,28 +137,37 @@ impl From<RunError> for Failure {
     }
 }
 
-pub(crate) fn run(file: Option<&str>, args: &SolveArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(file: Option<&str>, args: &SolveArgs, ranks: &Ranks) -> Result<Exit, Failure> {
+    let (mut solver, text) = ranks::agree(ranks, prepare(file, args, ranks))?;
+    ranks::compare(ranks, solver.fingerprint())?;
+    let name = &solver.problem().name;
+    let create = || match &args.out {
+        Some(path) => RunDirectory::create(path),
+        None => RunDirectory::create_in(Path::new("output"), &format!("{name}-{}", timestamp())),
+    };
+    let another = || RunDirectory::of_another(Path::new(""));
+    let directory = ranks::lead(ranks, || Ok(create()?), another)?;
+    let path = directory.path().to_owned();
+    finish(&mut solver, &path, &args.show, ranks, |solver, watch| {
+        solver.run(directory, &text, ranks.stop(interrupt::asked()), watch)
+    })
+}
+
+/// The problem with all that trains it, and the text of its file.
+fn prepare(file: Option<&str>, args: &SolveArgs, ranks: &Ranks) -> Result<(Solver, String), Failure> {
     let loaded = args.problem.load(file)?;
-    let silent = args.show.silent();
+    let silent = args.show.silent() || !ranks.leads();
     if !silent {
         warn(&loaded.warnings);
     }
     let ShowArgs { quiet, no_plots, estimate, .. } = args.show;
     let plots = !no_plots;
     let settings = RunSettings { plots, page: plots, quiet, estimate, ..RunSettings::default() };
-    let mut solver = Solver::new(loaded.problem, args.compute.settings(settings)?)?;
+    let solver = Solver::new(loaded.problem, args.compute.settings(settings, ranks)?)?;
     if let Some(warning) = solver.warning().filter(|_| !silent) {
         tell!("warning: {warning}");
     }
-    let name = &solver.problem().name;
-    let directory = match &args.out {
-        Some(path) => RunDirectory::create(path)?,
-        None => RunDirectory::create_in(Path::new("output"), &format!("{name}-{}", timestamp()))?,
-    };
-    let path = directory.path().to_owned();
-    finish(&mut solver, &path, &args.show, |solver, watch| {
-        solver.run(directory, &loaded.text, interrupt::asked(), watch)
-    })
+    Ok((solver, loaded.text))
 }
 
 /// Trains with a progress bar; then the summary and the exit code.
@@ -160,30 +175,34 @@ pub(super) fn finish(
     solver: &mut Solver,
     path: &Path,
     show: &ShowArgs,
+    ranks: &Ranks,
     train: impl FnOnce(&mut Solver, &mut dyn FnMut(&Event)) -> Result<RunResult, SolveError>,
 ) -> Result<Exit, Failure> {
     let problem = solver.problem();
     let heading = format!("{}: {}", problem.name, problem.title);
     let network = solver.describe();
-    if !show.silent() {
+    let silent = show.silent() || !ranks.leads();
+    if !silent {
         tell!("{heading}\n  {network}");
     }
     let stages = problem.training.stages.clone();
     let windows = problem.training.windows.count();
     let steps = windows * stages.iter().map(Stage::steps).sum::<usize>();
-    let mut progress = Progress::new(steps, show.silent());
+    let mut progress = Progress::new(steps, silent);
     interrupt::wait_for_me();
     let result = train(solver, &mut |event| {
         if matches!(event, Event::Ended) {
             let command = resume_command(path);
-            interrupt::end_at_once(format!(
-                "interrupted after training; `{command}` says what the answer is worth"
-            ));
+            let last_words = format!("interrupted after training; `{command}` says what the answer is worth");
+            interrupt::end_at_once(if ranks.leads() { last_words } else { String::new() });
         }
         progress.observe(event, &stages, windows);
     });
     progress.finish();
-    let result = result?;
+    let result = result.map_err(|error| ranks::give_up(ranks, error.into()))?;
+    if !ranks.leads() {
+        return exit(solver.problem(), &result, show.accept);
+    }
     if show.json {
         print(&result.to_json())?;
     } else if !show.quiet {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::run::RunSettings;
 use pinn::internals::sweep::{
     Event, ExecuteError, OutputError, Plan, Problems, Record, RecordState, Shard, Sweep, SweepError, Tally,
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(stem));
     let page = !args.no_plots;
     let begun = RunSettings { plots: args.plots, page, quiet: args.quiet, ..RunSettings::default() };
-    let mut settings = args.compute.settings(begun)?;
+    let mut settings = args.compute.settings(begun, &Ranks::alone())?;
     if args.compute.threads.is_none() {
         settings.threads = (cores() / args.jobs).max(1);
     }

@@ -6,6 +6,7 @@ use super::cpu::{CpuEngine, Isa};
 use super::{Differentiable, EngineError};
 use crate::expr::closest;
 use crate::problem::Problem;
+use crate::ranks::Ranks;
 use crate::settings::Precision;
 
 /// What an engine is made for.
@@ -16,6 +17,8 @@ pub struct Request<'a> {
     pub threads: usize,
     /// Points that go through a Burn device at once; `None` for the device's own choice.
     pub chunk: Option<usize>,
+    /// The processes that compute together, on the fused engine.
+    pub ranks: &'a Ranks,
 }
 
 /// A kind of device.
@@ -100,6 +103,12 @@ pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Differentiable>, 
     let Some(make) = device.make else {
         return Err(unknown(format!("this build has no {kind}; {}", device.how)));
     };
+    if kind != DEVICES[0].name && request.ranks.are_several() {
+        return Err(unknown(format!(
+            "several processes share a run on the device {} alone",
+            DEVICES[0].name
+        )));
+    }
     let count = (device.count)();
     match index {
         Some(index) if index < count => make(request, index),
@@ -109,11 +118,11 @@ pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Differentiable>, 
 }
 
 fn cpu(request: &Request, _: usize) -> Result<Box<dyn Differentiable>, EngineError> {
-    let Request { problem, threads, .. } = *request;
-    let isa = Isa::best();
+    let Request { problem, threads, ranks, .. } = *request;
+    let (isa, ranks) = (Isa::best(), ranks.clone());
     Ok(match problem.training.precision {
-        Precision::F32 => Box::new(CpuEngine::<f32>::new(problem, threads, isa)?),
-        Precision::F64 => Box::new(CpuEngine::<f64>::new(problem, threads, isa)?),
+        Precision::F32 => Box::new(CpuEngine::<f32>::among(problem, threads, isa, ranks)?),
+        Precision::F64 => Box::new(CpuEngine::<f64>::among(problem, threads, isa, ranks)?),
     })
 }
 

@@ -62,6 +62,13 @@ pub struct Layer {
     pub part: usize,
 }
 
+impl Layer {
+    /// Weights and biases.
+    pub fn parameters(&self) -> usize {
+        (self.inputs + 1) * self.outputs
+    }
+}
+
 /// Trainable numbers that multiply, and their place in the flat vector.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Numbers {

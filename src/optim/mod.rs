@@ -75,14 +75,15 @@ fn method(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box
 
 /// Is `stage` a method for this many parameters? If not, why, and what to do.
 ///
-/// Dense matrices have to fit into memory, and what a method does without one may not be what was asked for.
-pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
-    let dense = |instead: &str| {
-        if parameters <= MOST_PARAMETERS {
+/// Dense matrices have to fit into memory, and what a method does without one may not be what was asked for; the inverse
+/// Hessian of a quasi-Newton method is shared by `ranks` processes.
+pub fn check(stage: &Stage, parameters: usize, ranks: usize) -> Result<(), String> {
+    let fits = |most: usize, instead: &str| {
+        if parameters <= most {
             return Ok(());
         }
         Err(format!(
-            "its matrix for {parameters} parameters would not fit (at most {MOST_PARAMETERS} are allowed); {instead}"
+            "its matrix for {parameters} parameters would not fit (at most {most} are allowed); {instead}"
         ))
     };
     match stage {
@@ -96,13 +97,19 @@ pub fn check(stage: &Stage, parameters: usize) -> Result<(), String> {
                 "its history would take {numbers:.1e} numbers, more than {MAX_HISTORY_NUMBERS:.0e}; keep fewer pairs"
             ))
         }
-        Stage::Lm(settings) => lm::check(settings, parameters, dense),
-        Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => dense("use lbfgs, or a smaller network"),
+        Stage::Lm(settings) => lm::check(settings, parameters, |instead| fits(MOST_PARAMETERS, instead)),
+        Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {
+            let most = MOST_PARAMETERS as f64 * (ranks as f64).sqrt();
+            fits(most as usize, "use lbfgs, a smaller network, or more ranks of MPI (docs/mpi.md)")
+        }
     }
 }
 
-/// Parameters up to which a dense matrix is formed if a stage asks for it: 3 GiB.
+/// Parameters up to which a process forms a dense matrix if a stage asks for it: 3 GiB.
 const MOST_PARAMETERS: usize = 20_000;
+
+/// The name that the inverse Hessian of a quasi-Newton method has in its state.
+pub const INVERSE: &str = "inverse";
 
 /// A differentiable function of the flat parameter vector.
 pub trait Objective {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use super::line_search::{LineSearch, Unit};
 use super::symmetric::Symmetric;
-use super::{Objective, Optimizer, Progress, State, Step, StopReason, dot, norm};
+use super::{INVERSE, Objective, Optimizer, Progress, State, Step, StopReason, dot, norm};
 use crate::settings;
 use crate::team::Team;
 
@@ -249,7 +249,7 @@ impl Optimizer for QuasiNewton {
         state.scalars.insert("learnt".into(), f64::from(u8::from(self.learnt)));
         self.search.save(&mut state);
         state.scalars.insert("directed".into(), f64::from(u8::from(self.directed)));
-        state.vectors.insert("inverse".into(), self.inverse.lower());
+        state.vectors.insert(INVERSE.into(), self.inverse.lower());
         state.vectors.insert("direction".into(), self.direction.clone());
         state.vectors.insert("gradient".into(), self.gradient.clone());
         state
@@ -262,8 +262,7 @@ impl Optimizer for QuasiNewton {
         self.learnt = state.scalar("learnt")? != 0.0;
         self.search.restore(state)?;
         self.directed = state.scalar("directed")? != 0.0;
-        let n = self.gradient.len();
-        self.inverse.set_lower(state.vector("inverse", n * (n + 1) / 2)?);
+        self.inverse.set_lower(state.vector(INVERSE, self.inverse.lower_length())?);
         state.copy("direction", &mut self.direction)?;
         state.copy("gradient", &mut self.gradient)
     }

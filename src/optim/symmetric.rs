@@ -6,11 +6,13 @@
 //! The lower triangle lies in square blocks of [`SIDE`], row of blocks by row of blocks; those on the diagonal are whole.
 //! A number off the diagonal blocks stands for two, as a row's and as a column's.
 //! Rows of blocks are shared out in bands, whose number depends on the size alone; each has partial sums of its own, which
-//! are added in the order of bands, so that bits do not depend on the number of threads.
+//! are added in the order of bands, so that bits do not depend on the number of threads or processes.
+//! Ranks have bands of their own each, and nothing of the others: of a large matrix what is sent is the product.
 
 #![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aligned_vec::{AVec, avec};
@@ -28,15 +30,23 @@ const BLOCK: usize = SIDE * SIDE;
 const BAND: usize = 64;
 /// Bands, at most: each has a vector to be added up.
 const MOST_BANDS: usize = 32;
+/// Numbers of a matrix from which on ranks share it: below, going over all of it is quicker than waiting for the others.
+const WORTH_SHARING: usize = 1 << 19;
+/// Numbers of a product that ranks pass on in one message.
+const PIECE: usize = 8192;
 
 /// The matrix.
 pub(super) struct Symmetric {
     n: usize,
     arch: Arch,
     team: Arc<Team>,
-    /// (0, 0), (1, 0), (1, 1), … each row by row; beyond row or column n there are zeros.
+    /// Do ranks share it?
+    is_shared: bool,
+    /// The rows of blocks that are here: all, or those of this rank's bands.
+    rows: Range<usize>,
+    /// (0, 0), (1, 0), (1, 1), … each row by row, from the first of these rows on; beyond row or column n there are zeros.
     blocks: AVec<f64>,
-    /// The first row of blocks of every band, and the end of the last one.
+    /// The first row of blocks of every band that is here, and the end of the last one.
     bands: Vec<usize>,
     /// What each band adds to a product.
     partials: Vec<AVec<f64>>,
@@ -64,14 +74,22 @@ struct Update {
 impl Symmetric {
     /// `factor` times the identity, n × n; `team` will compute.
     pub(super) fn identity(n: usize, factor: f64, team: &Arc<Team>) -> Self {
-        let rows = n.div_ceil(SIDE);
-        let bands = bands(rows);
-        let vector = || avec![0.0; rows * SIDE];
+        let all = n.div_ceil(SIDE);
+        let vector = || avec![0.0; all * SIDE];
+        let mut bands = bands(all);
+        let is_shared = team.ranks().are_several() && before(all) * BLOCK >= WORTH_SHARING;
+        if is_shared {
+            let own = team.ranks().share(bands.len() - 1);
+            bands = bands[own.start..=own.end].to_vec();
+        }
+        let rows = bands[0]..bands[bands.len() - 1];
         let mut matrix = Self {
             n,
             arch: Arch::new(),
             team: Arc::clone(team),
-            blocks: avec![0.0; before(rows) * BLOCK],
+            is_shared,
+            blocks: avec![0.0; (before(rows.end) - before(rows.start)) * BLOCK],
+            rows,
             partials: bands[1..].iter().map(|end| avec![0.0; end * SIDE]).collect(),
             bands,
             x: vector(),
@@ -94,15 +112,20 @@ impl Symmetric {
     pub(super) fn set_identity(&mut self, factor: f64) {
         self.waiting = false;
         self.blocks.fill(0.0);
-        for i in 0..self.n {
+        for i in self.numbers() {
             let place = self.place(i, i);
             self.blocks[place] = factor;
         }
     }
 
-    /// Where the number of row `i` and column `j ≤ i` lies.
+    /// The rows that are here.
+    fn numbers(&self) -> Range<usize> {
+        self.rows.start * SIDE..(self.rows.end * SIDE).min(self.n)
+    }
+
+    /// Where the number of row `i`, one of those here, and column `j ≤ i` lies.
     fn place(&self, i: usize, j: usize) -> usize {
-        (before(i / SIDE) + j / SIDE) * BLOCK + i % SIDE * SIDE + j % SIDE
+        (before(i / SIDE) - before(self.rows.start) + j / SIDE) * BLOCK + i % SIDE * SIDE + j % SIDE
     }
 
     /// `y = A·x`
@@ -111,9 +134,20 @@ impl Symmetric {
         self.x[..x.len()].copy_from_slice(x);
         self.sweep();
         y.fill(0.0);
-        for partial in &self.partials {
-            add(y, 1.0, partial);
+        if !self.is_shared {
+            for partial in &self.partials {
+                add(y, 1.0, partial);
+            }
+            return;
         }
+        let cuts: Vec<usize> = (0..self.n).step_by(PIECE).chain([self.n]).collect();
+        let mut sums = y.to_vec();
+        self.team.ranks().pass_on(&mut sums, &cuts, |k, piece| {
+            for partial in self.partials.iter().filter(|partial| partial.len() > cuts[k]) {
+                add(piece, 1.0, &partial[cuts[k]..]);
+            }
+        });
+        y.copy_from_slice(&sums);
     }
 
     /// `A ← scale·A + uu·u uᵀ + uv·(u vᵀ + v uᵀ) + vv·v vᵀ`, with the next product.
@@ -153,6 +187,8 @@ impl Symmetric {
     }
 
     /// The lower triangle, row by row: row `i` begins at `i(i+1)/2`.
+    ///
+    /// Where there are several ranks all of them have to ask, and only rank 0 is told; for the others it is empty.
     pub(super) fn lower(&self) -> Vec<f64> {
         let mut copy = Self::identity(self.n, 0.0, &self.team);
         copy.arch = self.arch;
@@ -163,28 +199,51 @@ impl Symmetric {
             copy.waiting = true;
             copy.sweep();
         }
-        let places = (0..self.n).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        places.map(|(i, j)| copy.blocks[copy.place(i, j)]).collect()
+        let own = || self.numbers().flat_map(|i| (0..=i).map(move |j| (i, j)));
+        let own = own().map(|(i, j)| copy.blocks[copy.place(i, j)]);
+        match self.team.ranks() {
+            ranks if self.is_shared => ranks.collect(own.collect()),
+            ranks if ranks.are_several() && !ranks.leads() => vec![],
+            _ => own.collect(),
+        }
     }
 
-    /// Takes what [`Symmetric::lower`] gave, `n(n+1)/2` numbers.
+    /// Takes what [`Symmetric::lower`] gave, [`Symmetric::lower_length`] numbers.
     pub(super) fn set_lower(&mut self, lower: &[f64]) {
         self.set_identity(0.0);
-        let mut lower = lower.iter();
-        for i in 0..self.n {
+        let (ranks, rows) = (self.team.ranks(), self.numbers());
+        let from_lead;
+        let mut lower = match () {
+            () if self.is_shared => {
+                from_lead = ranks.hand_out(lower, before(rows.end) - before(rows.start));
+                from_lead.iter()
+            }
+            () if ranks.are_several() => {
+                from_lead = ranks.lead_has(lower);
+                from_lead.iter()
+            }
+            () => lower.iter(),
+        };
+        for i in self.numbers() {
             for (j, x) in (0..=i).zip(&mut lower) {
                 let place = self.place(i, j);
                 self.blocks[place] = *x;
             }
         }
-        for i in 0..self.n.div_ceil(SIDE) {
+        for i in self.rows.clone() {
             let diagonal = self.place(i * SIDE, i * SIDE);
             mirror(&mut self.blocks[diagonal..][..BLOCK]);
         }
     }
+
+    /// How long that is: `n(n+1)/2`, and 0 where another rank has it.
+    pub(super) fn lower_length(&self) -> usize {
+        let ranks = self.team.ranks();
+        if ranks.are_several() && !ranks.leads() { 0 } else { before(self.n) }
+    }
 }
 
-/// Blocks before the row of blocks number `row`.
+/// Blocks before the row of blocks number `row`, or numbers of the triangle before row `row`.
 fn before(row: usize) -> usize {
     row * (row + 1) / 2
 }
@@ -421,6 +480,49 @@ mod tests {
             restored.product(&vector(n, 3), &mut z);
             assert_eq!(y, z, "{n}");
             assert_eq!(matrix.lower(), restored.lower(), "{n}");
+        }
+    }
+
+    #[test]
+    fn ranks_share_a_large_matrix_and_come_to_the_same_bits() {
+        // The first one is too small to be shared.
+        for n in [200, 1100] {
+            check_ranks(n);
+        }
+    }
+
+    fn check_ranks(n: usize) {
+        let run_on = |team: &Arc<Team>| {
+            let mut matrix = Symmetric::identity(n, 2.0, team);
+            let mut y = vec![0.0; n];
+            for k in 1..4 {
+                matrix.update(0.5, &vector(n, k), &vector(n, k + 1), 1.5, -0.25, 3.0);
+                matrix.product(&vector(n, k + 2), &mut y);
+            }
+            // The last update waits while the matrix is written down and read back.
+            matrix.update(0.75, &vector(n, 1), &vector(n, 2), 1.0, -0.5, 0.25);
+            let lower = matrix.lower();
+            let mut restored = Symmetric::identity(n, 3.0, team);
+            assert_eq!(lower.len(), restored.lower_length());
+            restored.set_lower(&lower);
+            let mut z = vec![0.0; n];
+            restored.product(&vector(n, 3), &mut z);
+            (lower, y, z, matrix.blocks.len())
+        };
+        let (lower, y, z, whole) = run_on(&team(2));
+        for size in 2..=4 {
+            let all = crate::ranks::threads::run(size, |ranks| {
+                run_on(&Arc::new(Team::among(2, ranks.clone()).expect("threads")))
+            });
+            assert!(all[0].0 == lower && all[1..].iter().all(|rank| rank.0.is_empty()), "{size}");
+            assert!(all.iter().all(|rank| rank.1 == y && rank.2 == z), "{size}");
+            if n < 1000 {
+                continue;
+            }
+            // Each has its part of it, the parts are about equal, and together they are the whole.
+            assert_eq!(all.iter().map(|rank| rank.3).sum::<usize>(), whole, "{size}");
+            let mean = whole as f64 / size as f64;
+            assert!(all.iter().all(|rank| (rank.3 as f64 - mean).abs() < 0.35 * mean), "{size}");
         }
     }
 

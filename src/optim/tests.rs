@@ -625,18 +625,24 @@ fn steps_are_the_same_on_any_number_of_threads() {
 #[test]
 fn methods_are_refused_where_their_matrix_would_not_fit() {
     let quasi_newton = Stage::Ssbroyden(settings::QuasiNewton::default());
+    let cholesky =
+        || lm(settings::Lm { solver: settings::LinearSolver::Cholesky, ..settings::Lm::default() });
     for (stage, fits) in [(&lbfgs(1, 1), true), (&lm(settings::Lm::default()), true), (&quasi_newton, false)]
     {
-        assert!(check(stage, 900).is_ok());
-        assert_eq!(check(stage, 1_000_000).is_ok(), fits, "{stage:?}");
+        assert!(check(stage, 900, 1).is_ok());
+        assert_eq!(check(stage, 1_000_000, 1).is_ok(), fits, "{stage:?}");
     }
+    // Ranks share the one, and have the other each.
+    assert!(check(&quasi_newton, 50_000, 1).is_err() && check(&quasi_newton, 50_000, 8).is_ok());
+    assert!(check(&cholesky(), 50_000, 8).is_err());
     let [_, diagonal, _] = least_squares_methods();
     assert!(
-        check(&diagonal, 4000).is_ok() && check(&diagonal, 4001).is_err_and(|why| why.contains("identity"))
+        check(&diagonal, 4000, 1).is_ok()
+            && check(&diagonal, 4001, 1).is_err_and(|why| why.contains("identity"))
     );
-    let cholesky = lm(settings::Lm { solver: settings::LinearSolver::Cholesky, ..settings::Lm::default() });
     assert!(
-        check(&cholesky, 4001).is_ok() && check(&cholesky, 1_000_000).is_err_and(|why| why.contains("cg"))
+        check(&cholesky(), 4001, 1).is_ok()
+            && check(&cholesky(), 1_000_000, 1).is_err_and(|why| why.contains("cg"))
     );
 }
 

@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::adapt;
-use crate::optim;
+use crate::optim::{self, INVERSE};
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
@@ -137,6 +137,19 @@ impl Checkpoint {
         let json = serde_json::to_string(&numbers).expect("plain numbers");
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         safetensors::serialize(views, Some(metadata)).expect("names are distinct and sizes fit")
+    }
+
+    /// As [`Checkpoint::to_bytes`], without what rank 0 hands out itself where it is wanted: the inverse Hessian, which may be too
+    /// large to be had by everybody.
+    pub fn for_other_ranks(&mut self) -> Vec<u8> {
+        let mut vectors = self.state.optimizer.as_mut().map(|optimizer| &mut optimizer.vectors);
+        let kept = vectors.as_mut().and_then(|vectors| vectors.get_mut(INVERSE)).map(std::mem::take);
+        let bytes = self.to_bytes();
+        let vectors = self.state.optimizer.as_mut().map(|optimizer| &mut optimizer.vectors);
+        if let Some((vectors, kept)) = vectors.zip(kept) {
+            vectors.insert(INVERSE.into(), kept);
+        }
+        bytes
     }
 
     /// Reads what [`Checkpoint::to_bytes`] wrote.

@@ -110,8 +110,8 @@ pub fn is_run_file(name: &str) -> bool {
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    /// Locked against other processes.
-    metrics: BufWriter<File>,
+    /// Locked against other processes; nothing at all is written where there is none.
+    metrics: Option<BufWriter<File>>,
 }
 
 /// A run that goes on.
@@ -143,7 +143,17 @@ impl RunDirectory {
         let file = File::create_new(&metrics);
         let file = file.map_err(|source| RunError::Io { action: "write", path: metrics, source })?;
         lock(&file, &path)?;
-        Ok(Self { path, metrics: BufWriter::new(file) })
+        Ok(Self { path, metrics: Some(BufWriter::new(file)) })
+    }
+
+    /// The folder `path` of a run to which another process writes.
+    pub fn of_another(path: &Path) -> Self {
+        Self { path: path.to_owned(), metrics: None }
+    }
+
+    /// Does this process write to it?
+    pub fn is_own(&self) -> bool {
+        self.metrics.is_some()
     }
 
     /// Takes up the run in `path` where its last checkpoint stands.
@@ -188,7 +198,7 @@ impl RunDirectory {
             .and_then(|_| file.set_len(metrics::length_until(&text, step)))
             .and_then(|()| file.seek(io::SeekFrom::End(0)));
         cut.map_err(|source| RunError::Io { action: "continue", path: name, source })?;
-        let directory = Self { path: path.to_owned(), metrics: BufWriter::new(file) };
+        let directory = Self { path: path.to_owned(), metrics: Some(BufWriter::new(file)) };
         Ok(Resumed { directory, checkpoint, damaged: result.damaged.into_iter().chain(damaged).collect() })
     }
 
@@ -199,6 +209,9 @@ impl RunDirectory {
 
     /// Writes a file as [`write_whole`] does.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunError> {
+        if !self.is_own() {
+            return Ok(());
+        }
         write_whole(&self.path.join(name), content)
     }
 
@@ -206,7 +219,8 @@ impl RunDirectory {
     pub fn write_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
         // A checkpoint must not know of steps that a power cut takes from the metrics.
         self.flush()?;
-        self.metrics.get_ref().sync_data().map_err(|source| self.metrics_error(source))?;
+        let Some(metrics) = &self.metrics else { return Ok(()) };
+        metrics.get_ref().sync_data().map_err(|source| self.metrics_error(source))?;
         let path = self.path.join(CHECKPOINT);
         replace(&path, &checkpoint.to_bytes(), || match fs::rename(&path, self.path.join(PREVIOUS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -217,6 +231,9 @@ impl RunDirectory {
 
     /// Removes the checkpoint before the last one, of which nothing goes on once the run has ended.
     pub fn remove_previous_checkpoint(&self) -> Result<(), RunError> {
+        if !self.is_own() {
+            return Ok(());
+        }
         let path = self.path.join(PREVIOUS);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -226,20 +243,25 @@ impl RunDirectory {
         }
     }
 
-    /// The steps in `metrics.jsonl`.
+    /// The steps in `metrics.jsonl`; none where another process writes it.
     pub fn metrics(&mut self) -> Result<Vec<StepLine>, RunError> {
+        if !self.is_own() {
+            return Ok(vec![]);
+        }
         self.flush()?;
         Ok(read_metrics(&self.path)?.content)
     }
 
     /// Adds a line to `metrics.jsonl`.
     pub fn log(&mut self, line: &serde_json::Value) -> Result<(), RunError> {
-        writeln!(self.metrics, "{line}").map_err(|source| self.metrics_error(source))
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        writeln!(metrics, "{line}").map_err(|source| self.metrics_error(source))
     }
 
     /// Brings all lines of `metrics.jsonl` to the file.
     pub fn flush(&mut self) -> Result<(), RunError> {
-        self.metrics.flush().map_err(|source| self.metrics_error(source))
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        metrics.flush().map_err(|source| self.metrics_error(source))
     }
 
     fn metrics_error(&self, source: io::Error) -> RunError {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Settings, SolveError, Solver, train_with};
 use crate::problem::Problem;
+use crate::ranks::Ranks;
 use crate::run::{RunDirectory, RunOutcome};
 use crate::score::Scorer;
 use crate::train::{End, Event, Flow, Outcome, State, StepReport};
@@ -67,6 +68,7 @@ pub fn solve_with(problem: &Problem, options: Options) -> Result<Trained, SolveE
         page: folder.is_some(),
         quiet: true,
         estimate: false,
+        ranks: Ranks::alone(),
     };
     let solver = Solver::new(problem.clone(), settings)?;
     let mut watch = |event: &Event| match event {

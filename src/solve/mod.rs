@@ -32,6 +32,7 @@ use crate::optim::{self, Adam};
 use crate::output::OutputError;
 use crate::page::PAGE;
 use crate::problem::{Diagnostics, Document, OneNetwork, Problem, Windows, check_points};
+use crate::ranks::Ranks;
 use crate::report::ReportError;
 use crate::rng;
 use crate::run::{
@@ -112,21 +113,24 @@ pub struct Settings {
     pub quiet: bool,
     /// Solve a second time, by another seed and another network, and say how far the two solutions are apart?
     pub estimate: bool,
+    /// The processes that compute the run together; all of them make the same calls.
+    pub ranks: Ranks,
 }
 
 impl Settings {
     /// The engine of a problem, or of one of its windows.
     fn engine(&self, problem: &Problem) -> Result<Box<dyn Differentiable>, EngineError> {
-        let Self { threads, chunk, .. } = *self;
-        device::engine(&self.device, &Request { problem, threads, chunk })
+        let Self { threads, chunk, ref ranks, .. } = *self;
+        device::engine(&self.device, &Request { problem, threads, chunk, ranks })
     }
 
     /// The device in words.
     fn device_detail(&self) -> String {
         match self.device.as_str() {
             "cpu" => {
-                let threads = self.threads;
-                format!("{}, {threads} {}", Isa::best().name(), plural(threads, "thread"))
+                let (threads, ranks) = (self.threads, self.ranks.size());
+                let ranks = if ranks > 1 { format!("{ranks} ranks of ") } else { String::new() };
+                format!("{}, {ranks}{threads} {}", Isa::best().name(), plural(threads, "thread"))
             }
             _ => "Burn".into(),
         }
@@ -170,7 +174,7 @@ impl Solver {
         let first = windows.as_ref().map_or(&problem, |windows| &windows.all[0].problem);
         let theta = init::parameters(first)?;
         let mut engine = settings.engine(first)?;
-        check_methods(first, &settings.device, &mut *engine)?;
+        check_methods(first, &settings, &mut *engine)?;
         let engine = match windows {
             Some(windows) => Computing::Windows(Box::new(windows)),
             None => Computing::Whole(engine),
@@ -249,7 +253,10 @@ impl Solver {
         let start = match resumed.checkpoint {
             Some(checkpoint) => {
                 let state = &checkpoint.state;
-                let fits = if checkpoint.problem == digest {
+                let fits = if !directory.is_own() {
+                    // Whose it is has checked it, and keeps to itself what it will hand out.
+                    Ok(())
+                } else if checkpoint.problem == digest {
                     state.check(&self.problem)
                 } else {
                     Err("it belongs to another problem than the resolved.toml beside it".into())
@@ -281,10 +288,24 @@ impl Solver {
 
     /// Writes the problem as it was read, if that is known, and as it was understood, which is returned.
     fn write_problem(&self, directory: &RunDirectory, text: Option<&str>) -> Result<String, RunError> {
+        if !directory.is_own() {
+            return Ok(self.resolved());
+        }
         let resolved = inputs::keep(directory.path(), &self.problem.to_toml(), &self.problem.files())?;
         directory.write("problem.toml", text.unwrap_or(&resolved).as_bytes())?;
         directory.write("resolved.toml", resolved.as_bytes())?;
         Ok(resolved)
+    }
+
+    /// The problem as it was understood, as it is written down.
+    fn resolved(&self) -> String {
+        inputs::named(&self.problem.to_toml(), &self.problem.files())
+    }
+
+    /// A digest of what has to be the same in all processes that compute a run: problem, data, and how numbers are computed.
+    pub fn fingerprint(&self) -> u64 {
+        let computed = format!("{} {}", env!("CARGO_PKG_VERSION"), Isa::best().name());
+        rng::hash(&(computed + &self.resolved()))
     }
 
     fn train(
@@ -333,10 +354,15 @@ impl Solver {
         let origin = Origin { diverged, interrupted, difference };
         let verdict = judge(problem, &evaluation, engine, answer, self.settings.threads, origin);
         let Settings { plots, page, .. } = self.settings;
+        // What is left is to write, which one of the ranks does.
+        self.settings.ranks.part();
         directory.flush()?;
         let (stages, folder) = (&outcome.state.reports[..], directory.path());
         let windows = windows.as_ref();
         let mut result = result_of(&self.settings, problem, &outcome, &evaluation, verdict, recording);
+        if !directory.is_own() {
+            return Ok(result);
+        }
         let mut shown = Shown { problem, windows, scorer, engine, theta: answer, stages, folder };
         let steps = if plots || page { read_metrics(folder)?.content } else { vec![] };
         let mut files = shown.table()?;
@@ -493,14 +519,16 @@ fn train_with<'a>(
         }
         Computing::Windows(windows) => windows,
     };
-    let mut march = March::new(problem, (**windows).clone(), settings.threads)?;
+    let all_windows = || (**windows).clone();
+    let Settings { threads, ranks, .. } = settings;
+    let mut march = March::among(problem, all_windows(), *threads, ranks.clone())?;
     let make = &mut |problem: &Problem| settings.engine(problem);
     let outcome = march::train(problem, &mut march, make, state, observer)?;
     let reached = outcome.state.window + 1;
     let mut problem = problem.clone();
     if reached < windows.all.len() {
         problem = windows.reached(&problem, reached);
-        march = March::new(&problem, (**windows).clone(), settings.threads)?;
+        march = March::among(&problem, all_windows(), *threads, ranks.clone())?;
     }
     // Points that were adapted are those of one window.
     let adapted = adapt::State::default();
@@ -604,7 +632,8 @@ fn check_size(problem: &Problem) -> Result<(), String> {
 }
 
 /// Can the engine do what every stage's method asks of it?
-fn check_methods(problem: &Problem, device: &str, engine: &mut dyn Engine) -> Result<(), SolveError> {
+fn check_methods(problem: &Problem, settings: &Settings, engine: &mut dyn Engine) -> Result<(), SolveError> {
+    let device = &settings.device;
     let mut grown = problem.clone();
     for stage in &problem.training.stages {
         let method = stage.name();
@@ -620,7 +649,8 @@ fn check_methods(problem: &Problem, device: &str, engine: &mut dyn Engine) -> Re
             );
             return Err(SolveError::Method { method, why });
         }
-        optim::check(stage, parameters).map_err(|why| SolveError::Method { method, why })?;
+        optim::check(stage, parameters, settings.ranks.size())
+            .map_err(|why| SolveError::Method { method, why })?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::execute::{Experiment, ExperimentError, Plan, Shard, execute};
 use super::problems::Problems;
 use super::{figures, summary};
 use crate::problem::{Diagnostics, Document};
+use crate::ranks::Ranks;
 use crate::report::Panel;
 use crate::run::{Resumed, RunDirectory, RunOutcome, RunResult};
 use crate::solve::Settings;
@@ -403,6 +404,7 @@ fn check_outside_band(axes: &str, expected: &[&str]) {
         page: false,
         quiet: true,
         estimate: false,
+        ranks: Ranks::alone(),
     };
     let problems = Problems::new(&sweep, settings).expect("built in");
     for run in 0..sweep.len() {

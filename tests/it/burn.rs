@@ -3,6 +3,7 @@
 use pinn::internals::engine::Differentiable;
 use pinn::internals::engine::device::{self, DEVICES, Request};
 use pinn::internals::evaluate::evaluate;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
@@ -21,7 +22,7 @@ fn devices() -> Vec<&'static str> {
 }
 
 fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Differentiable> {
-    let request = Request { problem, threads: 1, chunk };
+    let request = Request { problem, threads: 1, chunk, ranks: &Ranks::alone() };
     device::engine(name, &request).unwrap_or_else(|error| panic!("{error}"))
 }
 

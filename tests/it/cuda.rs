@@ -11,6 +11,7 @@ use std::process::Command;
 use pinn::internals::engine::cuda::{CudaEngine, Grid, Machine, driver};
 use pinn::internals::engine::device::{self, Request};
 use pinn::internals::engine::{Differentiable, EngineError};
+use pinn::internals::ranks::Ranks;
 use pinn::internals::sample;
 use pinn::problem::{Problem, embedded};
 use pinn::settings::Precision;
@@ -57,7 +58,9 @@ fn engine(place: Place, problem: &Problem) -> CudaEngine {
 fn check(problem: &Problem, place: Place, tolerance: f64) {
     let theta = parameters(problem);
     let mut ours = engine(place, problem);
-    let mut theirs = device::engine("cpu", &Request { problem, threads: 1, chunk: None }).expect("an engine");
+    let mut theirs =
+        device::engine("cpu", &Request { problem, threads: 1, chunk: None, ranks: &Ranks::alone() })
+            .expect("an engine");
     let found = answers(problem, &mut ours, &theta);
     let fused = answers(problem, &mut *theirs, &theta);
     assert_eq!(found, answers(problem, &mut ours, &theta), "{}: the same bits again", problem.name);
@@ -451,9 +454,10 @@ fn a_machine_without_cuda_is_told_so() {
         return;
     }
     let problem = embedded_problem("heat", &[]);
-    let Err(EngineError::Device(name, wrong)) =
-        device::engine("cuda", &Request { problem: &problem, threads: 1, chunk: None })
-    else {
+    let Err(EngineError::Device(name, wrong)) = device::engine(
+        "cuda",
+        &Request { problem: &problem, threads: 1, chunk: None, ranks: &Ranks::alone() },
+    ) else {
         panic!("there is no such device");
     };
     assert_eq!(name, "cuda");

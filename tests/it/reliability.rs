@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pinn::internals::auto;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::run::{RunDirectory, RunOutcome};
 use pinn::internals::solve::{Settings, Solver};
 use pinn::internals::train::Event;
@@ -91,6 +92,7 @@ fn stopped(folder: &Path, out: &Path, changes: &[&str], step: usize) {
         page: false,
         quiet: false,
         estimate: false,
+        ranks: Ranks::alone(),
     };
     let directory = RunDirectory::create(out).expect("a new folder");
     let stop = AtomicBool::new(false);

@@ -2,6 +2,7 @@
 
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::init;
+use pinn::internals::ranks::Ranks;
 use pinn::internals::simd::Real;
 use pinn::internals::solve::{Settings, Solver};
 use pinn::internals::train::{End, Event, Flow, Outcome, State, train};
@@ -88,6 +89,7 @@ fn what_a_method_needs_is_told_before_training() {
             page: false,
             quiet: true,
             estimate: false,
+            ranks: Ranks::alone(),
         };
         Solver::new(problem.clone(), settings).err().map(|error| error.to_string())
     };

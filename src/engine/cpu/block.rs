@@ -108,6 +108,18 @@ pub(super) struct Sums {
     pub(super) weighted: f64,
 }
 
+impl Sums {
+    /// As two numbers.
+    pub(super) fn pair(self) -> [f64; 2] {
+        [self.squares, self.weighted]
+    }
+
+    /// What [`Sums::pair`] gave.
+    pub(super) fn from_pair(pair: &[f64]) -> Self {
+        Self { squares: pair[0], weighted: pair[1] }
+    }
+}
+
 impl AddAssign for Sums {
     fn add_assign(&mut self, other: Self) {
         self.squares += other.squares;
@@ -157,8 +169,6 @@ pub(super) struct PackedOutput<R> {
 pub(super) struct Partial<R> {
     /// Sums of every term.
     pub(super) sums: Vec<Sums>,
-    /// Rows that went through the network for them.
-    pub(super) rows: usize,
     /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`.
     weights: Vec<AVec<R>>,
     biases: Vec<AVec<R>>,
@@ -371,7 +381,6 @@ impl<R: Real> Partial<R> {
         let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * packed.width));
         Self {
             sums: vec![Sums::default(); terms],
-            rows: 0,
             weights: hidden.chain(outputs).collect(),
             biases: net.layers.iter().map(|packed| zeros(packed.bias.len())).collect(),
             output_bias: vec![R::default(); net.raw_outputs()],
@@ -384,7 +393,6 @@ impl<R: Real> Partial<R> {
     /// Forgets the sums.
     pub(super) fn reset(&mut self) {
         self.fresh.fill(true);
-        self.rows = 0;
         self.sums.fill(Sums::default());
         self.coefficients.fill(0.0);
         self.output_bias.fill(R::default());
@@ -394,10 +402,10 @@ impl<R: Real> Partial<R> {
     }
 }
 
-/// Adds the groups' gradients of layer `l` in their order: weights, then biases, into that layer's part of θ.
+/// Adds the groups' gradients of layer `l` in their order: weights, then biases, to that layer's part of θ.
 ///
 /// An output layer comes with the first of its raw outputs.
-pub(super) fn reduce_layer<R: Real>(
+pub(super) fn add_layer<R: Real>(
     partials: &[Partial<R>],
     l: usize,
     layer: &Layer,
@@ -405,8 +413,6 @@ pub(super) fn reduce_layer<R: Real>(
     gradient: &mut [f64],
 ) {
     let (weights, biases) = gradient.split_at_mut(layer.inputs * layer.outputs);
-    weights.fill(0.0);
-    biases.fill(0.0);
     let partials = || partials.iter().filter(|partial| !partial.fresh[layer.part]);
     // The output layers have theirs as they are, whatever they read.
     if layer.features.is_some() && column.is_none() {
@@ -437,9 +443,8 @@ pub(super) fn reduce_layer<R: Real>(
     }
 }
 
-/// Adds the groups' gradients of what multiplies in their order, into that part of θ.
-pub(super) fn reduce_factors<R: Real>(partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
-    gradient.fill(0.0);
+/// Adds the groups' gradients of what multiplies in their order, to that part of θ.
+pub(super) fn add_factors<R: Real>(partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
     for (k, factor) in schedule.factors.iter().enumerate() {
         let to = &mut gradient[factor.numbers.first - schedule.numbers_at()..][..factor.numbers.count];
         for partial in partials {
@@ -457,8 +462,7 @@ fn add_to_numbers(to: &mut [f64], columns: impl Iterator<Item = f64>) {
 }
 
 /// Adds the groups' gradients of the trainable coefficients in their order.
-pub(super) fn reduce_coefficients<R: Real>(partials: &[Partial<R>], gradient: &mut [f64]) {
-    gradient.fill(0.0);
+pub(super) fn add_coefficients<R: Real>(partials: &[Partial<R>], gradient: &mut [f64]) {
     for partial in partials {
         for (to, x) in gradient.iter_mut().zip(&partial.coefficients) {
             *to += x;

@@ -11,6 +11,7 @@
 use aligned_vec::{AVec, avec};
 use pulp::{NullaryFnOnce, Simd};
 
+use crate::ranks::Ranks;
 use crate::simd::Real;
 use crate::team::Team;
 
@@ -90,12 +91,20 @@ impl Gram {
         self.blocks.fill(0.0);
     }
 
-    /// `C += AᵀA` over the slabs' rows.
+    /// `C += AᵀA` over the slabs' rows, for this rank's blocks of C.
     pub(super) fn add(&mut self, team: &Team, product: &dyn BlockProduct, slabs: &[Slab]) {
-        team.share(self.blocks.chunks_exact_mut(SIDE * SIDE).enumerate(), |_, (block, c)| {
-            let (i, j) = place(block);
+        let own = team.ranks().share(self.blocks.len() / (SIDE * SIDE));
+        let (first, count) = (own.start, own.len());
+        let blocks = self.blocks[first * SIDE * SIDE..][..count * SIDE * SIDE].chunks_exact_mut(SIDE * SIDE);
+        team.share(blocks.enumerate(), |_, (block, c)| {
+            let (i, j) = place(first + block);
             product.add(slabs, i, j, c);
         });
+    }
+
+    /// Every rank gets the blocks of the others.
+    pub(super) fn gather(&mut self, ranks: &Ranks) {
+        ranks.gather(&mut self.blocks, SIDE * SIDE);
     }
 
     /// Row `i` of the triangle, from column 0 to the diagonal, in pieces.

@@ -1,7 +1,7 @@
 //! The fused CPU engine: jets forward through all layers, one reverse sweep back, block by block.
 //!
 //! Blocks are shared out to a fixed number of *groups*, each with partial sums of its own that are added in a fixed
-//! order; threads take groups. So results do not depend on the number of threads or on scheduling.
+//! order; threads and ranks take groups. So results do not depend on the number of threads or processes, or on scheduling.
 
 mod activate;
 mod block;
@@ -15,6 +15,7 @@ mod linear;
 mod normal;
 mod rows;
 mod schedule;
+mod sums;
 pub(in crate::engine) mod tape;
 
 use std::ops::Range;
@@ -39,6 +40,7 @@ use crate::jet::JetSet;
 use crate::limits::{MAX_PARTIAL_NUMBERS, MAX_WORKSPACE};
 use crate::network::Part;
 use crate::problem::{Formula, Linked, Problem};
+use crate::ranks::Ranks;
 use crate::simd::Real;
 use crate::team::{Team, lock};
 
@@ -50,6 +52,8 @@ const ROWS_PER_GROUP: usize = 800;
 const EVEN_GROUPS: usize = 8;
 /// Most groups: more would spend more on adding partial gradients than they bring.
 const MOST_GROUPS: usize = 64;
+/// Blocks for each rank from which on an evaluation is shared out.
+const WORTH_SHARING: usize = 2;
 /// Bytes of jets that a block may keep, so that they stay in a core's own cache.
 const BLOCK_BYTES: usize = 5 << 18;
 /// Fewest and most rows of a block.
@@ -99,7 +103,18 @@ impl<R: Real> CpuEngine<R> {
     ///
     /// If there are not so many threads to be had, or their buffers would be too large.
     pub fn new(problem: &Problem, threads: usize, isa: Isa) -> Result<Self, EngineError> {
-        let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
+        Self::among(problem, threads, isa, Ranks::alone())
+    }
+
+    /// As [`CpuEngine::new`], in one of several processes that compute together: all of them make the same calls, and get the
+    /// same bits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`CpuEngine::new`].
+    pub fn among(problem: &Problem, threads: usize, isa: Isa, ranks: Ranks) -> Result<Self, EngineError> {
+        let team = Team::among(threads, ranks);
+        let team = team.map_err(|error| EngineError::Threads(error.to_string()))?;
         let kernels = isa.run::<R, _>(Select { activations: &problem.activations() });
         let schedule = Arc::new(Schedule::new(&problem.layers(), kernels.unit()));
         let mut engine = Self {
@@ -261,11 +276,18 @@ impl<R: Real> CpuEngine<R> {
         }
     }
 
-    /// Shares all blocks out to groups of about equal cost, if points have changed.
+    /// Shares all blocks out to groups of about equal cost, if points have changed, and makes room for the sums of this rank's.
     fn regroup_if_needed(&mut self) {
-        if !self.groups.is_empty() {
-            return;
+        if self.groups.is_empty() {
+            self.regroup();
         }
+        let own = self.own_groups().len();
+        if self.partials.len() != own {
+            self.partials = (0..own).map(|_| Partial::new(&self.net, self.terms.len())).collect();
+        }
+    }
+
+    fn regroup(&mut self) {
         self.normal = None;
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
         let most = (MAX_PARTIAL_NUMBERS / self.parameters()).clamp(1, MOST_GROUPS);
@@ -285,7 +307,7 @@ impl<R: Real> CpuEngine<R> {
                 done += term.rows();
             }
         }
-        self.partials = self.groups.iter().map(|_| Partial::new(&self.net, self.terms.len())).collect();
+        self.partials.clear();
         for space in &self.spaces {
             let mut space = lock(space);
             for term in &self.terms {
@@ -301,13 +323,13 @@ impl<R: Real> CpuEngine<R> {
         pack(team, &**kernels, theta, net);
     }
 
-    /// All blocks of all terms, or of the term `only`; `gradient` says whether to go back as well.
+    /// All blocks of all terms, or of the term `only`; where there is a `gradient`, it goes back as well.
     fn run(
         &mut self,
         theta: &[f64],
         weights: &[f64],
         terms: &mut [f64],
-        gradient: bool,
+        gradient: Option<&mut [f64]>,
         only: Option<usize>,
     ) -> f64 {
         assert_eq!(weights.len(), self.terms.len(), "a weight for each condition");
@@ -319,32 +341,27 @@ impl<R: Real> CpuEngine<R> {
             terms: &self.terms,
             weights,
             spaces: &self.spaces,
-            gradient,
+            gradient: gradient.is_some(),
             only,
         };
-        let work = self.groups.iter().zip(&mut self.partials);
-        self.team.share(work, |thread, (group, partial)| pass.run_group(thread, group, partial));
-        self.rows_done += self.partials.iter().map(|partial| partial.rows).sum::<usize>();
-        self.total(weights, terms)
+        let own = self.groups[self.own_groups()].iter();
+        self.team.share(own.zip(&mut self.partials), |thread, (group, partial)| {
+            pass.run_group(thread, group, partial);
+        });
+        let done = self.groups.iter().flatten().filter(|(which, _)| only.is_none_or(|only| only == *which));
+        self.rows_done += done.map(|(which, blocks)| blocks.len() * self.terms[*which].rows()).sum::<usize>();
+        let sums = self.add_up(&self.partials, gradient);
+        self.total(&sums, weights, terms)
     }
 
-    /// The groups' gradients, added.
-    fn write_gradient(&self, gradient: &mut [f64]) {
-        let (network, coefficients) = gradient.split_at_mut(self.net.weights());
-        reduce(&self.team, &self.partials, &self.schedule, network);
-        block::reduce_coefficients(&self.partials, coefficients);
-    }
-
-    /// The total loss and its terms from the groups' sums.
-    fn total(&self, weights: &[f64], terms: &mut [f64]) -> f64 {
+    /// The total loss and its terms from the sums of each.
+    fn total(&self, sums: &[Sums], weights: &[f64], terms: &mut [f64]) -> f64 {
         let mut total = 0.0;
-        for (which, term) in self.terms.iter().enumerate() {
+        for (which, (term, sums)) in self.terms.iter().zip(sums).enumerate() {
             if term.sites == 0 {
                 terms[which] = 0.0;
                 continue;
             }
-            let mut sums = Sums::default();
-            self.partials.iter().for_each(|partial| sums += partial.sums[which]);
             terms[which] = sums.squares / term.sites as f64;
             if weights[which] != 0.0 {
                 total += weights[which] * (sums.weighted / term.sites as f64);
@@ -374,11 +391,16 @@ impl<R: Real> CpuEngine<R> {
         let slice = per_block * 64;
         let sites = points.len() / site_length;
         let mut values = vec![0.0; sites * roots];
+        // Ranks share whole blocks out, from so many on that the answer's way is the shorter one.
+        let blocks = sites.div_ceil(per_block);
+        let shared = blocks >= WORTH_SHARING * self.team.ranks().size();
+        let own = if shared { self.team.ranks().share(blocks) } else { 0..blocks };
+        let (begin, end) = (own.start * per_block, (own.end * per_block).min(sites));
         for space in &self.spaces {
             lock(space).reserve(&self.net, &term);
         }
-        for first in (0..sites).step_by(slice) {
-            let last = (first + slice).min(sites);
+        for first in (begin..end).step_by(slice) {
+            let last = (first + slice).min(end);
             let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
             self.bind(&mut term, &points[first * site_length..last * site_length], &data);
             let out = values[first * roots..last * roots].chunks_mut(per_block * roots).enumerate();
@@ -394,6 +416,9 @@ impl<R: Real> CpuEngine<R> {
         }
         for space in &self.spaces {
             lock(space).forget_constants();
+        }
+        if shared {
+            self.team.ranks().gather(&mut values, per_block * roots);
         }
         values
     }
@@ -421,7 +446,7 @@ impl<R: Real> Engine for CpuEngine<R> {
     }
 
     fn loss(&mut self, theta: &[f64], weights: &[f64], terms: &mut [f64]) -> f64 {
-        self.run(theta, weights, terms, false, None)
+        self.run(theta, weights, terms, None, None)
     }
 
     fn jacobian(&mut self) -> Option<&mut dyn Jacobian> {
@@ -465,17 +490,13 @@ impl<R: Real> Differentiable for CpuEngine<R> {
         terms: &mut [f64],
         gradient: &mut [f64],
     ) -> f64 {
-        let loss = self.run(theta, weights, terms, true, None);
-        self.write_gradient(gradient);
-        loss
+        self.run(theta, weights, terms, Some(gradient), None)
     }
 
     fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
         let (mut weights, mut terms) = (vec![0.0; self.terms.len()], vec![0.0; self.terms.len()]);
         weights[condition] = 1.0;
-        let loss = self.run(theta, &weights, &mut terms, true, Some(condition));
-        self.write_gradient(gradient);
-        loss
+        self.run(theta, &weights, &mut terms, Some(gradient), Some(condition))
     }
 }
 
@@ -501,7 +522,6 @@ impl<R: Real> Pass<'_, R> {
                 continue;
             }
             let term = &self.terms[*which];
-            partial.rows += blocks.len() * term.rows();
             for block in blocks.clone() {
                 self.kernels.forward(self.net, term, *which, block, &mut space);
                 partial.sums[*which] += space.sums(term, block);
@@ -524,23 +544,6 @@ fn pack<R: Real>(team: &Team, kernels: &dyn Kernels<R>, theta: &[f64], net: &mut
     net.set_factors(theta);
     net.set_coefficients(&theta[net.weights()..]);
     team.share(net.layers.iter_mut(), |_, layer| kernels.pack_layer(theta, layer));
-}
-
-/// Adds the groups' gradients.
-fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
-    let (mut rest, numbers) = gradient.split_at_mut(schedule.numbers_at());
-    let parts = schedule.layers.iter().enumerate().map(|(l, layer)| {
-        let length = (layer.inputs + 1) * layer.outputs;
-        let (part, others) = std::mem::take(&mut rest).split_at_mut(length);
-        rest = others;
-        (l, layer, part)
-    });
-    let hidden = schedule.output_layer(0);
-    team.share(parts, |_, (l, layer, part)| {
-        let column = l.checked_sub(hidden).map(|k| schedule.outputs[k].column);
-        block::reduce_layer(partials, l, layer, column, part);
-    });
-    block::reduce_factors(partials, schedule, numbers);
 }
 
 /// Chooses the kernels for every network's activation.

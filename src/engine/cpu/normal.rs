@@ -7,12 +7,15 @@
 //! A product J·v needs no rows and no forward sweep of its own: the direction adds V·a + v_b to the preactivations of
 //! every layer *at fixed inputs a*, and the adjoints of a residual say what that is worth to it.
 //! Jᵀ(Jv) is then the gradient's own reverse sweep, seeded with Jv.
+//!
+//! Ranks share the tiles of JᵀJ, and each computes all rows: a number of a row is computed in less time than a network takes
+//! to bring it, and there are far fewer of them than products.
 
 use std::ops::Range;
 
-use super::block::{self, Packed, Sums, Workspace};
+use super::block::{Packed, Sums, Workspace};
 use super::gram::{Gram, Slab};
-use super::{CpuEngine, pack, reduce};
+use super::{CpuEngine, pack};
 use crate::engine::Jacobian;
 use crate::simd::Real;
 use crate::team::lock;
@@ -215,18 +218,21 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                 .share(work, |thread, ((slab, plan), sums)| self.fill(thread, weights, plan, slab, sums));
             gram.add(&self.team, &*self.products, slabs);
         }
+        gram.gather(self.team.ranks());
         gram.write_symmetric(vector.len(), matrix);
         gram.write_last_row(vector);
         // Added up as every other evaluation does, so that losses can be compared to the last bit.
-        let mut sums = sums.iter().flatten();
-        for (group, partial) in self.groups.iter().zip(&mut self.partials) {
-            partial.sums.fill(Sums::default());
-            for (which, blocks) in group {
-                sums.by_ref().take(blocks.len()).for_each(|&block| partial.sums[*which] += block);
+        let mut blocks = sums.iter().flatten();
+        let mut sums = vec![Sums::default(); self.terms.len()];
+        for group in &self.groups {
+            let mut of_group = vec![Sums::default(); sums.len()];
+            for (which, range) in group {
+                blocks.by_ref().take(range.len()).for_each(|&block| of_group[*which] += block);
             }
+            sums.iter_mut().zip(of_group).for_each(|(to, of_group)| *to += of_group);
         }
         self.normal = Some(normal);
-        self.total(weights, terms)
+        self.total(&sums, weights, terms)
     }
 
     fn jacobian_product(&mut self, theta: &[f64], weights: &[f64], direction: &[f64], product: &mut [f64]) {
@@ -240,7 +246,9 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                 here.fill(0.0);
                 continue;
             }
-            let blocks = here.chunks_mut((sites * roots).max(1)).enumerate();
+            let (length, own) = ((sites * roots).max(1), self.team.ranks().share(term.blocks()));
+            let own_numbers = &mut here[(own.start * length)..(own.end * length).min(term.sites * roots)];
+            let blocks = own.zip(own_numbers.chunks_mut(length));
             self.team.share(blocks, |thread, (block, to)| {
                 let mut space = lock(&self.spaces[thread]);
                 self.along(&tangent, weights[which], which, block, &mut space);
@@ -250,6 +258,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                     }
                 }
             });
+            self.team.ranks().gather(here, length);
         }
         self.tangent = Some(tangent);
     }
@@ -263,7 +272,8 @@ impl<R: Real> Jacobian for CpuEngine<R> {
     ) {
         let tangent = self.prepare(theta, direction);
         let mut partials = std::mem::take(&mut self.partials);
-        self.team.share(partials.iter_mut().zip(&self.groups), |thread, (partial, group)| {
+        let own = &self.groups[self.own_groups()];
+        self.team.share(partials.iter_mut().zip(own), |thread, (partial, group)| {
             let mut space = lock(&self.spaces[thread]);
             partial.reset();
             for (which, blocks) in group.iter().filter(|(which, _)| weights[*which] != 0.0) {
@@ -284,9 +294,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                 }
             }
         });
-        let (network, coefficients) = product.split_at_mut(self.net.weights());
-        reduce(&self.team, &partials, &self.schedule, network);
-        block::reduce_coefficients(&partials, coefficients);
+        self.add_up(&partials, Some(product));
         self.partials = partials;
         self.tangent = Some(tangent);
     }
