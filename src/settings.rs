@@ -199,7 +199,7 @@ pub struct Factorization {
 
 impl Default for Factorization {
     fn default() -> Self {
-        Self { mean: 1.0, deviation: 0.1 }
+        Self { mean: 0.5, deviation: 0.1 }
     }
 }
 

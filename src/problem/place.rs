@@ -9,6 +9,9 @@ use super::geometry::{Body, Boundary, Geometry};
 use crate::expr::{Digits, Nodes, Rule, is_time, rule};
 use crate::limits::MAX_PLACES;
 
+/// Coordinates up to which a face is seen by as many points as in the plane.
+const FEW_COORDINATES: usize = 4;
+
 /// A coordinate and its domain.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Coordinate {
@@ -235,9 +238,10 @@ impl Place {
         match self {
             Self::Interior | Self::Inside(_) => 2000,
             Self::Points { points, .. } => points.len() / coordinates,
-            // Of many faces each has a few.
+            // Of many faces each has some, and in many coordinates there is more of a face to see.
             Self::Faces(_) | Self::Walls(_) | Self::Periodic { .. } => {
-                self.isolated(coordinates).unwrap_or(200.max(10 * self.faces().len()))
+                let (least, each) = if coordinates > FEW_COORDINATES { (1000, 100) } else { (200, 10) };
+                self.isolated(coordinates).unwrap_or(least.max(each * self.faces().len()))
             }
         }
     }

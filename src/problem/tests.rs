@@ -508,7 +508,7 @@ fn networks_are_checked() {
     network(
         "factorization = { deviation = -1 }",
         &[
-            "19:17 factors of exp(s) with s = 1 ± -1 are out of range → take a mean from -5 to 5, usually 0.5 or 1, and a deviation from 0 to 5, usually 0.1",
+            "19:17 factors of exp(s) with s = 0.5 ± -1 are out of range → take a mean from -5 to 5, usually 0.5 or 1, and a deviation from 0 to 5, usually 0.1",
         ],
     );
     network("factorization = { men = 1 }", &["19:19 unknown key `men` → did you mean `mean`?"]);
@@ -540,7 +540,7 @@ fn networks_are_written_out_as_they_were_read() {
         "widths = [5, 9, 3]",
         "architecture = \"resnet\"\nscale = { trainable = \"neuron\", initial = 0.25 }",
         "architecture = \"piratenet\"\nlinear-part = true\ndepth = 2",
-        "factorization = { mean = 0.5 }",
+        "factorization = { mean = 1 }",
         "activation = \"sin(10*x)\"\ninit = \"siren\"\narchitecture = \"modified-mlp\"",
         "activation = \"softplus\"",
         "features = { fourier = 5 }",

@@ -89,7 +89,7 @@ fn every_network_goes_on_from_any_checkpoint_to_the_same_bits() {
         [("network.architecture", "\"piratenet\""), ("network.linear-part", "true")],
         [("network.architecture", "\"modified-mlp\""), ("network.activation", "\"silu\"")],
         [("network.features", "{ fourier = 3 }"), ("network.widths", "[10, 6]")],
-        [("network.factorization", "{ mean = 0.5 }"), ("network.width", "9")],
+        [("network.factorization", "{ mean = 1 }"), ("network.width", "9")],
     ] {
         let stages = [("training.stages", "[{ adam = { steps = 5 } }, { lm = { steps = 6 } }]")];
         let problem = embedded_problem("burgers-soft", &[&ADAPTED[..], &stages, &network].concat());
