@@ -276,8 +276,8 @@ fn a_hundred_coordinates_are_no_more_work_than_they_are() {
     assert_eq!(problem.coordinates.len(), 101);
     // The value, every slope, and a second derivative each.
     assert_eq!(problem.conditions[0].jets.channels(), 1 + 101 + 100);
-    // Each of the 200 faces has a few points.
-    assert_eq!((problem.conditions[2].place.faces().len(), problem.conditions[2].points), (200, 2000));
+    // Each of the 200 faces has a hundred points.
+    assert_eq!((problem.conditions[2].place.faces().len(), problem.conditions[2].points), (200, 20000));
     assert_eq!(problem.reference_points().len() / 101, 200_000 / 101);
     let again = good(&problem.to_toml());
     assert_eq!(Problem { name: problem.name.clone(), ..again }, problem);

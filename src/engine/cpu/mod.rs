@@ -73,6 +73,8 @@ pub struct CpuEngine<R: Real> {
     net: Packed<R>,
     groups: Vec<Vec<(usize, Range<usize>)>>,
     partials: Vec<Partial<R>>,
+    /// Every term's sums of the last evaluation, kept for their room.
+    sums: Vec<Sums>,
     spaces: Vec<Mutex<Workspace<R>>>,
     products: Box<dyn BlockProduct>,
     /// Buffers of the least-squares side, made when it is first asked for.
@@ -128,6 +130,7 @@ impl<R: Real> CpuEngine<R> {
             residuals: problem.conditions.iter().map(|condition| condition.residuals.clone()).collect(),
             groups: vec![],
             partials: vec![],
+            sums: vec![],
             spaces: (0..threads).map(|_| Mutex::new(Workspace::new())).collect(),
             products: isa.run::<f64, _>(SelectProducts),
             normal: None,
@@ -350,8 +353,11 @@ impl<R: Real> CpuEngine<R> {
         });
         let done = self.groups.iter().flatten().filter(|(which, _)| only.is_none_or(|only| only == *which));
         self.rows_done += done.map(|(which, blocks)| blocks.len() * self.terms[*which].rows()).sum::<usize>();
-        let sums = self.add_up(&self.partials, gradient);
-        self.total(&sums, weights, terms)
+        let mut sums = std::mem::take(&mut self.sums);
+        self.add_up(&self.partials, gradient, &mut sums);
+        let total = self.total(&sums, weights, terms);
+        self.sums = sums;
+        total
     }
 
     /// The total loss and its terms from the sums of each.

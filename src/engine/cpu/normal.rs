@@ -294,7 +294,9 @@ impl<R: Real> Jacobian for CpuEngine<R> {
                 }
             }
         });
-        self.add_up(&partials, Some(product));
+        let mut sums = std::mem::take(&mut self.sums);
+        self.add_up(&partials, Some(product), &mut sums);
+        self.sums = sums;
         self.partials = partials;
         self.tangent = Some(tangent);
     }

@@ -18,11 +18,12 @@ impl<R: Real> CpuEngine<R> {
         self.team.ranks().share(self.groups.len())
     }
 
-    /// The sums of every term; where it is asked for, the groups' gradient goes to `gradient`.
+    /// Every term's sums go to `sums`; where it is asked for, the groups' gradient to `gradient`.
     ///
     /// `partials` are those of this rank's groups.
-    pub(super) fn add_up(&self, partials: &[Partial<R>], gradient: Option<&mut [f64]>) -> Vec<Sums> {
-        let mut sums = vec![Sums::default(); self.terms.len()];
+    pub(super) fn add_up(&self, partials: &[Partial<R>], gradient: Option<&mut [f64]>, sums: &mut Vec<Sums>) {
+        sums.clear();
+        sums.resize(self.terms.len(), Sums::default());
         let add = |sums: &mut [Sums]| {
             for partial in partials {
                 sums.iter_mut().zip(&partial.sums).for_each(|(to, of)| *to += *of);
@@ -30,14 +31,14 @@ impl<R: Real> CpuEngine<R> {
         };
         let ranks = self.team.ranks();
         if !ranks.are_several() {
-            add(&mut sums);
+            add(sums);
             if let Some(gradient) = gradient {
                 let (network, coefficients) = gradient.split_at_mut(self.net.weights());
                 reduce(&self.team, partials, &self.schedule, network);
                 coefficients.fill(0.0);
                 block::add_coefficients(partials, coefficients);
             }
-            return sums;
+            return;
         }
         let schedule = &self.schedule;
         let runs = if gradient.is_some() { runs(schedule) } else { vec![] };
@@ -72,7 +73,8 @@ impl<R: Real> CpuEngine<R> {
         if let Some(gradient) = gradient {
             gradient.copy_from_slice(&numbers[..length]);
         }
-        numbers[length..].chunks_exact(2).map(Sums::from_pair).collect()
+        sums.clear();
+        sums.extend(numbers[length..].chunks_exact(2).map(Sums::from_pair));
     }
 }
 
