@@ -282,7 +282,7 @@ fn a_hundred_coordinates_are_no_more_work_than_they_are() {
     let again = good(&problem.to_toml());
     assert_eq!(Problem { name: problem.name.clone(), ..again }, problem);
     assert!(problem.describe().contains("x1 … x100, 100 of them, from 0 to 1"));
-    assert!(problem.describe().contains("walls: boundary, 200 faces, 2,000 points"));
+    assert!(problem.describe().contains("walls: boundary, 200 faces, 20,000 points"));
     assert_eq!(problem.posedness(), Posedness::NoDoubt);
     let completed = crate::auto::complete(
         &Document::parse("test.toml", &repeated(100, "u_t - laplacian(u)")).unwrap(),
