@@ -60,7 +60,7 @@ fn main() {
 /// Times steps that go over `bytes` of memory each.
 fn time(stage: &Stage, n: usize, threads: usize, bytes: usize) {
     let team = Arc::new(Team::new(threads).expect("threads"));
-    let mut optimizer = optim::new(stage, &Layout { parameters: n, omega: 1.0, rows: vec![] }, &team);
+    let mut optimizer = optim::new(stage, &Layout::plain(n, 1.0), &team);
     let mut theta: Vec<f64> = (0..n).map(|i| 1.0 + 0.1 * (i % 7) as f64).collect();
     let mut steps = |count: usize| {
         for _ in 0..count {

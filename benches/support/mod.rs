@@ -86,11 +86,7 @@ impl Training {
     pub(crate) fn on(problem: &Problem, engine: Box<dyn Differentiable>, theta: Vec<f64>) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
         Self {
-            optimizer: optim::new(
-                &Stage::Adam(settings),
-                &Layout { parameters: theta.len(), omega: 1.0, rows: vec![] },
-                &engine.team(),
-            ),
+            optimizer: optim::new(&Stage::Adam(settings), &Layout::plain(theta.len(), 1.0), &engine.team()),
             loss: Loss {
                 engine,
                 weights: problem.weights(),

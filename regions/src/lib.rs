@@ -35,6 +35,7 @@ pub use gate::Gate;
 pub use hole::Hole;
 pub use mesh::{Mesh, obj, stl};
 pub use outline::Outline;
+pub use patch::facet_rule;
 pub use region::{Inside, Keep, Measure, Region, Shapes, spread};
 pub use shape::{Level, Shape};
 pub use vector::{MAX_DIMENSION, Vector};

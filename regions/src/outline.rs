@@ -46,7 +46,7 @@ impl Wall {
 
     fn surface(&self, piece: &Piece, fineness: usize, outline: &mut Outline) {
         // A facet of a mesh is one already.
-        let facet = piece.map().rule().is_some();
+        let facet = piece.map().is_facet();
         let count = if facet { 1 } else { fineness };
         for k in 0..count {
             let (from, to) = (k as f64 / count as f64, (k + 1) as f64 / count as f64);

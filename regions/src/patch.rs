@@ -46,9 +46,9 @@ pub(crate) trait Map: Send + Sync {
         1e-14
     }
 
-    /// Places and weights, whose sum is one, that integrate squares of coordinates exactly, if few do.
-    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
-        None
+    /// Is it a triangle in space, or nearly one, with the square on it as on [`Triangle`]? [`MIDDLES`] integrate over it.
+    fn is_facet(&self) -> bool {
+        false
     }
 }
 
@@ -128,13 +128,13 @@ impl Map for Flat {
     }
 }
 
-/// The middles of a triangle's sides as points of the square, and their weights.
+/// The middles of a triangle's sides as points of the square, and their weights: exact for squares of coordinates.
 pub(crate) const MIDDLES: [([f64; 2], f64); 3] =
     [([0.25, 0.0], 1.0 / 3.0), ([0.25, 1.0], 1.0 / 3.0), ([1.0, 0.5], 1.0 / 3.0)];
 
-/// Points of the square and weights, whose sum is one: the middles of the sides of n² equal parts of a triangle, or its
-/// centroid, if n = 0.
-pub(crate) fn facet_rule(n: usize) -> Vec<([f64; 2], f64)> {
+/// Points of the square of a [facet](crate::Piece::is_facet) and weights, whose sum is one: the middles of the sides of n²
+/// equal parts, exact for squares of coordinates, or with n = 0 the centroid.
+pub fn facet_rule(n: usize) -> Vec<([f64; 2], f64)> {
     // Of the corners other than the first, by how much of each a point consists.
     let square = |b: f64, c: f64| [(b + c) * (b + c), c / (b + c)];
     if n == 0 {
@@ -174,8 +174,8 @@ impl Map for Triangle {
         Kind::PLANE
     }
 
-    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
-        Some(MIDDLES)
+    fn is_facet(&self) -> bool {
+        true
     }
 }
 
@@ -415,8 +415,8 @@ impl Map for Image {
         Kind { even: kind.even && (self.by.similar || kind.flat), ..kind }
     }
 
-    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
-        self.map.rule()
+    fn is_facet(&self) -> bool {
+        self.map.is_facet()
     }
 }
 
@@ -427,6 +427,7 @@ mod tests {
     /// ∫ over the triangle (0, 0), (1, 0), (0, 1) of xᵃyᵇ is a!·b!/(a + b + 2)!, its area 1/2.
     #[test]
     fn rules_of_triangles_are_exact() {
+        assert_eq!(facet_rule(1), MIDDLES);
         let triangle = Triangle([ZERO, vector(&[1.0, 0.0, 0.0]), vector(&[0.0, 1.0, 0.0])]);
         for n in 0..5 {
             let rule = facet_rule(n);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rand::{Rng, RngExt};
 
 use crate::along::{Integral, changes, crossings, gauss};
-use crate::patch::{Map, Part, Patch, Place, facet_rule};
+use crate::patch::{MIDDLES, Map, Part, Patch, Place};
 use crate::region::{Measure, face, spread};
 use crate::tree::Tree;
 use crate::vector::{Vector, along, distance, scaled};
@@ -323,11 +323,13 @@ impl Wall {
                     let count = if map.kind().flat { 8 } else { 64 };
                     panels(count).for_each(|(t, w)| add(turned(map.at(&[t]), *out), w * piece.measure));
                 }
-                Extent::Even(out) if self.dimension == 3 => match map.rule() {
-                    Some(rule) => {
-                        rule.iter().for_each(|(unit, w)| add(turned(map.at(unit), *out), w * piece.measure));
+                Extent::Even(out) if self.dimension == 3 => match map.is_facet() {
+                    true => {
+                        MIDDLES
+                            .iter()
+                            .for_each(|(unit, w)| add(turned(map.at(unit), *out), w * piece.measure));
                     }
-                    None => {
+                    false => {
                         for (u, wu) in graded(0.0, 1.0) {
                             for (v, wv) in panels(16) {
                                 add(turned(map.at(&[u, v]), *out), wu * wv * piece.measure);
@@ -424,10 +426,10 @@ impl Wall {
                 piece.measure = place.density;
                 return self.push(piece, 0.0);
             }
-            if let Some(rule) = piece.patch.map.rule().filter(|_| free == 2) {
+            if piece.patch.map.is_facet() && free == 2 {
                 // A facet so small that its density hardly varies.
                 piece.extent = Extent::Even(out);
-                piece.measure = rule.iter().map(|(unit, w)| w * piece.patch.map.at(unit).density).sum();
+                piece.measure = MIDDLES.iter().map(|(unit, w)| w * piece.patch.map.at(unit).density).sum();
                 let error = 1e-5 * piece.measure;
                 return self.push(piece, error);
             }
@@ -503,11 +505,9 @@ impl Wall {
 }
 
 impl Piece {
-    /// Points of its unit square and weights, whose sum is one, for integrals over a triangle: the middles of the sides of
-    /// n² equal ones, exact for squares of coordinates, or with n = 0 the centroid; `None` where it is no whole triangle.
-    pub fn facet_rule(&self, n: usize) -> Option<Vec<([f64; 2], f64)>> {
-        let facet = matches!(self.extent, Extent::Even(_)) && self.patch.map.rule().is_some();
-        facet.then(|| facet_rule(n))
+    /// Is it a whole triangle, over which [`facet_rule`](crate::facet_rule) integrates?
+    pub fn is_facet(&self) -> bool {
+        matches!(self.extent, Extent::Even(_)) && self.patch.map.is_facet()
     }
 
     /// Its map, for those who draw it.
@@ -651,7 +651,7 @@ impl Cut {
 
     /// Does the predicate hold on all of a facet of a mesh, or on none of it? A facet is small, and looked at in 64 places.
     fn holds_on_facet(&self, patch: &Patch, dimension: usize) -> Option<bool> {
-        let part = self.part.as_ref().filter(|_| patch.map.rule().is_some())?;
+        let part = self.part.as_ref().filter(|_| patch.map.is_facet())?;
         let holds = |k: usize| {
             let share = |k: usize| (k as f64 + 0.5) / 8.0;
             part(&patch.map.at(&[share(k % 8), share(k / 8)]).x[..dimension])
@@ -697,7 +697,7 @@ impl Cut {
         }
         let fine = 1 << FINEST;
         let border = |k: usize| k > 0 && k < fine && marked[k] != marked[k - 1];
-        let coarse = if patch.map.rule().is_some() { fine } else { fine / 4 };
+        let coarse = if patch.map.is_facet() { fine } else { fine / 4 };
         (0..=fine)
             .filter(|&k| k.is_multiple_of(coarse) || border(k))
             .map(|k| k as f64 / fine as f64)

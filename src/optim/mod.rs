@@ -43,6 +43,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// That of a vector whose numbers are all moved as they are.
+    pub fn plain(parameters: usize, omega: f64) -> Self {
+        Self { parameters, omega, rows: vec![] }
+    }
+
     /// How many numbers a method moves.
     pub fn moved(&self) -> usize {
         self.parameters + self.rows.len()

@@ -212,18 +212,11 @@ impl Symmetric {
     pub(super) fn set_lower(&mut self, lower: &[f64]) {
         self.set_identity(0.0);
         let (ranks, rows) = (self.team.ranks(), self.numbers());
-        let from_lead;
-        let mut lower = match () {
-            () if self.is_shared => {
-                from_lead = ranks.hand_out(lower, before(rows.end) - before(rows.start));
-                from_lead.iter()
-            }
-            () if ranks.are_several() => {
-                from_lead = ranks.lead_has(lower);
-                from_lead.iter()
-            }
-            () => lower.iter(),
+        let from_lead = match self.is_shared {
+            true => Some(ranks.hand_out(lower, before(rows.end) - before(rows.start))),
+            false => ranks.are_several().then(|| ranks.lead_has(lower)),
         };
+        let mut lower = from_lead.as_deref().unwrap_or(lower).iter();
         for i in self.numbers() {
             for (j, x) in (0..=i).zip(&mut lower) {
                 let place = self.place(i, j);

@@ -5,7 +5,7 @@ use crate::settings;
 
 /// A method that computes alone.
 fn new(stage: &Stage, parameters: usize, omega: f64) -> Box<dyn Optimizer> {
-    super::new(stage, &Layout { parameters, omega, rows: vec![] }, &Arc::new(Team::alone()))
+    super::new(stage, &Layout::plain(parameters, omega), &Arc::new(Team::alone()))
 }
 
 /// A function of the parameters that counts its evaluations.
@@ -608,8 +608,7 @@ fn steps_are_the_same_on_any_number_of_threads() {
     for stage in every_method() {
         let end = |threads| {
             let team = Arc::new(Team::new(threads).expect("threads"));
-            let mut optimizer =
-                super::new(&stage, &Layout { parameters: start.len(), omega: 1.0, rows: vec![] }, &team);
+            let mut optimizer = super::new(&stage, &Layout::plain(start.len(), 1.0), &team);
             let mut theta = start.clone();
             for _ in 0..6 {
                 optimizer.step(&mut theta, &mut Squares { f: rosenbrock_residuals, evaluations: 0 });

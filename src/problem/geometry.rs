@@ -4,12 +4,15 @@
 //! time, with which shapes may move: what depends on it is built for the time that is asked for.
 //! It does not know conditions, samplers, or how anything was written in a file.
 
+use core::cell::LazyCell;
 use core::f64::consts::PI;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use regions::Hole;
-use regions::{Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, spread};
+use regions::{
+    Error, Keep, MAX_DIMENSION, Outline, Predicate, Region, Select, Spot, Vector, Wall, facet_rule, spread,
+};
 
 use super::making::{Stock, Wrong};
 use crate::expr::{Digits, Nodes, gauss_legendre, lattice, product};
@@ -667,30 +670,28 @@ impl Boundary {
         }
         // Along each direction, of so many on a piece; more of them are more, however few they are.
         let along = |count: usize| {
-            let own = (count as f64).sqrt().floor();
-            if nodes.times > 1.0 {
-                (own * nodes.times).max(1.0) as usize
-            } else {
-                (own * nodes.times) as usize
-            }
+            let least = usize::from(nodes.times > 1.0);
+            ((count.isqrt() as f64 * nodes.times) as usize).max(least)
         };
+        let facet = LazyCell::new(|| {
+            let rule = facet_rule(many.map_or_else(|| nodes.or(16).div_ceil(2), |many| along(many / 3)));
+            rule.into_iter().map(|(unit, weight)| (unit.to_vec(), weight)).collect::<Vec<_>>()
+        });
         let mut before = 0.0;
         for piece in pieces {
             let share = piece.measure / total;
-            let on_facet =
-                piece.facet_rule(many.map_or_else(|| nodes.or(16).div_ceil(2), |many| along(many / 3)));
-            let product = || {
-                let count = match (d, many) {
-                    // Points of a line have no extent.
-                    (1, _) => 1,
-                    (2, _) => nodes.or(((48.0 * share).ceil() as usize).max(12)),
-                    (_, None) => nodes.or(16),
-                    (_, Some(many)) => along(many).max(1),
-                };
-                product(self.wall.coordinates(), count)
+            let count = match (d, many) {
+                // Points of a line have no extent.
+                (1, _) => 1,
+                (2, _) => nodes.or(((48.0 * share).ceil() as usize).max(12)),
+                (_, None) => nodes.or(16),
+                (_, Some(many)) => along(many).max(1),
             };
-            let rule = on_facet.map(|rule| rule.into_iter().map(|(unit, w)| (unit.to_vec(), w)).collect());
-            for (mut unit, weight) in rule.unwrap_or_else(product) {
+            let rule = match piece.is_facet() {
+                true => facet.clone(),
+                false => product(self.wall.coordinates(), count),
+            };
+            for (mut unit, weight) in rule {
                 unit[0] = before + share * unit[0];
                 add(&unit, piece.measure * weight);
             }

@@ -817,11 +817,8 @@ fn a_step_allocates_nothing() {
         let problem = embedded_problem(name, &[]);
         // Allocations are counted on this thread, so it does all the work.
         let (mut engine, mut theta) = engine::<f32>(&problem, 1, Isa::best());
-        let mut optimizer = optim::new(
-            &Stage::Adam(Adam::default()),
-            &Layout { parameters: theta.len(), omega: 1.0, rows: vec![] },
-            &engine.team(),
-        );
+        let mut optimizer =
+            optim::new(&Stage::Adam(Adam::default()), &Layout::plain(theta.len(), 1.0), &engine.team());
         let mut loss = Loss(&mut engine, problem.weights(), vec![0.0; problem.conditions.len()]);
         optimizer.step(&mut theta, &mut loss);
         let before = allocations();

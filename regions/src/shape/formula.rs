@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Form, Shape};
-use crate::patch::{MIDDLES, Map, Patch, Place};
+use crate::patch::{Map, Patch, Place};
 use crate::vector::{Vector, ZERO, along, cross, distance, dot, norm, scaled, unit, vector};
 use crate::{Bounds, Error};
 
@@ -223,8 +223,8 @@ impl Map for Projected {
         1e-8
     }
 
-    fn rule(&self) -> Option<[([f64; 2], f64); 3]> {
-        (self.formula.frame.dimension == 3).then_some(MIDDLES)
+    fn is_facet(&self) -> bool {
+        self.formula.frame.dimension == 3
     }
 
     fn at(&self, cube: &[f64]) -> Place {
