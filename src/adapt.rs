@@ -1,11 +1,11 @@
-//! What changes the loss between two steps: points drawn anew, weights balanced, weights in time.
+//! What changes the loss between two steps: points and dimensions drawn anew, weights balanced, weights in time.
 //!
 //! It knows the problem and the engine.
 //! Optimizers only hear that their objective has changed; within a step it never does, so that every method can be
 //! used with every one of these.
 
 use crate::engine::{Differentiable, Engine};
-use crate::problem::Problem;
+use crate::problem::{Condition, Dimensions, Formula, Problem, dimensions};
 use crate::sample::{self, Points};
 use crate::settings::{Balance, BalanceMeasure, Causal};
 use crate::verify;
@@ -81,6 +81,8 @@ pub struct Changes {
     pub reweighted: bool,
     /// Among them those by which networks are compared.
     pub trusts: bool,
+    /// Dimensions have been drawn, or all are in the loss again.
+    pub drawn: bool,
 }
 
 /// Gives `engine` the points of `state` and their weights; returns every condition's points.
@@ -100,16 +102,24 @@ pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<P
 }
 
 /// Does what is due after `step` steps, at parameters `theta`; `points` are every condition's.
+///
+/// Dimensions are drawn if the loss `may_vary` from step to step.
 pub fn update(
     problem: &Problem,
     engine: &mut dyn Differentiable,
     theta: &[f64],
     step: usize,
+    may_vary: bool,
     state: &mut State,
     points: &mut [Points],
 ) -> Changes {
     let training = &problem.training;
     let mut changes = Changes::default();
+    let balances = training.balance.as_ref().is_some_and(|balance| step / balance.every >= state.balanced);
+    // Nothing is balanced by what a few dimensions say.
+    if balances || !may_vary {
+        changes.drawn = take_all_dimensions(problem, engine, state, points);
+    }
     if training.resample > 0 && step / training.resample > state.round {
         state.round = step / training.resample;
         redraw(problem, engine, theta, state, points);
@@ -128,9 +138,7 @@ pub fn update(
             changes.reweighted = true;
         }
     }
-    if let Some(balance) = &training.balance
-        && step / balance.every >= state.balanced
-    {
+    if let Some(balance) = training.balance.as_ref().filter(|_| balances) {
         state.balanced = step / balance.every + 1;
         let (losses, norms) = gradient_norms(problem, engine, theta, balance.measure);
         balance_weights(&norms, balance, &mut state.balance);
@@ -143,6 +151,9 @@ pub fn update(
             state.trust = trust;
         }
         changes.reweighted = true;
+    }
+    if may_vary {
+        changes.drawn |= draw_dimensions(problem, engine, step, state, points);
     }
     changes
 }
@@ -196,6 +207,54 @@ fn redraw(
             }
         }
     }
+}
+
+// Dimensions.
+
+/// Lets the derivatives along a few dimensions stand for all in the step after `step`; `false` if no condition asks for it.
+fn draw_dimensions(
+    problem: &Problem,
+    engine: &mut dyn Differentiable,
+    step: usize,
+    state: &State,
+    points: &[Points],
+) -> bool {
+    set_estimates(problem, engine, state, points, |condition, dimensions| {
+        let subsets = sample::subsets(condition, dimensions, problem.training.seed, step);
+        Some(dimensions::over_subsets(&condition.residuals, &dimensions.among, &subsets))
+    })
+}
+
+/// Has all dimensions in the loss again; `false` if they were.
+pub fn take_all_dimensions(
+    problem: &Problem,
+    engine: &mut dyn Differentiable,
+    state: &State,
+    points: &[Points],
+) -> bool {
+    set_estimates(problem, engine, state, points, |_, _| None)
+}
+
+/// Gives the engine `estimates` of the conditions that draw dimensions, and their points again where that changes anything.
+fn set_estimates(
+    problem: &Problem,
+    engine: &mut dyn Differentiable,
+    state: &State,
+    points: &[Points],
+    estimates: impl Fn(&Condition, &Dimensions) -> Option<Formula>,
+) -> bool {
+    let mut changed = false;
+    for (i, condition) in problem.conditions.iter().enumerate() {
+        let Some(dimensions) = &condition.dimensions else { continue };
+        if engine.set_estimates(i, estimates(condition, dimensions).as_ref()) {
+            engine.set_points(i, &points[i].rows, &points[i].data);
+            changed = true;
+        }
+    }
+    if changed {
+        set_point_weights(problem, engine, state, points);
+    }
+    changed
 }
 
 // Weights by gradient norms.
@@ -424,6 +483,53 @@ mod tests {
         assert_eq!(factors, before);
         balance_weights(&[0.0, 1.0, 1.0].map(Some), &settings, &mut factors);
         assert!(factors.iter().all(|factor| factor.is_finite()));
+    }
+
+    /// For every pair of subsets of one dimension out of three: the loss is that of two estimates, and the mean of all gradients
+    /// is the gradient of the residuals.
+    #[test]
+    fn the_gradients_of_drawn_dimensions_have_that_of_all_for_their_mean() {
+        use crate::engine::cpu::{CpuEngine, Isa};
+        let text = "training.auto = false\n[coordinates]\nx = { domain = [0, 1], count = 3 }\nt = [0, 1]\n\
+                    [unknowns]\nu = {}\n[network]\ndepth = 2\nwidth = 5\n[conditions.physics]\n\
+                    place = \"interior\"\nresidual = [\"u_t - u*laplacian(u)\", \"u_x1x1 - x2*u_x2x2 + u_tt - u_x3^2\"]\n\
+                    points = 7\ndimensions = 1\nscale = [2, 3]\n[conditions.initial]\nplace = \"t = 0\"\n\
+                    residual = \"u - x1\"\npoints = 5\n";
+        let problem = Problem::parse(text).expect("a problem");
+        let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
+        let state = State::default();
+        let points = start(&problem, &mut engine, &state);
+        let theta: Vec<f64> = (0..problem.parameters_in_all()).map(|k| (k as f64).sin()).collect();
+        let (weights, mut terms) = ([0.7, 0.3], [0.0; 2]);
+        let mut whole = vec![0.0; theta.len()];
+        let loss = engine.loss_and_gradient(&theta, &weights, &mut terms, &mut whole);
+        let rows = engine.work().rows;
+
+        let residuals = &problem.conditions[0].residuals;
+        let Dimensions { among, .. } = problem.conditions[0].dimensions.as_ref().expect("they are drawn");
+        assert_eq!(among, &[0, 1, 2]);
+        let (mut mean, mut gradient) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
+        for subsets in (0..9).map(|k| [vec![k / 3], vec![k % 3]]) {
+            let estimates = dimensions::over_subsets(residuals, among, &subsets);
+            assert!(engine.set_estimates(0, Some(&estimates)));
+            engine.set_points(0, &points[0].rows, &points[0].data);
+            assert!(engine.work().rows < rows);
+            let drawn = engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient);
+            let jets = estimates.jets();
+            let values = engine.evaluate(&theta, &jets, &estimates, 1, &points[0].rows, &[]);
+            let squares = 0.5 * values.iter().map(|r| r * r).sum::<f64>() / 7.0;
+            let wanted = 0.7 * squares + 0.3 * terms[1];
+            assert!((drawn / wanted - 1.0).abs() < 1e-12, "{drawn} {wanted}");
+            mean.iter_mut().zip(&gradient).for_each(|(mean, g)| *mean += g / 9.0);
+        }
+        let size = whole.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let off = mean.iter().zip(&whole).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        assert!(size > 0.1 && off < 1e-12 * size, "{off} {size}");
+
+        assert!(take_all_dimensions(&problem, &mut engine, &state, &points));
+        assert!(!take_all_dimensions(&problem, &mut engine, &state, &points));
+        assert_eq!(engine.loss_and_gradient(&theta, &weights, &mut terms, &mut gradient), loss);
+        assert_eq!(gradient, whole);
     }
 
     #[test]

@@ -286,6 +286,10 @@ impl Differentiable for Carrying<'_> {
         self.engine.team()
     }
 
+    fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
+        self.engine.set_estimates(condition, estimates)
+    }
+
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],

@@ -485,6 +485,11 @@ impl Stage {
         matches!(self, Self::Lm(_))
     }
 
+    /// Can the method do with a loss that is another one in every step?
+    pub fn may_vary(&self) -> bool {
+        matches!(self, Self::Adam(_))
+    }
+
     /// Does the network grow, instead of being trained?
     pub fn grows(&self) -> bool {
         matches!(self, Self::Grow(_))

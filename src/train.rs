@@ -433,7 +433,7 @@ impl Loop<'_> {
                 self.report().stopped = Some(reason);
                 break None;
             }
-            self.adapt_if_due(&mut *optimizer);
+            self.adapt_if_due(&mut *optimizer, stage.may_vary());
             match self.step(&mut *optimizer) {
                 Ok(None) => self.checkpoint_if_due(&*optimizer),
                 Ok(end) => break end,
@@ -452,6 +452,7 @@ impl Loop<'_> {
         if end.is_some() {
             self.state.optimizer = Some(optimizer.state());
         }
+        adapt::take_all_dimensions(self.problem, self.objective.engine, &self.state.adapted, &self.points);
         let stage = self.state.stage;
         (self.observer)(Event::StageEnded { stage, report: &self.state.reports[stage] });
         end
@@ -462,10 +463,11 @@ impl Loop<'_> {
         &mut self.state.reports[self.state.stage]
     }
 
-    fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer) {
+    fn adapt_if_due(&mut self, optimizer: &mut dyn Optimizer, may_vary: bool) {
         let (problem, step) = (self.problem, self.state.step);
         let State { theta, adapted, .. } = &mut self.state;
-        let changes = adapt::update(problem, self.objective.engine, theta, step, adapted, &mut self.points);
+        let (engine, points) = (&mut *self.objective.engine, &mut self.points);
+        let changes = adapt::update(problem, engine, theta, step, may_vary, adapted, points);
         if changes == adapt::Changes::default() {
             return;
         }

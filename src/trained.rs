@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::adapt;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::engine::{Engine, EngineError};
+use crate::estimate;
 use crate::evaluate::{Evaluation, Origin, evaluate, judge};
 use crate::export::{DERIVATIVES, Program, VALUES, differentiated};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_name, listed};
@@ -417,6 +418,43 @@ impl Trained {
         let (formula, used) =
             if plain { (formula, vec![]) } else { of_columns(&formula, self.language.columns()) };
         Ok(Quantity::new(vec![name.to_owned()], formula, used))
+    }
+
+    /// How far the values of a quantity change with other nodes in its integrals, relative to the greatest of them, at points
+    /// all over the domain; `None` if it has no integrals.
+    #[doc(hidden)]
+    pub fn quadrature(&mut self, text: &str) -> Option<f64> {
+        /// Points that are enough to see how large values are.
+        const SEEN: usize = 20;
+        /// How many nodes for each that there is: over bodies, where lines begin and end, two rules may err alike.
+        const TIMES: [f64; 3] = [2.0, 1.5, 0.75];
+        let integrates = |text: &str| text.contains("integral");
+        let mut definitions = self.problem.written.definitions.iter();
+        let mut written = self.problem.conditions.iter().flat_map(|condition| &condition.written);
+        if !(integrates(text)
+            || definitions.any(|(_, text)| integrates(text))
+            || written.any(|text| integrates(text)))
+        {
+            return None;
+        }
+        let own = self.quantity(text).ok().filter(|own| own.columns.is_empty())?;
+        let mut points = estimate::probes(&self.problem);
+        points.truncate(SEEN * self.problem.coordinates.len());
+        let values = self.evaluate(&own, &points, &[]).ok()?;
+        let greatest = |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).fold(0.0, f64::max);
+        let size = greatest(&mut values.iter().copied());
+        let mut changes = vec![];
+        for times in TIMES {
+            let other = Language::with_nodes(&self.problem, times);
+            let language = std::mem::replace(&mut self.language, other);
+            let other = self.quantity(text);
+            self.language = language;
+            let Some(other) = other.ok().filter(|other| other.formula != own.formula) else { continue };
+            let other = self.evaluate(&other, &points, &[]).ok()?;
+            changes.push(greatest(&mut values.iter().zip(&other).map(|(a, b)| a - b)));
+        }
+        let change = changes.into_iter().reduce(f64::max)?;
+        Some(if change == 0.0 { 0.0 } else { change / size })
     }
 
     /// Has training come to the windows that `points` lie in?

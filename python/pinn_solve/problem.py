@@ -102,6 +102,8 @@ class Condition:
     """What the residual is divided by."""
     enforce: Optional[str] = None
     """``"exact"``, ``"loss"`` or ``"auto"``."""
+    dimensions: Optional[int] = None
+    """In each step of Adam, second derivatives along so many coordinates stand for those along all."""
     order: Optional[int] = None
     """Of periodic conditions: up to which derivative both sides match."""
 
@@ -489,6 +491,7 @@ def _condition(label: str, condition: Condition, files: dict[str, bytes], write:
         "scale": condition.scale,
         "points": condition.points,
         "sampler": condition.sampler,
+        "dimensions": condition.dimensions,
         "order": condition.order,
     }
     stated = {entry: value for entry, value in entries.items() if value is not None}

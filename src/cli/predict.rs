@@ -129,9 +129,21 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
     };
     if !args.quiet {
         say(&answered, trained.problem().geometry.is_some(), args.to.as_deref());
+        for text in &args.quantity {
+            if let Some(change) = trained.quadrature(text).filter(|change| *change > COARSE) {
+                tell!(
+                    "warning: with other nodes, what the integrals in `{text}` come to changes by {:.2} %; ask for more, as \
+                     in `integral(…, nodes = 4000)`, or with --integral",
+                    100.0 * change
+                );
+            }
+        }
     }
     Ok(Exit::Done)
 }
+
+/// The relative change by other nodes from which on integrals are said to be coarse.
+const COARSE: f64 = 1e-4;
 
 /// Notes that the network is not what training ended with.
 pub(super) fn say_state(trained: &Trained) {

@@ -396,6 +396,9 @@ fn summary(problem: &Problem, result: &RunResult, network: &str, path: &Path) ->
     text
 }
 
+/// Coordinates up to which a point is written out in a command.
+const MOST_WRITTEN: usize = 8;
+
 /// The commands that go on from a run's end; none where there is nothing to go on from.
 fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<String> {
     match result.outcome {
@@ -405,7 +408,12 @@ fn next_commands(problem: &Problem, result: &RunResult, path: &Path) -> Vec<Stri
             let path = quoted(&path.display().to_string());
             let named = problem.coordinates.iter().zip(problem.middle());
             let at: Vec<_> = named.map(|(c, x)| format!("{}={}", c.name, Digits(x))).collect();
-            let mut commands = vec![format!("pinn-solve predict {path} --at {}", at.join(","))];
+            let place = if at.len() > MOST_WRITTEN {
+                "--points FILE".to_owned()
+            } else {
+                format!("--at {}", at.join(","))
+            };
+            let mut commands = vec![format!("pinn-solve predict {path} {place}")];
             if !result.files.iter().any(|file| file.ends_with(".png")) {
                 commands.insert(0, format!("pinn-solve report {path}"));
             }

@@ -31,6 +31,8 @@ pub struct BurnEngine {
     activations: Vec<Formula>,
     features: Formula,
     conditions: Vec<Condition>,
+    /// Pairs of estimates in the place of a condition's residuals, with the points that are set.
+    estimates: Vec<Option<Condition>>,
     prediction: Condition,
     chunk: usize,
 }
@@ -110,9 +112,15 @@ impl BurnEngine {
                     Condition::new(jets, formula, condition.sides())
                 })
                 .collect(),
+            estimates: problem.conditions.iter().map(|_| None).collect(),
             prediction: Condition::new(problem.values.jets(), problem.values.clone(), 1),
             chunk,
         })
+    }
+
+    /// What is in the loss for a condition, with its points.
+    fn in_loss(&mut self, condition: usize) -> &mut Condition {
+        self.estimates[condition].as_mut().unwrap_or(&mut self.conditions[condition])
     }
 
     /// Brings θ to the device in one transfer.
@@ -289,32 +297,42 @@ impl BurnEngine {
         let parameters = self.upload(theta, gradient.is_some());
         let mut leaves = gradient.is_some().then(|| Sums::new(&parameters));
         let mut total = 0.0;
-        for (which, condition) in self.conditions.iter().enumerate() {
+        for (which, (condition, estimates)) in self.conditions.iter().zip(&self.estimates).enumerate() {
             if only.is_some_and(|only| only != which) {
                 continue;
             }
+            let condition = estimates.as_ref().unwrap_or(condition);
             let weight = weights[which];
             // Σ residual² and Σ w·residual².
             let mut sums: Option<Tensor<1>> = None;
             for chunk in &condition.chunks {
                 let residuals = self.roots(&parameters, condition, chunk);
+                let products = residuals
+                    .chunks_exact(2)
+                    .map(|pair| pair[0].clone() * pair[1].clone())
+                    .reduce(|sum, product| sum + product)
+                    .filter(|_| estimates.is_some());
                 let squares = residuals
                     .into_iter()
                     .map(|residual| residual.clone() * residual)
                     .reduce(|sum, square| sum + square);
                 let Some(squares) = squares else { continue };
-                let weighted = match &chunk.weights {
+                let squares = if products.is_some() { squares.mul_scalar(0.5) } else { squares };
+                let weighted = |squares: &Tensor<1>| match &chunk.weights {
                     Some(weights) if squares.is_autodiff() => squares.clone() * weights.clone().autodiff(),
                     Some(weights) => squares.clone() * weights.clone(),
                     None => squares.clone(),
                 };
-                let weighted = weighted.sum();
+                // The gradient of pairs is that of their products.
+                let (traced, weighted) =
+                    (weighted(products.as_ref().unwrap_or(&squares)), weighted(&squares));
+                let (traced, weighted) = (traced.sum(), weighted.sum());
                 if let Some(leaves) = &mut leaves
-                    && weighted.is_tracked()
+                    && traced.is_tracked()
                     && weight != 0.0
                 {
                     let factor = square_factor(weight, 1.0, condition.sites);
-                    leaves.add(&parameters, &weighted.clone().mul_scalar(factor));
+                    leaves.add(&parameters, &traced.mul_scalar(factor));
                 }
                 let both = Tensor::cat(vec![squares.inner().sum(), weighted.inner()], 0);
                 sums = Some(match sums {
@@ -389,22 +407,24 @@ impl Engine for BurnEngine {
     }
 
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
-        let chunks = self.bind(&self.conditions[condition], points, data);
-        let condition = &mut self.conditions[condition];
+        let own = self.estimates[condition].as_ref().unwrap_or(&self.conditions[condition]);
+        let chunks = self.bind(own, points, data);
+        let condition = self.in_loss(condition);
         condition.sites = chunks.iter().map(|chunk| chunk.sites).sum();
         condition.chunks = chunks;
     }
 
     fn set_point_weights(&mut self, condition: usize, weights: &[f64]) {
-        let sites = self.conditions[condition].sites;
+        let own = self.estimates[condition].as_ref().unwrap_or(&self.conditions[condition]);
+        let sites = own.sites;
         assert!(weights.is_empty() || weights.len() == sites, "a weight for each point");
         let mut first = 0;
         let mut tensors = vec![];
-        for chunk in &self.conditions[condition].chunks {
+        for chunk in &own.chunks {
             tensors.push((!weights.is_empty()).then(|| self.tensor(&weights[first..first + chunk.sites])));
             first += chunk.sites;
         }
-        for (chunk, weights) in self.conditions[condition].chunks.iter_mut().zip(tensors) {
+        for (chunk, weights) in self.in_loss(condition).chunks.iter_mut().zip(tensors) {
             chunk.weights = weights;
         }
     }
@@ -437,6 +457,14 @@ impl Engine for BurnEngine {
 impl Differentiable for BurnEngine {
     fn team(&self) -> Arc<Team> {
         Arc::new(Team::alone())
+    }
+
+    fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
+        let before = self.estimates[condition].take();
+        let sides = self.conditions[condition].sides;
+        self.estimates[condition] =
+            estimates.map(|formula| Condition::new(formula.jets(), formula.clone(), sides));
+        before.is_some() || estimates.is_some()
     }
 
     fn loss_and_gradient(

@@ -115,6 +115,13 @@ pub trait Differentiable: Engine {
 
     /// `mean(w·residual²)` of one condition and its gradient; nothing else is computed.
     fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64;
+
+    /// Puts pairs of estimates r, r′ of a condition's residuals, roots one after the other, in their place in its loss; or the
+    /// residuals again. `false` if nothing changes; else the condition has no points until they are set.
+    ///
+    /// Of such a pair the loss holds (r² + r′²)/2, but the gradient is that of r·r′: where r and r′ are independent, its mean
+    /// is that of the square of what they estimate, which the gradient of r² exceeds by that of its variance.
+    fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool;
 }
 
 /// What multiplies a squared residual in the total loss: λ·w/n, for one of n points of weight w.

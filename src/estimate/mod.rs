@@ -290,6 +290,7 @@ pub(crate) fn probe(problem: &Problem) -> Condition {
         weight: 1.0,
         points: PROBES,
         sampler: Sampler::Sobol,
+        dimensions: None,
     }
 }
 

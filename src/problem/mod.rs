@@ -8,6 +8,7 @@ mod build;
 mod change;
 mod coverage;
 mod diagnostic;
+pub(crate) mod dimensions;
 mod embedded;
 mod file;
 mod geometry;

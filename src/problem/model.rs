@@ -451,6 +451,17 @@ pub struct Condition {
     pub points: usize,
     /// How they are drawn.
     pub sampler: Sampler,
+    /// Second derivatives of which a few stand for all while the loss may change in every step.
+    pub dimensions: Option<Dimensions>,
+}
+
+/// Second derivatives along coordinates that are drawn anew in every step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dimensions {
+    /// Along how many at a time, fewer than there are.
+    pub count: usize,
+    /// The coordinates that are drawn from, in order.
+    pub among: Vec<usize>,
 }
 
 impl Condition {

@@ -183,7 +183,10 @@ impl Problem {
         if !condition.place.is_drawn() {
             return format!("{points} {noun} of {place}, weight {weight}");
         }
-        format!("{place}, {points} {noun} ({}), weight {weight}", name_of(&condition.sampler))
+        let drawn = condition.dimensions.as_ref();
+        let drawn = drawn.map(|d| format!(", {} of {} dimensions in a step of Adam", d.count, d.among.len()));
+        let (sampler, drawn) = (name_of(&condition.sampler), drawn.unwrap_or_default());
+        format!("{place}, {points} {noun} ({sampler}), weight {weight}{drawn}")
     }
 
     fn understood(&self, condition: &Condition, root: NodeId) -> Option<Expr> {
@@ -366,6 +369,9 @@ impl Problem {
             let _ = writeln!(out, "scale = [{}]", scales.join(", "));
             if c.place.is_drawn() && !c.is_exact() {
                 let _ = writeln!(out, "points = {}\nsampler = {}", c.points, quoted(&name_of(&c.sampler)));
+            }
+            if let Some(dimensions) = &c.dimensions {
+                let _ = writeln!(out, "dimensions = {}", dimensions.count);
             }
         }
         if let Some(reference) = &self.reference {

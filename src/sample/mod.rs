@@ -9,7 +9,9 @@ mod latin_hypercube;
 mod sobol;
 mod uniform;
 
-use crate::problem::{Condition, Part, Place, Problem};
+use rand::seq::IndexedRandom;
+
+use crate::problem::{Condition, Dimensions, Part, Place, Problem};
 use crate::rng::{self, Stream};
 use crate::settings::{Adaptive, Sampler};
 
@@ -97,6 +99,22 @@ pub fn adaptive(
     let mut points = adaptive::keep(old, bounds.len(), kept, &mut rng);
     points.extend(adaptive::choose(&candidates, &bounds, &scores, settings, drawn, &mut rng));
     points
+}
+
+/// Two subsets of the coordinates `dimensions` draws among, one without regard to the other, for the step after `step` steps;
+/// the stream is `"dimensions/<condition>"`.
+pub(crate) fn subsets(
+    condition: &Condition,
+    dimensions: &Dimensions,
+    seed: u64,
+    step: usize,
+) -> [Vec<usize>; 2] {
+    let mut rng = stream("dimensions", condition, seed, step);
+    [(); 2].map(|()| {
+        let mut subset: Vec<usize> = dimensions.among.sample(&mut rng, dimensions.count).copied().collect();
+        subset.sort_unstable();
+        subset
+    })
 }
 
 /// The stream of a condition for a purpose, where round `round` begins.
@@ -354,6 +372,7 @@ mod tests {
             weight: 1.0,
             points: 50,
             sampler: Sampler::Uniform,
+            dimensions: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The portable engine against the fused one, on every Burn device of this build that this machine has.
 
+use pinn::internals::adapt;
 use pinn::internals::engine::Differentiable;
 use pinn::internals::engine::device::{self, DEVICES, Request};
 use pinn::internals::evaluate::evaluate;
@@ -8,7 +9,7 @@ use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 
 use super::agreement::{KINDS, activated, difference, few, spread, with_network};
-use super::dimensions::{MANY, many};
+use super::dimensions::{MANY, drawn, many};
 use super::embedded_problem;
 use super::engine::{NETWORKS, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
@@ -138,6 +139,30 @@ fn many_coordinates_agree_with_the_fused_engine() {
     for device in devices() {
         for residual in MANY {
             check(&many(residual), device, Some(5), 1e-10);
+        }
+    }
+}
+
+#[test]
+fn drawn_dimensions_agree_with_the_fused_engine() {
+    for device in devices() {
+        let problem = drawn();
+        let theta = parameters(&problem);
+        let [(loss, gradient, residuals), (fused_loss, fused_gradient, fused_residuals)] = [device, "cpu"]
+            .map(|name| {
+                let mut engine = engine(name, &problem, Some(5));
+                let mut state = adapt::State::default();
+                let mut points = adapt::start(&problem, &mut *engine, &state);
+                adapt::update(&problem, &mut *engine, &theta, 3, true, &mut state, &mut points);
+                let (mut terms, mut gradient) = (vec![0.0; 2], vec![0.0; theta.len()]);
+                let loss = engine.loss_and_gradient(&theta, &problem.weights(), &mut terms, &mut gradient);
+                // These are of all dimensions.
+                (loss, gradient, engine.residuals(&theta, 0, &points[0].rows, &[]))
+            });
+        for (a, b) in
+            [(&gradient, &fused_gradient), (&residuals, &fused_residuals), (&vec![loss], &vec![fused_loss])]
+        {
+            assert!(difference(a, b) <= 1e-10, "{device}");
         }
     }
 }

@@ -29,6 +29,12 @@ pub(crate) fn many(residual: &str) -> Problem {
     ))
 }
 
+/// The first of these with four of its twelve dimensions at a time, without any weights in the way.
+pub(crate) fn drawn() -> Problem {
+    let text = many(MANY[0]).to_toml().replace("points = 11\n", "points = 11\ndimensions = 4\n");
+    Problem::parse(&text).expect("a problem")
+}
+
 #[test]
 fn gradients_in_many_coordinates_agree_with_differences() {
     for residual in MANY {
@@ -103,4 +109,46 @@ fn a_run_in_ten_dimensions_has_all_that_others_have() {
         &["predict", "cube", "--at", &at, "--quantity", "laplacian(u)", "--quantity", "sum(x[i]*u_x[i], i)"],
     );
     assert_eq!(exit(&asked), 0, "{}", stderr(&asked));
+}
+
+/// What is drawn is written down, comes with windows of time, and is the same at any number of threads; what cannot be drawn is
+/// refused.
+#[test]
+fn dimensions_are_drawn_as_the_file_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[coordinates]\nx = { domain = [0, 1], count = 4 }\nt = [0, 1]\n[unknowns]\nu = {}\n\
+                [network]\ndepth = 2\nwidth = 6\n[training]\nwindows = 2\nstages = [{ adam = { steps = 12 } }, \
+                { ssbroyden = { steps = 5 } }]\n[conditions.physics]\nplace = \"interior\"\n\
+                residual = \"u_t - laplacian(u)\"\npoints = 40\ndimensions = 2\n\
+                [conditions.initial]\nplace = \"t = 0\"\nresidual = \"u - product(sin(pi*x[i]), i)\"\n\
+                [conditions.walls]\nplace = \"boundary\"\nresidual = \"u\"\n";
+    std::fs::write(folder.path().join("drawn.toml"), text).expect("a file");
+    for threads in ["1", "2"] {
+        let trained =
+            run(folder.path(), &["drawn.toml", "--no-plots", "--threads", threads, "--out", threads]);
+        assert_eq!(exit(&trained), 0, "{}", stderr(&trained));
+    }
+    let [one, two] = ["1", "2"].map(|run| super::resume::tensors(&folder.path().join(run)));
+    assert!(one == two);
+    let resolved = std::fs::read_to_string(folder.path().join("1/resolved.toml")).expect("written");
+    assert!(resolved.contains("dimensions = 2\n"), "{resolved}");
+    let checked = run(folder.path(), &["check", "drawn.toml"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(said.contains("2 of 4 dimensions in a step of Adam"), "{said}");
+
+    let refused = |from: &str, to: &str, parts: [&str; 2]| {
+        let wrong = Document::parse("drawn.toml", &text.replace(from, to)).expect("TOML");
+        let wrong = wrong.build(Path::new("")).expect_err(to).to_string();
+        for part in parts {
+            assert!(wrong.contains(part) && wrong.contains("dimensions = "), "{wrong}");
+        }
+    };
+    let most = "the number of dimensions, of which there are 4, is an integer from 1 to 3";
+    refused("dimensions = 2", "dimensions = 4", [most, "16 | "]);
+    refused("dimensions = 2", "dimensions = \"all\"", [most, "16 | "]);
+    let few = "there are no second derivatives to draw from but those along x1";
+    refused("laplacian(u)", "u_x1x1 - u_tt", [few, "remove the line"]);
+    refused("laplacian(u)", "u_x1", ["there are no second derivatives to draw from", "remove the line"]);
+    let tangled = "second derivatives are multiplied by one another, or put into a function";
+    refused("laplacian(u)", "laplacian(u)^2", [tangled, "only of a sum"]);
 }

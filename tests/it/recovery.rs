@@ -192,6 +192,10 @@ impl Differentiable for Faulty {
     fn condition_gradient(&mut self, theta: &[f64], condition: usize, gradient: &mut [f64]) -> f64 {
         self.inner.condition_gradient(theta, condition, gradient)
     }
+
+    fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
+        self.inner.set_estimates(condition, estimates)
+    }
 }
 
 impl Jacobian for Faulty {

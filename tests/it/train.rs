@@ -1,5 +1,7 @@
 //! The loop: what is adapted between steps, and going on from a checkpoint.
 
+use std::path::Path;
+
 use pinn::internals::engine::Engine;
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::evaluate::{Evaluation, evaluate};
@@ -13,6 +15,7 @@ use pinn::settings::{Adam, Balance, Lbfgs, Stage, Training};
 
 use rand_distr::{Distribution, StandardNormal};
 
+use super::dimensions::drawn;
 use super::engine::{integral, over_places};
 use super::networks::{SEVERAL, several};
 use super::{embedded_problem, every_method, problem};
@@ -117,6 +120,27 @@ fn several_networks_and_integrals_go_on_from_any_checkpoint_to_the_same_bits() {
             assert_eq!(again.state, outcome.state, "{}", problem.to_toml());
         }
     }
+}
+
+/// Adam draws dimensions, the other methods have all of them.
+#[test]
+fn drawn_dimensions_go_on_from_any_checkpoint_to_the_same_bits() {
+    let stages = "[{ adam = { steps = 9 } }, { ssbroyden = { steps = 5 } }, { lm = { steps = 4 } }]";
+    let own = [ADAPTED[3], ADAPTED[5], ADAPTED[7], ("training.stages", stages)];
+    let mut document = Document::parse("drawn", &drawn().to_toml()).expect("TOML");
+    own.iter().for_each(|(key, value)| document.set(key, value).expect("a key"));
+    let problem = document.build(Path::new("")).expect("a problem").0;
+    let (states, outcome) = checkpoints(&problem, 1);
+    assert_eq!(states.len(), 4);
+    for state in states {
+        let again = run(&problem, state, 2, &mut |_| Flow::Continue);
+        assert_eq!(again.state, outcome.state);
+    }
+    // After all that the loss is that of all dimensions.
+    let mut all = problem.clone();
+    all.conditions[0].dimensions = None;
+    assert_eq!(worth(&all, &outcome.state).loss, worth(&problem, &outcome.state).loss);
+    assert_ne!(checkpoints(&all, 1).1.state.theta, outcome.state.theta);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(super) struct Term<R> {
     pub(super) given: usize,
     /// Linked points of one residual.
     pub(super) sides: usize,
+    /// Are the roots pairs of estimates of one residual each?
+    pub(super) paired: bool,
     /// Points in a block, a multiple of `sides`.
     pub(super) points: usize,
     /// Distance of registers on the tape: the sites of a block, rounded up to whole SIMD registers.
@@ -617,10 +619,13 @@ impl<R: Real> Workspace<R> {
 
     /// Adds the derivative of the loss by a root to its adjoints, where λ is `weight`.
     pub(super) fn seed(&mut self, term: &Term<R>, root: usize, block: usize, weight: f64) {
-        let from = term.tape.roots()[root] * term.stride;
+        let place = |root: usize| term.tape.roots()[root] * term.stride;
+        let to = place(root);
+        // The derivative of r², or that of r·r′.
+        let (from, times) = if term.paired { (place(root ^ 1), 1.0) } else { (to, 2.0) };
         for (i, w) in term.weights(block).enumerate() {
-            let slope = 2.0 * square_factor(weight, w, term.sites) * self.registers[from + i].to_f64();
-            let adjoint = &mut self.adjoints[from + i];
+            let slope = times * square_factor(weight, w, term.sites) * self.registers[from + i].to_f64();
+            let adjoint = &mut self.adjoints[to + i];
             *adjoint = R::from_f64(adjoint.to_f64() + slope);
         }
     }
@@ -628,9 +633,10 @@ impl<R: Real> Workspace<R> {
     /// Sums over the block whose residuals were computed last.
     pub(super) fn sums(&self, term: &Term<R>, block: usize) -> Sums {
         let mut sums = Sums::default();
+        let part = if term.paired { 0.5 } else { 1.0 };
         for root in 0..term.tape.roots().len() {
             for (residual, w) in self.root(term, root).iter().zip(term.weights(block)) {
-                let square = residual.to_f64() * residual.to_f64();
+                let square = part * (residual.to_f64() * residual.to_f64());
                 sums += Sums { squares: square, weighted: w * square };
             }
         }

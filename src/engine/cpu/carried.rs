@@ -108,13 +108,19 @@ fn collapse(formula: &Formula) -> Option<Carried> {
             sums.entry(output).or_default().push((index, factor));
         }
         for (output, parts) in sums {
-            let place = parts.iter().map(|&(index, _)| index).max_by_key(|index| index.order())?;
-            match operators.iter().find(|operator| operator.place == place) {
-                None => operators.push(Operator { place, parts }),
-                Some(known) if known.parts == parts => {}
-                // Two operators want the same place.
-                Some(_) => return None,
-            }
+            let place = match operators.iter().find(|operator| operator.parts == parts) {
+                Some(known) => known.place,
+                None => {
+                    let taken = |index: &MultiIndex| operators.iter().any(|known| known.place == *index);
+                    let order = parts.iter().map(|(index, _)| index.order()).max()?;
+                    let highest =
+                        parts.iter().map(|&(index, _)| index).filter(|index| index.order() == order);
+                    // Where other operators have all the places that this one could take, nothing is saved.
+                    let place = highest.rev().find(|index| !taken(index))?;
+                    operators.push(Operator { place, parts });
+                    place
+                }
+            };
             let jet = reduced.insert(Node::Jet { output, index: place, side: 0 });
             *root = reduced.binary(Binary::Add, *root, jet);
         }

@@ -188,6 +188,7 @@ impl<R: Real> CpuEngine<R> {
             linked,
             given,
             sides,
+            paired: false,
             points,
             stride: (points / sides).next_multiple_of(self.kernels.lanes()),
             sites: 0,
@@ -487,6 +488,19 @@ impl<R: Real> Engine for CpuEngine<R> {
 impl<R: Real> Differentiable for CpuEngine<R> {
     fn team(&self) -> Arc<Team> {
         Arc::clone(&self.team)
+    }
+
+    fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
+        if estimates.is_none() && !self.terms[condition].paired {
+            return false;
+        }
+        let formula = estimates.unwrap_or(&self.residuals[condition]);
+        let jets = estimates.map_or_else(|| self.jets[condition].clone(), Formula::jets);
+        let term = self.compile(&self.features, &jets, formula, self.terms[condition].given);
+        self.terms[condition] = Term { paired: estimates.is_some(), ..term };
+        self.spaces.iter().for_each(|space| lock(space).forget_constants());
+        self.groups.clear();
+        true
     }
 
     fn loss_and_gradient(

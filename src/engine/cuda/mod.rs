@@ -179,6 +179,14 @@ impl CudaEngine {
     ///
     /// If the machine refuses, or there are not so many threads to be had.
     pub fn new(problem: &Problem, machine: Box<dyn Machine>, threads: usize) -> Result<Self, EngineError> {
+        if let Some(condition) = problem.conditions.iter().find(|condition| condition.dimensions.is_some()) {
+            let why = format!(
+                "`conditions.{}` has another formula in every step, as its dimensions are drawn anew, and this device \
+                 compiles formulas one by one; remove `dimensions`, or take --device cpu",
+                condition.name
+            );
+            return Err(EngineError::Device("cuda".to_owned(), why));
+        }
         let team = Team::new(threads).map_err(|error| EngineError::Threads(error.to_string()))?;
         let (layers, coefficients) = (problem.layers(), problem.coefficients());
         let packing = Packing::new(&layers, coefficients);
@@ -791,6 +799,11 @@ impl Engine for CudaEngine {
 impl Differentiable for CudaEngine {
     fn team(&self) -> Arc<Team> {
         Arc::clone(&self.team)
+    }
+
+    fn set_estimates(&mut self, _: usize, estimates: Option<&Formula>) -> bool {
+        assert!(estimates.is_none(), "problems with such estimates are refused");
+        false
     }
 
     fn loss_and_gradient(

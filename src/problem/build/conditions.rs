@@ -11,10 +11,11 @@ use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, Symbol, closest, 
 use crate::jet::MAX_ORDER;
 use crate::limits::{MAX_CONDITIONS, POINTS};
 use crate::problem::diagnostic::Diagnostic;
+use crate::problem::dimensions;
 use crate::problem::file::{Table, Value, article, serde_mistake};
 use crate::problem::geometry::Boundary;
 use crate::problem::linked::Linked;
-use crate::problem::model::{Condition, Formula, Unknown};
+use crate::problem::model::{Condition, Dimensions, Formula, Unknown};
 use crate::problem::place::{Coordinate, Face, Place, boundary};
 use crate::problem::table::{Numbers, place};
 use crate::settings::{Enforce, Sampler};
@@ -62,8 +63,8 @@ impl Builder<'_> {
         coordinates: &[Coordinate],
         unknowns: &[Unknown],
     ) -> Option<Condition> {
-        const KEYS: [&str; 8] =
-            ["place", "residual", "enforce", "weight", "scale", "points", "sampler", "order"];
+        const KEYS: [&str; 9] =
+            ["place", "residual", "enforce", "weight", "scale", "points", "sampler", "dimensions", "order"];
         self.check_keys(table, "a condition", &KEYS);
         let weight = match table.get("weight") {
             Some(value) => self.number(value, "the weight"),
@@ -157,6 +158,10 @@ impl Builder<'_> {
             Some(value) => self.scales(value, residuals.roots.len())?,
             None => vec![1.0; residuals.roots.len()],
         };
+        let dimensions = match table.get("dimensions") {
+            Some(value) => Some(self.dimensions(value, &residuals, coordinates)?),
+            None => None,
+        };
         let residuals = scaled(residuals, &scales);
         // Where each of them costs many.
         let place = place?;
@@ -174,7 +179,36 @@ impl Builder<'_> {
             weight: weight?,
             points: if enforce == Enforce::Exact { 0 } else { points },
             sampler,
+            dimensions,
         })
+    }
+
+    /// Of which second derivatives a few stand for all.
+    fn dimensions(
+        &mut self,
+        value: &Value<'_>,
+        residuals: &Formula,
+        coordinates: &[Coordinate],
+    ) -> Option<Dimensions> {
+        let mut among = dimensions::drawable(residuals);
+        among.retain(|&i| !is_time(&coordinates[i].name));
+        let refused = if among.len() < 2 {
+            let along = among.first().map(|&i| format!(" but those along {}", coordinates[i].name));
+            let message =
+                format!("there are no second derivatives to draw from{}", along.unwrap_or_default());
+            Some((message, "`dimensions` is for sums of them, as in `laplacian(u)`; remove the line"))
+        } else if dimensions::tangled(residuals) {
+            let message = "second derivatives are multiplied by one another, or put into a function".into();
+            Some((message, "only of a sum do a few say what all are on average; remove the line"))
+        } else {
+            None
+        };
+        if let Some((message, hint)) = refused {
+            self.report(Diagnostic::error(value.span(), message).hint(hint));
+            return None;
+        }
+        let what = format!("the number of dimensions, of which there are {},", among.len());
+        Some(Dimensions { count: self.count(value, &what, 1..=among.len() - 1)?, among })
     }
 
     /// How a condition is made to hold.

@@ -101,8 +101,13 @@ impl Problem {
 impl Language {
     /// The language of `problem`: its names are declared again, as it would write them.
     pub fn new(problem: &Problem) -> Self {
+        Self::with_nodes(problem, 1.0)
+    }
+
+    /// The same, in which integrals have `times` as many nodes.
+    pub(crate) fn with_nodes(problem: &Problem, times: f64) -> Self {
         let document = written_out(problem);
-        let builder = reader(problem, &document, 1.0);
+        let builder = reader(problem, &document, times);
         debug_assert!(!builder.has_errors(), "a problem writes what it reads");
         let Builder { mut graph, mut scope, .. } = builder;
         // Others have no residual at a point, or none without data.
