@@ -129,7 +129,10 @@ impl Quantity {
         let needed = graph.reachable(roots);
         graph.nodes().iter().zip(needed).filter(|(_, needed)| *needed).any(|(node, _)| match *node {
             Node::Coordinate { coordinate: own, .. } => own == coordinate,
-            Node::Jet { output, .. } => problem.unknowns[output].depends_on(coordinate),
+            // The place at which it is read is made of nodes, which are asked themselves.
+            Node::Jet { output, .. } => {
+                !graph.is_elsewhere(*node) && problem.unknowns[output].depends_on(coordinate)
+            }
             _ => false,
         })
     }

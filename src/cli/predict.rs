@@ -131,10 +131,14 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Exit, Failure> {
         say(&answered, trained.problem().geometry.is_some(), args.to.as_deref());
         for text in &args.quantity {
             if let Some(change) = trained.quadrature(text).filter(|change| *change > COARSE) {
+                let much = if change < 1.0 {
+                    format!("{:.2} %", 100.0 * change)
+                } else {
+                    "all that it is".to_owned()
+                };
                 tell!(
-                    "warning: with other nodes, what the integrals in `{text}` come to changes by {:.2} %; ask for more, as \
-                     in `integral(…, nodes = 4000)`, or with --integral",
-                    100.0 * change
+                    "warning: with other nodes, `{text}` changes by {much}: its integrals have too few; --integral FORMULA \
+                     --over PLACE takes as many as it needs"
                 );
             }
         }

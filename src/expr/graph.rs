@@ -363,6 +363,11 @@ impl Graph {
         known + FIRST_PLACE
     }
 
+    /// Does a node read a network at another place than its own point?
+    pub fn is_elsewhere(&self, node: Node) -> bool {
+        !self.place_of(node).is_empty()
+    }
+
     /// The coordinates of the place at which a node reads a network; none if it reads none, or at its own point.
     fn place_of(&self, node: Node) -> &[NodeId] {
         match node {

@@ -22,7 +22,7 @@ pub use graph::{Binary, FIRST_PLACE, Graph, Lookup, Node, NodeId, Unary};
 pub(crate) use names::is_time;
 pub use names::{is_name, listed, plural};
 pub use parse::parse;
-pub(crate) use quadrature::{Nodes, Rule, gauss_legendre, lattice, product, rule};
+pub(crate) use quadrature::{Nodes, Rule, gauss_legendre, lattice, product, rule, size as rule_size};
 pub use rounding::Measured;
 pub use scope::{Context, Meaning, Normal, Scope, Symbol};
 

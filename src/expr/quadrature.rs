@@ -70,7 +70,7 @@ pub(crate) fn product(dimensions: usize, count: usize) -> Vec<(Vec<f64>, f64)> {
 }
 
 /// How many points [`rule`] has.
-pub(super) fn size(dimensions: usize, nodes: Nodes) -> usize {
+pub(crate) fn size(dimensions: usize, nodes: Nodes) -> usize {
     let count = nodes.or(USUAL[dimensions.clamp(1, USUAL.len()) - 1]);
     if dimensions > MOST_PRODUCTS { count } else { count.pow(dimensions as u32) }
 }

@@ -4,7 +4,7 @@
 //! time, with which shapes may move: what depends on it is built for the time that is asked for.
 //! It does not know conditions, samplers, or how anything was written in a file.
 
-use core::cell::LazyCell;
+use core::cell::{LazyCell, RefCell};
 use core::f64::consts::PI;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -443,6 +443,18 @@ impl Body {
         self.axes[self.axes.len() - 1]
     }
 
+    /// The first of space's coordinates.
+    pub fn first(&self) -> usize {
+        self.axes[0]
+    }
+
+    /// In the plane, parts of the first coordinate between which lines across change in kind, if all of it lies in `bounds`; of
+    /// what moves none are known.
+    pub(crate) fn panels_of(&self, bounds: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
+        let whole = bounds[self.first()] == self.bounds[0];
+        (self.axes.len() == 2 && whole && self.moving.is_none()).then(|| self.panels())
+    }
+
     /// Between which values of the [last](Self::last) coordinate a line through a row of coordinates is inside.
     ///
     /// No wall is closer than the level says, so steps of its size miss none; a ten-thousandth of the line is gone at least.
@@ -541,11 +553,12 @@ impl Body {
     fn panels(&self) -> Vec<(f64, f64)> {
         const SCANNED: usize = 256;
         let (lower, upper) = self.bounds[0];
-        let mut row = self.row();
-        let mut count = |x: f64| {
-            row[self.axes[0]] = x;
-            self.spans(&row).len()
+        let row = RefCell::new(self.row());
+        let inside = |x: f64| {
+            row.borrow_mut()[self.axes[0]] = x;
+            self.spans(&row.borrow())
         };
+        let count = |x: f64| inside(x).len();
         let mut ends: Vec<f64> = match self.region.wall(&Select::default()) {
             Ok(wall) => {
                 let total = wall.measure().value;
@@ -578,6 +591,8 @@ impl Body {
         // What is closer than this is one end.
         let apart = 1e-6 * (upper - lower);
         ends.dedup_by(|a, b| *a - *b < apart);
+        let length = |x: f64| inside(x).iter().map(|(from, to)| to - from).sum::<f64>();
+        ends.iter_mut().for_each(|end| *end = jump(length, *end, apart).unwrap_or(*end));
         ends.windows(2).map(|ends| (ends[0], ends[1])).filter(|&(a, b)| count(0.5 * (a + b)) > 0).collect()
     }
 
@@ -624,6 +639,28 @@ impl Body {
     }
 }
 
+/// Where `f` jumps, within `reach` of `x`; `None` if it does not.
+fn jump(f: impl Fn(f64) -> f64, x: f64, reach: f64) -> Option<f64> {
+    /// Of so short a way, a length that begins like a root has grown by no more than this part of a jump that counts.
+    const STEEP: f64 = 0.01;
+    let (mut low, mut high) = (x - reach, x + reach);
+    let (mut below, mut above) = (f(low), f(high));
+    let whole = (above - below).abs();
+    if whole < reach.sqrt() {
+        return None;
+    }
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        let at = f(middle);
+        if (at - below).abs() > (above - at).abs() {
+            (high, above) = (middle, at);
+        } else {
+            (low, below) = (middle, at);
+        }
+    }
+    ((above - below).abs() > STEEP * whole).then_some(0.5 * (low + high))
+}
+
 impl Boundary {
     /// Length or area, where it moves the mean over time; along a line the number of its points.
     pub fn measure(&self) -> f64 {
@@ -645,13 +682,18 @@ impl Boundary {
         self.at(row).map_or(0.0, |wall| wall.measure().value)
     }
 
+    /// Are there so many pieces in space that they share an integral's nodes?
+    pub(crate) fn shares_nodes(&self) -> bool {
+        const MOST_PIECES: usize = 6;
+        self.wall.dimension() > 2 && self.wall.pieces().len() > MOST_PIECES
+    }
+
     /// Nodes on it, each its place and the normal there, and their weights; of what moves, at first.
     ///
     /// On every smooth piece by products of Gauss and Legendre's rule, `nodes` along each direction. Where a body's wall has
     /// many pieces, they share `nodes`: triangles take the middles of the sides of equal parts, exact for squares of
     /// coordinates, or their centroids alone; where there are too few for each piece, they are a lattice's points.
     pub(crate) fn rule(&self, nodes: Nodes) -> Vec<(Vec<f64>, f64)> {
-        const MOST_PIECES: usize = 6;
         const SHARED: usize = 2000;
         let (d, total) = (self.wall.dimension(), self.wall.measure().value);
         let mut all = vec![];
@@ -660,8 +702,7 @@ impl Boundary {
             all.push(([&x[..d], &normal[..d]].concat(), weight));
         };
         let pieces = self.wall.pieces();
-        let many =
-            (d > 2 && pieces.len() > MOST_PIECES).then(|| nodes.asked.unwrap_or(SHARED) / pieces.len());
+        let many = self.shares_nodes().then(|| nodes.asked.unwrap_or(SHARED) / pieces.len());
         if many == Some(0) {
             lattice(self.wall.coordinates(), nodes.or(SHARED))
                 .iter()

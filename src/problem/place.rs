@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::geometry::{Body, Boundary, Geometry};
-use crate::expr::{Digits, Nodes, Rule, is_time, rule};
+use crate::expr::{Digits, Nodes, Rule, is_time, rule, rule_size};
 use crate::limits::MAX_PLACES;
 
 /// Coordinates up to which a face is seen by as many points as in the plane.
@@ -370,8 +370,45 @@ impl Place {
                 &format!("write the ends: `{name} = a..b`"),
             );
         }
+        let parts = self.parts(coordinates, geometry, 0);
+        // How often its number of nodes is multiplied: along two directions, or not.
+        let power = |part: &Part<'_>| match part.onto {
+            Onto::Box => {
+                let free = space.iter().filter(|i| part.bounds[**i].0 < part.bounds[**i].1).count();
+                if free == 2 { 2 } else { 1 }
+            }
+            Onto::Body(_) if space.len() == 2 => 2,
+            Onto::Wall(wall) if space.len() == 3 && !wall.shares_nodes() => 2,
+            Onto::Body(_) | Onto::Wall(_) => 1,
+        };
+        let too_many = |places: usize, asked: Option<usize>| {
+            let message = format!("the integral over `{text}` takes {places} places, more than {MAX_PLACES}");
+            let greatest = parts.iter().map(&power).max().unwrap_or(1);
+            let most = asked.map_or(0.0, |asked| {
+                asked as f64 * (MAX_PLACES as f64 / places as f64).powf(1.0 / f64::from(greatest))
+            });
+            let each = if greatest == 2 { " along every line" } else { "" };
+            Err((message, format!("take fewer `nodes`, here at most {most:.0}{each}")))
+        };
+        // As many as there are at the least, before there is memory for them.
+        if let Some(asked) = nodes.asked {
+            let least = |part: &Part<'_>| nodes.or(asked).saturating_pow(power(part));
+            let least = parts.iter().map(least).fold(0, usize::saturating_add);
+            if least > MAX_PLACES {
+                return too_many(least, Some(asked));
+            }
+        }
+        // Many faces share what one of them may have.
+        let shared = MAX_PLACES / parts.len().max(1);
+        let usual = rule_size(space.len().saturating_sub(1), nodes);
+        let nodes = match nodes.asked {
+            None if parts.len() > 1 && parts.iter().all(|part| power(part) == 1) && usual > shared => {
+                Nodes { asked: Some((shared as f64 / nodes.times.max(1.0)) as usize), ..nodes }
+            }
+            _ => nodes,
+        };
         let mut rule = Rule { normal: self.normal_names().to_vec(), ..Rule::default() };
-        for part in self.parts(coordinates, geometry, 0) {
+        for part in &parts {
             let fixed = (0..coordinates.len())
                 .filter(|i| part.bounds[*i].0 == part.bounds[*i].1 && !space.contains(i));
             rule.axes = space.iter().copied().chain(fixed.clone()).collect();
@@ -390,11 +427,10 @@ impl Place {
             }));
         }
         if rule.nodes.len() > MAX_PLACES {
-            let message = format!(
-                "the integral over `{text}` takes {} places, more than {MAX_PLACES}",
-                rule.nodes.len()
-            );
-            return wrong(message, "take fewer `nodes`");
+            return too_many(rule.nodes.len(), nodes.asked);
+        }
+        if rule.nodes.is_empty() {
+            return wrong(format!("of so few nodes, none lies in `{text}`"), "take more `nodes`");
         }
         Ok(rule)
     }

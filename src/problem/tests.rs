@@ -1017,7 +1017,7 @@ fn an_ansatz_is_differentiated_with_the_network() {
         "unknowns     u = x + t*net\n",
         "  computed   net + t*net_t - 0.1*(t*net_xx)\n",
         "  computed   x + t*net - x\n",
-        "  needs      net, net_t, net_xx (4 channels)\n",
+        "  needs      net, net_t, net_xx (4 derivatives in all)\n",
     ] {
         assert!(described.contains(line), "{line}: {described}");
     }

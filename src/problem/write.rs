@@ -138,7 +138,7 @@ impl Problem {
                 jets.into_iter().map(|(output, index)| self.jet_name(output, index)).collect();
             let count = condition.jets.channels();
             let needed = shortened(needed.join(", "));
-            line("  needs", format!("{needed} ({count} {})", plural(count, "channel")));
+            line("  needs", format!("{needed} ({count} {} in all)", plural(count, "derivative")));
         }
         line("", String::new());
         match &self.reference {

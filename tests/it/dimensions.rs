@@ -143,12 +143,16 @@ fn dimensions_are_drawn_as_the_file_says() {
             assert!(wrong.contains(part) && wrong.contains("dimensions = "), "{wrong}");
         }
     };
-    let most = "the number of dimensions, of which there are 4, is an integer from 1 to 3";
+    let most = "the number of dimensions is an integer from 1 to 3, as there are 4";
     refused("dimensions = 2", "dimensions = 4", [most, "16 | "]);
     refused("dimensions = 2", "dimensions = \"all\"", [most, "16 | "]);
-    let few = "there are no second derivatives to draw from but those along x1";
+    let few = "there are no second derivatives along space to draw from but those along x1";
     refused("laplacian(u)", "u_x1x1 - u_tt", [few, "remove the line"]);
-    refused("laplacian(u)", "u_x1", ["there are no second derivatives to draw from", "remove the line"]);
+    refused(
+        "laplacian(u)",
+        "u_x1",
+        ["there are no second derivatives along space to draw from", "remove the line"],
+    );
     let tangled = "second derivatives are multiplied by one another, or put into a function";
     refused("laplacian(u)", "laplacian(u)^2", [tangled, "only of a sum"]);
 }

@@ -190,6 +190,51 @@ fn integrals_over_bodies_meshes_and_faces_are_right() {
     );
 }
 
+/// Conditions with integrals over places are held beside their terms: what is missed by all that it is, is not solved.
+#[test]
+fn what_integrals_over_places_miss_is_told() {
+    let text = "[coordinates]\nx = [0, 1]\n[unknowns]\nu = {}\n[network]\ndepth = 1\nwidth = 8\n[training]\n\
+                stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 150 } }]\n[conditions.equation]\n\
+                place = \"interior\"\nresidual = \"u_xx + sin(pi*x)\"\npoints = 60\n[conditions.ends]\n\
+                place = [\"x = 0\", \"x = 1\"]\nresidual = \"u\"\n[conditions.total]\nplace = \"x = 0\"\n\
+                residual = \"integral(u, PLACE) - 5\"\nweight = 1e-6\n";
+    for place in ["over interior", "x = 0..1"] {
+        let problem = Problem::parse(&text.replace("PLACE", place)).expect("a problem");
+        let mut trained = pinn::solve(&problem).expect("trained");
+        let relative = trained.evaluation().residuals[2].relative;
+        assert!(relative > 0.9, "{place}: {relative}");
+        assert_eq!(trained.verdict().word, Word::NotSolved, "{place}");
+    }
+}
+
+/// Too many nodes are refused before they are made, too few where none of them counts, with what would do.
+#[test]
+fn nodes_are_as_many_as_a_place_can_have() {
+    let said = |domain: &str, residual: &str| {
+        let text = format!(
+            "{domain}\n[unknowns]\nu = {{}}\n[conditions.c]\nplace = \"interior\"\nresidual = \"u - {residual}\"\n"
+        );
+        let built = Document::parse("nodes.toml", &text).expect("TOML").build(Path::new(""));
+        built.map_or_else(|wrong| wrong.to_string(), |_| String::new())
+    };
+    let plate = "[coordinates]\nx = {}\ny = {}\n[shapes]\n\
+                 plate = { rectangle = { from = [-1, -1], to = [2, 1] } }\n[domain]\nregion = \"plate\"";
+    let ball = "[coordinates]\nx = {}\ny = {}\nz = {}\n[shapes]\n\
+                ball = { ball = { center = [0, 0, 0], radius = 1 } }\nhole = { ball = { center = [0, 0, 0], radius = 0.9 } }\n\
+                [domain]\nregion = \"ball - hole\"";
+    let cube = "[coordinates]\nx = { domain = [0, 1], count = 4 }";
+    for (domain, residual, expected) in [
+        (plate, "integral(u, over interior, nodes = 4000)", "places, more than 4000"),
+        (plate, "integral(u, over interior, nodes = 4000)", "here at most 63 along every line"),
+        (ball, "integral(u, over interior, nodes = 5)", "of so few nodes, none lies in"),
+        (cube, "integral(u, over boundary, nodes = 1000)", "here at most 500"),
+        (cube, "integral(u, over boundary)", ""),
+    ] {
+        let said = said(domain, residual);
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{residual}: {said}");
+    }
+}
+
 /// What problems with integrals cannot have is said in one sentence each.
 #[test]
 fn what_integrals_rule_out_is_said() {

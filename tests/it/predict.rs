@@ -426,3 +426,33 @@ fn trained_parameters_and_data_columns_can_be_asked_for() {
     assert_eq!(quantity.columns(), ["u_obs"]);
     assert!(matches!(trained.quantity("nothing"), Err(TrainedError::Problem(_))));
 }
+
+/// An integral is asked for without the coordinate that it runs over, and one over a plane region has an error that holds where
+/// a sliver of a hole reaches just over the middle of the domain.
+#[test]
+fn integrals_need_no_point_along_themselves_and_see_slivers() {
+    let text = "[coordinates]\nx = {}\ny = {}\n[shapes]\nplate = { rectangle = { from = [-1, -1], to = [2, 1] } }\n\
+                hole = { ellipse = { center = [0.7, 0.1], radii = [0.5, 0.25], angle = \"pi/6\" } }\n\
+                tip = { polygon = { points = [[2, -0.5], [3, 0], [2, 0.5]] } }\n[domain]\n\
+                region = \"plate + tip - hole\"\n[unknowns]\nu = {}\n[network]\ndepth = 1\nwidth = 4\n[training]\n\
+                stages = [{ adam = { steps = 1 } }]\n[conditions.c]\nplace = \"interior\"\nresidual = \"u\"\npoints = 10\n";
+    let problem = pinn::Problem::parse(text).expect("a problem");
+    let mut trained = pinn::solve(&problem).expect("trained");
+    let one = trained.quantity("1 + 0*u").expect("a quantity");
+    let found = pinn::internals::predict::integrals(&mut trained, &one, "interior").expect("integrated");
+    let (area, found) = (6.5 - std::f64::consts::PI / 8.0, found[0].1);
+    let off = (found.value - area).abs();
+    assert!(off < 1e-8 && off <= found.error, "{off:e} {:e}", found.error);
+
+    let mean = trained.quantity("integral(u, over interior)").expect("a quantity");
+    assert!(pinn::internals::predict::missing(&problem, &filled(&problem, &mean)).is_empty());
+    let value = trained.quantity("u").expect("a quantity");
+    assert_eq!(pinn::internals::predict::missing(&problem, &filled(&problem, &value)).len(), 2);
+}
+
+/// No coordinate stated, and those filled in that a quantity does not change along.
+fn filled(problem: &pinn::Problem, quantity: &pinn::Quantity) -> Vec<Option<f64>> {
+    let mut at = vec![None; problem.coordinates.len()];
+    pinn::internals::predict::fill(problem, quantity, &mut at, |x| x);
+    at
+}

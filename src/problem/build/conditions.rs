@@ -194,8 +194,8 @@ impl Builder<'_> {
         among.retain(|&i| !is_time(&coordinates[i].name));
         let refused = if among.len() < 2 {
             let along = among.first().map(|&i| format!(" but those along {}", coordinates[i].name));
-            let message =
-                format!("there are no second derivatives to draw from{}", along.unwrap_or_default());
+            let along = along.unwrap_or_default();
+            let message = format!("there are no second derivatives along space to draw from{along}");
             Some((message, "`dimensions` is for sums of them, as in `laplacian(u)`; remove the line"))
         } else if dimensions::tangled(residuals) {
             let message = "second derivatives are multiplied by one another, or put into a function".into();
@@ -207,8 +207,16 @@ impl Builder<'_> {
             self.report(Diagnostic::error(value.span(), message).hint(hint));
             return None;
         }
-        let what = format!("the number of dimensions, of which there are {},", among.len());
-        Some(Dimensions { count: self.count(value, &what, 1..=among.len() - 1)?, among })
+        let most = among.len() - 1;
+        let integer = value.get_ref().as_integer();
+        let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
+        let Some(count) = count.filter(|count| (1..=most).contains(count)) else {
+            let message =
+                format!("the number of dimensions is an integer from 1 to {most}, as there are {}", most + 1);
+            self.report(Diagnostic::error(value.span(), message).hint("remove the line to take all of them"));
+            return None;
+        };
+        Some(Dimensions { count, among })
     }
 
     /// How a condition is made to hold.

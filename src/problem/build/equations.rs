@@ -4,9 +4,12 @@
 //! solution leaves of them, or how large their terms are.
 //! This file knows problems; it does not know where in a file anything was written.
 
-use super::{ANSATZ, DEFINITION, RESIDUAL};
+use std::path::Path;
+
+use super::{ANSATZ, Builder, DEFINITION, RESIDUAL};
 use crate::expr::{Binary, Graph, Meaning, Node, NodeId, Normal, Scope, Symbol};
 use crate::jet::MultiIndex;
+use crate::problem::diagnostic::Sources;
 use crate::problem::model::{Condition, Formula, Problem};
 use crate::problem::place::Place;
 
@@ -41,6 +44,12 @@ impl Equations {
             others.for_each(|coordinate| graph.set_absent(output, coordinate));
             let node = graph.insert(Node::Jet { output, index: MultiIndex::VALUE, side: 0 });
             scope.set(&unknown.name, Symbol::Value(Meaning::Unknown, node));
+        }
+        let definitions = problem.written.definitions.iter().map(|(_, text)| text);
+        let written = problem.conditions.iter().flat_map(|condition| &condition.written);
+        let ansatzes = problem.unknowns.iter().filter_map(|unknown| unknown.ansatz.as_ref());
+        for text in definitions.chain(written).chain(ansatzes).filter(|text| text.contains(OVER)) {
+            scope = with_rules(problem, scope, &graph, text);
         }
         for (name, text) in &problem.written.definitions {
             let node = scope.lower(&scope.parse(text).ok()?, &mut graph, DEFINITION, &mut vec![])?;
@@ -85,6 +94,21 @@ impl Equations {
         let rest = graph.binary(Binary::Sub, unknown, ansatz);
         Some(extracted(&graph, &[rest]))
     }
+}
+
+/// The word before the place of an integral.
+const OVER: &str = "over";
+
+/// `scope` with the nodes and weights of the places that integrals in `text` run over.
+fn with_rules(problem: &Problem, scope: Scope, graph: &Graph, text: &str) -> Scope {
+    let Ok(expr) = scope.parse(text) else { return scope };
+    let sources = Sources::new("", "");
+    let mut builder = Builder::new(&sources, Path::new(""), graph.clone(), scope);
+    builder.geometry.clone_from(&problem.geometry);
+    builder.space.clone_from(&problem.coordinates);
+    // What cannot be made now was refused when the problem was built.
+    let _ = builder.places_of_integrals(&expr);
+    builder.scope
 }
 
 /// Gives the columns that come with the points of `place` their names, and `u_n` its meaning on walls.

@@ -36,7 +36,7 @@ use crate::problem::place::Coordinate;
 use crate::problem::posedness::{BlowUp, Contradiction, Posedness};
 use crate::problem::size::check_points;
 use crate::problem::windows::Windows;
-use crate::settings::{Cut, Training};
+use crate::settings::{Cut, Stage, Training};
 
 const NUMBER: Context = Context { place: "a plain number", allowed: &[Meaning::Parameter] };
 const ANSATZ: Context = Context {
@@ -273,6 +273,15 @@ impl Builder<'_> {
                 if !self.used.iter().any(|used| used == name || used.starts_with(&derivative)) {
                     let message = format!("`{name}` is never used");
                     self.report(Diagnostic::warning(key.span(), message));
+                }
+            }
+        }
+        if !training.stages.iter().any(Stage::may_vary) {
+            for (key, value) in self.entries(table, "conditions", true) {
+                let drawn = value.get_ref().as_table().and_then(|table| table.get_key_value("dimensions"));
+                if let Some((dimensions, _)) = drawn {
+                    let message = format!("`{}` never draws dimensions: no stage is Adam", key.get_ref());
+                    self.report(Diagnostic::warning(dimensions.span(), message));
                 }
             }
         }

@@ -160,7 +160,7 @@ impl Builder<'_> {
     }
 
     /// Makes nodes and weights for the places that integrals of a formula run over.
-    fn places_of_integrals(&mut self, expr: &Expr) -> Option<()> {
+    pub(super) fn places_of_integrals(&mut self, expr: &Expr) -> Option<()> {
         let mut asked = vec![];
         expr.integrals(&mut |integral| {
             if let Some(Expr { kind: ast::Kind::Name(text), span }) = &integral.place {
