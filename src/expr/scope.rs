@@ -468,6 +468,7 @@ impl Scope {
                         Some(symbol) => Some(symbol.meaning().words()),
                         _ if inner.is_derivative(name) => Some("a derivative"),
                         _ if inner.is_table(name) => Some("a table"),
+                        _ if inner.counted(name).is_some() => Some("several coordinates"),
                         _ => None,
                     };
                     if let Some(what) = what {
@@ -739,6 +740,21 @@ impl Scope {
             .find_map(|(base, rest)| Some((base, rest, self.get(base)?)));
         if let Some((base, rest, symbol)) = base {
             let coordinates = listed(&self.coordinates);
+            // Two of a coordinate that is counted are a Laplacian, more of it are written with sums.
+            let counted = (1..=rest.len()).rev().find_map(|n| {
+                let one = rest.get(..n)?;
+                (one.repeat(rest.len() / n) == rest).then(|| Some((one, self.counted(one)?)))?
+            });
+            if let Some((one, count)) = counted {
+                let message = format!("`{rest}` in `{name}`: there are `{one}1` to `{one}{count}`");
+                let twice = if rest.len() == 2 * one.len() {
+                    format!(", `laplacian({base})`")
+                } else {
+                    String::new()
+                };
+                let [first, each] = ["1", "[i]"].map(|k| rest.replace(one, &format!("{one}{k}")));
+                return (message, Some(format!("write `{base}_{first}`{twice} or `sum({base}_{each}, i)`")));
+            }
             return match symbol.meaning() {
                 Meaning::Unknown | Meaning::Definition => (
                     format!("`{rest}` in `{name}` is not a row of coordinates"),
@@ -749,6 +765,10 @@ impl Scope {
                     Some("derivatives are taken of unknowns and definitions".to_owned()),
                 ),
             };
+        }
+        if let Some(count) = self.counted(name) {
+            let message = format!("unknown symbol `{name}`: there are `{name}1` to `{name}{count}`");
+            return (message, Some(format!("write one of them, or a sum such as `sum({name}[i], i)`")));
         }
         if let Some((message, hint)) = foreign::name(name, self) {
             return (message, Some(hint));
@@ -785,6 +805,13 @@ impl Scope {
                 Some("declare it under [parameters], [definitions] or [unknowns]".to_owned()),
             ),
         }
+    }
+
+    /// How many coordinates `name`1, `name`2, … there are, if there are some and none is called `name`.
+    fn counted(&self, name: &str) -> Option<usize> {
+        let known = |name: &str| self.coordinates.iter().any(|known| known == name);
+        let count = (1..).take_while(|k| known(&format!("{name}{k}"))).count();
+        (count > 1 && !known(name)).then_some(count)
     }
 
     /// What can be asked for where `context` stands, for a hint.

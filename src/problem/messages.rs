@@ -45,6 +45,19 @@ fn one(text: &str, folder: &Path, written: &str, expected: &str) {
 }
 
 #[test]
+fn coordinates_that_are_counted_are_named() {
+    let check = |residual: &str, expected: &str| {
+        let text = "[coordinates]\nx = { domain = [0, 1], count = 4 }\n[unknowns]\nu = {}\n[conditions.c]\n\
+                    place = \"interior\"\nresidual = \"RESIDUAL\"\n";
+        one(&text.replace("RESIDUAL", residual), Path::new("."), residual, expected);
+    };
+    check("u_xx - 1", "`x1` to `x4` & write `u_x1x1`, `laplacian(u)` or `sum(u_x[i]x[i], i)`");
+    check("u_x - 1", "`x1` to `x4` & write `u_x1` or `sum(u_x[i], i)`");
+    check("u - x", "`x1` to `x4` & `sum(x[i], i)`");
+    check("u - integral(u, x = 0..1)", "`x` is several coordinates: an integral cannot run over it");
+}
+
+#[test]
 fn formulas_as_they_are_written_elsewhere() {
     let check = |residual: &str, expected: &str| {
         one(&PROBLEM.replace("RESIDUAL", residual), Path::new("."), residual, expected);
