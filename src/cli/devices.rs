@@ -1,6 +1,5 @@
 //! `pinn-solve devices`: where this build can compute on this machine.
 
-use pinn::internals::engine::cpu::Isa;
 use pinn::internals::engine::device::DEVICES;
 
 use super::{Exit, Failure, print};
@@ -11,9 +10,11 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         let state = match (device.is_built(), device.count()) {
             (false, _) => format!("not in this build: {}", device.how()),
             (true, 0) => "none on this machine".into(),
-            (true, 1) if device.name == "cpu" => format!("ready ({})", Isa::best().name()),
-            (true, 1) => "ready".into(),
-            (true, count) => format!("{count} ready"),
+            (true, count) => {
+                let details: Vec<_> = (0..count).map(|index| device.detail(index)).collect();
+                let many = if count > 1 { format!("{count} ") } else { String::new() };
+                format!("{many}ready ({})", details.join("; "))
+            }
         };
         format!("{:width$}  {state} - {}\n", device.name, device.about)
     });

@@ -33,19 +33,29 @@ pub struct Device {
     how: &'static str,
     /// How many there are on this machine.
     count: fn() -> usize,
+    /// What the device with this index is.
+    detail: fn(usize) -> String,
 }
 
 type Make = fn(&Request, usize) -> Result<Box<dyn Differentiable>, EngineError>;
 
 /// All devices, the default first.
 pub const DEVICES: &[Device] = &[
-    Device { name: "cpu", about: "fused engine", make: Some(cpu), how: "", count: || 1 },
+    Device {
+        name: "cpu",
+        about: "fused engine",
+        make: Some(cpu),
+        how: "",
+        count: || 1,
+        detail: |_| Isa::best().name().into(),
+    },
     Device {
         name: "cuda",
         about: "fused engine, CUDA; `cuda:1` is the second one",
         make: cuda(),
         how: "build with `cargo build --release --features cuda`, which needs no CUDA itself",
         count: cuda_cards,
+        detail: |_| "fused engine, CUDA".into(),
     },
     Device {
         name: "flex",
@@ -53,6 +63,7 @@ pub const DEVICES: &[Device] = &[
         make: flex(),
         how: "build with `cargo build --release --features flex`",
         count: || 1,
+        detail: |_| "Burn".into(),
     },
     Device {
         name: "libtorch",
@@ -60,6 +71,7 @@ pub const DEVICES: &[Device] = &[
         make: libtorch(),
         how: "build with `cargo build --release --features libtorch` (the README says how to get libtorch)",
         count: || 1,
+        detail: |_| "Burn".into(),
     },
     Device {
         name: "libtorch-cuda",
@@ -67,6 +79,15 @@ pub const DEVICES: &[Device] = &[
         make: libtorch_cuda(),
         how: "build with `cargo build --release --features libtorch` against a libtorch with CUDA",
         count: cuda_devices,
+        detail: |_| "Burn".into(),
+    },
+    Device {
+        name: "vulkan",
+        about: "Burn on Vulkan, single precision; `vulkan:1` is the second one",
+        make: vulkan(),
+        how: "build with `cargo build --release --features vulkan`; running needs a driver for Vulkan",
+        count: vulkan_adapters,
+        detail: vulkan_adapter,
     },
 ];
 
@@ -85,16 +106,33 @@ impl Device {
     pub fn how(&self) -> &'static str {
         self.how
     }
+
+    /// What the one with this index is, in words.
+    pub fn detail(&self, index: usize) -> String {
+        (self.detail)(index)
+    }
 }
 
-/// The engine on the device that `name` names, such as `cpu` or `libtorch-cuda:1`.
-pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Differentiable>, EngineError> {
+/// The device that `name` names, such as `cpu` or `libtorch-cuda:1`, and its index, if that is one.
+fn named(name: &str) -> (Option<&'static Device>, &str, Option<usize>) {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => (kind, index.parse().ok()),
         None => (name, Some(0)),
     };
+    (DEVICES.iter().find(|device| device.name == kind), kind, index)
+}
+
+/// What the device that `name` names is, in words; nothing of one that is none.
+pub fn detail(name: &str) -> String {
+    let (device, _, index) = named(name);
+    device.zip(index).map_or(String::new(), |(device, index)| device.detail(index))
+}
+
+/// The engine on the device that `name` names, such as `cpu` or `libtorch-cuda:1`.
+pub fn engine(name: &str, request: &Request) -> Result<Box<dyn Differentiable>, EngineError> {
+    let (device, kind, index) = named(name);
     let unknown = |hint: String| EngineError::Device(name.to_owned(), hint);
-    let Some(device) = DEVICES.iter().find(|device| device.name == kind) else {
+    let Some(device) = device else {
         let names = DEVICES.iter().map(|device| device.name);
         let close = closest(kind, names.clone()).map(|close| format!("did you mean `{close}`?"));
         let list = || format!("devices are {}", names.collect::<Vec<_>>().join(", "));
@@ -191,4 +229,45 @@ fn cuda_devices() -> usize {
     }
     #[cfg(not(feature = "libtorch"))]
     0
+}
+
+const fn vulkan() -> Option<Make> {
+    #[cfg(feature = "vulkan")]
+    return Some(|request, index| {
+        if request.problem.training.precision == Precision::F64 {
+            let why = "it computes tanh and exp in 32 bits where 64 are asked for; add --precision f32";
+            return Err(EngineError::Device(format!("vulkan:{index}"), why.into()));
+        }
+        let mut devices = vulkan_devices();
+        on_burn(request, devices.swap_remove(index), 16_384)
+    });
+    #[cfg(not(feature = "vulkan"))]
+    None
+}
+
+#[cfg(feature = "vulkan")]
+fn vulkan_devices() -> Vec<burn::tensor::Device> {
+    burn::tensor::Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()
+}
+
+fn vulkan_adapters() -> usize {
+    #[cfg(feature = "vulkan")]
+    {
+        vulkan_devices().len()
+    }
+    #[cfg(not(feature = "vulkan"))]
+    0
+}
+
+fn vulkan_adapter(index: usize) -> String {
+    #[cfg(feature = "vulkan")]
+    {
+        let identity = vulkan_devices().get(index).and_then(burn::tensor::Device::identity);
+        identity.map_or("Burn".into(), |identity| format!("Burn, {}", identity.name))
+    }
+    #[cfg(not(feature = "vulkan"))]
+    {
+        let _ = index;
+        "Burn".into()
+    }
 }

@@ -132,7 +132,7 @@ impl Settings {
                 let ranks = if ranks > 1 { format!("{ranks} ranks of ") } else { String::new() };
                 format!("{}, {ranks}{threads} {}", Isa::best().name(), plural(threads, "thread"))
             }
-            _ => "Burn".into(),
+            name => device::detail(name),
         }
     }
 

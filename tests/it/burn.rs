@@ -7,6 +7,7 @@ use pinn::internals::evaluate::evaluate;
 use pinn::internals::ranks::Ranks;
 use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
+use pinn::settings::Precision;
 
 use super::agreement::{KINDS, activated, difference, few, spread, with_network};
 use super::dimensions::{MANY, drawn, many};
@@ -27,8 +28,20 @@ fn engine(name: &str, problem: &Problem, chunk: Option<usize>) -> Box<dyn Differ
     device::engine(name, &request).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The problem in a precision that the device has, and how far answers in it may be from those of another engine.
+fn as_precise(problem: &Problem, device: &str, tolerance: f64) -> (Problem, f64) {
+    let mut problem = problem.clone();
+    if device == "vulkan" {
+        problem.training.precision = Precision::F32;
+    }
+    let single = problem.training.precision == Precision::F32;
+    (problem, if single { tolerance.max(1e-4) } else { tolerance })
+}
+
 /// Loss terms, gradient, residuals and predictions of both engines agree to `tolerance`.
 fn check(problem: &Problem, device: &str, chunk: Option<usize>, tolerance: f64) {
+    let (problem, tolerance) = as_precise(problem, device, tolerance);
+    let problem = &problem;
     let theta = parameters(problem);
     let mut answers = ["cpu", device].map(|name| {
         let mut engine = engine(name, problem, chunk);
@@ -76,7 +89,7 @@ fn every_problem_agrees_with_the_fused_engine() {
             let small = [("network.depth", "3"), ("network.width", "10")];
             let mut problem = few(embedded_problem(name, &small), 30);
             check(&problem, device, Some(7), 1e-10);
-            problem.training.precision = pinn::settings::Precision::F32;
+            problem.training.precision = Precision::F32;
             check(&problem, device, None, 1e-4);
         }
     }
@@ -146,7 +159,7 @@ fn many_coordinates_agree_with_the_fused_engine() {
 #[test]
 fn drawn_dimensions_agree_with_the_fused_engine() {
     for device in devices() {
-        let problem = drawn();
+        let (problem, tolerance) = as_precise(&drawn(), device, 1e-10);
         let theta = parameters(&problem);
         let [(loss, gradient, residuals), (fused_loss, fused_gradient, fused_residuals)] = [device, "cpu"]
             .map(|name| {
@@ -162,7 +175,7 @@ fn drawn_dimensions_agree_with_the_fused_engine() {
         for (a, b) in
             [(&gradient, &fused_gradient), (&residuals, &fused_residuals), (&vec![loss], &vec![fused_loss])]
         {
-            assert!(difference(a, b) <= 1e-10, "{device}");
+            assert!(difference(a, b) <= tolerance, "{device}");
         }
     }
 }
@@ -171,7 +184,8 @@ fn drawn_dimensions_agree_with_the_fused_engine() {
 fn a_short_training_lands_on_the_same_loss() {
     let changes =
         [("network.depth", "2"), ("network.width", "8"), ("training.stages", "[{lbfgs={steps=25}}]")];
-    for device in devices() {
+    // In single precision every step magnifies what rounding did to the last one.
+    for device in devices().into_iter().filter(|device| *device != "vulkan") {
         let mut problem = embedded_problem("heat", &changes);
         for condition in &mut problem.conditions {
             condition.points = 40;
