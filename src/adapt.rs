@@ -81,7 +81,7 @@ pub struct Changes {
     pub reweighted: bool,
     /// Among them those by which networks are compared.
     pub trusts: bool,
-    /// Dimensions have been drawn, or all are in the loss again.
+    /// Dimensions have been drawn.
     pub drawn: bool,
 }
 
@@ -117,8 +117,8 @@ pub fn update(
     let mut changes = Changes::default();
     let balances = training.balance.as_ref().is_some_and(|balance| step / balance.every >= state.balanced);
     // Nothing is balanced by what a few dimensions say.
-    if balances || !may_vary {
-        changes.drawn = take_all_dimensions(problem, engine, state, points);
+    if balances {
+        take_all_dimensions(problem, engine, state, points);
     }
     if training.resample > 0 && step / training.resample > state.round {
         state.round = step / training.resample;
@@ -153,7 +153,7 @@ pub fn update(
         changes.reweighted = true;
     }
     if may_vary {
-        changes.drawn |= draw_dimensions(problem, engine, step, state, points);
+        changes.drawn = draw_dimensions(problem, engine, step, state, points);
     }
     changes
 }

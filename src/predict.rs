@@ -412,10 +412,10 @@ pub fn fill<T>(problem: &Problem, quantity: &Quantity, values: &mut [Option<T>],
     let axes: Vec<usize> = axes.map(|(axis, _)| axis).collect();
     // Of a region a point is needed that lies in it, if one is needed at all.
     let open = axes.iter().all(|&i| values[i].is_none() && !quantity.changes_along(problem, i));
-    let middle = if axes.is_empty() { vec![] } else { problem.middle() };
+    let middle = (open && !axes.is_empty()).then(|| problem.middle());
     for (i, (coordinate, slot)) in problem.coordinates.iter().zip(values).enumerate() {
         if axes.contains(&i) {
-            if open {
+            if let Some(middle) = &middle {
                 *slot = Some(value(middle[i]));
             }
         } else if slot.is_none() && !quantity.changes_along(problem, i) {

@@ -15,7 +15,9 @@ use crate::export::{DERIVATIVES, Program, VALUES, differentiated};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_name, listed};
 use crate::jet::JetSet;
 use crate::march::March;
-use crate::problem::{Carried, Condition, Diagnostics, Document, Formula, Language, Problem, Windows};
+use crate::problem::{
+    Carried, Condition, Diagnostics, Document, Formula, Language, OTHER_NODES, Problem, Windows,
+};
 use crate::rng;
 use crate::run::{
     BandResult, CheckpointError, RunError, RunOutcome, read_last_checkpoint, read_resolved, read_result,
@@ -429,15 +431,7 @@ impl Trained {
     pub fn quadrature(&mut self, text: &str) -> Option<f64> {
         /// Points that are enough to see how large values are.
         const SEEN: usize = 20;
-        /// How many nodes for each that there is: over bodies, where lines begin and end, two rules may err alike.
-        const TIMES: [f64; 3] = [2.0, 1.5, 0.75];
-        let integrates = |text: &str| text.contains("integral");
-        let mut definitions = self.problem.written.definitions.iter();
-        let mut written = self.problem.conditions.iter().flat_map(|condition| &condition.written);
-        if !(integrates(text)
-            || definitions.any(|(_, text)| integrates(text))
-            || written.any(|text| integrates(text)))
-        {
+        if !text.contains("integral") && !self.problem.writes_integrals() {
             return None;
         }
         let own = self.quantity(text).ok().filter(|own| own.columns.is_empty())?;
@@ -447,7 +441,8 @@ impl Trained {
         let greatest = |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).fold(0.0, f64::max);
         let size = greatest(&mut values.iter().copied());
         let mut changes = vec![];
-        for times in TIMES {
+        // Over bodies, where lines begin and end, two rules may err alike.
+        for times in OTHER_NODES {
             let other = Language::with_nodes(&self.problem, times);
             let language = std::mem::replace(&mut self.language, other);
             let other = self.quantity(text);

@@ -37,7 +37,7 @@ mod windows;
 mod write;
 
 pub use build::Language;
-pub(crate) use build::{Equations, RESIDUAL};
+pub(crate) use build::{Equations, OTHER_NODES, RESIDUAL};
 // What only the command line needs of problems.
 #[doc(hidden)]
 pub use change::{Adjustments, SHORT_KEYS, full_key};

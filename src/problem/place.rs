@@ -383,12 +383,12 @@ impl Place {
         };
         let too_many = |places: usize, asked: Option<usize>| {
             let message = format!("the integral over `{text}` takes {places} places, more than {MAX_PLACES}");
+            // Where none are asked for, nobody knows from how many on there are too many.
+            let Some(asked) = asked else { return wrong(message, "take fewer `nodes`") };
             let greatest = parts.iter().map(&power).max().unwrap_or(1);
-            let most = asked.map_or(0.0, |asked| {
-                asked as f64 * (MAX_PLACES as f64 / places as f64).powf(1.0 / f64::from(greatest))
-            });
+            let most = asked as f64 * (MAX_PLACES as f64 / places as f64).powf(1.0 / f64::from(greatest));
             let each = if greatest == 2 { " along every line" } else { "" };
-            Err((message, format!("take fewer `nodes`, here at most {most:.0}{each}")))
+            wrong(message, &format!("take fewer `nodes`, here at most {most:.0}{each}"))
         };
         // As many as there are at the least, before there is memory for them.
         if let Some(asked) = nodes.asked {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::equations::enter;
-use super::values::misspelt;
+use super::values::{integer, misspelt};
 use super::{Builder, RESIDUAL, unusable};
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, Normal, Symbol, closest, is_time, listed};
 use crate::jet::MAX_ORDER;
@@ -208,9 +208,7 @@ impl Builder<'_> {
             return None;
         }
         let most = among.len() - 1;
-        let integer = value.get_ref().as_integer();
-        let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
-        let Some(count) = count.filter(|count| (1..=most).contains(count)) else {
+        let Some(count) = integer(value, &(1..=most)) else {
             let message =
                 format!("the number of dimensions is an integer from 1 to {most}, as there are {}", most + 1);
             self.report(Diagnostic::error(value.span(), message).hint("remove the line to take all of them"));

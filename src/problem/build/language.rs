@@ -61,23 +61,30 @@ fn reader<'a>(problem: &Problem, document: &'a Document, times: f64) -> Builder<
     builder
 }
 
+/// How many nodes for each that there is, to see how far integrals are off.
+pub(crate) const OTHER_NODES: [f64; 3] = [2.0, 1.5, 0.75];
+
 impl Problem {
+    /// Is there an integral in a definition, an ansatz or a condition?
+    ///
+    /// Integrals of known functions are sums of numbers once they are read: of them only the text knows.
+    pub(crate) fn writes_integrals(&self) -> bool {
+        let texts = self.written.definitions.iter().map(|(_, text)| text);
+        let texts = texts.chain(self.unknowns.iter().filter_map(|unknown| unknown.ansatz.as_ref()));
+        let mut texts = texts.chain(self.conditions.iter().flat_map(|condition| &condition.written));
+        texts.any(|text| text.contains("integral"))
+    }
+
     /// The problem with other nodes in the integrals of its conditions, by which one sees how far they are off: twice as
     /// many, or where these are more than a problem may have, as many as it may, or fewer.
     ///
     /// `None` if no condition has integrals, and for windows of time, whose problems are others.
     pub(crate) fn with_other_nodes(&self) -> Option<Self> {
-        /// How many for each that there is.
-        const TIMES: [f64; 3] = [2.0, 1.5, 0.75];
-        // Integrals of known functions are sums of numbers by now: of them only the text knows.
-        let texts = self.written.definitions.iter().map(|(_, text)| text);
-        let texts = texts.chain(self.unknowns.iter().filter_map(|unknown| unknown.ansatz.as_ref()));
-        let mut texts = texts.chain(self.conditions.iter().flat_map(|condition| &condition.written));
-        if self.training.windows.count() > 1 || !texts.any(|text| text.contains("integral")) {
+        if self.training.windows.count() > 1 || !self.writes_integrals() {
             return None;
         }
         let document = written_out(self);
-        let other = TIMES.iter().find_map(|&times| self.with_nodes(&document, times))?;
+        let other = OTHER_NODES.iter().find_map(|&times| self.with_nodes(&document, times))?;
         let differ = |(own, other): (&Condition, &Condition)| own.residuals != other.residuals;
         self.conditions.iter().zip(&other.conditions).any(differ).then_some(other)
     }

@@ -15,6 +15,7 @@ mod values;
 
 pub(crate) use equations::Equations;
 pub use language::Language;
+pub(crate) use language::OTHER_NODES;
 use networks::Networks;
 use values::misspelt;
 

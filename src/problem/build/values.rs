@@ -16,6 +16,13 @@ use crate::problem::place::Coordinate;
 use crate::problem::table::{self, Numbers};
 use crate::rows::Fault;
 
+/// The integer that `value` is, if it is one within `range`.
+pub(super) fn integer(value: &Value<'_>, range: &RangeInclusive<usize>) -> Option<usize> {
+    let integer = value.get_ref().as_integer();
+    let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
+    count.filter(|count| range.contains(count))
+}
+
 impl Builder<'_> {
     pub(super) fn entries<'t>(&mut self, table: &'t Table<'t>, key: &str, required: bool) -> Vec<Entry<'t>> {
         let entries = match table.get(key) {
@@ -68,9 +75,7 @@ impl Builder<'_> {
         what: &str,
         range: RangeInclusive<usize>,
     ) -> Option<usize> {
-        let integer = value.get_ref().as_integer();
-        let count = integer.and_then(|i| usize::from_str_radix(i.as_str(), i.radix()).ok());
-        let count = count.filter(|count| range.contains(count));
+        let count = integer(value, &range);
         if count.is_none() {
             let message = format!("{what} is an integer from {} to {}", range.start(), range.end());
             self.report(Diagnostic::error(value.span(), message));
