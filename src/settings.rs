@@ -626,6 +626,9 @@ pub struct Lm {
     pub steps: usize,
     /// The first damping, as a fraction of the greatest diagonal element of the (scaled) normal equations.
     pub damping: f64,
+    /// What a step's actual decrease has to be of the predicted one, from 0 to 1, without either: the least damping for which it
+    /// is that is taken. It is not looked for by conjugate gradients.
+    pub gain: f64,
     /// What the damping multiplies.
     pub scaling: Scaling,
     /// How the linear system of a step is solved.
@@ -639,6 +642,7 @@ impl Default for Lm {
         Self {
             steps: 200,
             damping: 1e-3,
+            gain: 0.1,
             scaling: Scaling::Identity,
             solver: LinearSolver::Auto,
             products: 200,
@@ -660,9 +664,11 @@ pub enum Scaling {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinearSolver {
-    /// Cholesky factors up to some thousands of parameters, conjugate gradients above.
+    /// The first of the others that suits the number of parameters.
     Auto,
-    /// Cholesky factors of the normal equations.
+    /// Orthogonal transformations of the Jacobian itself, up to 2,000 parameters.
+    Qr,
+    /// Cholesky factors of the normal equations, up to 4,000.
     Cholesky,
     /// Truncated conjugate gradients on Jacobian products.
     Cg,

@@ -794,6 +794,12 @@ impl Objective for EngineObjective<'_> {
 const HAS_JACOBIAN: &str = "the engine has a Jacobian, as it had before";
 
 impl LeastSquares for EngineObjective<'_> {
+    fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+        self.evaluate(theta, |engine, theta, weights, terms| {
+            engine.jacobian().expect(HAS_JACOBIAN).residual_rows(theta, weights, terms, take)
+        })
+    }
+
     fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
         self.evaluate(theta, |engine, theta, weights, terms| {
             engine.jacobian().expect(HAS_JACOBIAN).normal_equations(theta, weights, terms, matrix, vector)

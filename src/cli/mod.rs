@@ -230,7 +230,7 @@ pub(crate) struct ProblemArgs {
     /// "tanh + 0.5*erf(2*x)".
     #[arg(long, value_name = "F")]
     activation: Option<String>,
-    /// How weights are drawn: proposed, eoc, xavier, xavier-uniform, he, siren.
+    /// How weights are drawn: proposed, eoc, xavier, xavier-uniform, he, siren, continuous-depth.
     #[arg(long, value_name = "RULE")]
     init: Option<String>,
     /// Hidden layers.

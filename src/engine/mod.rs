@@ -135,10 +135,21 @@ pub fn square_factor(weight: f64, point_weight: f64, points: usize) -> f64 {
 ///
 /// r holds every residual at every point times √(λ·w/points), λ being `weights` (one a condition): condition by condition, within it point by point (pair
 /// by pair for a periodic one), within it residual by residual.
-/// J itself, with a row for every number of r, is never stored.
 pub trait Jacobian {
     /// Length of r.
     fn residual_count(&self) -> usize;
+
+    /// Rows of J with their numbers of r, n + 1 numbers each, are handed to `take`, some at a time; the loss and its terms as
+    /// [`Engine::loss`].
+    ///
+    /// Their order is the engine's own, and always the same; rows of conditions without weight are left out.
+    fn residual_rows(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> f64;
 
     /// JᵀJ (n × n, symmetric, row by row) and Jᵀr, half the gradient; the loss and its terms as [`Engine::loss`].
     fn normal_equations(

@@ -27,7 +27,7 @@ pub(super) struct Factorized {
     /// Buffers of θ's length: a point, and a gradient or direction.
     theta: Vec<f64>,
     slope: Vec<f64>,
-    /// Buffer of normal equations, n × n.
+    /// Buffer of normal equations, n × n, or of rows.
     matrix: Vec<f64>,
 }
 
@@ -159,15 +159,33 @@ impl Objective for OfFactors<'_> {
 const SQUARES: &str = "an objective with residuals";
 
 impl LeastSquares for OfFactors<'_> {
+    fn residual_rows(&mut self, phi: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+        let (rows, n, m) = (self.rows, self.theta.len(), phi.len());
+        multiply(rows, phi, self.theta);
+        let (theta, buffer) = (&*self.theta, &mut *self.matrix);
+        let objective = self.objective.least_squares().expect(SQUARES);
+        objective.residual_rows(theta, &mut |own| {
+            let count = own.len() / (n + 1);
+            buffer.resize(buffer.len().max(count * (m + 1)), 0.0);
+            let moved = &mut buffer[..count * (m + 1)];
+            for (row, to) in own.chunks_exact(n + 1).zip(moved.chunks_exact_mut(m + 1)) {
+                pull_back(rows, phi, theta, &row[..n], &mut to[..m]);
+                to[m] = row[n];
+            }
+            take(moved);
+        })
+    }
+
     fn normal_equations(&mut self, phi: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
         let (n, m) = (self.theta.len(), phi.len());
         multiply(self.rows, phi, self.theta);
-        self.matrix.resize(n * n, 0.0);
+        self.matrix.resize(self.matrix.len().max(n * n), 0.0);
+        let own = &mut self.matrix[..n * n];
         let objective = self.objective.least_squares().expect(SQUARES);
-        let value = objective.normal_equations(self.theta, self.matrix, self.slope);
+        let value = objective.normal_equations(self.theta, own, self.slope);
         pull_back(self.rows, phi, self.theta, self.slope, vector);
         // M·T row by row, in the first n rows of the result; then Tᵀ from the left, a row of which adds up several.
-        for (row, to) in self.matrix.chunks_exact(n).zip(matrix.chunks_exact_mut(m)) {
+        for (row, to) in own.chunks_exact(n).zip(matrix.chunks_exact_mut(m)) {
             pull_back(self.rows, phi, self.theta, row, to);
         }
         let (own, behind) = matrix.split_at_mut(n * m);
@@ -243,6 +261,17 @@ mod tests {
     }
 
     impl LeastSquares for Valley {
+        fn residual_rows(&mut self, x: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+            let n = x.len();
+            let unit = |k: usize| (0..n).map(|i| f64::from(u8::from(i == k))).collect::<Vec<f64>>();
+            let columns: Vec<Vec<f64>> = (0..n).map(|k| Self::along(x, &unit(k))).collect();
+            for (i, r) in Self::residuals(x).into_iter().enumerate() {
+                let row: Vec<f64> = columns.iter().map(|column| column[i]).chain([r]).collect();
+                take(&row);
+            }
+            self.value(x)
+        }
+
         fn normal_equations(&mut self, x: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
             vector.copy_from_slice(&Self::back(x, &Self::residuals(x)));
             for (i, row) in matrix.chunks_exact_mut(x.len()).enumerate() {
@@ -304,6 +333,14 @@ mod tests {
             close(2.0 * vector[k], gradient[k]);
             (0..m).for_each(|l| close(normal[k * m + l], dot(&jacobian[k], &jacobian[l])));
         }
+        let mut count = 0;
+        let mut take = |row: &[f64]| {
+            (0..m).for_each(|k| close(row[k], jacobian[k][count]));
+            assert_eq!(row[m], r[count]);
+            count += 1;
+        };
+        assert_eq!(squares.residual_rows(&phi, &mut take), value);
+        assert_eq!(count, r.len());
         let direction = [0.1, 0.2, -0.3, 0.4, -0.5, 0.6, 0.7, -0.8];
         let mut product = vec![0.0; m];
         squares.gauss_newton_product(&phi, &direction, &mut product);

@@ -10,6 +10,7 @@ mod history;
 mod lbfgs;
 mod line_search;
 mod lm;
+mod orthogonal;
 mod quasi_newton;
 mod ssbfgs;
 mod ssbroyden;
@@ -102,7 +103,7 @@ pub fn check(stage: &Stage, parameters: usize, ranks: usize) -> Result<(), Strin
                 "its history would take {numbers:.1e} numbers, more than {MAX_HISTORY_NUMBERS:.0e}; keep fewer pairs"
             ))
         }
-        Stage::Lm(settings) => lm::check(settings, parameters, |instead| fits(MOST_PARAMETERS, instead)),
+        Stage::Lm(settings) => lm::check(settings, parameters, fits),
         Stage::Ssbfgs(_) | Stage::Ssbroyden(_) => {
             let most = MOST_PARAMETERS as f64 * (ranks as f64).sqrt();
             fits(most as usize, "use lbfgs, a smaller network, or more ranks of MPI (docs/mpi.md)")
@@ -132,6 +133,9 @@ pub trait Objective {
 
 /// An objective |r(θ)|² with the Jacobian J = ∂r/∂θ, whose gradient is 2Jᵀr.
 pub trait LeastSquares: Objective {
+    /// The value at `theta`; every row of J with its number of r, n + 1 numbers, is handed to `take`, some rows at a time.
+    fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64;
+
     /// The value at `theta`; JᵀJ goes to `matrix` (n × n, symmetric, row by row) and Jᵀr to `vector`.
     fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64;
 

@@ -55,6 +55,15 @@ impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> Objective for Squares<F> {
 }
 
 impl<F: FnMut(&[f64]) -> (Vec<f64>, Vec<f64>)> LeastSquares for Squares<F> {
+    fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+        self.evaluations += 1;
+        let (r, jacobian) = (self.f)(theta);
+        for (r, row) in r.iter().zip(jacobian.chunks_exact(theta.len())) {
+            take(&[row, &[*r]].concat());
+        }
+        dot(&r, &r)
+    }
+
     fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
         self.evaluations += 1;
         let (r, jacobian) = (self.f)(theta);
@@ -304,11 +313,12 @@ fn lm(settings: settings::Lm) -> Stage {
 }
 
 /// Every least-squares method that does not ask for precision in its settings.
-fn least_squares_methods() -> [Stage; 3] {
+fn least_squares_methods() -> [Stage; 4] {
     use settings::{LinearSolver, Lm, Scaling};
     [
         lm(Lm { steps: 400, ..Lm::default() }),
         lm(Lm { steps: 400, scaling: Scaling::Diagonal, ..Lm::default() }),
+        lm(Lm { steps: 400, solver: LinearSolver::Cholesky, ..Lm::default() }),
         lm(Lm { steps: 400, solver: LinearSolver::Cg, ..Lm::default() }),
     ]
 }
@@ -634,11 +644,13 @@ fn methods_are_refused_where_their_matrix_would_not_fit() {
     // Ranks share the one, and have the other each.
     assert!(check(&quasi_newton, 50_000, 1).is_err() && check(&quasi_newton, 50_000, 8).is_ok());
     assert!(check(&cholesky(), 50_000, 8).is_err());
-    let [_, diagonal, _] = least_squares_methods();
+    let [_, diagonal, ..] = least_squares_methods();
     assert!(
         check(&diagonal, 4000, 1).is_ok()
             && check(&diagonal, 4001, 1).is_err_and(|why| why.contains("identity"))
     );
+    let qr = lm(settings::Lm { solver: settings::LinearSolver::Qr, ..settings::Lm::default() });
+    assert!(check(&qr, 8000, 1).is_ok() && check(&qr, 8001, 1).is_err_and(|why| why.contains("cholesky")));
     assert!(
         check(&cholesky(), 4001, 1).is_ok()
             && check(&cholesky(), 1_000_000, 1).is_err_and(|why| why.contains("cg"))
@@ -675,8 +687,8 @@ fn work_counts_stay_what_they_are() {
             (ended.steps, objective.evaluations)
         })
         .collect();
-    assert_eq!(valley, [[12, 42, 30, 0, 8], [15, 48, 33, 0, 9], [33, 82, 0, 84, 16]]);
-    assert_eq!(fitted, [[6, 24, 18, 0, 6], [6, 26, 20, 0, 6], [14, 31, 0, 48, 3]]);
+    assert_eq!(valley, [[9, 50, 9, 0, 16], [9, 49, 9, 0, 20], [9, 49, 40, 0, 16], [33, 82, 0, 84, 16]]);
+    assert_eq!(fitted, [[7, 34, 7, 0, 7], [7, 34, 7, 0, 6], [7, 33, 26, 0, 7], [14, 31, 0, 48, 3]]);
     assert_eq!(quadratics, [(285, 333), (662, 1458), (235, 274), (953, 1841)]);
 }
 
@@ -787,6 +799,11 @@ impl Objective for Remembering<'_> {
 }
 
 impl LeastSquares for Remembering<'_> {
+    fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+        let value = self.inner.residual_rows(theta, take);
+        self.note(theta, value)
+    }
+
     fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
         let value = self.inner.normal_equations(theta, matrix, vector);
         self.note(theta, value)

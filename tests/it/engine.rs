@@ -640,6 +640,20 @@ pub(crate) fn check_least_squares(problem: &Problem, what: &str) {
         assert!((g - 2.0 * v).abs() <= 1e-12 * steepness, "{what}: gradient {g} against twice {v}");
     }
 
+    // The rows themselves have that JᵀJ and that Jᵀr.
+    let mut rows = vec![];
+    let mut take = |some: &[f64]| rows.extend_from_slice(some);
+    let loss = engine.residual_rows(&theta, &weights, &mut terms, &mut take);
+    assert_eq!((loss.to_bits(), &terms), (at.loss.to_bits(), &at.terms), "{what}");
+    assert_eq!(rows.len(), engine.residual_count() * (n + 1), "{what}");
+    let gram = |i: usize, j: usize| rows.chunks_exact(n + 1).map(|row| row[i] * row[j]).sum::<f64>();
+    for i in 0..n {
+        let size = gram(i, i).sqrt();
+        let close = |a: f64, b: f64, size: f64| assert!((a - b).abs() <= 1e-12 * size, "{what}: {a} {b}");
+        close(gram(i, n), at.vector[i], size * gram(n, n).sqrt());
+        (0..n).for_each(|j| close(gram(i, j), at.matrix[i * n + j], size * gram(j, j).sqrt()));
+    }
+
     // Columns of J by central differences of fourth order.
     let h = 2e-3;
     let columns: Vec<Vec<f64>> = (0..n)

@@ -50,6 +50,7 @@ fn every_method(steps: usize) -> Vec<String> {
         "lbfgs",
         "lm",
         "lm scaling = \"diagonal\"",
+        "lm solver = \"cholesky\"",
         "lm solver = \"cg\"",
         "ssbfgs",
         "ssbroyden",

@@ -203,6 +203,20 @@ impl Jacobian for Faulty {
         self.inner.residual_count()
     }
 
+    fn residual_rows(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> f64 {
+        let mut first = [0.0];
+        self.spoil(theta, &mut first);
+        self.inner.residual_rows(theta, weights, terms, &mut |rows| {
+            take(&rows.iter().map(|x| x + first[0]).collect::<Vec<f64>>());
+        })
+    }
+
     fn normal_equations(
         &mut self,
         theta: &[f64],

@@ -36,7 +36,8 @@ fn error(problem: &Problem, outcome: &Outcome) -> f64 {
 fn every_method_solves_a_small_problem() {
     for (stages, enough) in [
         ("{ lm = { steps = 40 } }", 1e-5),
-        ("{ lm = { steps = 40, scaling = \"diagonal\" } }", 1e-5),
+        ("{ lm = { steps = 40, scaling = \"diagonal\", gain = 0.5 } }", 1e-5),
+        ("{ lm = { steps = 40, solver = \"cholesky\" } }", 1e-5),
         ("{ lm = { steps = 40, solver = \"cg\" } }", 1e-4),
         ("{ ssbfgs = { steps = 400 } }", 1e-5),
         ("{ ssbroyden = { steps = 400 } }", 1e-5),
@@ -55,6 +56,7 @@ fn every_method_solves_a_small_problem() {
 fn methods_end_in_the_same_bits_at_any_number_of_threads() {
     for stages in [
         "{ lm = { steps = 10 } }",
+        "{ lm = { steps = 10, solver = \"cholesky\" } }",
         "{ lm = { steps = 10, solver = \"cg\" } }",
         "{ ssbroyden = { steps = 30 } }",
     ] {

@@ -79,6 +79,8 @@ pub struct CpuEngine<R: Real> {
     products: Box<dyn BlockProduct>,
     /// Buffers of the least-squares side, made when it is first asked for.
     normal: Option<Normal>,
+    /// Rows of the Jacobian that are about to be handed out.
+    rows: Vec<f64>,
     tangent: Option<Packed<R>>,
     rows_done: usize,
 }
@@ -134,6 +136,7 @@ impl<R: Real> CpuEngine<R> {
             spaces: (0..threads).map(|_| Mutex::new(Workspace::new())).collect(),
             products: isa.run::<f64, _>(SelectProducts),
             normal: None,
+            rows: vec![],
             tangent: None,
             rows_done: 0,
             team: Arc::new(team),

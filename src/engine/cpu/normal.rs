@@ -1,8 +1,9 @@
 //! The least-squares side of the fused engine: normal equations, and Jacobian products without the Jacobian.
 //!
 //! The loss is rᵀr with r = √(λ·w/points)·residual, row by row, w the point's weight.
-//! The Jacobian's rows come from one reverse sweep a residual, block by block (`rows.rs`), and are added to JᵀJ slab
-//! by slab (`gram.rs`), so the whole J never exists; r goes along as one more column, whose products are Jᵀr.
+//! The Jacobian's rows come from one reverse sweep a residual, block by block (`rows.rs`), and are handed out some at a time, or
+//! added to JᵀJ slab by slab (`gram.rs`), so the whole J never exists here; r goes along as one more column, whose products
+//! are Jᵀr.
 //!
 //! A product J·v needs no rows and no forward sweep of its own: the direction adds V·a + v_b to the preactivations of
 //! every layer *at fixed inputs a*, and the adjoints of a residual say what that is worth to it.
@@ -22,8 +23,10 @@ use crate::team::lock;
 
 /// Rows of a slab: enough that a tile of JᵀJ is summed in registers most of the time.
 const SLAB_ROWS: usize = 128;
-/// Slabs that are filled before they are added: enough work for every thread between two waits.
+/// Slabs that are filled before they are added, and rows before they are handed out: enough work for every thread between two
+/// waits.
 const SLABS: usize = 8;
+const ROWS: usize = SLABS * SLAB_ROWS;
 
 /// Buffers of the normal equations.
 pub(super) struct Normal {
@@ -83,28 +86,64 @@ impl<R: Real> CpuEngine<R> {
         slab: &mut Slab,
         sums: &mut [Sums],
     ) {
-        let mut space = lock(&self.spaces[thread]);
         let mut sums = sums.iter_mut();
         slab.rows = 0;
         for (which, blocks) in plan {
-            let term = &self.terms[*which];
-            let weight = weights[*which];
             for block in blocks.clone() {
-                self.kernels.forward(&self.net, term, *which, block, &mut space);
-                *sums.next().expect("sums for every block") = space.sums(term, block);
-                if weight == 0.0 {
-                    continue;
-                }
-                for root in 0..term.tape.roots().len() {
-                    space.clear_adjoints(term);
-                    space.add_adjoints(term, root, term.row_scales(weight, block));
-                    self.kernels.jacobian(&self.net, term, block, &mut space);
-                    let residuals = space.root(term, root).iter().zip(term.row_scales(weight, block));
-                    for (row, (residual, scale)) in space.jacobian_rows(&self.net).zip(residuals) {
-                        slab.push(row, scale * residual.to_f64());
-                    }
-                }
+                let sums = sums.next().expect("sums for every block");
+                *sums = self.visit_rows(thread, weights[*which], *which, block, |row, r| slab.push(row, r));
             }
+        }
+    }
+
+    /// Hands out the rows of a block with their residuals, if it has weight; the sums of its residuals.
+    fn visit_rows(
+        &self,
+        thread: usize,
+        weight: f64,
+        which: usize,
+        block: usize,
+        mut take: impl FnMut(&[R], f64),
+    ) -> Sums {
+        let mut space = lock(&self.spaces[thread]);
+        let term = &self.terms[which];
+        self.kernels.forward(&self.net, term, which, block, &mut space);
+        let sums = space.sums(term, block);
+        if weight == 0.0 {
+            return sums;
+        }
+        for root in 0..term.tape.roots().len() {
+            space.clear_adjoints(term);
+            space.add_adjoints(term, root, term.row_scales(weight, block));
+            self.kernels.jacobian(&self.net, term, block, &mut space);
+            let residuals = space.root(term, root).iter().zip(term.row_scales(weight, block));
+            for (row, (residual, scale)) in space.jacobian_rows(&self.net).zip(residuals) {
+                take(row, scale * residual.to_f64());
+            }
+        }
+        sums
+    }
+
+    /// Adds up the sums of all blocks, which are in the order of the groups, as every other evaluation does, so that losses can
+    /// be compared to the last bit.
+    fn total_of_blocks(&self, sums: impl Iterator<Item = Sums>, weights: &[f64], terms: &mut [f64]) -> f64 {
+        let mut blocks = sums;
+        let mut sums = vec![Sums::default(); self.terms.len()];
+        for group in &self.groups {
+            let mut of_group = vec![Sums::default(); sums.len()];
+            for (which, range) in group {
+                blocks.by_ref().take(range.len()).for_each(|block| of_group[*which] += block);
+            }
+            sums.iter_mut().zip(of_group).for_each(|(to, of_group)| *to += of_group);
+        }
+        self.total(&sums, weights, terms)
+    }
+
+    /// Room for the rows of the Jacobian in every thread's workspace.
+    fn reserve_rows(&self) {
+        for space in &self.spaces {
+            let mut space = lock(space);
+            self.terms.iter().for_each(|term| space.reserve_rows(&self.net, term));
         }
     }
 
@@ -193,6 +232,65 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         self.terms.iter().map(|term| term.sites * term.tape.roots().len()).sum()
     }
 
+    fn residual_rows(
+        &mut self,
+        theta: &[f64],
+        weights: &[f64],
+        terms: &mut [f64],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> f64 {
+        self.regroup_if_needed();
+        self.pack(theta);
+        self.reserve_rows();
+        let width = self.net.parameters() + 1;
+        let blocks: Vec<(usize, usize)> = self
+            .groups
+            .iter()
+            .flatten()
+            .flat_map(|(which, blocks)| blocks.clone().map(|block| (*which, block)))
+            .collect();
+        let rows = |&(which, block): &(usize, usize)| {
+            let term = &self.terms[which];
+            if weights[which] == 0.0 { 0 } else { term.filled(block) * term.tape.roots().len() }
+        };
+        let mut sums = vec![Sums::default(); blocks.len()];
+        let mut buffer = std::mem::take(&mut self.rows);
+        let (mut left, mut to) = (&blocks[..], &mut sums[..]);
+        while !left.is_empty() {
+            // As many blocks as have rows enough.
+            let mut count = 0;
+            let mut numbers = 0;
+            while count < left.len() && numbers < ROWS * width {
+                numbers += rows(&left[count]) * width;
+                count += 1;
+            }
+            let (now, later) = left.split_at(count);
+            let (sums, others) = to.split_at_mut(count);
+            (left, to) = (later, others);
+            if buffer.len() < numbers {
+                buffer.resize(numbers, 0.0);
+            }
+            let mut rest = &mut buffer[..numbers];
+            let parts = now.iter().map(|block| {
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(rows(block) * width);
+                rest = others;
+                own
+            });
+            let work: Vec<_> = now.iter().zip(parts).zip(sums).collect();
+            self.team.share(work.into_iter(), |thread, ((&(which, block), own), sums)| {
+                let mut own = own.chunks_exact_mut(width);
+                *sums = self.visit_rows(thread, weights[which], which, block, |row, residual| {
+                    let to = own.next().expect("room for every row");
+                    to.iter_mut().zip(row).for_each(|(to, x)| *to = x.to_f64());
+                    to[width - 1] = residual;
+                });
+            });
+            take(&buffer[..numbers]);
+        }
+        self.rows = buffer;
+        self.total_of_blocks(sums.into_iter(), weights, terms)
+    }
+
     fn normal_equations(
         &mut self,
         theta: &[f64],
@@ -204,9 +302,7 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         self.regroup_if_needed();
         self.pack(theta);
         let mut normal = self.normal.take().unwrap_or_else(|| {
-            for space in &self.spaces {
-                self.terms.iter().for_each(|term| lock(space).reserve_rows(&self.net, term));
-            }
+            self.reserve_rows();
             self.plan_normal()
         });
         let Normal { slabs, gram, plan, sums } = &mut normal;
@@ -221,18 +317,9 @@ impl<R: Real> Jacobian for CpuEngine<R> {
         gram.gather(self.team.ranks());
         gram.write_symmetric(vector.len(), matrix);
         gram.write_last_row(vector);
-        // Added up as every other evaluation does, so that losses can be compared to the last bit.
-        let mut blocks = sums.iter().flatten();
-        let mut sums = vec![Sums::default(); self.terms.len()];
-        for group in &self.groups {
-            let mut of_group = vec![Sums::default(); sums.len()];
-            for (which, range) in group {
-                blocks.by_ref().take(range.len()).for_each(|&block| of_group[*which] += block);
-            }
-            sums.iter_mut().zip(of_group).for_each(|(to, of_group)| *to += of_group);
-        }
+        let loss = self.total_of_blocks(sums.iter().flatten().copied(), weights, terms);
         self.normal = Some(normal);
-        self.total(&sums, weights, terms)
+        loss
     }
 
     fn jacobian_product(&mut self, theta: &[f64], weights: &[f64], direction: &[f64], product: &mut [f64]) {

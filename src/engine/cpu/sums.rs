@@ -167,7 +167,10 @@ mod tests {
         if n < 1000 {
             let (mut matrix, mut vector) = (numbers(n * n), numbers(n));
             all.push(vec![engine.normal_equations(theta, &weights, &mut terms, &mut matrix, &mut vector)]);
-            all.extend([matrix, vector]);
+            let mut rows = vec![];
+            let mut take = |some: &[f64]| rows.extend_from_slice(some);
+            all.push(vec![engine.residual_rows(theta, &weights, &mut terms, &mut take)]);
+            all.extend([matrix, vector, rows]);
         }
         // After they have parted, each computes the same alone.
         ranks.part();

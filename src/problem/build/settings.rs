@@ -320,6 +320,7 @@ impl Builder<'_> {
                 Stage::Lbfgs(lbfgs) => check(lbfgs.history > 0, "history", "at least 1"),
                 Stage::Lm(lm) => {
                     check(positive(lm.damping), "damping", "a positive number");
+                    check(lm.gain > 0.0 && lm.gain < 1.0, "gain", "between 0 and 1");
                     check(lm.products > 0, "products", "at least 1");
                     let fits = lm.scaling == Scaling::Identity || lm.solver != LinearSolver::Cg;
                     check(fits, "scaling", "\"identity\" with solver = \"cg\", which has no diagonal");
