@@ -8,7 +8,7 @@
 //! D is the identity, or the greatest diagonal of JᵀJ seen so far (Moré 1978).
 //!
 //! Up to [`MOST_DENSE`] parameters trials are cheap beside what is the same for all of them, and a step looks for the boldest
-//! one: the least μ whose ϱ is no less than a target (as Qin et al. 2026, arXiv 2607.02194, choose it).
+//! one: the least μ whose ϱ is no less than a target (arXiv 2607.02194 chooses it by such a ratio).
 //! A step that lowers F most is timid: it has a gain of 0.9, and hundreds of them follow a curved valley that a few steps with
 //! gains of a quarter leave; Poisson's equation on a square came to 1e-6 in 60 steps by the least F, to 1e-13 in 80 by the
 //! target.
