@@ -88,6 +88,7 @@ RUNS = {
     # Large enough for ranks to have rows of the inverse Hessian each.
     "ssbroyden, shared matrix": ("wide.toml", ["stages=[{adam={steps=10}},{ssbroyden={steps=40}}]"]),
     "lm": ("heat.toml", ["stages=[{lm={steps=6}}]"]),
+    "lm, normal equations": ("heat.toml", ['stages=[{lm={steps=6,solver="cholesky"}}]']),
     "lm, products": ("heat.toml", ['stages=[{lm={steps=6,solver="cg"}}]']),
     "windows": ("decay.toml", ["stages=[{adam={steps=30}},{ssbroyden={steps=60}}]", "windows=2"]),
 }
