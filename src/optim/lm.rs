@@ -42,8 +42,8 @@ const TRIALS: usize = 24;
 /// By what the damping is divided as long as trials gain more than asked for, and multiplied as long as none gains enough.
 const BOLDER: f64 = 4.0;
 const MORE_TIMID: f64 = 8.0;
-/// The longest step, over the greatest |θ| so far, if it is looked for: Black-Scholes' equation came to 1e-2 with steps of any length, to 4e-6 with
-/// these.
+/// The longest step, over the greatest |θ| so far, if it is looked for: Black-Scholes' equation came to 1e-2 with steps of any
+/// length, to 4e-6 with these.
 const LONGEST: f64 = 0.3;
 /// A gain is as good as the target if it is this part of the way from there to 1, and so is a damping this close to one that is
 /// too bold.
@@ -119,6 +119,19 @@ struct Solution {
     products: usize,
 }
 
+/// The trials of one step.
+struct Trials<'a> {
+    theta: &'a [f64],
+    objective: &'a mut dyn LeastSquares,
+    /// F at θ.
+    start: f64,
+    /// The damping of the first trial, and the least one that is told from none.
+    first: f64,
+    least: f64,
+    progress: Progress,
+    failures: Failures,
+}
+
 /// Why a step was not taken, as far as trials tell.
 #[derive(Default)]
 struct Failures {
@@ -182,55 +195,44 @@ impl Lm {
         }
     }
 
-    /// The greatest element of JᵀJ's diagonal, scaled; the scales grow with it first, and then J is factorized.
+    /// The greatest element of JᵀJ's diagonal, scaled; the scales grow with it first.
     ///
     /// NaN where one of them is not finite: by Cauchy and Schwarz, the other elements are finite if those are.
-    fn note_diagonal(&mut self, theta: &[f64], objective: &mut dyn LeastSquares) -> (f64, Progress) {
-        let n = self.vector.len();
-        let mut progress = Progress::default();
-        let diagonal = match &mut self.system {
+    fn note_diagonal(
+        &mut self,
+        theta: &[f64],
+        objective: &mut dyn LeastSquares,
+        progress: &mut Progress,
+    ) -> f64 {
+        let diagonal = &mut self.trial;
+        match &mut self.system {
             System::Rows(system) => {
-                self.trial.iter_mut().zip(system.column_norms()).for_each(|(to, x)| *to = x * x);
-                &self.trial
+                diagonal.iter_mut().zip(system.column_norms()).for_each(|(to, x)| *to = x * x);
             }
             System::Normal { matrix, .. } => {
-                self.trial.iter_mut().zip(matrix.iter().step_by(n + 1)).for_each(|(to, x)| *to = *x);
-                &self.trial
+                let elements = matrix.iter().step_by(diagonal.len() + 1);
+                diagonal.iter_mut().zip(elements).for_each(|(to, x)| *to = *x);
             }
             System::Products([_, _, image]) => {
                 // Without the matrix, the curvature along the gradient has to do, and once.
-                if let Some(damping) = self.damping {
-                    return (damping, progress);
-                }
-                objective.gauss_newton_product(theta, &self.vector, image);
-                progress.products = 1;
-                return (dot(&self.vector, image) / dot(&self.vector, &self.vector), progress);
+                return self.damping.unwrap_or_else(|| {
+                    objective.gauss_newton_product(theta, &self.vector, image);
+                    progress.products += 1;
+                    dot(&self.vector, image) / dot(&self.vector, &self.vector)
+                });
             }
-        };
+        }
         if diagonal.iter().any(|x| !x.is_finite()) {
-            return (f64::NAN, progress);
+            return f64::NAN;
         }
-        let greatest = diagonal.iter().copied().fold(0.0, f64::max);
-        let scaled = if self.scales.is_empty() {
-            greatest
-        } else {
-            self.scales.iter_mut().zip(diagonal).for_each(|(scale, x)| *scale = scale.max(*x));
-            // A parameter that nothing depends on is still to be kept in place.
-            let greatest = self.scales.iter().copied().fold(0.0, f64::max);
-            self.scales.iter_mut().for_each(|scale| *scale = scale.max(f64::EPSILON * greatest));
-            1.0
-        };
-        if let System::Rows(system) = &mut self.system {
-            system.bidiagonalize(&self.scales);
-            progress.factorizations = 1;
+        if self.scales.is_empty() {
+            return diagonal.iter().copied().fold(0.0, f64::max);
         }
-        (scaled, progress)
-    }
-
-    /// The least damping that is told from none.
-    fn least(&self, greatest: f64) -> f64 {
-        let part = if matches!(self.system, System::Rows(_)) { LEAST_DAMPING_OF_ROWS } else { LEAST_DAMPING };
-        part * greatest
+        self.scales.iter_mut().zip(diagonal).for_each(|(scale, x)| *scale = scale.max(*x));
+        // A parameter that nothing depends on is still to be kept in place.
+        let greatest = self.scales.iter().copied().fold(0.0, f64::max);
+        self.scales.iter_mut().for_each(|scale| *scale = scale.max(f64::EPSILON * greatest));
+        1.0
     }
 
     /// Solves the damped system for `step`; `None` where the matrix is not positive definite to rounding.
@@ -265,15 +267,9 @@ impl Lm {
     }
 
     /// Tries a damping; the point is left in `trial`.
-    fn attempt(
-        &mut self,
-        theta: &[f64],
-        damping: f64,
-        start: f64,
-        objective: &mut dyn LeastSquares,
-        progress: &mut Progress,
-        failures: &mut Failures,
-    ) -> Trial {
+    fn attempt(&mut self, damping: f64, trials: &mut Trials<'_>) -> Trial {
+        let Trials { theta, start, progress, failures, .. } = trials;
+        let (theta, objective, start) = (*theta, &mut *trials.objective, *start);
         let mut trial = Trial { value: f64::NAN, gain: f64::NAN };
         if matches!(self.system, System::Normal { .. }) {
             progress.factorizations += 1;
@@ -302,7 +298,7 @@ impl Lm {
     }
 
     /// Makes the last trial the step.
-    fn take(&mut self, trial: &Trial, progress: &mut Progress) {
+    fn take(&mut self, trial: &Trial, Trials { progress, .. }: &mut Trials<'_>) {
         progress.loss = trial.value;
         progress.evaluation = progress.evaluations - 1;
         std::mem::swap(&mut self.best, &mut self.trial);
@@ -311,16 +307,9 @@ impl Lm {
     /// The boldest step whose gain is at least the target, and its damping.
     ///
     /// The gain rises from anything to 1 as μ does: the target is bracketed, then μ halved in its logarithm.
-    fn search(
-        &mut self,
-        theta: &[f64],
-        first: f64,
-        least: f64,
-        objective: &mut dyn LeastSquares,
-        progress: &mut Progress,
-        failures: &mut Failures,
-    ) -> Option<f64> {
-        let (start, target) = (progress.loss, self.settings.gain);
+    fn search(&mut self, trials: &mut Trials<'_>) -> Option<f64> {
+        let &mut Trials { theta, start, first, least, .. } = trials;
+        let target = self.settings.gain;
         self.reach = self.reach.max(norm(theta));
         let longest = LONGEST * self.reach;
         let (mut too_bold, mut taken) = (None, None);
@@ -328,22 +317,22 @@ impl Lm {
         // Every step of the way to the bracket is twice as far, in logarithms, as the one before.
         let (mut bolder, mut more_timid) = (BOLDER, MORE_TIMID);
         for _ in 0..TRIALS {
-            let trial = self.attempt(theta, damping, start, objective, progress, failures);
-            if failures.not_finite {
+            let trial = self.attempt(damping, trials);
+            if trials.failures.not_finite {
                 return None;
             }
             // Where all parameters are zero, nothing is said about lengths.
             let short = longest == 0.0 || norm(&self.step) <= longest;
             if trial.value < start && trial.gain >= target && short {
-                self.take(&trial, progress);
+                self.take(&trial, trials);
                 taken = Some(damping);
                 if trial.gain < target + NEAR * (1.0 - target) || damping <= least {
                     break;
                 }
             } else {
-                progress.rejected += 1;
+                trials.progress.rejected += 1;
                 too_bold = Some(damping);
-                if failures.stalled && taken.is_none() {
+                if trials.failures.stalled && taken.is_none() {
                     break;
                 }
             }
@@ -366,29 +355,20 @@ impl Lm {
     }
 
     /// The first step that lowers F, and the damping that it suggests for the next.
-    fn adapt(
-        &mut self,
-        theta: &[f64],
-        first: f64,
-        least: f64,
-        objective: &mut dyn LeastSquares,
-        progress: &mut Progress,
-        failures: &mut Failures,
-    ) -> Option<f64> {
-        let start = progress.loss;
-        let mut damping = first.max(least);
+    fn adapt(&mut self, trials: &mut Trials<'_>) -> Option<f64> {
+        let mut damping = trials.first.max(trials.least);
         for _ in 0..TRIALS {
-            let trial = self.attempt(theta, damping, start, objective, progress, failures);
-            if failures.not_finite {
+            let trial = self.attempt(damping, trials);
+            if trials.failures.not_finite {
                 return None;
             }
-            if trial.value < start {
-                self.take(&trial, progress);
+            if trial.value < trials.start {
+                self.take(&trial, trials);
                 self.growth = 2.0;
                 return Some(damping * (1.0 - (2.0 * trial.gain - 1.0).powi(3)).max(1.0 / 3.0));
             }
-            progress.rejected += 1;
-            if failures.stalled {
+            trials.progress.rejected += 1;
+            if trials.failures.stalled {
                 return None;
             }
             damping *= self.growth;
@@ -454,16 +434,35 @@ impl Optimizer for Lm {
         if slope == 0.0 {
             return Step::Stopped(StopReason::GradientVanished);
         }
-        let (greatest, noted) = self.note_diagonal(theta, objective);
+        let mut progress =
+            Progress { loss: start, gradient_norm: 2.0 * slope, evaluations: 1, ..Progress::default() };
+        let greatest = self.note_diagonal(theta, objective, &mut progress);
         if !greatest.is_finite() {
             return Step::Stopped(StopReason::NonFiniteCurvature);
         }
-        let mut progress = Progress { loss: start, gradient_norm: 2.0 * slope, evaluations: 1, ..noted };
-        let mut failures = Failures::default();
-        let first = self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest);
-        let least = self.least(greatest);
-        let method = if matches!(self.system, System::Products(_)) { Self::adapt } else { Self::search };
-        match method(self, theta, first, least, objective, &mut progress, &mut failures) {
+        let least = match &mut self.system {
+            System::Rows(system) => {
+                system.bidiagonalize(&self.scales);
+                progress.factorizations += 1;
+                LEAST_DAMPING_OF_ROWS
+            }
+            _ => LEAST_DAMPING,
+        };
+        let mut trials = Trials {
+            theta,
+            objective,
+            start,
+            first: self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest),
+            least: least * greatest,
+            progress,
+            failures: Failures::default(),
+        };
+        let taken = match self.system {
+            System::Products(_) => self.adapt(&mut trials),
+            _ => self.search(&mut trials),
+        };
+        let Trials { progress, failures, .. } = trials;
+        match taken {
             Some(damping) => {
                 theta.copy_from_slice(&self.best);
                 self.damping = Some(damping);
