@@ -251,9 +251,22 @@ mod tests {
     }
 
     #[test]
-    fn deep_networks_begin_by_the_proposed_rule() {
-        let rule =
-            |depth: usize| completed(&format!("network.depth = {depth}\n{PLAIN}")).problem.network.init;
-        assert_eq!([rule(3), rule(50)], [Init::Xavier, Init::Proposed]);
+    fn the_rule_follows_depth_and_coordinates_and_the_scale_the_smallest_width() {
+        let plane = "[coordinates]\nx = [0, 1]\ny = [0, 1]\n[unknowns]\nu = {}\n\
+                     [conditions.physics]\nplace = \"interior\"\nresidual = \"u_xx + u_yy - exp(-((x - 0.4)^2 + (y - 0.6)^2)/0.02)\"\n\
+                     [conditions.walls]\nplace = \"boundary\"\nresidual = \"u\"\n";
+        let decided = |network: &str, text: &str| {
+            let network = completed(&format!("{network}\n{text}")).problem.network;
+            (network.init, network.scale.initial())
+        };
+        assert_eq!(decided("", PLAIN), (Init::Xavier, 1.0));
+        assert_eq!(decided("network.depth = 50", PLAIN), (Init::Proposed, 1.0));
+        // Width 0.08 of a side that is mapped to 2.
+        assert_eq!(decided("", plane), (Init::ContinuousDepth, 0.17));
+        assert_eq!(decided("network.init = \"proposed\"", plane), (Init::Proposed, 0.66));
+        assert_eq!(decided("network.init = \"xavier\"", plane), (Init::Xavier, 1.0));
+        assert_eq!(decided("network.scale = 0.7", plane), (Init::ContinuousDepth, 0.7));
+        assert_eq!(decided("network.architecture = \"resnet\"", plane), (Init::Xavier, 1.0));
+        assert_eq!(decided("network.activation = \"sin\"", plane), (Init::Xavier, 1.0));
     }
 }

@@ -4,16 +4,17 @@
 //! What each default was measured against is in docs/results/autopilot.md.
 
 use super::layers::layers;
+use super::units::smallest_width;
 use super::windows::longest_window;
 use super::{Decision, edges, frequency, thinness};
 use crate::expr::Digits;
 use crate::problem::{Body, Condition, Document, Hole, Problem, key};
-use crate::settings::Effort;
+use crate::settings::{Architecture, Effort, Init};
 
 /// Hidden layers, and neurons in each, where the file states neither.
 const DEPTH: usize = 3;
 const WIDTH: usize = 24;
-/// Layers below which Xavier's rule is the better start, whatever the width.
+/// Layers below which the rule for any depth is the better start, whatever the width.
 const DEEP: usize = 10;
 
 /// The same of the network of a window of a single coordinate, in which little happens, and points in it.
@@ -62,21 +63,51 @@ pub(super) fn network(document: &Document, plain: &Problem, problem: &Problem) -
             decisions.push(Decision::new(name, WINDOW_POINTS, "in every window, of one coordinate"));
         }
     }
-    if !document.states(&["network", "features"]) {
-        decisions.extend(features(plain, problem, &frequency::frequencies(plain)));
+    let waves = frequency::frequencies(plain);
+    let open = !document.states(&["network", "features"]);
+    if open {
+        decisions.extend(features(plain, problem, &waves));
     }
+    let mut init = problem.network.init;
     if !document.states(&["network", "init"]) {
-        decisions.push(if problem.activation.outside().is_some() {
-            Decision::new("network.init", "\"xavier\"", "the proposed rule is made for odd-sigmoid functions")
-        } else if depth < DEEP {
-            let why =
-                "ahead of the proposed rule below ten layers, most of all under third and fourth derivatives";
-            Decision::new("network.init", "\"xavier\"", why)
+        let (rule, why) = if problem.activation.outside().is_some() {
+            (Init::Xavier, "the others are made for odd-sigmoid functions")
+        } else if problem.network.architecture != Architecture::Plain {
+            (Init::Xavier, "the others are made for plain chains of layers")
+        } else if depth >= DEEP {
+            (Init::Proposed, "keeps derivatives alive through many layers")
+        } else if plain.coordinates.len() == 1 {
+            (Init::Xavier, "ahead of the others in shallow networks of one coordinate")
         } else {
-            Decision::new("network.init", "\"proposed\"", "keeps derivatives alive through many layers")
-        });
+            (
+                Init::ContinuousDepth,
+                "derivatives of order one, and a scale that can be fitted to the solution",
+            )
+        };
+        decisions.push(Decision::new("network.init", format!("\"{}\"", rule.name()), why));
+        init = rule;
+    }
+    if !document.states(&["network", "scale"]) && depth < DEEP {
+        // What oscillates along a coordinate has features of its own.
+        let width = smallest_width(plain, |c| !(open && waves[c] >= FAST));
+        let why = "in proportion to the smallest width of what is known, on a domain mapped to [-1, 1]";
+        decisions.extend(
+            scale(init, width).map(|scale| Decision::new("network.scale", Digits::rounded(scale, 2), why)),
+        );
     }
     decisions
+}
+
+/// The scale a of a·f that an initialization wants in a shallow network whose solution's smallest width is `width`; `None` of a
+/// rule that does not know the activation's slope.
+///
+/// Fitted to fronts, peaks and waves of widths from 0.03 to 0.5 (docs/results/depth.md).
+fn scale(init: Init, width: f64) -> Option<f64> {
+    match init {
+        Init::ContinuousDepth => Some(width.max(0.1)),
+        Init::Proposed => Some((4.0 * width).clamp(0.5, 2.0)),
+        _ => None,
+    }
 }
 
 /// What the network sees besides the coordinates: sine and cosine of a coordinate along which the answer is likely to go

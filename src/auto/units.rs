@@ -31,11 +31,13 @@ const SMOOTH: f64 = std::f64::consts::FRAC_PI_2;
 const MEANT: f64 = 0.15;
 /// Rounds in which the sizes of several unknowns settle.
 const ROUNDS: usize = 40;
-/// A size that is this many times greater than all that is given is none that the equations tell.
+/// A size that is this many times greater than all that is given, values as well as sources, is none that the equations tell.
 const RUNAWAY: f64 = 1e12;
 /// How much larger terms may be around random networks than on a rough solution, beyond which that one tells their size: an
 /// exponential has run away that the solution holds down.
 const HELD_DOWN: f64 = 1e6;
+/// What is known on a face is the tail of something where it changes by less than this, beside the others.
+const TAIL: f64 = 1e-2;
 /// Random networks for the size of a residual.
 const DRAWS: usize = 15;
 /// Of two sines whose sum is of size 1 but for its highest values.
@@ -95,6 +97,42 @@ pub(super) fn scales(document: &Document, problem: &Problem, course: Option<&Cou
         Some(Decision::new(name, value, "the size of its terms"))
     };
     open.filter_map(decision).collect()
+}
+
+/// The smallest width of what conditions say, along a domain mapped to [−1, 1]: half of its range over its steepest slope, along
+/// coordinates for which `counts`.
+///
+/// Of a wave sin(kx) it is 1/k, of a front tanh(x/d) d, of a peak exp(−x²/2d²) 0.8·d; where nothing is known to change, that of
+/// half a wave over the domain.
+pub(super) fn smallest_width(problem: &Problem, counts: impl Fn(usize) -> bool) -> f64 {
+    let equations = equations(problem).unwrap_or_default();
+    let nothing = vec![0.0; problem.unknowns.len()];
+    let known = |equation: &Equation| {
+        let of = |k| {
+            let columns = equation.known(k, &nothing);
+            let finite =
+                |column: &[f64]| column.iter().copied().filter(|x| x.is_finite()).collect::<Vec<_>>();
+            let values = finite(&columns[0]);
+            let range = values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+                - values.iter().copied().fold(f64::INFINITY, f64::min);
+            let along =
+                (0..equation.coordinates).filter(|c| counts(*c) && !equation.fixed.contains(c)).map(|c| {
+                    let steepest = finite(&columns[c + 1]).into_iter().map(f64::abs).fold(0.0, f64::max);
+                    0.5 * range / (half_width(problem, c) * steepest)
+                });
+            (range, along.fold(f64::INFINITY, f64::min))
+        };
+        (0..equation.terms.residuals()).map(of).collect::<Vec<_>>()
+    };
+    let (inside, around): (Vec<_>, Vec<_>) = equations.iter().partition(|equation| equation.interior);
+    let smallest = |equations: Vec<&Equation>| {
+        let known: Vec<(f64, f64)> = equations.into_iter().flat_map(known).collect();
+        // The tails of something that lies elsewhere are narrow, and no part of it.
+        let tail = TAIL * known.iter().map(|(range, _)| *range).filter(|x| x.is_finite()).fold(0.0, f64::max);
+        let told = known.into_iter().filter(move |(range, _)| *range > tail);
+        told.map(|(_, width)| width).filter(|width| *width > 0.0).fold(SMOOTH.recip(), f64::min)
+    };
+    smallest(inside).min(smallest(around))
 }
 
 /// To the nearest powers of two; an offset that is small beside the size is none.
@@ -307,8 +345,8 @@ impl Equation {
         roots.flat_map(|&root| (0..self.count()).map(move |i| (i, root))).filter_map(root_at).collect()
     }
 
-    /// How fast the known part of residual `k` turns along every coordinate mapped to [−1, 1], at least as what is smooth.
-    fn wave_numbers(&self, problem: &Problem, k: usize, offsets: &[f64]) -> Vec<f64> {
+    /// The known part of residual `k`, and its derivatives along every coordinate, at all sites; unknowns are at their offsets.
+    fn known(&self, k: usize, offsets: &[f64]) -> Vec<Vec<f64>> {
         let mut graph = Graph::default();
         let root =
             self.formula.graph.transplant(&self.formula.roots[k..=k], &mut graph, |graph, leaf| match leaf {
@@ -327,7 +365,13 @@ impl Equation {
             graph.eval(&mut values, |node| self.input(i, node, |_, _, _| f64::NAN));
             columns.iter_mut().zip(&roots).for_each(|(column, root)| column.push(values[root.index()]));
         }
-        let sizes: Vec<f64> = columns.into_iter().map(|column| rms(column.into_iter())).collect();
+        columns
+    }
+
+    /// How fast the known part of residual `k` turns along every coordinate mapped to [−1, 1], at least as what is smooth.
+    fn wave_numbers(&self, problem: &Problem, k: usize, offsets: &[f64]) -> Vec<f64> {
+        let sizes: Vec<f64> =
+            self.known(k, offsets).into_iter().map(|column| rms(column.into_iter())).collect();
         let turns = |c: usize| {
             let turns = half_width(problem, c) * sizes[c + 1] / sizes[0];
             if turns.is_finite() { turns.max(SMOOTH) } else { SMOOTH }
@@ -394,8 +438,10 @@ fn balanced(problem: &Problem, equations: &[Equation], known: &[Known], offsets:
     // Unknowns that drive one another beyond all bounds, as where something grows, have the sizes that they had at first, and
     // if these are beyond bounds too, those that are given.
     let mut sizes = first.unwrap_or(sizes);
-    let given =
-        known.iter().map(Known::reach).chain(offsets.iter().map(|offset| offset.abs())).fold(0.0, f64::max);
+    let alone = vec![0.0; known.len()];
+    let sources = (0..known.len()).filter_map(|unknown| balance.size(unknown, &alone, 0.0));
+    let values = known.iter().map(Known::reach).chain(offsets.iter().map(|offset| offset.abs()));
+    let given = values.chain(sources).fold(0.0, f64::max);
     if given > 0.0 && sizes.iter().any(|size| size.is_nan() || *size > RUNAWAY * given) {
         sizes = known.iter().map(Known::reach).map(|reach| if reach > 0.0 { reach } else { given }).collect();
     }
@@ -864,6 +910,14 @@ mod tests {
         // A source that turns often leaves less.
         let fast = ("interior", "\"u_xx + (20*pi)^2*sin(20*pi*x)\"");
         check("x = [0, 1]", "u", &[fast, ("boundary", "\"u\"")], &[(0.0, 1.0)]);
+        // A bump whose tails at the walls are 1e-30; where it is not, it is nothing, so in the mean square it is small.
+        let bump = "exp(-((x - 0.5)/0.06)^2)";
+        let conditions = [
+            ("interior", format!("\"u_xx - {bump}*((x - 0.5)^2/0.06^4*4 - 2/0.06^2)\"")),
+            ("boundary", format!("\"u - {bump}\"")),
+        ];
+        let conditions = conditions.each_ref().map(|(place, residual)| (*place, &residual[..]));
+        check("x = [0, 1]", "u", &conditions, &[(0.0, 0.125)]);
         // A flux beside walls of 293.15 K.
         let plate = [
             ("interior", "\"60.7*(T_xx + T_yy)\""),
@@ -871,6 +925,33 @@ mod tests {
             ("y = 0", "\"T - 293.15\""),
         ];
         check("x = [0, 0.014]\ny = [0, 0.007]", "T", &plate, &[(320.0, 512.0)]);
+    }
+
+    #[test]
+    fn widths_are_those_of_what_is_known() {
+        let width = |source: &str, start: &str, counts: fn(usize) -> bool| {
+            let text = format!(
+                "[coordinates]\nx = [0, 4]\nt = [0, 1]\n[unknowns]\nu = {{}}\n\
+                 [conditions.a]\nplace = \"interior\"\nresidual = \"u_t - u_xx - {source}\"\n\
+                 [conditions.b]\nplace = \"t = 0\"\nresidual = \"u - {start}\"\n\
+                 [conditions.c]\nplace = \"x = 4\"\nresidual = \"u - 1e-9*exp(99*t)/exp(99)\"\n\
+                 [conditions.d]\nplace = \"x = 0\"\nresidual = \"u - t*exp(-99*x)\"\n"
+            );
+            smallest_width(&problem(&text), counts)
+        };
+        let check =
+            |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 0.05, "{found}, {expected}");
+        // A side of 4 is mapped to one of 2. What is at the wall is too small to tell.
+        let everywhere: fn(usize) -> bool = |_| true;
+        let peak = "exp(-((x - 2)/0.4)^2/2)";
+        check(width("0", peak, everywhere), 0.5 * 0.5_f64.exp() * 0.2);
+        check(width("0", "tanh((x - 1)/0.2)", everywhere), 0.1);
+        let wave = "sin(5*pi*x)";
+        check(width(wave, peak, everywhere), 0.1 / std::f64::consts::PI);
+        // What oscillates may have features of its own.
+        assert_eq!(width(wave, peak, |c| c == 1), SMOOTH.recip());
+        // Nothing is known to change.
+        assert_eq!(width("0", "1", everywhere), SMOOTH.recip());
     }
 
     #[test]

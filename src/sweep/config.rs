@@ -15,6 +15,7 @@
 //! [figures]                    # all optional
 //! x = "scale"
 //! series = "init"
+//! best = "lr"                  # of an axis whose best value counts in every place
 //! ```
 //!
 //! A configuration may be laid over another one, key by key: `extends = "other.toml"`.
@@ -73,6 +74,8 @@ pub struct Sweep {
     pub y: Option<usize>,
     /// The axis whose values are compared in every panel; none with heat maps.
     pub series: Option<usize>,
+    /// The axis of whose values the best counts in figures and tables.
+    pub best: Option<usize>,
     path: PathBuf,
     /// The configuration, with what it extends.
     document: Document,
@@ -144,8 +147,8 @@ impl Sweep {
         let mut reader = Reader { items: vec![] };
         let table = document.merged(|_, key| key != EXTENDS);
         match reader.sweep(&table) {
-            Some((title, axes, [x, y, series])) if reader.items.is_empty() => {
-                Ok(Self { title, axes, x, y, series, path: path.to_owned(), document, base })
+            Some((title, axes, [x, y, series, best])) if reader.items.is_empty() => {
+                Ok(Self { title, axes, x, y, series, best, path: path.to_owned(), document, base })
             }
             _ => Err(document.mistakes(reader.items)),
         }
@@ -305,7 +308,7 @@ struct Reader {
 }
 
 /// Title, axes, and which of them are the figures' abscissa, their ordinate and what is compared.
-type Parts = (String, Vec<Axis>, [Option<usize>; 3]);
+type Parts = (String, Vec<Axis>, [Option<usize>; 4]);
 
 impl Reader {
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
@@ -491,16 +494,16 @@ impl Reader {
             .collect()
     }
 
-    fn figures(&mut self, root: &DeTable<'_>, axes: &[Axis]) -> [Option<usize>; 3] {
+    fn figures(&mut self, root: &DeTable<'_>, axes: &[Axis]) -> [Option<usize>; 4] {
         let default_series = axes.iter().position(|axis| full_key(&axis.name) == "network.init");
-        let default_x = |y: Option<usize>| {
+        let default_x = |taken: [Option<usize>; 2]| {
             let free = |axis: &Axis| axis.is_numeric() && axis.values.len() > 1 && !is_seed(axis);
-            (0..axes.len()).find(|&i| free(&axes[i]) && Some(i) != y)
+            (0..axes.len()).find(|&i| free(&axes[i]) && !taken.contains(&Some(i)))
         };
         let Some(table) = self.table(root, "figures") else {
-            return [default_x(None), None, default_series];
+            return [default_x([None; 2]), None, default_series, None];
         };
-        self.check_keys(table, "`[figures]`", &["x", "y", "series"]);
+        self.check_keys(table, "`[figures]`", &["x", "y", "series", "best"]);
         let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
         let hint = format!("axes are {}", names.join(", "));
         let mut axis = |key: &str, what: &str, fine: fn(&Axis) -> bool, default: Option<usize>| {
@@ -513,17 +516,23 @@ impl Reader {
         };
         let of_results = |axis: &Axis| axis.is_numeric() && !is_seed(axis);
         let y = axis("y", "an axis of numbers other than the seed", of_results, None);
-        let x = axis("x", "an axis of numbers", Axis::is_numeric, default_x(y));
-        let series = axis("series", "an axis", |_| true, default_series.filter(|_| y.is_none()));
+        let best = axis("best", "an axis other than the seed", |axis| !is_seed(axis), None);
+        let x = axis("x", "an axis of numbers", Axis::is_numeric, default_x([y, best]));
+        let compared = default_series.filter(|series| y.is_none() && best != Some(*series));
+        let series = axis("series", "an axis", |_| true, compared);
         let span = table.get("y").map(Spanned::span);
         if y.is_some() && series.is_some() {
             let hint = "remove `series`: each of its values has a heat map of its own";
             self.report(span, "`y` and `series` exclude one another", hint);
         } else if y.is_some() && (x.is_none() || x == y) {
-            self.report(span, "`y` names another axis than `x`, and both are needed", hint);
+            self.report(span, "`y` names another axis than `x`, and both are needed", hint.clone());
+        }
+        if best.is_some() && [x, y, series].contains(&best) {
+            let span = table.get("best").map(Spanned::span);
+            self.report(span, "`best` names an axis that figures do not run over otherwise", hint);
         }
         // What is compared cannot be the abscissa as well.
-        [x, y, series.filter(|series| Some(*series) != x)]
+        [x, y, series.filter(|series| Some(*series) != x), best]
     }
 }
 

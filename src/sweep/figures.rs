@@ -1,12 +1,13 @@
 //! A sweep's figures: loss and error along one axis or over two, all loss curves, and errors against time.
 //!
-//! Every combination of the axes that are neither the abscissa, nor the ordinate of heat maps, nor compared, nor seeds
-//! has a panel of its own.
+//! Every combination of the axes that are neither the abscissa, nor the ordinate of heat maps, nor compared, nor seeds, nor
+//! such that their best value counts, has a panel of its own.
 
-use super::collect::{Collection, Record};
+use super::collect::{Collection, Record, RecordState};
 use super::config::{Axis, Choice, Sweep, is_seed};
 use crate::problem::full_key;
 use crate::report::{self, ColorMap, Curve, Figure, LineChart, Map, Panel, Stroke};
+use crate::run::RunOutcome;
 
 /// Panels in a row, and in one figure at the most.
 const COLUMNS: usize = 3;
@@ -28,8 +29,61 @@ pub(super) struct Group {
 pub(super) struct Series {
     /// What they have in common; empty where nothing is compared.
     pub(super) label: String,
-    /// The abscissa, and the runs there, which differ by their seeds.
-    pub(super) points: Vec<(f64, Vec<usize>)>,
+    /// From left to right.
+    pub(super) points: Vec<Place>,
+}
+
+/// The runs at one abscissa of a series.
+pub(super) struct Place {
+    /// The abscissa.
+    pub(super) x: f64,
+    /// Runs that differ by their seeds, for each value, by its index, of the axis of which the best counts; all under 0 where
+    /// there is none.
+    choices: Vec<(usize, Vec<usize>)>,
+}
+
+/// What was measured at a place, over the seeds of its best choice.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) least: f64,
+    pub(super) greatest: f64,
+    /// The value of the axis of which the best counts, by its index.
+    pub(super) choice: usize,
+}
+
+impl Place {
+    /// All runs.
+    fn runs(&self) -> impl Iterator<Item = usize> {
+        self.choices.iter().flat_map(|(_, runs)| runs.iter().copied())
+    }
+
+    /// What was measured; `None` where nothing was.
+    ///
+    /// Of several choices the one counts whose median is the lowest, or, where a number's magnitude is not what counts, whose
+    /// median loss is; a run that diverged is beyond every number there.
+    pub(super) fn spread(&self, measure: &Measure, collection: &Collection) -> Option<Spread> {
+        let several = self.choices.len() > 1;
+        let value = |run: usize| (measure.of)(&collection.records[run]);
+        let rank = |runs: &[usize]| {
+            let value = |&run: &usize| {
+                let record = &collection.records[run];
+                let number = if measure.is_log { value(run) } else { record.best_loss() };
+                if record.state == RecordState::Ended(RunOutcome::Diverged) { f64::INFINITY } else { number }
+            };
+            median(runs.iter().map(value).filter(|x| !x.is_nan()))
+        };
+        let ranked = self.choices.iter().filter_map(|choice| Some((rank(&choice.1)?, choice)));
+        let best = ranked.filter(|(rank, _)| !several || rank.is_finite()).min_by(|a, b| a.0.total_cmp(&b.0));
+        let (choice, runs) = if several { best?.1 } else { self.choices.first()? };
+        let finite = || runs.iter().map(|&run| value(run)).filter(|x| x.is_finite());
+        Some(Spread {
+            median: median(finite())?,
+            least: finite().fold(f64::INFINITY, f64::min),
+            greatest: finite().fold(f64::NEG_INFINITY, f64::max),
+            choice: *choice,
+        })
+    }
 }
 
 /// What is measured of a run, and shown in figures and tables.
@@ -91,7 +145,7 @@ const HISTORIES: [(&str, Abscissa, &str, History); 2] = [
 /// The runs, arranged.
 pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
     let lines = sweep.series.or(sweep.y);
-    let special = |i: usize| Some(i) == sweep.x || Some(i) == lines || is_seed(&sweep.axes[i]);
+    let special = |i: usize| [sweep.x, lines, sweep.best].contains(&Some(i)) || is_seed(&sweep.axes[i]);
     let panels: Vec<usize> = (0..sweep.axes.len()).filter(|&i| !special(i)).collect();
     let mut groups: Vec<(Vec<usize>, Group)> = vec![];
     for run in 0..sweep.len() {
@@ -114,26 +168,30 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
             series.len() - 1
         });
         let points = &mut series[line].points;
-        match points.iter_mut().find(|(known, _)| *known == x) {
+        let place = points.iter().position(|place| place.x == x).unwrap_or_else(|| {
+            points.push(Place { x, choices: vec![] });
+            points.len() - 1
+        });
+        let choices = &mut points[place].choices;
+        let choice = sweep.best.map_or(0, |i| indices[i]);
+        match choices.iter_mut().find(|(known, _)| *known == choice) {
             Some((_, runs)) => runs.push(run),
-            None => points.push((x, vec![run])),
+            None => choices.push((choice, vec![run])),
         }
     }
     for series in groups.iter_mut().flat_map(|(_, group)| &mut group.series) {
-        series.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        series.points.sort_by(|a, b| a.x.total_cmp(&b.x));
     }
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// Median, least and greatest of the numbers that are finite; `None` if none is.
-pub(super) fn spread(values: impl Iterator<Item = f64>) -> Option<(f64, f64, f64)> {
-    let mut values: Vec<f64> = values.filter(|x| x.is_finite()).collect();
+/// The middle of the numbers, infinite ones among them; `None` if there is none.
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    let (first, last) = (*values.first()?, *values.last()?);
     let middle = values.len() / 2;
-    let median =
-        if values.len() % 2 == 1 { values[middle] } else { 0.5 * (values[middle - 1] + values[middle]) };
-    Some((median, first, last))
+    let upper = *values.get(middle)?;
+    Some(if values.len() % 2 == 1 { upper } else { 0.5 * (values[middle - 1] + upper) })
 }
 
 /// All figures that there is something to draw in, with their files' names.
@@ -189,12 +247,13 @@ fn chart(group: &Group, x: &Axis, measure: &Measure, collection: &Collection) ->
         .iter()
         .enumerate()
         .map(|(color, series)| {
-            let at = |(x, runs): &(f64, Vec<usize>)| {
-                let values = runs.iter().map(|&run| (measure.of)(&collection.records[run]));
-                spread(values).map(|(median, low, high)| ((*x, median), (low, high)))
+            let at = |place: &Place| {
+                let Spread { median, least, greatest, .. } = place.spread(measure, collection)?;
+                Some(((place.x, median), (least, greatest)))
             };
             let (points, band): (Vec<_>, Vec<_>) = series.points.iter().filter_map(at).unzip();
-            let pooled = series.points.iter().any(|(_, runs)| runs.len() > 1);
+            let mut choices = series.points.iter().flat_map(|place| &place.choices);
+            let pooled = choices.any(|(_, runs)| runs.len() > 1);
             let band = if pooled { band } else { vec![] };
             Curve { label: series.label.clone(), points, band, color: color + 1, stroke: Stroke::Marked }
         })
@@ -214,13 +273,10 @@ fn map(group: &Group, x: &Axis, y: &Axis, measure: &Measure, collection: &Collec
         y.values.iter().filter_map(|value| value.number).zip(&group.series).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (ys, rows): (Vec<f64>, Vec<&Series>) = rows.into_iter().unzip();
-    let xs: Vec<f64> = group.series.first()?.points.iter().map(|(x, _)| *x).collect();
-    let cell = |runs: &[usize]| {
-        let values = runs.iter().map(|&run| (measure.of)(&collection.records[run]));
-        spread(values).map_or(f64::NAN, |(median, ..)| median)
-    };
-    let columns = (0..xs.len()).flat_map(|i| rows.iter().map(move |row| &row.points[i].1));
-    let values: Vec<f64> = columns.map(|runs| cell(runs)).collect();
+    let xs: Vec<f64> = group.series.first()?.points.iter().map(|place| place.x).collect();
+    let cell = |place: &Place| place.spread(measure, collection).map_or(f64::NAN, |spread| spread.median);
+    let columns = (0..xs.len()).flat_map(|i| rows.iter().map(move |row| &row.points[i]));
+    let values: Vec<f64> = columns.map(cell).collect();
     let parts = [measure.what.as_str(), &group.title];
     let title: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     values.iter().any(|value| value.is_finite()).then(|| Map {
@@ -248,8 +304,8 @@ fn curves(
 ) -> Option<LineChart> {
     let mut curves = vec![];
     for (color, series) in group.series.iter().enumerate() {
-        let runs = series.points.iter().flat_map(|(_, runs)| runs);
-        let lines = runs.map(|&run| line(&collection.records[run])).filter(|line| line.len() > 1);
+        let runs = series.points.iter().flat_map(Place::runs);
+        let lines = runs.map(|run| line(&collection.records[run])).filter(|line| line.len() > 1);
         curves.extend(lines.map(|line| Curve {
             label: series.label.clone(),
             points: line.to_vec(),

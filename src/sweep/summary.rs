@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::collect::{Collection, RecordState, Tally};
 use super::config::Sweep;
-use super::figures::{Group, Measure, groups, spread};
+use super::figures::{Group, Measure, Spread, groups};
 use crate::expr::Digits;
 use crate::run::RunOutcome;
 
@@ -34,12 +34,13 @@ pub(super) fn text(sweep: &Sweep, collection: &Collection) -> String {
         collection.records.iter().filter_map(|record| Some(record.result.as_ref()?.seconds)).sum();
     let _ = writeln!(text, "Training took {seconds:.0} s in all.");
     for measure in Measure::all(collection) {
-        let measured = |run: &usize| (measure.of)(&collection.records[*run]);
-        let any = (0..sweep.len()).any(|run| measured(&run).is_finite());
+        let any = collection.records.iter().any(|record| (measure.of)(record).is_finite());
         if any {
-            let _ = writeln!(text, "\n## {}, median (least – greatest)", capitalized(&measure.what));
+            let best =
+                sweep.best.map_or(String::new(), |i| format!(", at the best {}", sweep.axes[i].word()));
+            let _ = writeln!(text, "\n## {}, median (least – greatest){best}", capitalized(&measure.what));
             for group in groups(sweep) {
-                text += &table(sweep, &group, measure.is_log, &measured);
+                text += &table(sweep, &group, &measure, collection);
             }
         }
     }
@@ -65,7 +66,7 @@ pub(super) fn text(sweep: &Sweep, collection: &Collection) -> String {
 }
 
 /// One row an abscissa, one column a series; with two series, how many times the first is below the second.
-fn table(sweep: &Sweep, group: &Group, is_log: bool, measured: &dyn Fn(&usize) -> f64) -> String {
+fn table(sweep: &Sweep, group: &Group, measure: &Measure, collection: &Collection) -> String {
     let mut text = String::new();
     if !group.title.is_empty() {
         let _ = write!(text, "\n### {}\n", group.title);
@@ -79,22 +80,30 @@ fn table(sweep: &Sweep, group: &Group, is_log: bool, measured: &dyn Fn(&usize) -
     let rule = head.iter().map(|_| "---").collect::<Vec<_>>().join("|");
     let _ = write!(text, "\n| {} |\n|{rule}|\n", head.join(" | "));
     let abscissas = group.series.first().map_or(&[][..], |series| &series.points);
-    for (row, (at, _)) in abscissas.iter().enumerate() {
-        let mut cells = vec![if x.is_some() { Digits(*at).to_string() } else { String::new() }];
+    for (row, place) in abscissas.iter().enumerate() {
+        let mut cells = vec![if x.is_some() { Digits(place.x).to_string() } else { String::new() }];
         let spreads: Vec<_> = group
             .series
             .iter()
-            .map(|series| series.points.get(row).and_then(|(_, runs)| spread(runs.iter().map(measured))))
+            .map(|series| series.points.get(row).and_then(|place| place.spread(measure, collection)))
             .collect();
-        cells.extend(spreads.iter().map(|spread| match spread {
-            Some((median, low, high)) if !is_log => format!("{median:.4} ({low:.4} – {high:.4})"),
-            Some((median, low, high)) if low < high => format!("{median:.2e} ({low:.1e} – {high:.1e})"),
-            Some((median, ..)) => format!("{median:.2e}"),
-            None => "–".into(),
+        cells.extend(spreads.iter().map(|spread| {
+            let Some(Spread { median, least, greatest, choice }) = *spread else { return "–".into() };
+            let numbers = match measure.is_log {
+                false => format!("{median:.4} ({least:.4} – {greatest:.4})"),
+                true if least < greatest => format!("{median:.2e} ({least:.1e} – {greatest:.1e})"),
+                true => format!("{median:.2e}"),
+            };
+            match sweep.best {
+                Some(i) => format!("{numbers} at {}", sweep.axes[i].values[choice].label),
+                None => numbers,
+            }
         }));
         if let [first, second] = &spreads[..] {
             cells.push(match (first, second) {
-                (Some((first, ..)), Some((second, ..))) if *first > 0.0 => format!("{:.3}", second / first),
+                (Some(first), Some(second)) if first.median > 0.0 => {
+                    format!("{:.3}", second.median / first.median)
+                }
                 _ => "–".into(),
             });
         }

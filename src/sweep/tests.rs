@@ -140,6 +140,11 @@ fn mistakes_are_located_and_come_with_advice() {
     }
     check_mistake(&over("x = \"depth\"\ny = \"depth\""), "`y` names another axis than `x`");
     check_mistake(&over("y = \"depth\"\nseries = \"init\""), "`y` and `series` exclude one another");
+    check_mistake(&over("best = \"seed\""), "`best` names an axis other than the seed");
+    check_mistake(
+        &over("x = \"depth\"\nbest = \"depth\""),
+        "`best` names an axis that figures do not run over",
+    );
     let alone = format!("{BASE}[axes]\nscale = [1, 2]\n[figures]\ny = \"scale\"\n");
     check_mistake(&alone, "and both are needed");
     check_mistake(
@@ -310,6 +315,37 @@ fn a_second_axis_makes_heat_maps_of_medians() {
     for (name, figure) in figures {
         assert!(figure.png().is_ok(), "{name}");
     }
+}
+
+#[test]
+fn of_an_axis_the_best_value_may_count() {
+    let axes = "init = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\nlr = [1e-3, 1e-2, 1e-1]\ndepth = [5, 10]";
+    let sweep = parse(&format!("{BASE}[axes]\n{axes}\n[figures]\nx = \"depth\"\nbest = \"lr\"\n"));
+    let sweep = sweep.unwrap_or_else(|wrong| panic!("{wrong}"));
+    let records = (0..sweep.len()).map(|run| {
+        let [init, seed, lr, depth] = sweep.indices(run)[..] else { panic!("four axes") };
+        // 0.01 is the best rate at 5 layers, 0.001 at 10; at 0.1 two of three runs begin well and diverge.
+        let loss = [[4.0, 2.0, 0.1], [6.0, 9.0, 0.1]][depth][lr] + 0.1 * seed as f64 + 10.0 * init as f64;
+        let diverged = lr == 2 && seed > 0;
+        record(loss, if diverged { RunOutcome::Diverged } else { RunOutcome::Done })
+    });
+    let collection = Collection { records: records.collect() };
+    let figures = figures::all(&sweep, &collection);
+    let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["loss-vs-depth.png", "error-vs-depth.png", "loss-curves.png", "error-vs-time.png"]);
+    let chart = crate::report::tests::lines(&figures[0].1.rows[0][0]);
+    assert_eq!(chart.curves[0].points, [(5.0, 2.1), (10.0, 6.1)]);
+    assert_eq!(chart.curves[0].band, [(2.0, 2.2), (6.0, 6.2)]);
+    assert_eq!(chart.curves[1].points, [(5.0, 12.1), (10.0, 16.1)]);
+    // Every run has its line.
+    assert_eq!(crate::report::tests::lines(&figures[2].1.rows[0][0]).curves.len(), sweep.len());
+    let text = summary::text(&sweep, &collection);
+    assert!(text.contains("## Best loss, median (least – greatest), at the best lr"), "{text}");
+    assert!(
+        text.contains("| 5 | 2.10e0 (2.0e0 – 2.2e0) at 0.01 | 1.21e1 (1.2e1 – 1.2e1) at 0.01 |"),
+        "{text}"
+    );
+    assert!(text.contains("| 10 | 6.10e0 (6.0e0 – 6.2e0) at 0.001 |"), "{text}");
 }
 
 #[test]
