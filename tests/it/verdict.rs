@@ -228,7 +228,7 @@ fn errors_that_grow_are_told_and_named() {
     // Beside exp(−t) there is exp(t); a few steps leave what has grown to the size of the solution at the end.
     let text = "[coordinates]\nt = [0, 12]\n[unknowns]\nu = { ansatz = \"1 - t + t^2*net\" }\n\
                 [network]\ndepth = 2\nwidth = 8\ninit = \"xavier\"\n[training]\nauto = false\nwindows = [3, 6, 9]\n\
-                stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 600 } }]\n\
+                stages = [{ adam = { steps = 100 } }, { ssbroyden = { steps = 200 } }]\n\
                 [conditions.ode]\nplace = \"interior\"\nresidual = \"u_tt - u\"\npoints = 100\n\
                 [conditions.start]\nplace = \"t = 0\"\nresidual = [\"u - 1\", \"u_t + 1\"]\n\
                 [reference]\nsolution = { u = \"exp(-t)\" }\n";
@@ -236,7 +236,7 @@ fn errors_that_grow_are_told_and_named() {
     let error = trained.evaluation().scores[0].expect("a reference").error();
     let verdict = trained.verdict();
     let estimated = verdict.signs.errors[0].1;
-    assert!(error > 1e-4 && (0.9..1.1).contains(&(estimated / error)), "{estimated:e} for {error:e}");
+    assert!(error > 1e-3 && (0.9..1.1).contains(&(estimated / error)), "{estimated:e} for {error:e}");
     assert!(verdict.reason.contains("grow away") && verdict.reason.contains("t = 12"), "{verdict:?}");
 }
 
