@@ -305,7 +305,7 @@ pub struct Training {
     pub causal: Option<Causal>,
     /// Measure the error against the reference every so many steps (0: only at the end).
     pub evaluate: usize,
-    /// Write a checkpoint every so many steps (0: only at the end).
+    /// Write a checkpoint every so many steps (0: only at the end); one of Levenberg and Marquardt's counts for twenty.
     pub checkpoint: usize,
     /// Relative L2 error to reach (total loss, where there is no reference): training stops there,
     /// and not reaching it is an outcome of its own (0: no such wish).

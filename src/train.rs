@@ -429,7 +429,7 @@ impl Loop<'_> {
             if self.state.stage_step >= stage.steps() {
                 break None;
             }
-            if let Some(reason) = self.ends_by_measure() {
+            if let Some(reason) = self.ends_by_measure(&*optimizer) {
                 self.report().stopped = Some(reason);
                 break None;
             }
@@ -498,8 +498,9 @@ impl Loop<'_> {
 
     /// Does the measure of validation say that the stage has done what it can, or what it should?
     ///
-    /// It is looked at several times within the training's patience, and at every [`GLANCE`] steps if there is none.
-    fn ends_by_measure(&mut self) -> Option<StopReason> {
+    /// It is looked at several times within the training's patience, and at every [`GLANCE`] steps if there is none; sooner where
+    /// steps are dear.
+    fn ends_by_measure(&mut self, optimizer: &dyn Optimizer) -> Option<StopReason> {
         let Training { patience, goal, .. } = self.problem.training;
         if patience == 0 && goal == 0.0 {
             return None;
@@ -509,6 +510,7 @@ impl Loop<'_> {
             (self.state.mark, self.state.halved) = (self.state.chosen_measure, step);
         } else {
             let glance = if patience == 0 { GLANCE } else { patience.div_ceil(LOOKS) };
+            let glance = sooner(glance, optimizer);
             if step < self.state.measured + glance {
                 return None;
             }
@@ -524,7 +526,7 @@ impl Loop<'_> {
     }
 
     fn checkpoint_if_due(&mut self, optimizer: &dyn Optimizer) {
-        let every = self.problem.training.checkpoint;
+        let every = sooner(self.problem.training.checkpoint, optimizer);
         if every > 0 && self.state.step.is_multiple_of(every) {
             self.remember_best();
             self.state.answer = self.answer();
@@ -688,6 +690,14 @@ const LOOKS: usize = 20;
 
 /// Steps between two looks at the measure where there is a goal and no patience.
 const GLANCE: usize = 100;
+
+/// For how many steps a dear one counts where something is due every so many steps.
+const DEAR: usize = 20;
+
+/// So many steps, or fewer that are dear.
+fn sooner(steps: usize, optimizer: &dyn Optimizer) -> usize {
+    if optimizer.dear() { steps.div_ceil(DEAR) } else { steps }
+}
 
 /// By what steps are multiplied each time training goes back.
 const SHORTER: f64 = 0.1;

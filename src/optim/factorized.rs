@@ -105,6 +105,10 @@ impl Optimizer for Factorized {
         self.inner.choice()
     }
 
+    fn dear(&self) -> bool {
+        self.inner.dear()
+    }
+
     fn objective_changed(&mut self) {
         self.inner.objective_changed();
     }

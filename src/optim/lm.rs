@@ -442,7 +442,7 @@ impl Optimizer for Lm {
         }
         let least = match &mut self.system {
             System::Rows(system) => {
-                system.bidiagonalize(&self.scales);
+                system.reduce(&self.team, &self.scales);
                 progress.factorizations += 1;
                 LEAST_DAMPING_OF_ROWS
             }
@@ -481,6 +481,10 @@ impl Optimizer for Lm {
             System::Normal { .. } => "cholesky",
             System::Products(_) => "cg",
         })
+    }
+
+    fn dear(&self) -> bool {
+        true
     }
 
     fn objective_changed(&mut self) {

@@ -232,6 +232,11 @@ pub trait Optimizer: Send {
         None
     }
 
+    /// Does a step cost as much as many gradients, so that what is asked every so many steps is asked sooner?
+    fn dear(&self) -> bool {
+        false
+    }
+
     /// The objective has changed (points were redrawn): forgets cached values and what no longer holds.
     fn objective_changed(&mut self);
 

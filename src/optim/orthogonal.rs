@@ -1,34 +1,37 @@
 //! Damped linear least squares by orthogonal transformations: no normal equations, whose condition is the square of J's.
 //!
 //! min |Jδ + r|² + μ·δᵀDδ is solved for many μ at the price of one factorization (Eldén 1977; Björck 1996, section 5.3.4):
-//! J = QR by Householder's reflections, R·D^(−½) = U·B·Vᵀ with B upper bidiagonal, and for each μ the problem
-//! min |Bz + Uᵀc|² + μ|z|² with c the head of Qᵀr, which takes 2n rotations; δ = D^(−½)·V·z.
+//! J = QR by Householder's reflections, R·D^(−½) = U·B·Vᵀ with B an upper band, and for each μ the problem
+//! min |Bz + Uᵀc|² + μ|z|² with c the head of Qᵀr, which takes n·b² operations for a band of b; δ = D^(−½)·V·z.
+//! A bidiagonal B would take 2n rotations for each μ, but half of the work to find it goes through the whole matrix for a
+//! column or row at a time; a band is found by products alone (the first stage of Großer and Lang 1999).
 //! What rounding leaves of directions along which J is σ times its norm is ε/σ of them, where JᵀJ, formed, leaves ε/σ².
 //!
-//! Columns of J are taken in fixed strips, as in `cholesky.rs`: each strip's reflections are found by one thread and applied to
-//! the strips to the right by all, so that bits do not depend on the number of threads.
-//! B is found by one thread.
+//! Columns are taken in fixed strips, as in `cholesky.rs`: a strip's reflections are found by one thread and applied to the others
+//! by all, so that bits do not depend on the number of threads.
 
 use std::ops::Range;
 
-use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::householder::{
-    apply_block_householder_sequence_on_the_left_in_place_scratch as apply_scratch,
-    apply_block_householder_sequence_on_the_left_in_place_with_conj as apply,
-    apply_block_householder_sequence_transpose_on_the_left_in_place_scratch as apply_transpose_scratch,
-    apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj as apply_transpose,
+    apply_block_householder_on_the_left_in_place_scratch as apply_scratch,
+    apply_block_householder_on_the_left_in_place_with_conj as apply,
+    apply_block_householder_on_the_right_in_place_with_conj as apply_right,
+    apply_block_householder_transpose_on_the_left_in_place_with_conj as apply_transpose,
+    upgrade_householder_factor as join,
 };
-use faer::linalg::qr::no_pivoting::factor as qr;
-use faer::linalg::svd::bidiag;
+use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
-use faer::{Conj, MatMut, MatRef, Par, Spec};
+use faer::{Accum, Conj, MatMut, MatRef, Par};
 
 use super::{dot, norm};
 use crate::team::Team;
 
-/// Columns of a strip, and reflections that are applied together.
+/// Columns of a strip, and of the pieces in which one thread finds its reflections.
 const STRIP: usize = 64;
-const BLOCK: usize = 32;
+const THIN: usize = 8;
+/// The width of the band, and rows and columns of its blocks.
+const BAND: usize = 16;
 
 /// Rows of J that are held at a time, as multiples of its columns, and the numbers that they may have if that is more: a quarter
 /// of a gibibyte.
@@ -42,22 +45,27 @@ pub(super) struct Orthogonal {
     columns: Vec<f64>,
     height: usize,
     filled: usize,
-    /// Reflections of a strip, and room to find and apply them.
-    coefficients: Vec<f64>,
+    /// What joins the reflections of every strip, and room beside what is no strip.
+    joints: Vec<f64>,
     rooms: Vec<MemBuffer>,
-    /// R·D^(−½), then B with the reflections of U below and those of V, as rows, right of it; n × n, column by column.
+    /// Unknowns of the band: n and as many as make its blocks whole, which nothing depends on.
+    padded: usize,
+    /// R·D^(−½), then the blocks of B on the diagonal with the reflections of U below; c, then Uᵀc beside it.
+    /// Columns are `stride` numbers long, as in `across`.
     square: Vec<f64>,
-    left: Vec<f64>,
-    right: Vec<f64>,
-    /// The reflections of V, column by column.
+    stride: usize,
+    /// The other blocks of B, transposed, with the reflections of V below.
     across: Vec<f64>,
-    memory: MemBuffer,
+    /// What joins the reflections of V, block by block.
+    across_joints: Vec<f64>,
     /// The root of D, if it is not the identity.
     roots: Vec<f64>,
-    /// c, then Uᵀc.
-    head: Vec<f64>,
-    /// The rotated system of one μ: its diagonal, what is above it, and its right-hand side.
-    rotated: [Vec<f64>; 3],
+    /// B with √μ taken up, block by block, and the right-hand sides.
+    damped: Vec<f64>,
+    /// Rows that are being taken up.
+    rest: [Vec<f64>; 2],
+    /// z, then Vz.
+    solution: Vec<f64>,
 }
 
 impl Orthogonal {
@@ -68,31 +76,27 @@ impl Orthogonal {
 
     /// The same, with room for no fewer than so many rows, more than n.
     fn holding(n: usize, rows: usize) -> Self {
-        let block = BLOCK.min(n);
-        let strip = qr::qr_in_place_scratch::<f64>(STRIP, STRIP, STRIP, Par::Seq, Spec::default())
-            .or(apply_transpose_scratch::<f64>(STRIP, STRIP, STRIP));
-        let whole = StackReq::any_of(&[
-            bidiag::bidiag_in_place_scratch::<f64>(n, n, Par::Seq, Spec::default()),
-            apply_scratch::<f64>(n, block, 1),
-            apply_transpose_scratch::<f64>(n, block, 1),
-        ]);
+        let padded = n.next_multiple_of(BAND);
         // Columns an odd number of cache lines apart do not fall on one another's place in the cache.
-        let height = rows.div_ceil(16) * 16 + 8;
+        let (height, stride) = (rows.next_multiple_of(16) + 8, padded.next_multiple_of(16) + 8);
+        let strips = (padded + 1).div_ceil(STRIP);
+        let room = apply_scratch::<f64>(height, STRIP, STRIP);
         Self {
             n,
             columns: vec![0.0; height * (n + 1)],
             height,
             filled: 0,
-            coefficients: vec![0.0; STRIP * STRIP],
-            rooms: (0..(n + 1).div_ceil(STRIP)).map(|_| MemBuffer::new(strip)).collect(),
-            square: vec![0.0; n * n],
-            left: vec![0.0; block * n],
-            right: vec![0.0; block * (n - 1)],
-            across: vec![0.0; (n - 1) * (n - 1)],
-            memory: MemBuffer::new(whole),
+            joints: vec![0.0; (strips + 1) * STRIP * STRIP],
+            rooms: (0..strips).map(|_| MemBuffer::new(room)).collect(),
+            padded,
+            square: vec![0.0; stride * (padded + 1)],
+            stride,
+            across: vec![0.0; stride * (padded - BAND)],
+            across_joints: vec![0.0; (padded - BAND) * BAND],
             roots: Vec::with_capacity(n),
-            head: vec![0.0; n],
-            rotated: std::array::from_fn(|_| vec![0.0; n]),
+            damped: vec![0.0; padded * WIDE],
+            rest: std::array::from_fn(|_| vec![0.0; BAND * (BAND + 1)]),
+            solution: vec![0.0; padded],
         }
     }
 
@@ -111,10 +115,12 @@ impl Orthogonal {
             let (now, later) = rows.split_at(((self.height - self.filled) * width).min(rows.len()));
             let (height, filled) = (self.height, self.filled);
             team.share(self.columns.chunks_mut(STRIP * height).enumerate(), |_, (strip, columns)| {
-                for (i, row) in now.chunks_exact(width).enumerate() {
-                    let row = &row[strip * STRIP..];
-                    for (column, x) in columns.chunks_exact_mut(height).zip(row) {
-                        column[filled + i] = *x;
+                // As many rows at a time as numbers of a column that lie in one line of the cache.
+                for (part, rows) in now.chunks(8 * width).enumerate() {
+                    let first = filled + 8 * part;
+                    for (j, column) in columns.chunks_exact_mut(height).enumerate() {
+                        let numbers = rows[strip * STRIP + j..].iter().step_by(width);
+                        column[first..].iter_mut().zip(numbers).for_each(|(to, x)| *to = *x);
                     }
                 }
             });
@@ -131,18 +137,27 @@ impl Orthogonal {
         for column in self.columns.chunks_exact_mut(height) {
             column[self.filled..m].fill(0.0);
         }
+        let reflect = |first: usize, strip: &mut [f64], joint: &mut [f64], room: &mut MemBuffer| {
+            let width = STRIP.min(n - first);
+            let strip = part(&mut strip[..width * height], height, first..m);
+            find_reflections(strip, square(joint, width), MemStack::new(room));
+        };
+        reflect(0, &mut self.columns, &mut self.joints, &mut self.rooms[0]);
         for first in (0..n).step_by(STRIP) {
             let width = STRIP.min(n - first);
             let (strip, right) = self.columns[first * height..].split_at_mut(width * height);
-            let mut strip = part(strip, height, first..m);
-            let coefficients = &mut self.coefficients[..width * width];
-            let mut coefficients = MatMut::from_column_major_slice_mut(coefficients, width, width);
-            let room = MemStack::new(&mut self.rooms[0]);
-            qr::qr_in_place(strip.rb_mut(), coefficients.rb_mut(), Par::Seq, room, Spec::default());
-            let (strip, coefficients) = (strip.rb(), coefficients.rb());
-            team.share(right.chunks_mut(STRIP * height).zip(&mut self.rooms), |_, (columns, room)| {
-                let columns = part(columns, height, first..m);
-                apply_transpose(strip, coefficients, Conj::No, columns, Par::Seq, MemStack::new(room));
+            let (joint, joints) = self.joints[first * STRIP..].split_at_mut(STRIP * STRIP);
+            let (strip, joint) = (part(strip, height, first..m), square(joint, width));
+            let (strip, joint) = (strip.rb(), joint.rb());
+            let work =
+                right.chunks_mut(STRIP * height).zip(joints.chunks_mut(STRIP * STRIP)).zip(&mut self.rooms);
+            team.share(work.enumerate(), |_, (i, ((columns, its_joint), room))| {
+                let target = part(columns, height, first..m);
+                apply_transpose(strip, joint, Conj::No, target, Par::Seq, MemStack::new(room));
+                // Whoever has the next strip finds its reflections while others apply these.
+                if i == 0 && first + width < n {
+                    reflect(first + width, columns, its_joint, room);
+                }
             });
         }
         for (j, column) in self.columns.chunks_exact_mut(height).enumerate() {
@@ -155,9 +170,9 @@ impl Orthogonal {
     pub(super) fn factorize(&mut self, team: &Team, slope: &mut [f64]) {
         self.triangularize(team);
         let (n, height) = (self.n, self.height);
-        self.head.copy_from_slice(&self.columns[n * height..][..n]);
-        for (slope, column) in slope.iter_mut().zip(self.columns.chunks_exact(height)) {
-            *slope = dot(&column[..n], &self.head);
+        let (columns, head) = self.columns.split_at(n * height);
+        for (slope, column) in slope.iter_mut().zip(columns.chunks_exact(height)) {
+            *slope = dot(&column[..n], &head[..n]);
         }
     }
 
@@ -167,84 +182,264 @@ impl Orthogonal {
     }
 
     /// R·D^(−½) = U·B·Vᵀ, with D the identity where `scales` are none.
-    pub(super) fn bidiagonalize(&mut self, scales: &[f64]) {
+    pub(super) fn reduce(&mut self, team: &Team, scales: &[f64]) {
         self.roots.clear();
         self.roots.extend(scales.iter().map(|scale| scale.sqrt()));
-        let n = self.n;
-        let columns = self.square.chunks_exact_mut(n).zip(self.columns.chunks_exact(self.height));
-        for (j, (to, from)) in columns.enumerate() {
+        let Self { n, padded, stride, .. } = *self;
+        self.square.fill(0.0);
+        let (unknowns, head) = self.square.split_at_mut(padded * stride);
+        let columns = unknowns.chunks_exact_mut(stride).zip(self.columns.chunks_exact(self.height));
+        for (j, (to, from)) in columns.take(n).enumerate() {
             let factor = self.roots.get(j).map_or(1.0, |root| root.recip());
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = factor * from);
+            to.iter_mut().zip(&from[..n]).for_each(|(to, from)| *to = factor * from);
         }
-        let block = BLOCK.min(n);
-        let mut square = MatMut::from_column_major_slice_mut(&mut self.square, n, n);
-        let mut left = MatMut::from_column_major_slice_mut(&mut self.left, block, n);
-        let mut right = MatMut::from_column_major_slice_mut(&mut self.right, block, n - 1);
-        let stack = MemStack::new(&mut self.memory);
-        bidiag::bidiag_in_place(
-            square.rb_mut(),
-            left.rb_mut(),
-            right.rb_mut(),
-            Par::Seq,
-            stack,
-            Spec::default(),
-        );
-        let head = MatMut::from_column_major_slice_mut(&mut self.head, n, 1);
-        apply_transpose(square.rb(), left.rb(), Conj::No, head, Par::Seq, stack);
-        for (j, column) in self.square.chunks_exact(n).enumerate().skip(1) {
-            for (i, x) in column[..j].iter().enumerate() {
-                self.across[i * (n - 1) + j - 1] = *x;
+        head[..n].copy_from_slice(&self.columns[n * self.height..][..n]);
+        for first in (0..padded).step_by(BAND) {
+            let (block, right) = self.square[first * stride..].split_at_mut(BAND * stride);
+            let mut block = part(block, stride, first..padded);
+            let mut joint = square(&mut self.joints, BAND);
+            find_reflections(block.rb_mut(), joint.rb_mut(), MemStack::new(&mut self.rooms[0]));
+            let (block, joint) = (block.rb(), joint.rb());
+            team.share(right.chunks_mut(STRIP * stride).zip(&mut self.rooms), |_, (columns, room)| {
+                let columns = part(columns, stride, first..padded);
+                apply_transpose(block, joint, Conj::No, columns, Par::Seq, MemStack::new(room));
+            });
+            let next = first + BAND;
+            if next == padded {
+                break;
+            }
+            let right = &mut right[..(padded - next) * stride];
+            let across = &mut self.across[first * stride..][..BAND * stride];
+            for (i, to) in across.chunks_exact_mut(stride).enumerate() {
+                let row = right.iter().skip(first + i).step_by(stride);
+                to[next..].iter_mut().zip(row).for_each(|(to, x)| *to = *x);
+            }
+            let mut block = part(across, stride, next..padded);
+            let mut joint = square(&mut self.across_joints[first * BAND..], BAND);
+            find_reflections(block.rb_mut(), joint.rb_mut(), MemStack::new(&mut self.rooms[0]));
+            let (block, joint) = (block.rb(), joint.rb());
+            let rows = Strips(Some(part(right, stride, next..padded)));
+            team.share(rows.zip(&mut self.rooms), |_, (rows, room)| {
+                apply_right(block, joint, Conj::No, rows, Par::Seq, MemStack::new(room));
+            });
+        }
+    }
+
+    /// B and Uᵀc with √μ taken up, block by block: an upper band again.
+    fn damp(&mut self, mu: f64) {
+        let Self { padded, stride, .. } = *self;
+        let (root, blocks) = (mu.sqrt(), padded / BAND);
+        let head = &self.square[padded * stride..];
+        let [rest, next] = &mut self.rest;
+        diagonal(rest, root);
+        for (i, damped) in self.damped.chunks_exact_mut(BAND * WIDE).enumerate() {
+            let first = i * BAND;
+            damped.fill(0.0);
+            for j in 0..BAND {
+                let (from, to) = (&self.square[(first + j) * stride + first..], &mut damped[j * BAND..]);
+                to[..=j].copy_from_slice(&from[..=j]);
+                if i + 1 < blocks {
+                    let row = &self.across[(first + j) * stride + first + BAND..][..=j];
+                    row.iter().enumerate().for_each(|(k, x)| damped[(BAND + k) * BAND + j] = *x);
+                }
+            }
+            damped[2 * BAND * BAND..].copy_from_slice(&head[first..][..BAND]);
+            // Rows of √μ that have been rotated, an upper triangle, are taken up; what they leave is right of this block.
+            next.fill(0.0);
+            next[BAND * BAND..].copy_from_slice(&rest[BAND * BAND..]);
+            for j in 0..BAND {
+                let (left, right) = rest[..BAND * BAND].split_at_mut((j + 1) * BAND);
+                let tail = &mut left[j * BAND..][..=j];
+                let (before, after) = damped.split_at_mut((j + 1) * BAND);
+                let reflection = Reflection::new(&mut before[j * BAND + j], tail);
+                let (own, others) = after.split_at_mut((BAND - j - 1) * BAND);
+                for (column, below) in own.chunks_exact_mut(BAND).zip(right.chunks_exact_mut(BAND)) {
+                    reflection.apply(&mut column[j], &mut below[..=j]);
+                }
+                let (triangle, side) = others.split_at_mut(BAND * BAND);
+                let (next, next_side) = next.split_at_mut(BAND * BAND);
+                for (column, below) in
+                    triangle.chunks_exact_mut(BAND).zip(next.chunks_exact_mut(BAND)).take(j + 1)
+                {
+                    reflection.apply(&mut column[j], &mut below[..=j]);
+                }
+                reflection.apply(&mut side[j], &mut next_side[..=j]);
+            }
+            // √μ of the next block takes up what is left.
+            diagonal(rest, root);
+            for j in 0..BAND {
+                let (left, right) = next.split_at_mut((j + 1) * BAND);
+                let tail = &mut left[j * BAND..];
+                let (before, after) = rest.split_at_mut((j + 1) * BAND);
+                let reflection = Reflection::new(&mut before[j * BAND + j], tail);
+                for (column, below) in after.chunks_exact_mut(BAND).zip(right.chunks_exact_mut(BAND)) {
+                    reflection.apply(&mut column[j], below);
+                }
             }
         }
     }
 
     /// The δ of the damping `mu`, and by how much it lowers |Jδ + r|².
     pub(super) fn solve(&mut self, mu: f64, step: &mut [f64]) -> f64 {
-        let n = self.n;
-        let Self { square, head, rotated: [diagonal, above, side], .. } = self;
-        let entry = |i: usize, j: usize| square[j * n + i];
-        // Row i of √μ, which begins with nothing on the right, takes up what rotating the row before has left.
-        let (mut low, mut low_side) = (mu.sqrt(), 0.0);
-        for i in 0..n {
-            let (d, e) = (entry(i, i), if i + 1 < n { entry(i, i + 1) } else { 0.0 });
-            let length = d.hypot(low);
-            let (cos, sin) = if length == 0.0 { (1.0, 0.0) } else { (d / length, low / length) };
-            diagonal[i] = length;
-            above[i] = cos * e;
-            side[i] = cos * head[i] + sin * low_side;
-            let (fill, fill_side) = (-sin * e, cos * low_side - sin * head[i]);
-            let length = mu.sqrt().hypot(fill);
-            low_side = if length == 0.0 { 0.0 } else { fill / length * fill_side };
-            low = length;
-        }
-        let mut next = 0.0;
-        for i in (0..n).rev() {
-            let x = side[i] - above[i] * next;
-            next = if diagonal[i] == 0.0 { 0.0 } else { x / diagonal[i] };
-            step[i] = next;
+        self.damp(mu);
+        let Self { padded, stride, .. } = *self;
+        let head = &self.square[padded * stride..];
+        let z = &mut self.solution;
+        for (i, damped) in self.damped.chunks_exact(BAND * WIDE).enumerate().rev() {
+            let (now, later) = z[i * BAND..].split_at_mut(BAND);
+            for j in (0..BAND).rev() {
+                let row = |k: usize| damped[k * BAND + j];
+                let mut x = row(2 * BAND);
+                (j + 1..BAND).for_each(|k| x -= row(k) * now[k]);
+                later.iter().take(j + 1).enumerate().for_each(|(k, z)| x -= row(BAND + k) * z);
+                now[j] = if row(j) == 0.0 { 0.0 } else { x / row(j) };
+            }
         }
         // |Uᵀc|² − |Uᵀc − Bz|², of the z that is about to become −δ.
         let mut lowered = 0.0;
-        for i in 0..n {
-            let image = entry(i, i) * step[i] + if i + 1 < n { entry(i, i + 1) * step[i + 1] } else { 0.0 };
+        for i in 0..padded {
+            let end = (i / BAND + 1) * BAND;
+            let own: f64 = (i..end).map(|k| self.square[k * stride + i] * z[k]).sum();
+            let row = if end < padded { &self.across[i * stride + end..][..=i % BAND] } else { &[] };
+            let other: f64 = row.iter().zip(&z[end..]).map(|(x, z)| x * z).sum();
+            let image = own + other;
             lowered += (2.0 * head[i] - image) * image;
         }
-        step.iter_mut().for_each(|x| *x = -*x);
-        if n > 1 {
-            let basis = MatRef::from_column_major_slice(&self.across, n - 1, n - 1);
-            let right = MatRef::from_column_major_slice(&self.right, BLOCK.min(n), n - 1);
-            let tail = MatMut::from_column_major_slice_mut(&mut step[1..], n - 1, 1);
-            apply(basis, right, Conj::No, tail, Par::Seq, MemStack::new(&mut self.memory));
+        let blocks =
+            self.across.chunks_exact(BAND * stride).zip(self.across_joints.chunks_exact(BAND * BAND));
+        for (i, (block, joint)) in blocks.enumerate().rev() {
+            let (first, rows) = ((i + 1) * BAND, padded - (i + 1) * BAND);
+            let block = MatRef::from_column_major_slice(block, stride, BAND).subrows(first, rows);
+            let joint = MatRef::from_column_major_slice(joint, BAND, BAND);
+            let z = MatMut::from_column_major_slice_mut(&mut z[first..], rows, 1);
+            apply(block, joint, Conj::No, z, Par::Seq, MemStack::new(&mut self.rooms[0]));
         }
+        step.iter_mut().zip(&*z).for_each(|(step, z)| *step = -z);
         step.iter_mut().zip(&self.roots).for_each(|(x, root)| *x /= root);
         lowered
     }
 }
 
+/// Columns of a block row of the damped band: its own, those of the next block, and the right-hand side.
+const WIDE: usize = 2 * BAND + 1;
+
+/// `root` times the identity, with zeros beside it.
+fn diagonal(to: &mut [f64], root: f64) {
+    to.fill(0.0);
+    to.iter_mut().step_by(BAND + 1).take(BAND).for_each(|x| *x = root);
+}
+
+/// A reflection I − vvᵀ/τ of a number and some others below it, v being 1 and `tail`.
+struct Reflection<'a> {
+    tail: &'a [f64],
+    /// Its first row is `own` and `others` times the tail.
+    own: f64,
+    others: f64,
+}
+
+impl<'a> Reflection<'a> {
+    /// The one that leaves nothing of `tail`; `head` becomes what it leaves.
+    fn new(head: &mut f64, tail: &'a mut [f64]) -> Self {
+        let before = *head;
+        let (scale, factor) = reflection(head, dot(tail, tail));
+        tail.iter_mut().for_each(|x| *x *= scale);
+        if factor == 0.0 {
+            return Self { tail, own: 1.0, others: 0.0 };
+        }
+        Self { tail, own: before / *head, others: (before - *head) / *head }
+    }
+
+    /// A small number above large ones is not the difference of large ones, as it would be by v and τ.
+    fn apply(&self, head: &mut f64, below: &mut [f64]) {
+        let now = self.own * *head + self.others * dot(self.tail, below);
+        let along = *head - now;
+        *head = now;
+        below.iter_mut().zip(self.tail).for_each(|(x, v)| *x -= along * v);
+    }
+}
+
+/// Of the reflection that leaves nothing below `head`, where the sum of squares is `below`: by what numbers there are multiplied to
+/// be v's, and 1/τ.
+fn reflection(head: &mut f64, below: f64) -> (f64, f64) {
+    if below == 0.0 {
+        return (0.0, 0.0);
+    }
+    let length = (*head * *head + below).sqrt();
+    let left = if *head > 0.0 { -length } else { length };
+    let scale = (*head - left).recip();
+    *head = left;
+    (scale, 2.0 / (1.0 + below * scale * scale))
+}
+
+/// Householder's reflections that leave an upper triangle of `a`, which has no fewer rows than columns.
+///
+/// Below the triangle goes V, and to the upper triangle of `joint` what joins them to I − V·joint⁻ᵀ·Vᵀ.
+fn find_reflections(mut a: MatMut<'_, f64>, mut joint: MatMut<'_, f64>, stack: &mut MemStack) {
+    let width = a.ncols();
+    for first in (0..width).step_by(THIN) {
+        let count = THIN.min(width - first);
+        let (mut thin, right) = a.rb_mut().get_mut(first.., first..).split_at_col_mut(count);
+        let mut joint = joint.rb_mut().get_mut(first..first + count, first..first + count);
+        for j in 0..count {
+            let (mut head, mut below) = thin.rb_mut().get_mut(j.., j..).split_at_row_mut(1);
+            // The column's products with itself and those after it; there is none below the last row.
+            let mut along = [0.0; THIN];
+            let along = &mut along[..count - j];
+            if below.nrows() > 0 {
+                let products = MatMut::from_column_major_slice_mut(along, count - j, 1);
+                let below = below.rb();
+                matmul(products, Accum::Replace, below.transpose(), below.subcols(0, 1), 1.0, Par::Seq);
+            }
+            let (scale, factor) = reflection(&mut head[(0, 0)], along[0]);
+            joint[(j, j)] = factor.recip();
+            let (mut v, others) = below.rb_mut().split_at_col_mut(1);
+            v.rb_mut().col_mut(0).iter_mut().for_each(|x| *x *= scale);
+            for (k, along) in along.iter_mut().enumerate().skip(1) {
+                *along = factor * (head[(0, k)] + scale * *along);
+                head[(0, k)] -= *along;
+            }
+            let along = MatRef::from_row_major_slice(&along[1..], 1, count - j - 1);
+            matmul(others, Accum::Add, v.rb(), along, -1.0, Par::Seq);
+        }
+        join(joint.rb_mut(), thin.rb(), count, 1, Par::Seq);
+        apply_transpose(thin.rb(), joint.rb(), Conj::No, right, Par::Seq, stack);
+    }
+    join(joint, a.rb(), width.next_multiple_of(THIN), THIN, Par::Seq);
+}
+
+/// Rows of a matrix, some at a time.
+struct Strips<'a>(Option<MatMut<'a, f64>>);
+
+impl<'a> Iterator for Strips<'a> {
+    type Item = MatMut<'a, f64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.0.take()?;
+        if rows.nrows() <= STRIP {
+            return Some(rows);
+        }
+        let (now, later) = rows.split_at_row_mut(STRIP);
+        self.0 = Some(later);
+        Some(now)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.0.as_ref().map_or(0, |rows| rows.nrows().div_ceil(STRIP));
+        (count, Some(count))
+    }
+}
+
+impl ExactSizeIterator for Strips<'_> {}
+
 /// Some rows of whole columns.
 fn part(columns: &mut [f64], height: usize, rows: Range<usize>) -> MatMut<'_, f64> {
     let columns = MatMut::from_column_major_slice_mut(columns, height, columns.len() / height);
     columns.subrows_mut(rows.start, rows.len())
+}
+
+/// The first numbers as a square.
+fn square(numbers: &mut [f64], width: usize) -> MatMut<'_, f64> {
+    MatMut::from_column_major_slice_mut(&mut numbers[..width * width], width, width)
 }
 
 #[cfg(test)]
@@ -296,7 +491,7 @@ mod tests {
                         let size: f64 = rows.chunks_exact(n + 1).map(|row| (row[j] * row[n]).abs()).sum();
                         assert!((slope - direct).abs() <= 1e-13 * size, "{m} {n}: {slope} against {direct}");
                     }
-                    system.bidiagonalize(scales);
+                    system.reduce(&team, scales);
                     let mut all = vec![];
                     for mu in [1.0, 1e-6, 1e-14, 1e-20] {
                         let mut step = vec![0.0; n];

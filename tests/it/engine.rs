@@ -816,8 +816,9 @@ fn work_is_what_the_equation_needs() {
 
 #[test]
 fn a_step_allocates_nothing() {
-    use pinn::internals::optim::{self, Layout, Objective};
-    use pinn::settings::{Adam, Stage};
+    use pinn::internals::optim::{self, Layout, LeastSquares, Objective};
+    use pinn::settings::{Adam, LinearSolver, Lm, Stage};
+    /// What an engine, weights and room for terms make.
     struct Loss<'a>(&'a mut dyn Differentiable, Vec<f64>, Vec<f64>);
     impl Objective for Loss<'_> {
         fn value(&mut self, theta: &[f64]) -> f64 {
@@ -826,18 +827,41 @@ fn a_step_allocates_nothing() {
         fn value_and_gradient(&mut self, theta: &[f64], gradient: &mut [f64]) -> f64 {
             self.0.loss_and_gradient(theta, &self.1, &mut self.2, gradient)
         }
+        fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+            Some(self)
+        }
     }
-    for name in ["burgers", "black-scholes", "kdv", "kovasznay", "burgers-inverse"] {
-        let problem = embedded_problem(name, &[]);
+    impl LeastSquares for Loss<'_> {
+        fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+            let engine = self.0.jacobian().expect("this engine has one");
+            engine.residual_rows(theta, &self.1, &mut self.2, take)
+        }
+        fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+            let engine = self.0.jacobian().expect("this engine has one");
+            engine.normal_equations(theta, &self.1, &mut self.2, matrix, vector)
+        }
+        fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+            let engine = self.0.jacobian().expect("this engine has one");
+            engine.gauss_newton_product(theta, &self.1, direction, product);
+        }
+    }
+    let check = |stage: &Stage, name: &str, settings: &[(&str, &str)]| {
+        let problem = embedded_problem(name, settings);
         // Allocations are counted on this thread, so it does all the work.
         let (mut engine, mut theta) = engine::<f32>(&problem, 1, Isa::best());
-        let mut optimizer =
-            optim::new(&Stage::Adam(Adam::default()), &Layout::plain(theta.len(), 1.0), &engine.team());
+        let mut optimizer = optim::new(stage, &Layout::plain(theta.len(), 1.0), &engine.team());
         let mut loss = Loss(&mut engine, problem.weights(), vec![0.0; problem.conditions.len()]);
         optimizer.step(&mut theta, &mut loss);
         let before = allocations();
         optimizer.step(&mut theta, &mut loss);
-        assert_eq!(allocations() - before, 0, "{name}");
+        assert_eq!(allocations() - before, 0, "{stage:?}: {name}");
+    };
+    for name in ["burgers", "black-scholes", "kdv", "kovasznay", "burgers-inverse"] {
+        check(&Stage::Adam(Adam::default()), name, &[]);
+    }
+    for solver in [LinearSolver::Qr, LinearSolver::Cholesky, LinearSolver::Cg] {
+        let stage = Stage::Lm(Lm { solver, ..Lm::default() });
+        check(&stage, "kovasznay", &[("network.depth", "2"), ("network.width", "10")]);
     }
     let before = allocations();
     drop(std::hint::black_box(vec![1.0; 10]));

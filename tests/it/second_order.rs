@@ -2,6 +2,7 @@
 
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::init;
+use pinn::internals::optim::StopReason;
 use pinn::internals::ranks::Ranks;
 use pinn::internals::simd::Real;
 use pinn::internals::solve::{Settings, Solver};
@@ -84,6 +85,16 @@ fn methods_end_in_the_same_bits_at_any_number_of_threads() {
         let one = bits(1);
         assert_eq!(one, bits(2), "{stages}");
         assert_eq!(one, bits(3), "{stages}");
+    }
+}
+
+#[test]
+fn the_goal_is_looked_at_sooner_where_steps_are_dear() {
+    for (stages, between) in [("{ lm = { steps = 60 } }", 5), ("{ ssbroyden = { steps = 2000 } }", 100)] {
+        let problem = decay(stages, "goal = 1e-8");
+        let report = &solve::<f64>(&problem, 1).state.reports[0];
+        assert_eq!(report.stopped, Some(StopReason::GoalReached), "{stages}");
+        assert!(report.steps > 0 && report.steps % between == 0, "{stages}: {}", report.steps);
     }
 }
 

@@ -30,7 +30,7 @@ use self::chain::{Plan, Scales};
 use self::dispatch::WithReal;
 use self::gram::BlockProduct;
 use self::leibniz::Products;
-use self::normal::Normal;
+use self::normal::{Normal, RowPlan};
 use self::schedule::Schedule;
 use self::tape::Tape;
 use super::pointwise::Evaluator;
@@ -77,7 +77,8 @@ pub struct CpuEngine<R: Real> {
     sums: Vec<Sums>,
     spaces: Vec<Mutex<Workspace<R>>>,
     products: Box<dyn BlockProduct>,
-    /// Buffers of the least-squares side, made when it is first asked for.
+    /// What the least-squares side computes together, and buffers, made when they are first asked for.
+    row_plan: Option<RowPlan>,
     normal: Option<Normal>,
     /// Rows of the Jacobian that are about to be handed out.
     rows: Vec<f64>,
@@ -135,6 +136,7 @@ impl<R: Real> CpuEngine<R> {
             sums: vec![],
             spaces: (0..threads).map(|_| Mutex::new(Workspace::new())).collect(),
             products: isa.run::<f64, _>(SelectProducts),
+            row_plan: None,
             normal: None,
             rows: vec![],
             tangent: None,
@@ -295,7 +297,7 @@ impl<R: Real> CpuEngine<R> {
     }
 
     fn regroup(&mut self) {
-        self.normal = None;
+        (self.row_plan, self.normal) = (None, None);
         let rows: usize = self.terms.iter().map(|term| term.blocks() * term.rows()).sum();
         let most = (MAX_PARTIAL_NUMBERS / self.parameters()).clamp(1, MOST_GROUPS);
         let count = match rows / ROWS_PER_GROUP {

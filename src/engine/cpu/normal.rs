@@ -4,6 +4,7 @@
 //! The Jacobian's rows come from one reverse sweep a residual, block by block (`rows.rs`), and are handed out some at a time, or
 //! added to JᵀJ slab by slab (`gram.rs`), so the whole J never exists here; r goes along as one more column, whose products
 //! are Jᵀr.
+//! Which blocks are computed together is planned once for both, when points have changed.
 //!
 //! A product J·v needs no rows and no forward sweep of its own: the direction adds V·a + v_b to the preactivations of
 //! every layer *at fixed inputs a*, and the adjoints of a residual say what that is worth to it.
@@ -23,19 +24,24 @@ use crate::team::lock;
 
 /// Rows of a slab: enough that a tile of JᵀJ is summed in registers most of the time.
 const SLAB_ROWS: usize = 128;
-/// Slabs that are filled before they are added, and rows before they are handed out: enough work for every thread between two
-/// waits.
+/// Slabs that are filled before they are added or handed out: enough work for every thread between two waits.
 const SLABS: usize = 8;
-const ROWS: usize = SLABS * SLAB_ROWS;
+
+/// Which blocks' rows are computed together.
+pub(super) struct RowPlan {
+    /// Rows that a slab has room for.
+    capacity: usize,
+    /// Blocks of every slab, in the order of the groups.
+    slabs: Vec<Vec<(usize, Range<usize>)>>,
+    /// Sums of every block, in the order of the slabs, and those of all conditions.
+    sums: Vec<Vec<Sums>>,
+    totals: Vec<Sums>,
+}
 
 /// Buffers of the normal equations.
 pub(super) struct Normal {
     slabs: Vec<Slab>,
     gram: Gram,
-    /// Blocks of every slab, in the order of the groups.
-    plan: Vec<Vec<(usize, Range<usize>)>>,
-    /// Sums of every block, in the order of the plan.
-    sums: Vec<Vec<Sums>>,
 }
 
 impl<R: Real> CpuEngine<R> {
@@ -43,56 +49,69 @@ impl<R: Real> CpuEngine<R> {
         self.terms[which].block_sites() * self.terms[which].tape.roots().len()
     }
 
-    /// Shares the blocks out to slabs, one after the other as they fit.
-    fn plan_normal(&self) -> Normal {
+    /// Rows of some blocks that have any in a Jacobian with these weights.
+    fn count_rows(&self, weights: &[f64], blocks: &[(usize, Range<usize>)]) -> usize {
+        let of_blocks = |(which, blocks): &(usize, Range<usize>)| {
+            let term = &self.terms[*which];
+            blocks.clone().map(|block| term.filled(block)).sum::<usize>() * term.tape.roots().len()
+        };
+        blocks.iter().filter(|(which, _)| weights[*which] != 0.0).map(of_blocks).sum()
+    }
+
+    /// Shares the blocks out to slabs, one after the other as they fit, and makes room in the workspaces.
+    fn plan_rows(&self) -> RowPlan {
         let used = self.groups.iter().flatten().map(|&(which, _)| self.block_rows(which));
         let capacity = used.max().unwrap_or(0).max(SLAB_ROWS);
-        let mut plan: Vec<Vec<(usize, Range<usize>)>> = vec![];
+        let mut slabs: Vec<Vec<(usize, Range<usize>)>> = vec![];
         let mut room = 0;
         for (which, blocks) in self.groups.iter().flatten() {
             for block in blocks.clone() {
                 let rows = self.block_rows(*which);
                 if rows > room {
-                    plan.push(vec![]);
+                    slabs.push(vec![]);
                     room = capacity;
                 }
                 room -= rows;
-                let slab = plan.last_mut().expect("one has just been made");
+                let slab = slabs.last_mut().expect("one has just been made");
                 match slab.last_mut() {
                     Some((last, range)) if last == which && range.end == block => range.end = block + 1,
                     _ => slab.push((*which, block..block + 1)),
                 }
             }
         }
-        let columns = self.net.parameters() + 1;
-        let panel = self.products.panel();
+        for space in &self.spaces {
+            let mut space = lock(space);
+            self.terms.iter().for_each(|term| space.reserve_rows(&self.net, term));
+        }
         let sums = |slab: &Vec<(usize, Range<usize>)>| {
             vec![Sums::default(); slab.iter().map(|(_, blocks)| blocks.len()).sum()]
         };
+        let totals = vec![Sums::default(); self.terms.len()];
+        RowPlan { capacity, sums: slabs.iter().map(sums).collect(), slabs, totals }
+    }
+
+    /// Buffers for the normal equations, slab by slab.
+    fn room_for_normal(&self, plan: &RowPlan) -> Normal {
+        let columns = self.net.parameters() + 1;
+        let slab = || Slab::new(plan.capacity, columns, self.products.panel());
         Normal {
-            slabs: (0..SLABS.min(plan.len())).map(|_| Slab::new(capacity, columns, panel)).collect(),
+            slabs: std::iter::repeat_with(slab).take(SLABS.min(plan.slabs.len())).collect(),
             gram: Gram::new(columns),
-            sums: plan.iter().map(sums).collect(),
-            plan,
         }
     }
 
-    /// Computes the rows of some blocks, and the sums of each.
-    fn fill(
+    /// Hands out the rows of some blocks with their residuals, and notes the sums of each.
+    fn visit_slab(
         &self,
         thread: usize,
         weights: &[f64],
-        plan: &[(usize, Range<usize>)],
-        slab: &mut Slab,
+        slab: &[(usize, Range<usize>)],
         sums: &mut [Sums],
+        mut take: impl FnMut(&[R], f64),
     ) {
-        let mut sums = sums.iter_mut();
-        slab.rows = 0;
-        for (which, blocks) in plan {
-            for block in blocks.clone() {
-                let sums = sums.next().expect("sums for every block");
-                *sums = self.visit_rows(thread, weights[*which], *which, block, |row, r| slab.push(row, r));
-            }
+        let blocks = slab.iter().flat_map(|(which, blocks)| blocks.clone().map(|block| (*which, block)));
+        for ((which, block), sums) in blocks.zip(sums) {
+            *sums = self.visit_rows(thread, weights[which], which, block, &mut take);
         }
     }
 
@@ -126,25 +145,17 @@ impl<R: Real> CpuEngine<R> {
 
     /// Adds up the sums of all blocks, which are in the order of the groups, as every other evaluation does, so that losses can
     /// be compared to the last bit.
-    fn total_of_blocks(&self, sums: impl Iterator<Item = Sums>, weights: &[f64], terms: &mut [f64]) -> f64 {
-        let mut blocks = sums;
-        let mut sums = vec![Sums::default(); self.terms.len()];
-        for group in &self.groups {
-            let mut of_group = vec![Sums::default(); sums.len()];
-            for (which, range) in group {
-                blocks.by_ref().take(range.len()).for_each(|block| of_group[*which] += block);
-            }
-            sums.iter_mut().zip(of_group).for_each(|(to, of_group)| *to += of_group);
+    fn total_of_blocks(&self, plan: &mut RowPlan, weights: &[f64], terms: &mut [f64]) -> f64 {
+        let RowPlan { sums, totals, .. } = plan;
+        totals.fill(Sums::default());
+        let mut blocks = sums.iter().flatten();
+        for (which, range) in self.groups.iter().flatten() {
+            // A group has the blocks of a condition in one piece.
+            let mut of_group = Sums::default();
+            blocks.by_ref().take(range.len()).for_each(|block| of_group += *block);
+            totals[*which] += of_group;
         }
-        self.total(&sums, weights, terms)
-    }
-
-    /// Room for the rows of the Jacobian in every thread's workspace.
-    fn reserve_rows(&self) {
-        for space in &self.spaces {
-            let mut space = lock(space);
-            self.terms.iter().for_each(|term| space.reserve_rows(&self.net, term));
-        }
+        self.total(totals, weights, terms)
     }
 
     /// J·S for one condition at its points, and its residuals: for every site (and, within it, every residual) a row of
@@ -241,54 +252,35 @@ impl<R: Real> Jacobian for CpuEngine<R> {
     ) -> f64 {
         self.regroup_if_needed();
         self.pack(theta);
-        self.reserve_rows();
-        let width = self.net.parameters() + 1;
-        let blocks: Vec<(usize, usize)> = self
-            .groups
-            .iter()
-            .flatten()
-            .flat_map(|(which, blocks)| blocks.clone().map(|block| (*which, block)))
-            .collect();
-        let rows = |&(which, block): &(usize, usize)| {
-            let term = &self.terms[which];
-            if weights[which] == 0.0 { 0 } else { term.filled(block) * term.tape.roots().len() }
-        };
-        let mut sums = vec![Sums::default(); blocks.len()];
+        let mut plan = self.row_plan.take().unwrap_or_else(|| self.plan_rows());
         let mut buffer = std::mem::take(&mut self.rows);
-        let (mut left, mut to) = (&blocks[..], &mut sums[..]);
-        while !left.is_empty() {
-            // As many blocks as have rows enough.
-            let mut count = 0;
-            let mut numbers = 0;
-            while count < left.len() && numbers < ROWS * width {
-                numbers += rows(&left[count]) * width;
-                count += 1;
+        let width = self.net.parameters() + 1;
+        let numbers = |slab: &Vec<_>| self.count_rows(weights, slab) * width;
+        for (slabs, sums) in plan.slabs.chunks(SLABS).zip(plan.sums.chunks_mut(SLABS)) {
+            let together = slabs.iter().map(numbers).sum();
+            if buffer.len() < together {
+                buffer.resize(together, 0.0);
             }
-            let (now, later) = left.split_at(count);
-            let (sums, others) = to.split_at_mut(count);
-            (left, to) = (later, others);
-            if buffer.len() < numbers {
-                buffer.resize(numbers, 0.0);
-            }
-            let mut rest = &mut buffer[..numbers];
-            let parts = now.iter().map(|block| {
-                let (own, others) = std::mem::take(&mut rest).split_at_mut(rows(block) * width);
+            let mut rest = &mut buffer[..together];
+            let work = slabs.iter().zip(sums).map(|(slab, sums)| {
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(numbers(slab));
                 rest = others;
-                own
+                (slab, own, sums)
             });
-            let work: Vec<_> = now.iter().zip(parts).zip(sums).collect();
-            self.team.share(work.into_iter(), |thread, ((&(which, block), own), sums)| {
+            self.team.share(work, |thread, (slab, own, sums)| {
                 let mut own = own.chunks_exact_mut(width);
-                *sums = self.visit_rows(thread, weights[which], which, block, |row, residual| {
+                self.visit_slab(thread, weights, slab, sums, |row, residual| {
                     let to = own.next().expect("room for every row");
                     to.iter_mut().zip(row).for_each(|(to, x)| *to = x.to_f64());
                     to[width - 1] = residual;
                 });
             });
-            take(&buffer[..numbers]);
+            take(&buffer[..together]);
         }
         self.rows = buffer;
-        self.total_of_blocks(sums.into_iter(), weights, terms)
+        let loss = self.total_of_blocks(&mut plan, weights, terms);
+        self.row_plan = Some(plan);
+        loss
     }
 
     fn normal_equations(
@@ -301,24 +293,24 @@ impl<R: Real> Jacobian for CpuEngine<R> {
     ) -> f64 {
         self.regroup_if_needed();
         self.pack(theta);
-        let mut normal = self.normal.take().unwrap_or_else(|| {
-            self.reserve_rows();
-            self.plan_normal()
-        });
-        let Normal { slabs, gram, plan, sums } = &mut normal;
+        let mut plan = self.row_plan.take().unwrap_or_else(|| self.plan_rows());
+        let mut normal = self.normal.take().unwrap_or_else(|| self.room_for_normal(&plan));
+        let Normal { slabs, gram } = &mut normal;
         gram.clear();
-        for (plan, sums) in plan.chunks(SLABS).zip(sums.chunks_mut(SLABS)) {
+        for (plan, sums) in plan.slabs.chunks(SLABS).zip(plan.sums.chunks_mut(SLABS)) {
             let slabs = &mut slabs[..plan.len()];
             let work = slabs.iter_mut().zip(plan).zip(sums);
-            self.team
-                .share(work, |thread, ((slab, plan), sums)| self.fill(thread, weights, plan, slab, sums));
+            self.team.share(work, |thread, ((slab, plan), sums)| {
+                slab.rows = 0;
+                self.visit_slab(thread, weights, plan, sums, |row, residual| slab.push(row, residual));
+            });
             gram.add(&self.team, &*self.products, slabs);
         }
         gram.gather(self.team.ranks());
         gram.write_symmetric(vector.len(), matrix);
         gram.write_last_row(vector);
-        let loss = self.total_of_blocks(sums.iter().flatten().copied(), weights, terms);
-        self.normal = Some(normal);
+        let loss = self.total_of_blocks(&mut plan, weights, terms);
+        (self.row_plan, self.normal) = (Some(plan), Some(normal));
         loss
     }
 
