@@ -30,8 +30,8 @@ pub struct Axes<'a> {
     pub compared: Option<&'a str>,
 }
 
-/// The page of a sweep over `axes`: `runs` are rows whose cells have names, `links` say where the page of each run is, if it
-/// has one, and `about` is a line for its reader.
+/// The page of a sweep over `axes`: `runs` are rows whose cells have names, the same in all, `links` say where the page of each
+/// run is, if it has one, and `about` is a line for its reader.
 pub fn sweep(
     title: &str,
     about: &str,
@@ -68,7 +68,7 @@ pub fn sweep(
     let body = format!(
         "<header><h1>{}</h1><p class=\"lead\">{}</p></header>\n\
          <section id=\"compare\"><h2>Compare</h2><div class=\"controls\" id=\"compare-controls\"></div>\
-         <div class=\"plot\" id=\"compare-plot\"></div></section>\n{figures}\
+         <p class=\"note\" id=\"compare-count\"></p><div class=\"plot\" id=\"compare-plot\"></div></section>\n{figures}\
          <section id=\"runs\"><h2>Runs</h2><div class=\"controls\" id=\"run-controls\"></div>\
          <p class=\"note\" id=\"run-count\" role=\"status\"></p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"runs\">\
          <table id=\"run-table\"></table></div></section>\n",
@@ -76,7 +76,13 @@ pub fn sweep(
         escaped(about)
     );
     let Axes { all, across, compared } = axes;
-    let data = json!({ "axes": all, "across": across, "compared": compared, "runs": runs, "links": links });
+    // Names of columns once, and not in every row.
+    let columns: Vec<&String> = runs.first().map(|run| run.keys().collect()).unwrap_or_default();
+    let rows: Vec<Vec<&Value>> = runs.iter().map(|run| run.values().collect()).collect();
+    let links = if links.iter().any(Option::is_some) { links } else { &[] };
+    let data = json!({
+        "axes": all, "across": across, "compared": compared, "columns": columns, "rows": rows, "links": links,
+    });
     document(title, &body, &data, "null", &[PLOT, SWEEP])
 }
 

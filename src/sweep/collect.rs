@@ -1,7 +1,11 @@
 //! What a sweep has so far: its runs, how far they are, and their results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
 
 use super::config::Sweep;
 use crate::run::{RunError, RunOutcome, RunResult, StepLine, read_metrics, read_result};
@@ -25,10 +29,17 @@ pub struct Record {
     pub state: RecordState,
     /// What it came to, once it has ended.
     pub result: Option<RunResult>,
-    /// Steps and losses, thinned out, once it has ended.
-    pub curve: Vec<(f64, f64)>,
-    /// Seconds and the greatest relative L2 error over the unknowns, wherever it was measured, once it has ended.
-    pub errors: Vec<(f64, f64)>,
+    /// What happened during it, once that has been drawn: the steps of many runs are more than a memory holds.
+    pub(super) history: OnceLock<History>,
+}
+
+/// What happened during a run.
+#[derive(Clone, Debug)]
+pub(super) struct History {
+    /// Steps and losses, thinned out.
+    pub(super) losses: Vec<(f64, f64)>,
+    /// Seconds and the greatest relative L2 error over the unknowns, wherever it was measured.
+    pub(super) errors: Vec<(f64, f64)>,
 }
 
 /// How far a run is.
@@ -72,6 +83,15 @@ impl Record {
         self.result.as_ref().and_then(RunResult::error).unwrap_or(f64::NAN)
     }
 
+    /// What happened during the run, read when it is first asked for.
+    pub(super) fn history(&self, folder: &Path) -> Result<&History, RunError> {
+        if let Some(history) = self.history.get() {
+            return Ok(history);
+        }
+        let steps = read_metrics(&run_folder(folder, &self.name))?.content;
+        Ok(self.history.get_or_init(|| History { losses: losses(&steps), errors: errors(&steps) }))
+    }
+
     /// Looks at the run's folder; says whether anything has changed.
     pub(super) fn refresh(&mut self, folder: &Path) -> Result<bool, RunError> {
         let mut changed = false;
@@ -80,9 +100,7 @@ impl Record {
             Some(result) => {
                 let state = RecordState::Ended(result.outcome);
                 if self.result.as_ref() != Some(&result) {
-                    let steps = read_metrics(&path)?.content;
-                    (self.curve, self.errors) = (curve(&steps), errors(&steps));
-                    self.result = Some(result);
+                    (self.result, self.history) = (Some(result), OnceLock::new());
                     changed = true;
                 }
                 state
@@ -141,7 +159,22 @@ pub(super) fn run_folder(folder: &Path, name: &str) -> PathBuf {
 
 /// Where it is written down that a run could not be run.
 pub(super) fn failure_file(folder: &Path, name: &str) -> PathBuf {
-    folder.join("runs").join(format!("{name}.failed"))
+    folder.join("runs").join(failure_name(name))
+}
+
+fn failure_name(name: &str) -> String {
+    format!("{name}.failed")
+}
+
+/// What is in `folder`; nothing where it is not there.
+fn names(folder: &Path) -> Result<HashSet<String>, RunError> {
+    let failed = |source| RunError::Io { action: "read", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
+    names.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(failed)
 }
 
 impl Collection {
@@ -155,8 +188,7 @@ impl Collection {
             name: sweep.name(run),
             state: RecordState::New,
             result: None,
-            curve: vec![],
-            errors: vec![],
+            history: OnceLock::new(),
         };
         let mut collection = Self { records: (0..sweep.len()).map(record).collect() };
         collection.refresh(folder)?;
@@ -169,11 +201,14 @@ impl Collection {
     ///
     /// If a file of a run cannot be read.
     pub fn refresh(&mut self, folder: &Path) -> Result<bool, RunError> {
-        let mut changed = false;
-        for record in self.records.iter_mut().filter(|record| !record.state.is_final()) {
-            changed |= record.refresh(folder)?;
-        }
-        Ok(changed)
+        // Of most runs there may be no trace yet; one look at the folder says so of all.
+        let there = names(&folder.join("runs"))?;
+        let look = |record: &mut Record| {
+            let is_there = there.contains(&record.name) || there.contains(&failure_name(&record.name));
+            if is_there || record.state != RecordState::New { record.refresh(folder) } else { Ok(false) }
+        };
+        let left = self.records.par_iter_mut().filter(|record| !record.state.is_final());
+        left.map(look).try_reduce(|| false, |one, other| Ok(one | other))
     }
 
     /// How many runs have ended.
@@ -190,7 +225,7 @@ impl Collection {
 }
 
 /// Steps and losses, thinned out.
-fn curve(steps: &[StepLine]) -> Vec<(f64, f64)> {
+fn losses(steps: &[StepLine]) -> Vec<(f64, f64)> {
     let every = steps.len().div_ceil(CURVE_POINTS).max(1);
     let last = steps.len().saturating_sub(1);
     let kept = steps.iter().enumerate().filter(|(i, _)| i % every == 0 || *i == last);

@@ -11,6 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
 use super::collect::{Collection, Record, failure_file, run_folder};
 use super::config::{Sweep, SweepError};
 use super::outputs::OutputError;
@@ -148,12 +150,15 @@ impl Plan<'_> {
     ///
     /// The first combination that is not, or a folder that holds something else.
     pub fn check(&self) -> Result<Collection, ExecuteError> {
-        for run in 0..self.sweep.len() {
+        let check = |run| {
             let path = run_folder(&self.folder, &self.sweep.name(run));
-            if !self.experiment.check(run, &path, read_resolved(&path)?.as_deref())? {
-                return Err(ExecuteError::Other(path));
+            match self.experiment.check(run, &path, read_resolved(&path)?.as_deref())? {
+                true => Ok(()),
+                false => Err(ExecuteError::Other(path)),
             }
-        }
+        };
+        let wrong = (0..self.sweep.len()).into_par_iter().find_map_first(|run| check(run).err());
+        wrong.map_or(Ok(()), Err)?;
         Ok(Collection::read(self.sweep, &self.folder)?)
     }
 }
@@ -182,7 +187,7 @@ pub fn execute(
     let todo: Vec<usize> = (0..plan.sweep.len())
         .filter(|&run| plan.shard.has(run) && !collection.records[run].state.is_final())
         .collect();
-    let progress = Progress { collection, written: None, drawn: 0 };
+    let progress = Progress { ended: collection.ended(), collection, written: None, drawn: 0 };
     let shared = Shared { plan, stop, watch, progress: Mutex::new(progress), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -276,6 +281,8 @@ impl Shared<'_> {
 /// What there is of the sweep.
 struct Progress {
     collection: Collection,
+    /// How many of its runs have ended.
+    ended: usize,
     /// When the tables were written, how long it took, and how many runs had ended.
     written: Option<(Instant, Duration, usize)>,
     /// How many runs had ended when the figures were drawn.
@@ -290,8 +297,11 @@ fn a_tenth_more(before: usize, now: usize) -> bool {
 impl Progress {
     /// Reads what run `run` came to, and writes the outputs where they are due.
     fn ended(&mut self, run: usize, plan: &Plan) -> Result<(), OutputError> {
-        self.collection.records[run].refresh(&plan.folder)?;
-        let ended = self.collection.ended();
+        let record = &mut self.collection.records[run];
+        let had_ended = record.state.is_final();
+        record.refresh(&plan.folder)?;
+        self.ended += usize::from(record.state.is_final() && !had_ended);
+        let ended = self.ended;
         let tables = self
             .written
             .is_none_or(|(at, took, before)| at.elapsed() >= 20 * took || a_tenth_more(before, ended));
@@ -304,17 +314,17 @@ impl Progress {
     /// Reads what is new and writes the outputs, again where another process finished a run in the meantime: the last
     /// one to write has seen everything.
     fn bring_up_to_date(&mut self, plan: &Plan) -> Result<(), OutputError> {
-        let Self { collection, written, drawn } = self;
+        let Self { collection, ended, written, drawn } = self;
         let mut begin = Instant::now();
         collection.refresh(&plan.folder)?;
         loop {
             collection.write_tables(plan.sweep, &plan.folder)?;
-            let ended = collection.ended();
-            *written = Some((Instant::now(), begin.elapsed(), ended));
+            *ended = collection.ended();
+            *written = Some((Instant::now(), begin.elapsed(), *ended));
             begin = Instant::now();
-            if plan.draw && a_tenth_more(*drawn, ended) {
+            if plan.draw && a_tenth_more(*drawn, *ended) {
                 collection.draw(plan.sweep, &plan.folder)?;
-                *drawn = ended;
+                *drawn = *ended;
             }
             if !collection.refresh(&plan.folder)? {
                 return Ok(());

@@ -3,15 +3,21 @@
 //! Every combination of the axes that are neither the abscissa, nor the ordinate of heat maps, nor compared, nor seeds, nor
 //! such that their best value counts, has a panel of its own.
 
-use super::collect::{Collection, Record, RecordState};
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::collect::{Collection, History, Record, RecordState};
 use super::config::{Axis, Choice, Sweep, is_seed};
 use crate::problem::full_key;
 use crate::report::{self, ColorMap, Curve, Figure, LineChart, Map, Panel, Stroke};
-use crate::run::RunOutcome;
+use crate::rng;
+use crate::run::{RunError, RunOutcome};
 
 /// Panels in a row, and in one figure at the most.
 const COLUMNS: usize = 3;
 const MOST_PANELS: usize = 30;
+/// Histories that are drawn at the most: further lines would hide one another, and reading them is most of the work.
+const MOST_HISTORIES: usize = 2000;
 /// Size of a panel's plotting area, in points.
 const SIZE: (f64, f64) = (230.0, 165.0);
 
@@ -134,12 +140,14 @@ impl Measure {
 /// An axis, made where it is drawn.
 type Abscissa = fn() -> report::Axis;
 /// A line of a run's history.
-type History = fn(&Record) -> &[(f64, f64)];
+type Line = fn(&History) -> &[(f64, f64)];
+/// Histories by the runs' numbers.
+type Histories<'a> = HashMap<usize, &'a History>;
 
 /// Figures of what happened during the runs: the file's name, abscissa, ordinate, and a run's line.
-const HISTORIES: [(&str, Abscissa, &str, History); 2] = [
-    ("loss-curves.png", || report::Axis::linear("step"), "loss", |record| &record.curve),
-    ("error-vs-time.png", || report::Axis::log("seconds"), "relative L2 error", |record| &record.errors),
+const HISTORIES: [(&str, Abscissa, &str, Line); 2] = [
+    ("loss-curves.png", || report::Axis::linear("step"), "loss", |history| &history.losses),
+    ("error-vs-time.png", || report::Axis::log("seconds"), "relative L2 error", |history| &history.errors),
 ];
 
 /// The runs, arranged.
@@ -147,28 +155,31 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
     let lines = sweep.series.or(sweep.y);
     let special = |i: usize| [sweep.x, lines, sweep.best].contains(&Some(i)) || is_seed(&sweep.axes[i]);
     let panels: Vec<usize> = (0..sweep.axes.len()).filter(|&i| !special(i)).collect();
-    let mut groups: Vec<(Vec<usize>, Group)> = vec![];
+    let mut groups: Vec<Group> = vec![];
+    // Where a group, a line of it and a point of that line are, so that nothing is looked for among many.
+    let (mut known, mut lines_of, mut places_of) = (HashMap::new(), HashMap::new(), HashMap::new());
     for run in 0..sweep.len() {
         let indices = sweep.indices(run);
         let key: Vec<usize> = panels.iter().map(|&i| indices[i]).collect();
-        let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+        let at = *known.entry(key).or_insert_with(|| {
             let named: Vec<_> = panels.iter().filter(|&&i| sweep.axes[i].values.len() > 1).collect();
             let parts = || named.iter().map(|&&i| (&sweep.axes[i], &sweep.axes[i].values[indices[i]]));
             let title: Vec<_> = parts().map(|(axis, value)| in_words(sweep, axis, value)).collect();
             let slug: Vec<_> = parts().map(|(axis, value)| in_file(axis, &value.label)).collect();
             let group = Group { title: title.join(", "), slug: slug.join("-"), series: vec![] };
-            groups.push((key, group));
+            groups.push(group);
             groups.len() - 1
         });
         let label = lines.map_or("", |i| sweep.axes[i].values[indices[i]].label.as_str());
         let x = sweep.x.and_then(|i| sweep.axes[i].values[indices[i]].number).unwrap_or(0.0);
-        let series = &mut groups[at].1.series;
-        let line = series.iter().position(|line| line.label == label).unwrap_or_else(|| {
+        let series = &mut groups[at].series;
+        let line = *lines_of.entry((at, label)).or_insert_with(|| {
             series.push(Series { label: label.to_owned(), points: vec![] });
             series.len() - 1
         });
         let points = &mut series[line].points;
-        let place = points.iter().position(|place| place.x == x).unwrap_or_else(|| {
+        // Adding 0 makes -0 the same number.
+        let place = *places_of.entry((at, line, (x + 0.0).to_bits())).or_insert_with(|| {
             points.push(Place { x, choices: vec![] });
             points.len() - 1
         });
@@ -179,10 +190,21 @@ pub(super) fn groups(sweep: &Sweep) -> Vec<Group> {
             None => choices.push((choice, vec![run])),
         }
     }
-    for series in groups.iter_mut().flat_map(|(_, group)| &mut group.series) {
+    for series in groups.iter_mut().flat_map(|group| &mut group.series) {
         series.points.sort_by(|a, b| a.x.total_cmp(&b.x));
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
+}
+
+/// The runs whose histories are drawn: all that have ended, or as many as can be told apart, without regard to their axes.
+fn drawn(collection: &Collection) -> Vec<usize> {
+    let ended = (0..collection.records.len()).filter(|&run| collection.records[run].result.is_some());
+    let mut ended: Vec<usize> = ended.collect();
+    if ended.len() > MOST_HISTORIES {
+        ended.sort_by_key(|&run| rng::hash(&collection.records[run].name));
+        ended.truncate(MOST_HISTORIES);
+    }
+    ended
 }
 
 /// The middle of the numbers, infinite ones among them; `None` if there is none.
@@ -194,8 +216,16 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { 0.5 * (values[middle - 1] + upper) })
 }
 
-/// All figures that there is something to draw in, with their files' names.
-pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure)> {
+/// All figures that there is something to draw in, with their files' names; `folder` is the sweep's.
+///
+/// # Errors
+///
+/// If the history of a run cannot be read.
+pub(super) fn all(
+    sweep: &Sweep,
+    collection: &Collection,
+    folder: &Path,
+) -> Result<Vec<(String, Figure)>, RunError> {
     let groups = groups(sweep);
     let mut figures = vec![];
     let axis = |i: usize| &sweep.axes[i];
@@ -225,14 +255,21 @@ pub(super) fn all(sweep: &Sweep, collection: &Collection) -> Vec<(String, Figure
             }
         }
     }
+    if groups.len() > MOST_PANELS {
+        return Ok(figures);
+    }
+    let mut histories = Histories::new();
+    for run in drawn(collection) {
+        histories.insert(run, collection.records[run].history(folder)?);
+    }
     for (name, x, y, lines) in HISTORIES {
-        let charts = groups.iter().filter_map(|group| curves(group, x(), y, lines, collection));
+        let charts = groups.iter().filter_map(|group| curves(group, x(), y, lines, &histories));
         let panels: Vec<_> = charts.map(Panel::Lines).collect();
-        if !panels.is_empty() && groups.len() <= MOST_PANELS {
+        if !panels.is_empty() {
             figures.push((name.to_owned(), figure(sweep, panels)));
         }
     }
-    figures
+    Ok(figures)
 }
 
 fn figure(sweep: &Sweep, panels: Vec<Panel>) -> Figure {
@@ -295,17 +332,12 @@ fn map(group: &Group, x: &Axis, y: &Axis, measure: &Measure, collection: &Collec
 }
 
 /// What happened during a run, one thin line each.
-fn curves(
-    group: &Group,
-    x: report::Axis,
-    y: &str,
-    line: History,
-    collection: &Collection,
-) -> Option<LineChart> {
+fn curves(group: &Group, x: report::Axis, y: &str, line: Line, histories: &Histories) -> Option<LineChart> {
     let mut curves = vec![];
     for (color, series) in group.series.iter().enumerate() {
         let runs = series.points.iter().flat_map(Place::runs);
-        let lines = runs.map(|run| line(&collection.records[run])).filter(|line| line.len() > 1);
+        let lines =
+            runs.filter_map(|run| histories.get(&run).copied()).map(line).filter(|line| line.len() > 1);
         curves.extend(lines.map(|line| Curve {
             label: series.label.clone(),
             points: line.to_vec(),

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::collect::{Collection, Record, RecordState, run_folder};
-use super::config::Sweep;
+use super::config::{Axis, Sweep};
 use super::{figures, summary};
 use crate::output;
 use crate::page::{self, Axes, PAGE, Picture};
@@ -43,7 +44,7 @@ impl Collection {
         let table = self.table(sweep);
         let csv = output::by_ending("csv").records.expect("CSV holds records");
         write_whole(&folder.join("sweep.csv"), &csv(&table))?;
-        let json = serde_json::to_string_pretty(&json(sweep, &table)).expect("plain data") + "\n";
+        let json = serde_json::to_string_pretty(&Json::new(sweep, &table)).expect("plain data") + "\n";
         write_whole(&folder.join("sweep.json"), json.as_bytes())?;
         write_whole(&folder.join("summary.md"), summary::text(sweep, self).as_bytes())?;
         Ok(())
@@ -53,7 +54,7 @@ impl Collection {
     pub(super) fn draw(&self, sweep: &Sweep, folder: &Path) -> Result<(), OutputError> {
         let png = output::by_ending("png").picture.expect("PNG holds pictures");
         let mut pictures = vec![];
-        for (name, figure) in figures::all(sweep, self) {
+        for (name, figure) in figures::all(sweep, self, folder)? {
             let picture = Picture { png: png(&figure)?, name };
             write_whole(&folder.join(&picture.name), &picture.png)?;
             pictures.push(picture);
@@ -125,14 +126,28 @@ impl Collection {
     }
 }
 
-fn json(sweep: &Sweep, table: &[output::Record]) -> Value {
-    let axes: Vec<_> = sweep
-        .axes
-        .iter()
-        .map(|axis| {
-            let values: Vec<_> = axis.values.iter().map(|value| &value.label).collect();
-            json!({ "name": axis.name, "values": values })
-        })
-        .collect();
-    json!({ "schema_version": VERSION, "title": sweep.title, "axes": axes, "runs": table })
+/// `sweep.json`.
+#[derive(Serialize)]
+struct Json<'a> {
+    schema_version: u32,
+    title: &'a str,
+    axes: Vec<JsonAxis<'a>>,
+    runs: &'a [output::Record],
+}
+
+#[derive(Serialize)]
+struct JsonAxis<'a> {
+    name: &'a str,
+    values: Vec<&'a str>,
+}
+
+impl<'a> Json<'a> {
+    fn new(sweep: &'a Sweep, runs: &'a [output::Record]) -> Self {
+        let axis = |axis: &'a Axis| JsonAxis {
+            name: &axis.name,
+            values: axis.values.iter().map(|value| value.label.as_str()).collect(),
+        };
+        let axes = sweep.axes.iter().map(axis).collect();
+        Self { schema_version: VERSION, title: &sweep.title, axes, runs }
+    }
 }

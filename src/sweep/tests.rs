@@ -1,8 +1,8 @@
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock};
 
-use super::collect::{Collection, Record, RecordState, Tally};
+use super::collect::{Collection, History, Record, RecordState, Tally};
 use super::config::{Sweep, SweepError};
 use super::execute::{Experiment, ExperimentError, Plan, Shard, execute};
 use super::problems::Problems;
@@ -230,8 +230,10 @@ fn record(loss: f64, outcome: RunOutcome) -> Record {
         name: String::new(),
         state: RecordState::Ended(outcome),
         result: Some(result),
-        curve: vec![(1.0, 2.0 * loss), (2.0, loss)],
-        errors: vec![(0.5, loss / 5.0), (1.5, loss / 10.0)],
+        history: OnceLock::from(History {
+            losses: vec![(1.0, 2.0 * loss), (2.0, loss)],
+            errors: vec![(0.5, loss / 5.0), (1.5, loss / 10.0)],
+        }),
     }
 }
 
@@ -254,7 +256,7 @@ fn collected() -> (Sweep, Collection) {
 #[test]
 fn figures_show_medians_and_bands_over_seeds() {
     let (sweep, collection) = collected();
-    let figures = figures::all(&sweep, &collection);
+    let figures = figures::all(&sweep, &collection, Path::new("")).expect("figures");
     let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -287,6 +289,38 @@ fn figures_show_medians_and_bands_over_seeds() {
 }
 
 #[test]
+fn of_many_runs_as_many_histories_are_drawn_as_can_be_told_apart() {
+    let sweep = sweep("seed = { from = 1, to = 2500 }");
+    let named = |run| Record { name: sweep.name(run), ..record(1.0, RunOutcome::Done) };
+    let collection = Collection { records: (0..sweep.len()).map(named).collect() };
+    let figures = figures::all(&sweep, &collection, Path::new("")).expect("figures");
+    let [(name, curves), _] = &figures[..] else { panic!("two figures of histories") };
+    let drawn = crate::report::tests::lines(&curves.rows[0][0]).curves.len();
+    assert_eq!((name.as_str(), drawn), ("loss-curves.png", 2000));
+}
+
+#[test]
+fn the_first_run_that_is_another_is_named() {
+    struct Known;
+    impl Experiment for Known {
+        fn check(&self, run: usize, _: &Path, _: Option<&str>) -> Result<bool, SweepError> {
+            Ok(run < 40)
+        }
+        fn begin(&self, _: usize, _: RunDirectory, _: &AtomicBool) -> Result<(), ExperimentError> {
+            Ok(())
+        }
+        fn go_on(&self, _: usize, _: Resumed, _: &AtomicBool) -> Result<(), ExperimentError> {
+            Ok(())
+        }
+    }
+    let sweep = sweep("scale = { from = 1, to = 100 }");
+    let folder = std::path::PathBuf::from("nowhere");
+    let plan = Plan { sweep: &sweep, folder, shard: Shard::ALL, jobs: 1, draw: false, experiment: &Known };
+    let wrong = plan.check().expect_err("the runs from the 40th on").to_string();
+    assert!(wrong.contains("scale=41 was made by another configuration"), "{wrong}");
+}
+
+#[test]
 fn a_second_axis_makes_heat_maps_of_medians() {
     let axes =
         "init = [\"proposed\", \"eoc\"]\nseed = { from = 0, to = 2 }\ndepth = [20, 5, 10]\nscale = [0.5, 1]";
@@ -300,7 +334,7 @@ fn a_second_axis_makes_heat_maps_of_medians() {
         record(if loss < 11.0 && depth == 10.0 { f64::NAN } else { loss }, RunOutcome::Done)
     });
     let collection = Collection { records: records.collect() };
-    let figures = figures::all(&sweep, &collection);
+    let figures = figures::all(&sweep, &collection, Path::new("")).expect("figures");
     let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
     let expected = ["loss-vs-scale-and-depth-init-proposed.png", "loss-vs-scale-and-depth-init-eoc.png"];
     assert_eq!((&names[..2], names[2]), (&expected[..], "loss-vs-scale-and-depth.png"));
@@ -330,7 +364,7 @@ fn of_an_axis_the_best_value_may_count() {
         record(loss, if diverged { RunOutcome::Diverged } else { RunOutcome::Done })
     });
     let collection = Collection { records: records.collect() };
-    let figures = figures::all(&sweep, &collection);
+    let figures = figures::all(&sweep, &collection, Path::new("")).expect("figures");
     let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["loss-vs-depth.png", "error-vs-depth.png", "loss-curves.png", "error-vs-time.png"]);
     let chart = crate::report::tests::lines(&figures[0].1.rows[0][0]);
@@ -387,7 +421,7 @@ fn an_abscissa_is_logarithmic_where_that_spaces_it_evenly() {
     let check = |axis: &str, expected: crate::report::Scale| {
         let sweep = sweep(axis);
         let records = (0..sweep.len()).map(|_| record(1.0, RunOutcome::Done)).collect();
-        let figures = figures::all(&sweep, &Collection { records });
+        let figures = figures::all(&sweep, &Collection { records }, Path::new("")).expect("figures");
         assert_eq!(crate::report::tests::lines(&figures[0].1.rows[0][0]).x.scale, expected, "{axis}");
     };
     check("depth = [5, 10, 20, 50, 100]", crate::report::Scale::Log);
@@ -402,7 +436,7 @@ fn what_else_was_measured_has_a_figure_and_a_table_on_a_plain_scale() {
         let result = record.result.as_mut().expect("every run has ended");
         result.measures.insert("best_accuracy".into(), 0.5 + 0.01 * run as f64);
     }
-    let figures = figures::all(&sweep, &collection);
+    let figures = figures::all(&sweep, &collection, Path::new("")).expect("figures");
     let drawn = figures.iter().find(|(name, _)| name == "best-accuracy-vs-scale.png").expect("drawn");
     let chart = crate::report::tests::lines(&drawn.1.rows[0][0]);
     assert_eq!((chart.y.label.as_str(), chart.y.scale), ("best accuracy", crate::report::Scale::Linear));
