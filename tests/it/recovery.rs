@@ -280,7 +280,8 @@ fn every_method_recovers_and_ends_in_the_same_bits_from_any_checkpoint() {
         };
         assert_eq!((breakdown.step, breakdown.quantity), (13, Quantity::Gradient), "{stage}");
         assert_eq!((&whole.end, whole.state.step), (&End::Done, 24), "{stage}");
-        assert_eq!(states.len(), 8);
+        // A step of `lm` counts for twenty.
+        assert_eq!(states.len(), if stage.contains("lm =") { 1 + 20 } else { 8 }, "{stage}");
 
         // All residuals are finite: what is named is the greatest of all.
         let place = breakdown.place.as_ref().expect("a place");
