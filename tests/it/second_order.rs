@@ -94,7 +94,7 @@ fn the_goal_is_looked_at_sooner_where_steps_are_dear() {
         let problem = decay(stages, "goal = 1e-8");
         let report = &solve::<f64>(&problem, 1).state.reports[0];
         assert_eq!(report.stopped, Some(StopReason::GoalReached), "{stages}");
-        assert!(report.steps > 0 && report.steps % between == 0, "{stages}: {}", report.steps);
+        assert!(report.steps > 0 && report.steps.is_multiple_of(between), "{stages}: {}", report.steps);
     }
 }
 
