@@ -337,6 +337,7 @@ impl Classifiers<'_> {
 mod tests {
     use std::path::PathBuf;
 
+    use pinn::internals::run::read_metrics;
     use pinn::internals::sweep::{Plan, Shard, Tally, execute};
 
     use super::*;
@@ -488,8 +489,9 @@ mod tests {
             let result = record.result.as_ref().expect("done");
             assert_eq!((result.steps, result.parameters), (40 * 3, 4 * 6 + 6 + 6 * 6 + 6 + 6 * 2 + 2));
             assert_eq!(result.measures["accuracy"], 1.0, "{}", record.name);
-            assert_eq!(record.curve.len(), 40);
-            assert!(record.curve[0].1 > result.loss.total);
+            let steps = read_metrics(&folder.path().join("runs").join(&record.name)).expect("read").content;
+            assert_eq!(steps.len(), 40);
+            assert!(steps[0].loss > result.loss.total);
         }
         let csv = fs::read_to_string(folder.path().join("sweep.csv")).expect("written");
         assert!(csv.lines().next().is_some_and(|head| head.contains("accuracy,final_accuracy")), "{csv}");
