@@ -49,11 +49,3 @@ pub(crate) fn spread(problem: &Problem) -> Vec<f64> {
     let every = (rows.len() / 40).max(1);
     rows.step_by(every).collect::<Vec<_>>().concat()
 }
-
-/// How far `found` is from `expected`, relative to its size.
-pub(crate) fn difference(found: &[f64], expected: &[f64]) -> f64 {
-    assert_eq!(found.len(), expected.len());
-    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-    let size = norm(&mut expected.iter().copied()).max(1e-30);
-    norm(&mut found.iter().zip(expected).map(|(a, b)| a - b)) / size
-}

@@ -9,11 +9,11 @@ use pinn::internals::train::{Flow, Outcome, State, train};
 use pinn::problem::{Problem, embedded};
 use pinn::settings::Precision;
 
-use super::agreement::{KINDS, activated, difference, few, spread, with_network};
+use super::agreement::{KINDS, activated, few, spread, with_network};
 use super::dimensions::{MANY, drawn, many};
-use super::embedded_problem;
 use super::engine::{NETWORKS, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
+use super::{difference, embedded_problem};
 
 /// Names of the Burn devices to test; a build with Burn has one at least.
 fn devices() -> Vec<&'static str> {

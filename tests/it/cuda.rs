@@ -16,10 +16,10 @@ use pinn::internals::sample;
 use pinn::problem::{Problem, embedded};
 use pinn::settings::Precision;
 
-use super::agreement::{KINDS, activated, difference, few, spread, with_network};
-use super::embedded_problem;
+use super::agreement::{KINDS, activated, few, spread, with_network};
 use super::engine::{NETWORKS, integral, over_places, parameters, set_points, set_weights};
 use super::networks::{SEVERAL, several};
+use super::{difference, embedded_problem};
 
 /// Where the text runs.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -12,7 +12,7 @@ use pinn::internals::sample;
 use pinn::internals::simd::Real;
 use pinn::problem::{Problem, Trainable, embedded};
 
-use super::{embedded_problem, problem};
+use super::{difference, embedded_problem, problem};
 
 /// Every activation, a scaled one and a sum.
 const ACTIVATIONS: &[(&str, f64)] = &[
@@ -167,6 +167,25 @@ fn gradients_agree_with_differences_for_every_network() {
             // Mild weights, for which differences are exact enough.
             let problem = square(residual, &format!("init = \"xavier\"\n{network}"));
             check_gradient(&problem, &format!("{network}, {residual}"));
+        }
+    }
+}
+
+/// Registers hold twice as many numbers as in double precision, so that other sizes do not fill them.
+#[test]
+fn single_precision_agrees_with_double_for_every_network() {
+    for network in NETWORKS {
+        for residual in RESIDUALS {
+            let problem = square(residual, &format!("init = \"xavier\"\n{network}"));
+            let gradient = |engine: &mut dyn Differentiable, theta: &[f64]| {
+                let (mut terms, mut gradient) = (vec![0.0; problem.conditions.len()], vec![0.0; theta.len()]);
+                engine.loss_and_gradient(theta, &problem.weights(), &mut terms, &mut gradient);
+                gradient
+            };
+            let (mut double, theta) = engine::<f64>(&problem, 1, Isa::best());
+            let (mut single, _) = engine::<f32>(&problem, 1, Isa::best());
+            let off = difference(&gradient(&mut single, &theta), &gradient(&mut double, &theta));
+            assert!(off < 1e-4, "{network}, {residual}: {off:e}");
         }
     }
 }

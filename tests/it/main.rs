@@ -43,6 +43,14 @@ fn problem(text: &str) -> Problem {
     document.unwrap_or_else(|wrong| panic!("{wrong}")).0
 }
 
+/// How far `found` is from `expected`, relative to its size.
+fn difference(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let size = norm(&mut expected.iter().copied()).max(1e-30);
+    norm(&mut found.iter().zip(expected).map(|(a, b)| a - b)) / size
+}
+
 /// A stage of `steps` steps for every method and every one of its variants.
 fn every_method(steps: usize) -> Vec<String> {
     let methods = [

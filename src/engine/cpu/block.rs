@@ -1142,7 +1142,10 @@ impl<R: Real, S: Simd> Fused<S, R> {
                 c: if first { &mut *to } else { &mut extra[0] },
             });
             if !first {
-                simd.vectorize(Add { simd, minus: false, from: &extra[0], to });
+                // Rows need not fill registers; rounding a sum in f64 once more is rounding it once.
+                for (to, from) in to.iter_mut().zip(&extra[0][..]) {
+                    *to = R::from_f64(to.to_f64() + from.to_f64());
+                }
             }
         }
     }
