@@ -87,9 +87,9 @@ pub struct Changes {
 
 /// Gives `engine` the points of `state` and their weights; returns every condition's points.
 pub fn start(problem: &Problem, engine: &mut dyn Engine, state: &State) -> Vec<Points> {
-    let conditions = problem.conditions.iter().enumerate();
+    let (conditions, team) = (problem.conditions.iter().enumerate(), engine.team());
     let points = conditions.map(|(i, condition)| {
-        let mut points = sample::points(problem, condition, problem.training.seed, state.round);
+        let mut points = sample::points_by(&team, problem, condition, problem.training.seed, state.round);
         if let Some(own) = state.points.get(i).filter(|own| !own.is_empty()) {
             points.rows.clone_from(own);
         }
@@ -180,6 +180,7 @@ fn redraw(
     points: &mut [Points],
 ) {
     let training = &problem.training;
+    let team = engine.team();
     state.points.resize(points.len(), vec![]);
     for (i, condition) in problem.conditions.iter().enumerate() {
         match &training.adaptive {
@@ -190,10 +191,10 @@ fn redraw(
                     squares.into_iter().map(f64::sqrt).collect()
                 };
                 points[i].rows = sample::adaptive(
+                    &team,
                     problem,
                     condition,
                     adaptive,
-                    training.seed,
                     state.round,
                     &points[i].rows,
                     norms,
@@ -202,7 +203,7 @@ fn redraw(
                 engine.set_points(i, &points[i].rows, &[]);
             }
             _ => {
-                points[i] = sample::points(problem, condition, training.seed, state.round);
+                points[i] = sample::points_by(&team, problem, condition, training.seed, state.round);
                 engine.set_points(i, &points[i].rows, &points[i].data);
             }
         }

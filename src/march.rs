@@ -162,6 +162,10 @@ impl Engine for March {
         self.cpu.parameters() * self.windows.all.len()
     }
 
+    fn team(&self) -> Arc<Team> {
+        self.cpu.team()
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         self.points[condition] = Points { points: points.to_vec(), data: data.to_vec(), weights: vec![] };
     }
@@ -238,6 +242,10 @@ impl Engine for Carrying<'_> {
         self.engine.parameters()
     }
 
+    fn team(&self) -> Arc<Team> {
+        self.engine.team()
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         let columns = self.columns(condition, points, data);
         self.engine.set_points(condition, points, &columns);
@@ -282,10 +290,6 @@ impl Engine for Carrying<'_> {
 }
 
 impl Differentiable for Carrying<'_> {
-    fn team(&self) -> Arc<Team> {
-        self.engine.team()
-    }
-
     fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
         self.engine.set_estimates(condition, estimates)
     }

@@ -406,6 +406,10 @@ impl Engine for BurnEngine {
         self.layers.parameters() + self.coefficients
     }
 
+    fn team(&self) -> Arc<Team> {
+        Arc::new(Team::alone())
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         let own = self.estimates[condition].as_ref().unwrap_or(&self.conditions[condition]);
         let chunks = self.bind(own, points, data);
@@ -455,10 +459,6 @@ impl Engine for BurnEngine {
 }
 
 impl Differentiable for BurnEngine {
-    fn team(&self) -> Arc<Team> {
-        Arc::new(Team::alone())
-    }
-
     fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
         let before = self.estimates[condition].take();
         let sides = self.conditions[condition].sides;

@@ -52,6 +52,9 @@ pub trait Engine: Send {
     /// Length of θ.
     fn parameters(&self) -> usize;
 
+    /// The threads it computes with, for whoever computes between its evaluations.
+    fn team(&self) -> Arc<Team>;
+
     /// Takes the points of condition `condition`, and its data columns (each one value a point) if it has any.
     ///
     /// A periodic condition takes pairs: the point on the lower face, then its partner, as one row after the other.
@@ -101,9 +104,6 @@ pub trait Engine: Send {
 
 /// An engine whose problem can be trained: it knows the gradient of the loss.
 pub trait Differentiable: Engine {
-    /// The threads it computes with, for whoever computes between its evaluations.
-    fn team(&self) -> Arc<Team>;
-
     /// The total loss as [`Engine::loss`] gives it, and its gradient.
     fn loss_and_gradient(
         &mut self,

@@ -11,9 +11,10 @@ mod uniform;
 
 use rand::seq::IndexedRandom;
 
-use crate::problem::{Condition, Dimensions, Part, Place, Problem};
+use crate::problem::{Condition, Dimensions, Onto, Part, Place, Problem};
 use crate::rng::{self, Stream};
 use crate::settings::{Adaptive, Sampler};
+use crate::team::Team;
 
 /// Points of a condition, and what comes with them.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -31,12 +32,17 @@ pub struct Points {
 /// They are the stream `"sample/<condition>"` of `seed`;
 /// `round` tells how often they have been drawn before, and every round stands on its own.
 pub fn points(problem: &Problem, condition: &Condition, seed: u64, round: usize) -> Points {
+    points_by(&Team::alone(), problem, condition, seed, round)
+}
+
+/// As [`points`]; what it takes to find those inside a domain, or to move them onto its walls, `team` shares.
+pub fn points_by(team: &Team, problem: &Problem, condition: &Condition, seed: u64, round: usize) -> Points {
     let mut rng = stream("sample", condition, seed, round);
     let place = &condition.place;
     if !place.is_drawn() {
         return given(place);
     }
-    draw_at(problem, place, condition.sampler, condition.points, &mut rng)
+    draw_at(problem, place, condition.sampler, condition.points, &mut rng, team)
 }
 
 /// The points of a place that is a file, with its data.
@@ -73,19 +79,19 @@ pub fn fresh(
         Purpose::Validation => "validation",
     };
     let mut rng = stream(stream_of, condition, seed, 0);
-    Some(draw_at(problem, &condition.place, Sampler::Sobol, points, &mut rng))
+    Some(draw_at(problem, &condition.place, Sampler::Sobol, points, &mut rng, &Team::alone()))
 }
 
 /// New points for an interior condition, drawn where its residual is large.
 ///
 /// `old` are the points so far, of which the fraction `keep` stays.
 /// The others come from `pool` times as many candidates, Sobol's from the stream `"pool/<condition>"`;
-/// `score` says for each of them, row by row, how large the residual is.
+/// `score` says for each of them, row by row, how large the residual is; `team` is as for [`points_by`].
 pub fn adaptive(
+    team: &Team,
     problem: &Problem,
     condition: &Condition,
     settings: &Adaptive,
-    seed: u64,
     round: usize,
     old: &[f64],
     score: impl FnOnce(&[f64]) -> Vec<f64>,
@@ -93,8 +99,9 @@ pub fn adaptive(
     let bounds: Vec<_> = problem.coordinates.iter().map(|c| (c.lower, c.upper)).collect();
     let kept = (settings.keep * condition.points as f64) as usize;
     let drawn = condition.points - kept;
-    let mut rng = stream("pool", condition, seed, round);
-    let candidates = draw_at(problem, &condition.place, Sampler::Sobol, drawn * settings.pool, &mut rng).rows;
+    let mut rng = stream("pool", condition, problem.training.seed, round);
+    let count = drawn * settings.pool;
+    let candidates = draw_at(problem, &condition.place, Sampler::Sobol, count, &mut rng, team).rows;
     let scores = score(&candidates);
     let mut points = adaptive::keep(old, bounds.len(), kept, &mut rng);
     points.extend(adaptive::choose(&candidates, &bounds, &scores, settings, drawn, &mut rng));
@@ -126,10 +133,17 @@ fn stream(purpose: &str, condition: &Condition, seed: u64, round: usize) -> Stre
 }
 
 /// `points` points (or pairs) at a place that is no file.
-fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rng: &mut Stream) -> Points {
+fn draw_at(
+    problem: &Problem,
+    place: &Place,
+    sampler: Sampler,
+    points: usize,
+    rng: &mut Stream,
+    team: &Team,
+) -> Points {
     let mut drawn = Points::default();
     for part in place.parts(&problem.coordinates, problem.geometry.as_ref(), points) {
-        draw_part(&part, sampler, rng, &mut drawn);
+        draw_part(&part, sampler, rng, team, &mut drawn);
     }
     let Some(coordinate) = place.periodic() else { return drawn };
     let dimensions = problem.coordinates.len();
@@ -148,16 +162,13 @@ fn draw_at(problem: &Problem, place: &Place, sampler: Sampler, points: usize, rn
 ///
 /// If too few do, the box is drawn from again from the beginning, with so many more points.
 /// Of a grid those are kept that are evenly spread among all, of the others the first.
-fn draw_part(part: &Part<'_>, sampler: Sampler, rng: &mut Stream, drawn: &mut Points) {
+fn draw_part(part: &Part<'_>, sampler: Sampler, rng: &mut Stream, team: &Team, drawn: &mut Points) {
     let length = part.bounds.len();
     let mut tried = part.points;
     loop {
         let mut attempt = rng.clone();
-        let mut rows = draw(sampler, &part.bounds, tried, &mut attempt);
-        let mut normal = vec![];
-        let kept: Vec<bool> =
-            rows.chunks_exact_mut(length).map(|row| part.settle(row, &mut normal)).collect();
-        let inside: Vec<usize> = (0..tried).filter(|&i| kept[i]).collect();
+        let Settled { rows, inside, normal } =
+            settle(part, draw(sampler, &part.bounds, tried, &mut attempt), team);
         if inside.len() < part.points {
             // A little more than the share found says, and at first no more than sixteen times as many.
             let share = (inside.len() as f64 / tried as f64).max(1.0 / 16.0);
@@ -174,6 +185,57 @@ fn draw_part(part: &Part<'_>, sampler: Sampler, rng: &mut Stream, drawn: &mut Po
         drawn.data.iter_mut().zip(normal).for_each(|(all, own)| all.extend(own));
         return;
     }
+}
+
+/// Points of a part's box, where the part has moved them.
+struct Settled {
+    /// All of them.
+    rows: Vec<f64>,
+    /// Which belong to the part.
+    inside: Vec<usize>,
+    /// The normals of those, a column for each component, if they lie on a wall.
+    normal: Vec<Vec<f64>>,
+}
+
+/// What becomes of the points `rows` of the part's box; the threads and ranks of `team` share them.
+fn settle(part: &Part<'_>, rows: Vec<f64>, team: &Team) -> Settled {
+    /// Points that one thread takes at a time.
+    const BLOCK: usize = 64;
+    let length = part.bounds.len();
+    let count = rows.len() / length;
+    let axes = match part.onto {
+        Onto::Box => return Settled { rows, inside: (0..count).collect(), normal: vec![] },
+        Onto::Body(_) => 0,
+        Onto::Wall(wall) => wall.axes().len(),
+    };
+    // Of every point: does it belong to the part, where is it now, and the normal there.
+    let width = 1 + length + axes;
+    let mut found = vec![0.0; count * width];
+    let own = team.ranks().share(count.div_ceil(BLOCK));
+    let (from, to) = (own.start * BLOCK, (own.end * BLOCK).min(count));
+    let blocks = rows[from * length..to * length].chunks(BLOCK * length);
+    team.share(blocks.zip(found[from * width..to * width].chunks_mut(BLOCK * width)), |_, (rows, found)| {
+        let mut normal = vec![];
+        for (row, found) in rows.chunks_exact(length).zip(found.chunks_exact_mut(width)) {
+            let (belongs, found) = found.split_at_mut(1);
+            let (moved, components) = found.split_at_mut(length);
+            moved.copy_from_slice(row);
+            if part.settle(moved, &mut normal) {
+                belongs[0] = 1.0;
+                components
+                    .iter_mut()
+                    .zip(&mut normal)
+                    .for_each(|(x, column)| *x = column.pop().unwrap_or(0.0));
+            }
+        }
+    });
+    team.ranks().gather(&mut found, BLOCK * width);
+    let each = || found.chunks_exact(width);
+    let inside: Vec<usize> =
+        each().enumerate().filter(|(_, found)| found[0] != 0.0).map(|(i, _)| i).collect();
+    let column = |k: usize| inside.iter().map(|i| found[i * width + 1 + length + k]).collect();
+    let normal = (0..axes).map(column).collect();
+    Settled { rows: each().flat_map(|found| &found[1..=length]).copied().collect(), inside, normal }
 }
 
 /// `points` points between `bounds`, row by row.
@@ -210,7 +272,8 @@ mod tests {
     use crate::activation::Activation;
     use crate::expr::Graph;
     use crate::jet::{JetSet, MAX_COORDINATES};
-    use crate::problem::{Coordinate, Formula, Written};
+    use crate::problem::{Coordinate, Document, Formula, Written};
+    use crate::ranks::{Ranks, threads};
     use crate::settings::{Enforce, Network, Training};
 
     const ALL: [Sampler; 4] = [Sampler::Uniform, Sampler::Grid, Sampler::LatinHypercube, Sampler::Sobol];
@@ -389,6 +452,46 @@ mod tests {
         assert_eq!(interior(1, 0).len(), 100);
         let other = Condition { name: "other".into(), ..condition(Place::Interior) };
         assert_ne!(interior(1, 0), points(&problem(), &other, 1, 0).rows);
+    }
+
+    #[test]
+    fn points_in_regions_do_not_depend_on_threads_and_ranks() {
+        let text = "[coordinates]\nx = {}\ny = {}\nt = [0, 2]\n[shapes]\n\
+                    plate = { rectangle = { from = [0, 0], to = [2, 1] } }\n\
+                    hole = { disk = { center = [\"0.5 + t/4\", 0.5], radius = 0.1 } }\n\
+                    [domain]\nregion = \"plate - hole\"\n[unknowns]\nu = {}\n\
+                    [conditions.physics]\nplace = \"interior\"\nresidual = \"u_t - u_xx - u_yy\"\npoints = 1000\n\
+                    [conditions.cooled]\nplace = \"wall of hole\"\nresidual = \"u_n + u\"\npoints = 300\n\
+                    [conditions.walls]\nplace = \"wall of plate\"\nresidual = \"u\"\npoints = 50\n";
+        let document = Document::parse("test", text).expect("TOML");
+        let (problem, _) = document.build(std::path::Path::new("")).expect("a problem");
+        let all = |team: &Team| -> Vec<Points> {
+            let drawn = problem.conditions.iter().map(|condition| points_by(team, &problem, condition, 1, 2));
+            let mut all: Vec<_> = drawn.collect();
+            let score = |rows: &[f64]| rows.chunks_exact(3).map(|row| row[0]).collect();
+            let chosen = adaptive(
+                team,
+                &problem,
+                &problem.conditions[0],
+                &Adaptive::default(),
+                1,
+                &all[0].rows,
+                score,
+            );
+            all.push(Points { rows: chosen, data: vec![] });
+            all
+        };
+        let alone = all(&Team::alone());
+        let normals = &alone[1].data;
+        assert!(normals.len() == 2 && normals.iter().all(|column| column.len() == 300));
+        let length = |k: usize| normals.iter().map(|column| column[k] * column[k]).sum::<f64>();
+        assert!((0..300).all(|k| (length(k) - 1.0).abs() < 1e-9));
+        assert!(all(&Team::new(3).expect("threads")) == alone);
+        for size in 2..=4 {
+            let team = |ranks: &Ranks| Team::among(2, ranks.clone()).expect("threads");
+            let found = threads::run(size, |ranks| all(&team(ranks)));
+            assert!(found.iter().all(|found| *found == alone), "{size} ranks");
+        }
     }
 
     #[test]

@@ -131,6 +131,10 @@ impl Engine for Faulty {
         self.inner.parameters()
     }
 
+    fn team(&self) -> Arc<Team> {
+        self.inner.team()
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         if condition == 0 {
             self.points = points.to_vec();
@@ -173,10 +177,6 @@ impl Engine for Faulty {
 }
 
 impl Differentiable for Faulty {
-    fn team(&self) -> Arc<Team> {
-        self.inner.team()
-    }
-
     fn loss_and_gradient(
         &mut self,
         theta: &[f64],

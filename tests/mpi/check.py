@@ -77,6 +77,37 @@ place = "t = 0"
 residual = "u - 1"
 """
 
+PLATE = """
+title = "A plate with a hole"
+[coordinates]
+x = {}
+y = {}
+[shapes]
+plate = { rectangle = { from = [-1, -1], to = [1, 1] } }
+hole = { disk = { center = [0, 0], radius = 0.3 } }
+[domain]
+region = "plate - hole"
+[unknowns]
+u = {}
+[network]
+depth = 2
+width = 12
+[training]
+resample = 20
+[conditions.physics]
+place = "interior"
+residual = "u_xx + u_yy + 1"
+points = 2000
+[conditions.hole]
+place = "wall of hole"
+residual = "u_n"
+points = 300
+[conditions.walls]
+place = "wall of plate"
+residual = "u"
+points = 300
+"""
+
 # What is trained, by which methods: together they go through everything that is shared out.
 RUNS = {
     "adam, lbfgs": ("heat.toml", ["stages=[{adam={steps=60}},{lbfgs={steps=60}}]"]),
@@ -90,6 +121,7 @@ RUNS = {
     "lm": ("heat.toml", ["stages=[{lm={steps=6}}]"]),
     "lm, normal equations": ("heat.toml", ['stages=[{lm={steps=6,solver="cholesky"}}]']),
     "lm, products": ("heat.toml", ['stages=[{lm={steps=6,solver="cg"}}]']),
+    "a region, adaptive": ("plate.toml", ["stages=[{adam={steps=60}}]", "adaptive={}"]),
     "windows": ("decay.toml", ["stages=[{adam={steps=30}},{ssbroyden={steps=60}}]", "windows=2"]),
 }
 
@@ -248,6 +280,7 @@ with tempfile.TemporaryDirectory() as name:
     (place / "heat.toml").write_text(HEAT)
     (place / "wide.toml").write_text(HEAT.replace("width = 16", "width = 32"))
     (place / "decay.toml").write_text(DECAY)
+    (place / "plate.toml").write_text(PLATE)
     equal_bits(place)
     signals(place)
     death(place)

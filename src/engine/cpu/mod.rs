@@ -441,6 +441,10 @@ impl<R: Real> Engine for CpuEngine<R> {
         self.net.parameters()
     }
 
+    fn team(&self) -> Arc<Team> {
+        Arc::clone(&self.team)
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         let mut term = self.terms.swap_remove(condition);
         self.bind(&mut term, points, data);
@@ -491,10 +495,6 @@ impl<R: Real> Engine for CpuEngine<R> {
 }
 
 impl<R: Real> Differentiable for CpuEngine<R> {
-    fn team(&self) -> Arc<Team> {
-        Arc::clone(&self.team)
-    }
-
     fn set_estimates(&mut self, condition: usize, estimates: Option<&Formula>) -> bool {
         if estimates.is_none() && !self.terms[condition].paired {
             return false;

@@ -741,6 +741,10 @@ impl Engine for CudaEngine {
         self.layers.parameters() + self.coefficients
     }
 
+    fn team(&self) -> Arc<Team> {
+        Arc::clone(&self.team)
+    }
+
     fn set_points(&mut self, condition: usize, points: &[f64], data: &[Vec<f64>]) {
         let mut term = self.terms.swap_remove(condition);
         let sites = points.len() / (self.coordinates * term.given);
@@ -797,10 +801,6 @@ impl Engine for CudaEngine {
 }
 
 impl Differentiable for CudaEngine {
-    fn team(&self) -> Arc<Team> {
-        Arc::clone(&self.team)
-    }
-
     fn set_estimates(&mut self, _: usize, estimates: Option<&Formula>) -> bool {
         assert!(estimates.is_none(), "problems with such estimates are refused");
         false
