@@ -303,7 +303,8 @@ impl Parser<'_> {
 
     /// The rest of `laplacian(u)`, or of `laplacian(u, x, y)` along some coordinates.
     fn laplacian(&mut self, start: usize, open: Range<usize>) -> Grown {
-        let mut arguments = vec![self.expression(0).expr];
+        let of = self.expression(0);
+        let mut arguments = vec![];
         while let Some((Token::Comma, _)) = self.peek() {
             self.next += 1;
             arguments.push(self.expression(0).expr);
@@ -313,25 +314,8 @@ impl Parser<'_> {
         if !self.errors.is_empty() {
             return Grown::missing(whole);
         }
-        let of = &arguments[0];
-        let base = match &of.kind {
-            Kind::Name(name) if self.names.is_differentiable(name) || self.names.is_derivative(name) => {
-                name.clone()
-            }
-            Kind::Name(name) if !self.names.is_declared(name) && !self.names.coordinates().is_empty() => {
-                // The name is unknown, which is said where it is looked up.
-                return Grown { expr: of.clone(), height: 1 };
-            }
-            _ => {
-                let message =
-                    format!("`laplacian` is taken of an unknown or a definition, and `{of}` is neither");
-                let hint = foreign::laplacian_by_definition(&of.to_string(), self.names);
-                self.report(Error::new(of.span.clone(), message).hint(hint));
-                return Grown::missing(whole);
-            }
-        };
         let mut along: Vec<String> = vec![];
-        for argument in &arguments[1..] {
+        for argument in &arguments {
             let name = match &argument.kind {
                 Kind::Name(name) => name.as_str(),
                 _ => "",
@@ -354,28 +338,93 @@ impl Parser<'_> {
             }
             along.extend(all);
         }
-        if arguments.len() == 1 {
-            along = self.names.space_of(&base).into_iter().map(str::to_owned).collect();
+        let along = (!arguments.is_empty()).then_some(&along[..]);
+        let mut widest = 0;
+        match self.laplacian_of(&of.expr, &of.expr, along, &whole, &mut widest) {
+            Ok(expr) => Grown { expr, height: of.height + widest },
+            Err(error) => {
+                self.report(error);
+                Grown::missing(whole)
+            }
         }
-        let between = if is_name(&base) && self.names.is_differentiable(&base) { "_" } else { "" };
-        let mut terms = along.iter().map(|x| Expr {
+    }
+
+    /// The Laplacian of `part`, a part of `of`: it is linear, so that of a sum is the sum of theirs.
+    ///
+    /// `widest` becomes the most terms that a name has.
+    fn laplacian_of(
+        &mut self,
+        part: &Expr,
+        of: &Expr,
+        along: Option<&[String]>,
+        whole: &Range<usize>,
+        widest: &mut usize,
+    ) -> Result<Expr, Error> {
+        let mut again = |part: &Expr| self.laplacian_of(part, of, along, whole, widest).map(Box::new);
+        let kind = match &part.kind {
+            Kind::Unary(Unary::Neg, x) => Kind::Unary(Unary::Neg, again(x)?),
+            Kind::Binary(sign @ (Binary::Add | Binary::Sub), a, b) => {
+                Kind::Binary(*sign, again(a)?, again(b)?)
+            }
+            Kind::Binary(Binary::Mul, a, b) if matches!(a.kind, Kind::Number(_)) => {
+                Kind::Binary(Binary::Mul, a.clone(), again(b)?)
+            }
+            Kind::Binary(by @ (Binary::Mul | Binary::Div), a, b) if matches!(b.kind, Kind::Number(_)) => {
+                Kind::Binary(*by, again(a)?, b.clone())
+            }
+            Kind::Name(base) if self.names.is_differentiable(base) || self.names.is_derivative(base) => {
+                return self.seconds(base, along, whole, widest);
+            }
+            // The name is unknown, which is said where it is looked up.
+            Kind::Name(name) if !self.names.is_declared(name) && !self.names.coordinates().is_empty() => {
+                return Ok(part.clone());
+            }
+            _ => {
+                let message = format!(
+                    "`laplacian` is taken of unknowns, definitions and their sums, and `{of}` is none of these"
+                );
+                let hint = foreign::laplacian_by_definition(&of.to_string(), self.names);
+                return Err(Error::new(of.span.clone(), message).hint(hint));
+            }
+        };
+        Ok(Expr { kind, span: whole.clone() })
+    }
+
+    /// The sum of the second derivatives of the unknown, definition or derivative `base`.
+    fn seconds(
+        &mut self,
+        base: &str,
+        along: Option<&[String]>,
+        whole: &Range<usize>,
+        widest: &mut usize,
+    ) -> Result<Expr, Error> {
+        let own: Vec<String> = match along {
+            Some(along) => along.to_vec(),
+            None => self.names.space_of(base).into_iter().map(str::to_owned).collect(),
+        };
+        *widest = own.len().max(*widest);
+        self.written_out += own.len();
+        if self.written_out > MAX_WRITTEN_OUT {
+            self.stopped = true;
+            let message = format!("written out, it takes more than {MAX_WRITTEN_OUT} derivatives");
+            return Err(Error::new(whole.clone(), message));
+        }
+        let between = if is_name(base) && self.names.is_differentiable(base) { "_" } else { "" };
+        let terms = own.iter().map(|x| Expr {
             kind: Kind::Name(format!(
                 "{base}{between}{x}{}{x}",
                 if x.chars().count() > 1 { "_" } else { "" }
             )),
             span: whole.clone(),
         });
-        let Some(first) = terms.next() else {
-            let message = format!("`{base}` has no coordinate but time, so it has no Laplacian");
-            self.report(Error::new(whole.clone(), message));
-            return Grown::missing(whole);
-        };
-        let sum = |sum, term| Expr {
+        let sum = terms.reduce(|sum, term| Expr {
             kind: Kind::Binary(Binary::Add, Box::new(sum), Box::new(term)),
             span: whole.clone(),
-        };
-        let height = along.len() + 1;
-        Grown { expr: terms.fold(first, sum), height }
+        });
+        sum.ok_or_else(|| {
+            let message = format!("`{base}` has no coordinate but time, so it has no Laplacian");
+            Error::new(whole.clone(), message)
+        })
     }
 
     /// Where the arguments of the call that has been opened begin, and where it is closed.
@@ -477,6 +526,8 @@ mod tests {
         check("laplacian(u)", "u_x1_x1 + u_x2_x2 + u_x3_x3 + u_y1_y1 + u_y2_y2");
         check("-laplacian(u, y, t)", "-(u_y1_y1 + u_y2_y2 + u_tt)");
         check("laplacian(u_t, x2)", "u_tx2_x2");
+        check("laplacian(2*u - u_t/3, t)", "2*u_tt - u_ttt/3");
+        check("laplacian(-laplacian(u, t), x)", "-(u_ttx1_x1 + u_ttx2_x2 + u_ttx3_x3)");
     }
 
     #[test]
@@ -519,7 +570,7 @@ mod tests {
         check("x]", "[]] unexpected `]` in a formula → use round parentheses");
         check(
             "laplacian(u^2)",
-            "[u^2] `laplacian` is taken of an unknown or a definition, and `u^2` is neither → name it under [definitions], for example `flux = \"u^2\"`, and write `laplacian(flux)`",
+            "[u^2] `laplacian` is taken of unknowns, definitions and their sums, and `u^2` is none of these → name it under [definitions], for example `flux = \"u^2\"`, and write `laplacian(flux)`",
         );
         check(
             "laplacian(u, z)",
