@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Whole runs on Burgers' equation, pinn-solve's recipe beside DeepXDE's own demonstration: `python3 benchmarks/whole.py`.
+"""Seconds to an accuracy, on ten problems: pinn-solve, self-scaled Broyden in JAX, and DeepXDE: `python3 benchmarks/whole.py`.
 
 Needs the environment of run.py, which it sets up in the same way.
-For every seed the contestants run one after the other, alone on the same cores; both measure the relative L2 error on
-the same points against the same exact solution.
-Writes whole.csv (every error that was measured), whole.md (seconds to 1e-3 and 1e-4) and whole.png into --out.
+For every problem and seed the contestants run one after the other, alone on the same cores; all measure the relative L2 error on
+the same points against the same reference, and the greatest over the unknowns counts.
+pinn-solve runs its own recipe, or, of the two problems in benchmarks/whole, what it decides for a plain file; JAX trains the
+same network at as many points by the same method (jax_broyden.py), DeepXDE does what its demonstration does (demo.py).
+A run that is in --out already is not repeated: a night's work can be interrupted.
+Writes whole.csv (every error that was measured), whole.md (medians of the seconds to each mark) and whole.png into --out.
 """
 
 import argparse
 import csv
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,103 +23,152 @@ from pathlib import Path
 
 from run import HERE, build, describe, set_up
 
-MARKS = [1e-3, 1e-4, 1e-6]
-FIELDS = ["contestant", "seed", "step", "seconds", "error"]
+MARKS = [10.0**-k for k in range(2, 9)]
+PROBLEMS = ["burgers", "allen-cahn", "kdv", "wave", "schrodinger", "helmholtz"]
+PROBLEMS += ["poisson-2d", "poisson-5d", "kovasznay", "black-scholes"]
+CONTESTANTS = ["pinn-solve", "JAX", "DeepXDE, f32", "DeepXDE, f64"]
+COLORS = ["#1b6ca8", "#3a7d44", "#e08e45", "#a01a58"]
+FIELDS = ["problem", "contestant", "seed", "step", "seconds", "error"]
 
 
-def ours(program, seed, threads, folder):
-    """[(step, seconds, error)] of the default recipe, which measures every 100 steps."""
-    command = [program, "--problem", "burgers", "--seed", str(seed), "--threads", str(threads)]
-    subprocess.run([*command, "--out", str(folder), "--no-plots", "--quiet"], check=True)
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [(line["step"], line["seconds"], line["rel_l2"]["u"]) for line in lines if "rel_l2" in line]
+def problem_file(name, folder):
+    """What pinn-solve is asked for: a built-in problem, or a plain file, whose reference may have to be computed."""
+    plain = HERE / "whole" / f"{name}.toml"
+    if not plain.exists():
+        return name
+    if name == "schrodinger":
+        from reference import schrodinger
+
+        x, times, h = schrodinger(4096, 8000)
+        with open(folder / "schrodinger.csv", "w", newline="") as out:
+            rows = csv.writer(out)
+            rows.writerow(["x", "t", "u", "v"])
+            for t, line in zip(times, h):
+                rows.writerows([x[k], t, line[k].real, line[k].imag] for k in range(0, len(x), 32))
+    copy = folder / plain.name
+    copy.write_text(plain.read_text())
+    return copy
 
 
-def deepxde(precision, seed, threads, reference):
-    """[(step, seconds, error)] of DeepXDE's demonstration."""
-    command = [sys.executable, str(HERE / "demo.py"), precision, str(seed), str(threads), str(reference)]
+def ours(program, name, seed, threads, folder):
+    """[(step, seconds, error)] of pinn-solve, which measures every 100 steps."""
+    command = [program, "--problem", problem_file(name, folder), "--seed", str(seed), "--threads", str(threads)]
+    out = folder / "run"
+    subprocess.run([*command, "--out", out, "--no-plots", "--quiet", "--accept"], check=True)
+    lines = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    return [(line["step"], line["seconds"], max(line["rel_l2"].values())) for line in lines if line.get("rel_l2")]
+
+
+def theirs(command):
+    """[(step, seconds, error)] as a peer prints them."""
+    command = [sys.executable, str(HERE / command[0]), *map(str, command[1:])]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return [(line["step"], line["seconds"], line["error"]) for line in lines]
 
 
-def first(rows, mark):
-    """Seconds until the error was at most `mark`, or nothing."""
-    return next((row["seconds"] for row in rows if row["error"] <= mark), None)
+def first(run, mark):
+    """Seconds until the error was at most `mark`; never is infinite."""
+    return next((seconds for _, seconds, error in run if error <= mark), math.inf)
 
 
-def runs(rows):
-    """{(contestant, seed): rows}, in order."""
-    found = {}
-    for row in rows:
-        found.setdefault((row["contestant"], row["seed"]), []).append(row)
-    return found
-
-
-def table(rows, machine):
-    lines = ["# Burgers' equation from the first step to the last", "", machine, ""]
-    lines += ["| program | seed | " + " | ".join(f"s to {mark:.0e}" for mark in MARKS) + " | least error | s in all |"]
-    lines += ["|---" * (len(MARKS) + 4) + "|"]
-    for (contestant, seed), run in runs(rows).items():
-        marks = [first(run, mark) for mark in MARKS]
-        cells = ["never" if seconds is None else f"{seconds:.1f}" for seconds in marks]
-        cells += [f"{min(row['error'] for row in run):.1e}", f"{run[-1]['seconds']:.0f}"]
-        lines.append(f"| {contestant} | {seed} | " + " | ".join(cells) + " |")
+def table(runs, machine, seeds):
+    """For every problem and contestant the medians over seeds."""
+    head = ["problem", "program", *(f"s to {mark:.0e}" for mark in MARKS), "least error", "s in all"]
+    lines = ["# Seconds to an accuracy", "", f"{machine}; medians of {seeds} seeds", ""]
+    lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    short = lambda seconds: "–" if math.isinf(seconds) else f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
+    for name in PROBLEMS:
+        medians = {}
+        for contestant in CONTESTANTS:
+            own = [run for (problem, who, _), run in runs.items() if (problem, who) == (name, contestant)]
+            if not own:
+                continue
+            marks = [statistics.median(first(run, mark) for run in own) for mark in MARKS]
+            least = statistics.median(min((e for _, _, e in run if e == e), default=math.inf) for run in own)
+            medians[contestant] = marks
+            cells = [short(seconds) for seconds in marks]
+            cells += [f"{least:.1e}", f"{statistics.median(run[-1][1] for run in own):.0f}"]
+            lines.append(f"| {name} | {contestant} | " + " | ".join(cells) + " |")
+        if "pinn-solve" in medians and len(medians) > 1:
+            others = [marks for who, marks in medians.items() if who != "pinn-solve"]
+            ratios = [min(mark) / own if own else math.inf for own, *mark in zip(medians["pinn-solve"], *others)]
+            cells = ["–" if r != r else "alone" if math.isinf(r) else f"{r:.1f}" for r in ratios]
+            lines.append(f"| | the fastest peer takes, times | " + " | ".join(cells) + " | | |")
     return "\n".join(lines) + "\n"
 
 
-def picture(rows, machine, path):
+def picture(runs, machine, path):
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    colors = dict(zip(dict.fromkeys(row["contestant"] for row in rows), ["#1b6ca8", "#e08e45", "#a01a58"]))
-    for (contestant, _), run in runs(rows).items():
-        line = axes.loglog([row["seconds"] for row in run], [row["error"] for row in run], color=colors[contestant])
-        line[0].set_label(contestant)
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles))
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3, frameon=False)
-    axes.set_xlabel("seconds of training")
-    axes.set_ylabel("relative L2 error")
-    axes.grid(color="#dddddd")
-    figure.suptitle(f"Burgers' equation, default recipes\n{machine}", fontsize=9)
-    figure.savefig(path, dpi=150)
+    names = [name for name in PROBLEMS if any(problem == name for problem, _, _ in runs)]
+    rows = math.ceil(len(names) / 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(10, 2.6 * rows + 0.8), layout="constrained", squeeze=False)
+    for panel in axes.flat[len(names) :]:
+        panel.set_axis_off()
+    for panel, name in zip(axes.flat, names):
+        for (problem, contestant, _), run in runs.items():
+            if problem == name:
+                line = panel.loglog([s for _, s, _ in run], [e for _, _, e in run], linewidth=1.2)[0]
+                line.set_color(COLORS[CONTESTANTS.index(contestant)])
+                line.set_label(contestant)
+        panel.set_title(name, fontsize=10)
+        panel.set_xlabel("seconds of training")
+        panel.set_ylabel("relative L2 error")
+        panel.grid(color="#dddddd")
+    handles = {}
+    for panel in axes.flat:
+        handles.update(zip(*reversed(panel.get_legend_handles_labels())))
+    order = [who for who in CONTESTANTS if who in handles]
+    figure.legend([handles[who] for who in order], order, loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(machine, fontsize=9)
+    figure.savefig(path, dpi=130)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="cores for everyone (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=2, help="runs of each contestant (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each contestant (default: %(default)s)")
+    parser.add_argument("--problems", default=",".join(PROBLEMS), help="which, with commas (default: all ten)")
+    parser.add_argument("--contestants", default=";".join(CONTESTANTS), help="who, with semicolons (default: all four)")
     options = parser.parse_args()
     set_up(__file__)
     program = os.environ.get("PINN_SOLVE") or build("pinn-solve", "bin")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-    options.out.mkdir(parents=True, exist_ok=True)
-    rows, machine = [], describe(range(options.threads))
+    kept = options.out / "whole"
+    kept.mkdir(parents=True, exist_ok=True)
+    runs, machine = {}, describe(range(options.threads))
     for seed in range(options.seeds):
-        with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "run"
-            contestants = {
-                "pinn-solve": lambda: ours(program, seed, options.threads, run),
-                "DeepXDE": lambda: deepxde("float32", seed, options.threads, run / "solution.csv"),
-                "DeepXDE in float64": lambda: deepxde("float64", seed, options.threads, run / "solution.csv"),
+        for name in options.problems.split(","):
+            # The points and the reference, which a run of pinn-solve leaves.
+            points = kept / f"{name}.csv"
+            go = {
+                "pinn-solve": lambda folder: ours(program, name, seed, options.threads, folder),
+                "JAX": lambda _: theirs(["jax_broyden.py", name, seed, points]),
+                "DeepXDE, f32": lambda _: theirs(["demo.py", name, "float32", seed, options.threads, points]),
+                "DeepXDE, f64": lambda _: theirs(["demo.py", name, "float64", seed, options.threads, points]),
             }
-            for contestant, go in contestants.items():
-                found = [dict(zip(FIELDS, (contestant, seed, *line))) for line in go()]
-                rows += found
-                print(table(found, "").splitlines()[-1], flush=True)
-    rows.sort(key=lambda row: list(contestants).index(row["contestant"]))
+            for contestant in options.contestants.split(";"):
+                done = kept / f"{name}-{contestant.replace(', ', '-')}-{seed}.json"
+                if not done.exists():
+                    with tempfile.TemporaryDirectory() as folder:
+                        run = go[contestant](Path(folder))
+                        if contestant == "pinn-solve" and not points.exists():
+                            points.write_bytes((Path(folder) / "run" / "solution.csv").read_bytes())
+                    done.write_text(json.dumps(run))
+                run = runs[name, contestant, seed] = json.loads(done.read_text())
+                print(f"{name}, {contestant}, seed {seed}: {min(e for _, _, e in run):.1e} in {run[-1][1]:.0f} s", flush=True)
     with open(options.out / "whole.csv", "w", newline="") as out:
-        writer = csv.DictWriter(out, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
-    (options.out / "whole.md").write_text(table(rows, machine))
-    picture(rows, machine, options.out / "whole.png")
+        writer = csv.writer(out)
+        writer.writerow(FIELDS)
+        writer.writerows([*key, *line] for key, run in runs.items() for line in run)
+    (options.out / "whole.md").write_text(table(runs, machine, options.seeds))
+    picture(runs, machine, options.out / "whole.png")
 
 
 if __name__ == "__main__":
