@@ -27,9 +27,10 @@ const ONE_SIGNAL: Duration = Duration::from_secs(1);
 pub(super) fn listen() {
     // A second handler cannot be set; this is called once in a process.
     let _ = ctrlc::set_handler(|| {
-        if SEVERAL.load(Ordering::Relaxed) && WAITS.load(Ordering::Relaxed) {
+        if SEVERAL.load(Ordering::Relaxed) {
             let Ok(mut first) = FIRST.lock() else { return };
-            if first.get_or_insert_with(Instant::now).elapsed() < ONE_SIGNAL {
+            let counts = WAITS.load(Ordering::Relaxed) || first.is_some();
+            if counts && first.get_or_insert_with(Instant::now).elapsed() < ONE_SIGNAL {
                 ASKED.store(true, Ordering::Relaxed);
                 return;
             }
@@ -56,6 +57,13 @@ pub(super) fn several() {
 /// From now on a signal only asks for an end, until there is a second one.
 pub(super) fn wait_for_me() {
     WAITS.store(true, Ordering::Relaxed);
+}
+
+/// Another process has told that a signal has come: the same one may still be on its way to this one.
+pub(super) fn heard_elsewhere() {
+    if let Ok(mut first) = FIRST.lock() {
+        first.get_or_insert_with(Instant::now);
+    }
 }
 
 /// From now on a signal ends the program at once again, with these last words.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use pinn::internals::expr::Digits;
@@ -47,7 +48,7 @@ pub(super) struct ComputeArgs {
     /// Threads of the engine; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
-    /// Where to compute: cpu, cuda[:i], flex, libtorch, libtorch-cuda[:i] (`pinn-solve devices` says what is there)
+    /// Where to compute: cpu, cuda[:i], flex, libtorch, libtorch-cuda[:i], vulkan[:i] (`pinn-solve devices` says what is there)
     /// [default: cpu].
     #[arg(long)]
     pub(super) device: Option<String>,
@@ -86,6 +87,11 @@ impl ComputeArgs {
         let RunSettings { device, chunk, plots, page, quiet, estimate } = begun;
         let device = self.device.clone().unwrap_or(device);
         let (chunk, ranks) = (self.chunk.or(chunk), ranks.clone());
+        if chunk == Some(0) {
+            return Err(Failure::usage(
+                "--chunk 0: at least one point has to go through; leave it out for the device's own choice",
+            ));
+        }
         Ok(Settings { device, threads, chunk, plots, page, quiet, estimate, ranks })
     }
 }
@@ -192,6 +198,9 @@ pub(super) fn finish(
     interrupt::wait_for_me();
     let result = train(solver, &mut |event| {
         if matches!(event, Event::Ended) {
+            if ranks.are_several() && ranks.stop(interrupt::asked()).load(Ordering::Relaxed) {
+                interrupt::heard_elsewhere();
+            }
             let command = resume_command(path);
             let last_words = format!("interrupted after training; `{command}` says what the answer is worth");
             interrupt::end_at_once(if ranks.leads() { last_words } else { String::new() });
