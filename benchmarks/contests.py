@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import pi
 from typing import Callable
 
-from problems import NU, RATE, SIGMA, STRIKE, _call, _cosines
+from problems import NU, RATE, SIGMA, STRIKE, call, cosines, erf, normal
 
 
 @dataclass
@@ -70,14 +70,6 @@ class Contest:
         return [(0 * c[0], 1 + 0 * c[0]) for _ in self.unknowns]
 
 
-def _erf(m):
-    return m.special.erf if hasattr(m, "special") else __import__("jax").scipy.special.erf
-
-
-def _normal(x, m):
-    return 0.5 * (1 + _erf(m)(x / 2**0.5))
-
-
 def _never_zero(t, m):
     return m.clip(t, 1e-300, None)
 
@@ -120,7 +112,7 @@ def _allen_cahn():
 
     def start(x, t, m):
         root = m.sqrt(4 * d * _never_zero(t, m))
-        kink = 2 * (1 - abs(x)) * (_erf(m)((1 - abs(x)) / root) - 1) + 2 * root / pi**0.5 * bump(x, t, m)
+        kink = 2 * (1 - abs(x)) * (erf((1 - abs(x)) / root, m) - 1) + 2 * root / pi**0.5 * bump(x, t, m)
         return x**2 * m.cos(pi * x) + kink
 
     return Contest(
@@ -311,7 +303,7 @@ def _poisson_2d():
 
 def _poisson_5d():
     seconds = [2 * str(i) for i in range(5)]
-    face = lambda u, c, m: [u[0][""] - _cosines(c, m)]
+    face = lambda u, c, m: [u[0][""] - cosines(c, m)]
     return Contest(
         domain=[(0, 1)] * 5,
         conditions={
@@ -320,7 +312,7 @@ def _poisson_5d():
                 6000,
                 1,
                 seconds,
-                lambda u, c, m: [sum(u[0][d] for d in seconds) + pi**2 * _cosines(c, m)],
+                lambda u, c, m: [sum(u[0][d] for d in seconds) + pi**2 * cosines(c, m)],
             ),
             **{f"face {i} {end}": ((i, end), 100, 1000, [""], face) for i in range(5) for end in (0, 1)},
         },
@@ -378,7 +370,7 @@ def _black_scholes():
 
     def start(s, t, m):
         z = (s - STRIKE) / spread(t, m)
-        return (s - STRIKE) * _normal(z, m) + spread(t, m) * m.exp(-(z**2) / 2) / (2 * pi) ** 0.5
+        return (s - STRIKE) * normal(z, m) + spread(t, m) * m.exp(-(z**2) / 2) / (2 * pi) ** 0.5
 
     return Contest(
         domain=[(0, 1), (0, 1)],
@@ -387,7 +379,7 @@ def _black_scholes():
             2 * c[0] - 1,
             2 * c[1] - 1,
             2 * m.sqrt(_never_zero(c[1], m)) - 1,
-            2 * _normal((c[0] - STRIKE) / spread(c[1], m), m) - 1,
+            2 * normal((c[0] - STRIKE) / spread(c[1], m), m) - 1,
         ],
         ansatz=lambda c, m: [(start(*c, m), c[0] * c[1])],
         conditions={
@@ -403,7 +395,7 @@ def _black_scholes():
                     + RATE * u[0][""]
                 ],
             ),
-            "deep": ((0, 1), 100, 100, [""], lambda u, c, m: [u[0][""] - _call(c, m)]),
+            "deep": ((0, 1), 100, 100, [""], lambda u, c, m: [u[0][""] - call(c, m)]),
         },
         held={
             "payoff": ((1, 0), 0, 1, [""], lambda u, c, m: [u[0][""] - m.clip(c[0] - STRIKE, 0, None)]),

@@ -11,22 +11,30 @@ NU = 0.01 / pi
 SIGMA, RATE, STRIKE = 0.2, 0.05, 0.5
 
 
-def _call(c, m):
+def erf(x, m):
+    """The error function of m, which is torch or jax.numpy."""
+    return (m.special.erf if hasattr(m, "special") else __import__("jax").scipy.special.erf)(x)
+
+
+def normal(x, m):
+    """The distribution function of the normal distribution."""
+    return 0.5 * (1 + erf(x / 2**0.5, m))
+
+
+def call(c, m):
     """The price of a European call on the side S = 1."""
     share, t = c
-    erf = m.special.erf if hasattr(m, "special") else __import__("jax").scipy.special.erf
-    normal = lambda x: 0.5 * (1 + erf(x / 2**0.5))
     spread = SIGMA * m.sqrt(t)
     d1 = (m.log(share / STRIKE) + (RATE + SIGMA**2 / 2) * t) / spread
-    return share * normal(d1) - STRIKE * m.exp(-RATE * t) * normal(d1 - spread)
+    return share * normal(d1, m) - STRIKE * m.exp(-RATE * t) * normal(d1 - spread, m)
 
 
-def _cosines(c, m):
+def cosines(c, m):
     return sum(m.cos(pi * x) for x in c)
 
 
 _FACES = {
-    f"{side}{i + 1}": ([""], lambda u, c, m: [u[""] - _cosines(c, m)])
+    f"{side}{i + 1}": ([""], lambda u, c, m: [u[""] - cosines(c, m)])
     for i in range(5)
     for side in ("lower", "upper")
 }
@@ -55,7 +63,7 @@ PROBLEMS = {
             ),
             "payoff": ([""], lambda u, c, m: [u[""] - m.clip(c[0] - STRIKE, 0, None)]),
             "worthless": ([""], lambda u, c, m: [u[""]]),
-            "deep": ([""], lambda u, c, m: [u[""] - _call(c, m)]),
+            "deep": ([""], lambda u, c, m: [u[""] - call(c, m)]),
         },
     },
     "beam": {
@@ -72,7 +80,7 @@ PROBLEMS = {
         "conditions": {
             "physics": (
                 ["00", "11", "22", "33", "44"],
-                lambda u, c, m: [sum(u[2 * str(i)] for i in range(5)) + pi**2 * _cosines(c, m)],
+                lambda u, c, m: [sum(u[2 * str(i)] for i in range(5)) + pi**2 * cosines(c, m)],
             ),
             **_FACES,
         },
