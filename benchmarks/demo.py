@@ -14,6 +14,7 @@ import time
 import numpy
 
 from contests import CONTESTS, INTERIOR
+from peers import deepxde_derivative
 
 EVERY = 100
 
@@ -56,19 +57,9 @@ def main(name, precision, seed, threads, reference):
             print(json.dumps(line), flush=True)
             self.measuring += time.perf_counter() - start
 
-    def derivative(which, x, y, k):
-        if not which:
-            return y[:, k : k + 1]
-        if len(which) == 1:
-            return dde.grad.jacobian(y, x, i=k, j=int(which))
-        i, j = int(which[-2]), int(which[-1])
-        if len(which) == 2:
-            return dde.grad.hessian(y, x, component=k, i=i, j=j)
-        return dde.grad.hessian(derivative(which[:-2], x, y, k), x, i=i, j=j)
-
     def operator(wanted, residuals):
         def compute(x, y):
-            u = [{d: derivative(d, x, y, k) for d in wanted} for k in range(len(unknowns))]
+            u = [{d: deepxde_derivative(d, x, y, k) for d in wanted} for k in range(len(unknowns))]
             return residuals(u, [x[:, i : i + 1] for i in range(x.shape[1])], torch)
 
         return compute

@@ -239,6 +239,20 @@ def jax_step(case, form, threads):
     return step, seconds
 
 
+def deepxde_derivative(which, x, y, k=0):
+    """A derivative of output k by DeepXDE."""
+    import deepxde as dde
+
+    if not which:
+        return y[:, k : k + 1]
+    if len(which) == 1:
+        return dde.grad.jacobian(y, x, i=k, j=int(which))
+    i, j = int(which[-2]), int(which[-1])
+    if len(which) == 2:
+        return dde.grad.hessian(y, x, component=k, i=i, j=j)
+    return dde.grad.hessian(deepxde_derivative(which[:-2], x, y, k), x, i=i, j=j)
+
+
 def deepxde_step(case, form, threads):
     """(step, 0) in DeepXDE on PyTorch: its own network, data and training step."""
     import deepxde as dde
@@ -250,17 +264,9 @@ def deepxde_step(case, form, threads):
     lower, upper = zip(*case.domain)
     geometry = dde.geometry.Hypercube(list(lower), list(upper))
 
-    def derivative(which, x, y):
-        if not which:
-            return y
-        if len(which) == 1:
-            return dde.grad.jacobian(y, x, i=0, j=int(which))
-        i, j = int(which[-2]), int(which[-1])
-        return dde.grad.hessian(derivative(which[:-2], x, y), x, i=i, j=j)
-
     def operator(derivatives, residuals):
         def compute(x, y):
-            u = {d: derivative(d, x, y) for d in derivatives}
+            u = {d: deepxde_derivative(d, x, y) for d in derivatives}
             return residuals(u, [x[:, i : i + 1] for i in range(x.shape[1])], torch)
 
         return compute
