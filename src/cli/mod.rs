@@ -171,26 +171,46 @@ pub(crate) fn arguments() -> Vec<OsString> {
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> Exit {
     interrupt::listen();
-    ranks::together(|ranks| match Cli::try_parse_from(arguments()) {
-        Ok(cli) => command(cli, ranks),
-        Err(wrong) => {
-            if ranks.leads() {
-                // Where nobody reads it any more, the exit code still says how it went.
-                let _ = wrong.print();
+    ranks::together(|ranks| {
+        let read = Cli::try_parse_from(arguments());
+        let same = ranks::same_command(ranks, read.as_ref().map_or(0, Cli::shares));
+        match read {
+            Ok(cli) => command(cli, same, ranks),
+            Err(wrong) => {
+                if ranks.leads() || same.is_err() {
+                    // Where nobody reads it any more, the exit code still says how it went.
+                    let _ = wrong.print();
+                }
+                if wrong.use_stderr() { Exit::Usage } else { Exit::Done }
             }
-            if wrong.use_stderr() { Exit::Usage } else { Exit::Done }
         }
     })
 }
 
+impl Cli {
+    /// What ranks compute together: 1 and 2 are commands of which each has a part, those of rank 0 alone are 3.
+    fn shares(&self) -> u32 {
+        match self.command {
+            Some(Command::Resume(_)) => 2,
+            Some(Command::Solve(_)) => 1,
+            None if std::env::args_os().len() > 1 => 1,
+            _ => 3,
+        }
+    }
+}
+
 /// Every failure is rendered here.
-fn command(cli: Cli, ranks: &Ranks) -> Exit {
-    let result = match cli.command {
+fn command(cli: Cli, same: Result<(), Failure>, ranks: &Ranks) -> Exit {
+    let result = same.and_then(|()| match cli.command {
         None if std::env::args_os().len() > 1 => solve::run(None, &cli.solve, ranks),
         Some(Command::Solve(args)) => solve::run(args.file.as_deref(), &args.solve, ranks),
         Some(Command::Resume(args)) => resume::run(&args, ranks),
         // Of the rest nothing is shared out.
-        _ if !ranks.leads() => Ok(Exit::Done),
+        _ if !ranks.leads() => {
+            // A signal is for rank 0 to hear: a rank that left at once would take the job with it.
+            interrupt::wait_for_me();
+            Ok(Exit::Done)
+        }
         None => print(FIRST_STEPS).map(|()| Exit::Done),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
@@ -202,7 +222,7 @@ fn command(cli: Cli, ranks: &Ranks) -> Exit {
         Some(Command::Signal(command)) => signal::run(&command),
         Some(Command::Devices) => devices::run(),
         Some(Command::Completions(args)) => completions::run(&args),
-    };
+    });
     result.unwrap_or_else(|failure| {
         if ranks.leads() && !failure.message.is_empty() {
             tell!("{}", failure.message.trim_end());

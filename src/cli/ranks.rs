@@ -70,6 +70,17 @@ pub(super) fn lead<T>(
     agree(ranks, if ranks.leads() { own() } else { Ok(stand_in()) })
 }
 
+/// Fails unless what all ranks are to compute together is the same kind of command.
+pub(super) fn same_command(ranks: &Ranks, shares: u32) -> Result<(), Failure> {
+    let all = ranks.all(shares);
+    if all.iter().all(|&other| other == shares) {
+        return Ok(());
+    }
+    let message = "the ranks of this job have different command lines; start all with the same one".to_owned();
+    // All fail, and rank 0 says why.
+    Err(Failure { message: if ranks.leads() { message } else { String::new() }, ..Failure::usage("") })
+}
+
 /// Fails unless all ranks compute the same: `fingerprint` says what.
 pub(super) fn compare(ranks: &Ranks, fingerprint: u64) -> Result<(), Failure> {
     let mine = fingerprint.to_le_bytes();

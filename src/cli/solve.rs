@@ -198,7 +198,7 @@ pub(super) fn finish(
     interrupt::wait_for_me();
     let result = train(solver, &mut |event| {
         if matches!(event, Event::Ended) {
-            if ranks.are_several() && ranks.stop(interrupt::asked()).load(Ordering::Relaxed) {
+            if ranks.stop(interrupt::asked()).load(Ordering::Relaxed) {
                 interrupt::heard_elsewhere();
             }
             let command = resume_command(path);

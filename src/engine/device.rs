@@ -239,10 +239,20 @@ const fn vulkan() -> Option<Make> {
             return Err(EngineError::Device(format!("vulkan:{index}"), why.into()));
         }
         let mut devices = vulkan_devices();
-        on_burn(request, devices.swap_remove(index), 16_384)
+        on_burn(request, devices.swap_remove(index), vulkan_chunk(request.problem))
     });
     #[cfg(not(feature = "vulkan"))]
     None
+}
+
+/// As many points as half of the least buffer that every adapter has, 128 MiB, holds of the widest array with the most
+/// derivatives; a larger buffer is refused with a panic.
+#[cfg(feature = "vulkan")]
+fn vulkan_chunk(problem: &Problem) -> usize {
+    const NUMBERS: usize = (64 << 20) / size_of::<f32>();
+    let widest = problem.layers().arrays.into_iter().max().unwrap_or(1);
+    let channels = problem.conditions.iter().map(|condition| condition.jets.channels()).max().unwrap_or(1);
+    (NUMBERS / (widest * channels).max(1)).clamp(1, 16_384)
 }
 
 #[cfg(feature = "vulkan")]

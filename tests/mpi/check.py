@@ -274,6 +274,11 @@ def failures(folder):
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stderr}"
         assert done.stderr.count(words) == 1, f"{arguments}: {done.stderr}"
         print(f"{' '.join(arguments)}: said once, exit code {code}")
+    # The first rank has something to compute with the others, who have not.
+    apart = [*command(1, ["--problem", "heat.toml", "--out", "apart"]), ":", *command(RANKS[0], ["problems"])[1:]]
+    done = subprocess.run(apart, cwd=folder, capture_output=True, text=True, env=ENVIRONMENT, timeout=LIMIT, check=False)
+    assert done.returncode == 2 and done.stderr.count("different command lines") == 1, done.stderr
+    print("different command lines: said once, exit code 2")
     done = run(folder, RANKS[-1], "problems")
     assert done.returncode == 0 and done.stdout == run(folder, 0, "problems").stdout
     print("problems: listed once")
