@@ -76,9 +76,13 @@ pub(super) fn same_command(ranks: &Ranks, shares: u32) -> Result<(), Failure> {
     if all.iter().all(|&other| other == shares) {
         return Ok(());
     }
-    let message = "the ranks of this job have different command lines; start all with the same one".to_owned();
+    let mut failure =
+        Failure::usage("the ranks of this job have different command lines; start all with the same one");
     // All fail, and rank 0 says why.
-    Err(Failure { message: if ranks.leads() { message } else { String::new() }, ..Failure::usage("") })
+    if !ranks.leads() {
+        failure.message.clear();
+    }
+    Err(failure)
 }
 
 /// Fails unless all ranks compute the same: `fingerprint` says what.
