@@ -4,6 +4,7 @@
 Needs the environment of run.py, which it sets up in the same way.
 For every problem and seed the contestants run one after the other, alone on the same cores; all measure the relative L2 error on
 the same points against the same reference, and the greatest over the unknowns counts.
+A peer is stopped when it has taken --limit times as long as pinn-solve in all.
 pinn-solve runs its own recipe, or, of the two problems in benchmarks/whole, what it decides for a plain file; JAX trains the
 same network at as many points by the same method (jax_broyden.py), DeepXDE does what its demonstration does (demo.py).
 A run that is in --out already is not repeated: a night's work can be interrupted.
@@ -50,21 +51,30 @@ def problem_file(name, folder):
     return copy
 
 
-def ours(program, name, seed, threads, folder):
-    """[(step, seconds, error)] of pinn-solve, which measures every 100 steps."""
-    command = [program, "--problem", problem_file(name, folder), "--seed", str(seed), "--threads", str(threads)]
+def ours(program, problem, seed, threads, folder):
+    """[(step, seconds, error)] of pinn-solve, as often as it measures."""
+    command = [program, "--problem", problem, "--seed", str(seed), "--threads", str(threads)]
     out = folder / "run"
     subprocess.run([*command, "--out", out, "--no-plots", "--quiet", "--accept"], check=True)
     lines = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
     return [(line["step"], line["seconds"], max(line["rel_l2"].values())) for line in lines if line.get("rel_l2")]
 
 
-def theirs(command):
-    """[(step, seconds, error)] as a peer prints them."""
+def theirs(command, limit):
+    """[(step, seconds, error)] as a peer prints them, which is stopped after `limit` seconds of training."""
     command = [sys.executable, str(HERE / command[0]), *map(str, command[1:])]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return [(line["step"], line["seconds"], line["error"]) for line in lines]
+    run = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
+        for line in peer.stdout:
+            if line.startswith("{"):
+                line = json.loads(line)
+                run.append((line["step"], line["seconds"], line["error"]))
+                if line["seconds"] > limit:
+                    peer.kill()
+                    return run
+    if peer.returncode != 0:
+        raise subprocess.CalledProcessError(peer.returncode, command)
+    return run
 
 
 def first(run, mark):
@@ -135,6 +145,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3, help="runs of each contestant (default: %(default)s)")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="which, with commas (default: all ten)")
     parser.add_argument("--contestants", default=";".join(CONTESTANTS), help="who, with semicolons (default: all four)")
+    parser.add_argument("--limit", type=float, default=4.0, help="peers stop after this times pinn-solve's seconds (default: 4)")
     options = parser.parse_args()
     set_up(__file__)
     program = os.environ.get("PINN_SOLVE") or build("pinn-solve", "bin")
@@ -147,11 +158,13 @@ def main():
         for name in options.problems.split(","):
             # The points and the reference, which a run of pinn-solve leaves.
             points = kept / f"{name}.csv"
+            limit = lambda: options.limit * runs[name, "pinn-solve", seed][-1][1]
+            peer = lambda *command: theirs(command, limit())
             go = {
-                "pinn-solve": lambda folder: ours(program, name, seed, options.threads, folder),
-                "JAX": lambda _: theirs(["jax_broyden.py", name, seed, points]),
-                "DeepXDE, f32": lambda _: theirs(["demo.py", name, "float32", seed, options.threads, points]),
-                "DeepXDE, f64": lambda _: theirs(["demo.py", name, "float64", seed, options.threads, points]),
+                "pinn-solve": lambda folder: ours(program, problem_file(name, folder), seed, options.threads, folder),
+                "JAX": lambda _: peer("jax_broyden.py", name, seed, points),
+                "DeepXDE, f32": lambda _: peer("demo.py", name, "float32", seed, options.threads, points),
+                "DeepXDE, f64": lambda _: peer("demo.py", name, "float64", seed, options.threads, points),
             }
             for contestant in options.contestants.split(";"):
                 done = kept / f"{name}-{contestant.replace(', ', '-')}-{seed}.json"
