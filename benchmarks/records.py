@@ -15,7 +15,6 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import reference
 from run import HERE, build, describe, set_up
 from whole import ours
 
@@ -30,12 +29,17 @@ def table(path, columns, rows):
 
 
 def kuramoto_sivashinsky(path):
+    import reference
+
     x, times, u = reference.kuramoto_sivashinsky(steps=20_000)
     table(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 4)))
 
 
 def cavity(path):
-    at = (reference.numpy.arange(40) + 0.5) / 40
+    import numpy
+    import reference
+
+    at = (numpy.arange(40) + 0.5) / 40
     u, v = reference.cavity(72, to=at)
     table(path, "xyuv", ([x, y, u[i, j], v[i, j]] for i, x in enumerate(at) for j, y in enumerate(at)))
 

@@ -11,12 +11,15 @@ mod exact;
 mod frequency;
 mod layers;
 mod recipe;
+mod sines;
 mod units;
 mod windows;
 
 use std::path::Path;
 
-use crate::problem::{Coordinate, Course, Diagnostics, Document, OpenError, Opened, Problem, course, open};
+use crate::problem::{
+    Coordinate, Course, Diagnostics, Document, OpenError, Opened, Problem, Trial, course, open,
+};
 
 /// One thing that a file left open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,13 +62,12 @@ struct Given<'a> {
 /// A group of decisions: a function of what is given, and of the problem as decided so far.
 type Decide = fn(&Given<'_>, &Problem) -> Result<Vec<Decision>, Diagnostics>;
 
-/// All groups, in order: each one sees what those before it decided.
-const GROUPS: [Decide; 5] = [
+/// All groups but the training, in order: each one sees what those before it decided.
+const GROUPS: [Decide; 4] = [
     |given, _| Ok(windows::windows(given)),
     |given, problem| exact::decide(given.document, problem, given.course.as_ref()),
     |given, problem| Ok(recipe::network(given.document, given.plain, problem)),
     |given, problem| Ok(units::scales(given.document, problem, given.course.as_ref())),
-    |given, problem| Ok(recipe::training(given.document, problem)),
 ];
 
 /// Compiles `document` and decides what it leaves open, unless it says `auto = false` in `[training]`.
@@ -84,19 +86,35 @@ pub fn complete(document: &Document, folder: &Path) -> Result<Completed, Diagnos
         let given = Given { document, plain: &plain, course: course(&plain) };
         for decide in GROUPS {
             let decided = decide(&given, &problem)?;
-            if decided.is_empty() {
-                continue;
+            if !decided.is_empty() {
+                problem = lay(&mut filled, &decided, folder)?;
+                decisions.extend(decided);
             }
-            for Decision { key, value, .. } in &decided {
-                filled.set_as("autopilot", key, value)?;
-            }
-            (problem, _) = filled.build(folder)?;
-            decisions.extend(decided);
+        }
+        let mut other = filled.clone();
+        let training = recipe::training(document, &problem);
+        if !training.is_empty() {
+            problem = lay(&mut filled, &training, folder)?;
+            decisions.extend(training);
         }
         problem.training.auto = false;
+        let sines = sines::decide(document, &problem);
+        if !sines.is_empty() {
+            let mut other = lay(&mut other, &sines, folder)?;
+            other.training.auto = false;
+            problem.trial = Some(Box::new(Trial { problem: other, instead_of: problem.digest() }));
+        }
     }
     exact::check(document, &problem)?;
     Ok(Completed { problem, decisions, advice })
+}
+
+/// The problem of a file with decisions laid over it.
+fn lay(filled: &mut Document, decided: &[Decision], folder: &Path) -> Result<Problem, Diagnostics> {
+    for Decision { key, value, .. } in decided {
+        filled.set_as("autopilot", key, value)?;
+    }
+    Ok(filled.build(folder)?.0)
 }
 
 /// A region that takes less than this share of its box's side, in the mean, is thin.

@@ -7,6 +7,7 @@ use clap::Args;
 use pinn::internals::auto::Decision;
 use pinn::internals::run::write_whole;
 use pinn::internals::solve::region;
+use pinn::problem::Problem;
 
 use super::predict::refuse_existing;
 use super::{Exit, Failure, ProblemArgs, print, warn};
@@ -26,8 +27,8 @@ pub(crate) struct CheckArgs {
     problem: ProblemArgs,
 }
 
-/// What the file left open and the autopilot decided, a line each; nothing where it left nothing open.
-fn decided(decisions: &[Decision]) -> String {
+/// What the file left open and the autopilot decided, a line each, and what is tried before it; nothing where it left nothing open.
+fn decided(decisions: &[Decision], problem: &Problem) -> String {
     if decisions.is_empty() {
         return String::new();
     }
@@ -38,6 +39,10 @@ fn decided(decisions: &[Decision]) -> String {
     for Decision { key, value, why } in decisions {
         text += &format!("  {key} = {value}\n      {why}\n");
     }
+    if let Some(trial) = &problem.trial {
+        let network = trial.problem.networks_in_words();
+        text += &format!("tried first on the device cpu, and kept if it comes to rounding: {network}\n");
+    }
     text
 }
 
@@ -45,7 +50,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let loaded = args.problem.load(args.file.as_deref())?;
     warn(&loaded.warnings);
     print(&loaded.problem.describe())?;
-    print(&decided(&loaded.decisions))?;
+    print(&decided(&loaded.decisions, &loaded.problem))?;
     if let Some(path) = &args.plot {
         let format = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
         if format.as_deref() != Some("png") {

@@ -10,6 +10,7 @@ use crate::activation::Activation;
 use crate::expr::{Digits, Graph, Node, NodeId, Scope, plural};
 use crate::jet::JetSet;
 use crate::network::{Layers, Plan};
+use crate::rng;
 use crate::settings::{Architecture, Enforce, Grow, Network, Sampler, Trained, Training};
 use crate::tabulated::Tabulated;
 
@@ -52,6 +53,26 @@ pub struct Problem {
     pub written: Written,
     /// What the formulas leave out of the equations that are meant, if that was seen: the jump of a flux.
     pub left_out: Option<String>,
+    /// Another network for it, and another training, which are tried before its own.
+    pub trial: Option<Box<Trial>>,
+}
+
+/// The same problem with another network and training.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trial {
+    /// The problem with these; it has no trial.
+    pub problem: Problem,
+    /// What [`Problem::digest`] was of the problem that this is in place of: where somebody has changed that since, nothing is tried.
+    pub instead_of: u64,
+}
+
+impl Problem {
+    /// 64 bits that stand for all that is written down of it, but for the seed.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut problem = self.clone();
+        problem.training.seed = 0;
+        rng::hash(problem.to_toml())
+    }
 }
 
 /// A function that a file gives.

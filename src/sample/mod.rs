@@ -420,6 +420,7 @@ mod tests {
             training: Training::default(),
             written: Written::default(),
             left_out: None,
+            trial: None,
         }
     }
 

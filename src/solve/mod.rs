@@ -10,6 +10,7 @@ mod pictures;
 mod recorder;
 mod region;
 mod second;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -163,10 +164,13 @@ enum Computing {
 impl Solver {
     /// Draws the initial parameters of `problem` and makes the engine.
     ///
+    /// If it has a [`Trial`](crate::problem::Trial), that is tried first, which trains for a second, and may take its place.
+    ///
     /// # Errors
     ///
     /// If the initialization or the device is not to be had, or a stage's method is not for them.
     pub fn new(problem: Problem, settings: Settings) -> Result<Self, SolveError> {
+        let problem = trial::settle(problem, &settings);
         let windows = match problem.training.windows.count() {
             1 => None,
             _ => Some(Windows::new(&problem).map_err(SolveError::Windows)?),

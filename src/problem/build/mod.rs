@@ -306,6 +306,7 @@ impl Builder<'_> {
             training,
             written: Written { definitions, contours, features: written_features, solutions },
             left_out,
+            trial: None,
         };
         self.check_reference(&problem, table);
         self.check_windows(&problem, table);
