@@ -36,7 +36,7 @@ pub(super) fn decide(document: &Document, problem: &Problem) -> Vec<Decision> {
         &["training", "goal"],
         &["training", "patience"],
     ];
-    let open = STATED.iter().all(|path| !document.states(path)) && !problem.training.causal.is_some();
+    let open = STATED.iter().all(|path| !document.states(path)) && problem.training.causal.is_none();
     let whole = problem.training.windows.count() == 1 && problem.networks.is_empty();
     let parameters = WIDTH * (problem.features.roots.len() + 1 + problem.unknowns.len());
     let rows = |condition: &crate::problem::Condition| condition.points * condition.residuals.roots.len();

@@ -45,7 +45,7 @@ fn arrives(problem: &Problem, settings: &Settings) -> bool {
         return false;
     };
     let look = &mut |event: Event| match event {
-        Event::Stepped(step) if step.step == before + LOOK && !(step.loss <= ON_ITS_WAY) => Flow::Stop,
+        Event::Stepped(step) if step.step == before + LOOK && step.loss > ON_ITS_WAY => Flow::Stop,
         _ => Flow::Continue,
     };
     let trained = train_with(&mut engine, &problem, None, &settings, State::new(theta), look);
