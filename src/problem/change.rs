@@ -46,6 +46,10 @@ impl Adjustments {
     ///
     /// If a number is out of range.
     pub fn apply(&self, problem: &mut Problem) -> Result<(), String> {
+        if *self != Self::default() {
+            // Who changes the training wants this one.
+            problem.trial = None;
+        }
         if let Some(points) = self.points {
             if !POINTS.contains(&points) {
                 return Err(format!(

@@ -55,6 +55,7 @@ fn arrives(problem: &Problem, settings: &Settings) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Adjustments;
 
     const SMOOTH: &str = "
         [coordinates]
@@ -117,6 +118,10 @@ mod tests {
         let mut changed = smooth();
         changed.network.width += 1;
         assert_eq!(settled(changed, "cpu").network.activation, "tanh");
+        let mut adjusted = smooth();
+        let lr = Some(1e-3);
+        Adjustments { lr, ..Adjustments::default() }.apply(&mut adjusted).unwrap();
+        assert_eq!(adjusted.trial, None);
         for stated in ["[network]\nwidth = 24", "[training]\nresample = 100", "[training]\nprecision = 'f32'"]
         {
             assert_eq!(Problem::parse(&format!("{SMOOTH}\n{stated}")).unwrap().trial, None, "{stated}");
