@@ -144,7 +144,9 @@ pub fn verdict(signs: Signs) -> Verdict {
         |error: f64| error >= NOT_SOLVED || error.is_nan() || by_residual(&signs) < Word::NotSolved;
     let uncertain = signs.uncertain.as_ref().map_or(0.0, |(_, error)| *error);
     let error = worst.map(|(_, error)| if error < uncertain { uncertain } else { error });
-    let estimated_error = error.filter(|&error| believed(error));
+    // No answer is closer than rounding; what is no number stays none.
+    let rounded = |error: f64| if error < f64::EPSILON { f64::EPSILON } else { error };
+    let estimated_error = error.filter(|&error| believed(error)).map(rounded);
     Verdict { word, estimated_error, reason, advice, signs }
 }
 
