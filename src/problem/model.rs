@@ -62,7 +62,7 @@ pub struct Problem {
 pub struct Trial {
     /// The problem with these; it has no trial.
     pub problem: Problem,
-    /// What [`Problem::digest`] was of the problem that this is in place of: where somebody has changed that since, nothing is tried.
+    /// A digest of the problem that this is in place of: where somebody has changed that since, nothing is tried.
     pub instead_of: u64,
 }
 
