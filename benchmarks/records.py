@@ -7,7 +7,6 @@ Writes records.csv (every error that was measured), records.md (a table) and rec
 """
 
 import argparse
-import csv
 import json
 import os
 import shutil
@@ -16,23 +15,16 @@ import tempfile
 from pathlib import Path
 
 from run import HERE, build, describe, set_up
-from whole import ours
+from whole import name_axes, ours, write_csv
 
 RECORDS = sorted(path.stem for path in (HERE / "records").glob("*.toml"))
-
-
-def table(path, columns, rows):
-    with open(path, "w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def kuramoto_sivashinsky(path):
     import reference
 
     x, times, u = reference.kuramoto_sivashinsky(steps=20_000)
-    table(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 4)))
+    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 4)))
 
 
 def cavity(path):
@@ -41,7 +33,7 @@ def cavity(path):
 
     at = (numpy.arange(40) + 0.5) / 40
     u, v = reference.cavity(72, to=at)
-    table(path, "xyuv", ([x, y, u[i, j], v[i, j]] for i, x in enumerate(at) for j, y in enumerate(at)))
+    write_csv(path, "xyuv", ([x, y, u[i, j], v[i, j]] for i, x in enumerate(at) for j, y in enumerate(at)))
 
 
 TABLES = {"kuramoto-sivashinsky": kuramoto_sivashinsky, "cavity": cavity}
@@ -60,9 +52,7 @@ def picture(runs, machine, path):
             if other == name:
                 label = name if seed == min(seed for n, seed in runs if n == name) else None
                 panel.loglog([s for _, s, _ in run], [e for _, _, e in run], color=plt.cm.tab20(2 * k % 20 + k // 10), linewidth=1.2, label=label)
-    panel.set_xlabel("seconds of training")
-    panel.set_ylabel("relative L2 error")
-    panel.grid(color="#dddddd")
+    name_axes(panel)
     figure.legend(loc="outside right upper", frameon=False)
     figure.suptitle(machine, fontsize=9)
     figure.savefig(path, dpi=130)
@@ -94,7 +84,7 @@ def main():
                     done.write_text(json.dumps(ours(program, file, seed, options.threads, Path(folder))))
             run = runs[name, seed] = json.loads(done.read_text())
             print(f"{name}, seed {seed}: {run[-1][2]:.1e} in {run[-1][1]:.0f} s", flush=True)
-    table(options.out / "records.csv", ["problem", "seed", "step", "seconds", "error"], ([*key, *line] for key, run in runs.items() for line in run))
+    write_csv(options.out / "records.csv", ["problem", "seed", "step", "seconds", "error"], ([*key, *line] for key, run in runs.items() for line in run))
     lines = [f"{machine}; the error at the end", "", "| problem | median (least – greatest) | seeds | seconds |", "|---|---|---|---|"]
     for name in options.problems.split(","):
         own = [run for (other, _), run in runs.items() if other == name]

@@ -32,6 +32,13 @@ COLORS = ["#1b6ca8", "#3a7d44", "#e08e45", "#a01a58"]
 FIELDS = ["problem", "contestant", "seed", "step", "seconds", "error"]
 
 
+def write_csv(path, columns, rows):
+    with open(path, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
 def problem_file(name, folder):
     """What pinn-solve is asked for: a built-in problem, or a plain file, whose reference may have to be computed."""
     plain = HERE / "whole" / f"{name}.toml"
@@ -41,11 +48,9 @@ def problem_file(name, folder):
         from reference import schrodinger
 
         x, times, h = schrodinger(4096, 8000)
-        with open(folder / "schrodinger.csv", "w", newline="") as out:
-            rows = csv.writer(out)
-            rows.writerow(["x", "t", "u", "v"])
-            for t, line in zip(times, h):
-                rows.writerows([x[k], t, line[k].real, line[k].imag] for k in range(0, len(x), 32))
+        shown = range(0, len(x), 32)
+        rows = ([x[k], t, line[k].real, line[k].imag] for t, line in zip(times, h) for k in shown)
+        write_csv(folder / "schrodinger.csv", "xtuv", rows)
     copy = folder / plain.name
     copy.write_text(plain.read_text())
     return copy
@@ -115,6 +120,12 @@ def table(runs, machine, seeds):
     return "\n".join(lines) + "\n"
 
 
+def name_axes(panel):
+    panel.set_xlabel("seconds of training")
+    panel.set_ylabel("relative L2 error")
+    panel.grid(color="#dddddd")
+
+
 def picture(runs, machine, path):
     import matplotlib
 
@@ -133,9 +144,7 @@ def picture(runs, machine, path):
                 line.set_color(COLORS[CONTESTANTS.index(contestant)])
                 line.set_label(contestant)
         panel.set_title(name, fontsize=10)
-        panel.set_xlabel("seconds of training")
-        panel.set_ylabel("relative L2 error")
-        panel.grid(color="#dddddd")
+        name_axes(panel)
     handles = {}
     for panel in axes.flat:
         handles.update(zip(*reversed(panel.get_legend_handles_labels())))
@@ -186,10 +195,7 @@ def main():
                     done.write_text(json.dumps(run))
                 run = runs[name, contestant, seed] = json.loads(done.read_text())
                 print(f"{name}, {contestant}, seed {seed}: {min(e for _, _, e in run):.1e} in {run[-1][1]:.0f} s", flush=True)
-    with open(options.out / "whole.csv", "w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(FIELDS)
-        writer.writerows([*key, *line] for key, run in runs.items() for line in run)
+    write_csv(options.out / "whole.csv", FIELDS, ([*key, *line] for key, run in runs.items() for line in run))
     (options.out / "whole.md").write_text(table(runs, machine, options.seeds))
     picture(runs, machine, options.out / "whole.png")
 
