@@ -72,17 +72,12 @@ pub(super) fn lead<T>(
 
 /// Fails unless what all ranks are to compute together is the same kind of command.
 pub(super) fn same_command(ranks: &Ranks, shares: u32) -> Result<(), Failure> {
-    let all = ranks.all(shares);
-    if all.iter().all(|&other| other == shares) {
+    // Where two differ, every rank sees one that differs from its own: all fail.
+    if ranks.all(shares).iter().all(|&other| other == shares) {
         return Ok(());
     }
-    let mut failure =
-        Failure::usage("the ranks of this job have different command lines; start all with the same one");
-    // All fail, and rank 0 says why.
-    if !ranks.leads() {
-        failure.message.clear();
-    }
-    Err(failure)
+    let failure = "the ranks of this job have different command lines; start all with the same one";
+    agree(ranks, Err(Failure::usage(failure)))
 }
 
 /// Fails unless all ranks compute the same: `fingerprint` says what.
