@@ -635,6 +635,8 @@ pub struct Lm {
     pub solver: LinearSolver,
     /// Products with JᵀJ that one solution by conjugate gradients may take.
     pub products: usize,
+    /// Random sums that the rows of J are added to before they are factorized, as a multiple of the parameters; 0 keeps the rows.
+    pub sketch: usize,
 }
 
 impl Default for Lm {
@@ -646,6 +648,7 @@ impl Default for Lm {
             scaling: Scaling::Identity,
             solver: LinearSolver::Auto,
             products: 200,
+            sketch: 0,
         }
     }
 }

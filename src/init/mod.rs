@@ -88,7 +88,8 @@ pub fn layout(problem: &Problem) -> Layout {
             Row { weights: first..first + layer.inputs, factor: mean + deviation * z }
         }));
     }
-    Layout { parameters: problem.parameters_in_all(), omega: problem.omega(), rows }
+    let seed = problem.training.seed;
+    Layout { parameters: problem.parameters_in_all(), omega: problem.omega(), seed, rows }
 }
 
 /// Initial parameters of a network, a flat vector in the layout of [`Layers`].

@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn every_method_moves_factors() {
         for stage in every_method() {
-            let layout = Layout { parameters: 6, omega: 1.0, rows: rows() };
+            let layout = Layout { rows: rows(), ..Layout::plain(6, 1.0) };
             let method = || new(&stage, &layout, &Arc::new(Team::alone()));
             let (mut one, start) = (method(), [-1.2, 1.0, 0.5, 0.3, 0.9, 0.2]);
             let mut theta = start;

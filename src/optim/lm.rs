@@ -16,6 +16,11 @@
 //! Such steps need dampings of 1e-20 of JᵀJ's norm, which are lost in the rounding of JᵀJ, so J itself is factorized
 //! (`orthogonal.rs`), unless it is asked for Cholesky factors of the normal equations.
 //!
+//! A random sketch SJ (`sketch.rs`) has factors that do not grow with the number of points; F is never sketched.
+//! Where r is about J's image of something, the step from SJ and Sr is that from J and r.
+//! Where it is not, what S makes of the rest of r is noise: then the boldest step is looked for once more, with Jᵀr in place of
+//! (SJ)ᵀSr (an iterative Hessian sketch, Pilanci and Wainwright 2016), which goes down, but is not Newton's.
+//!
 //! Above, J is not formed, and truncated conjugate gradients use products with JᵀJ (the truncated Newton method of Nocedal and
 //! Wright 2006, section 7.1), stopped at a residual of min(½, √|g|)·|g|, relative to the start, g = Jᵀr.
 //! Trials are dear there: the first that lowers F is taken, and the damping follows Nielsen (1999, as in Madsen, Nielsen and
@@ -26,6 +31,7 @@ use std::sync::Arc;
 use faer::dyn_stack::{MemBuffer, MemStack};
 
 use super::orthogonal::Orthogonal;
+use super::sketch::Sketch;
 use super::{
     LeastSquares, Objective, Optimizer, Progress, State, Step, StopReason, add, cholesky, dot, norm,
 };
@@ -49,6 +55,8 @@ const LONGEST: f64 = 0.3;
 /// too bold.
 const NEAR: f64 = 0.3;
 const CLOSE: f64 = 1.4;
+/// A step with a sketch's own slope is good enough if it leaves no more than this of F.
+const ENOUGH: f64 = 0.9;
 /// Damping is kept from vanishing, relative to the greatest diagonal element of JᵀJ: beyond, rounding damps anyway.
 const LEAST_DAMPING: f64 = 1e-16;
 const LEAST_DAMPING_OF_ROWS: f64 = 1e-31;
@@ -73,7 +81,7 @@ pub(super) fn check(
 /// The solver, where the choice is left to the method.
 fn chosen(settings: &settings::Lm, parameters: usize) -> LinearSolver {
     match settings.solver {
-        LinearSolver::Auto if parameters <= MOST_ORTHOGONAL => LinearSolver::Qr,
+        LinearSolver::Auto if settings.sketch > 0 || parameters <= MOST_ORTHOGONAL => LinearSolver::Qr,
         LinearSolver::Auto if parameters <= MOST_DENSE => LinearSolver::Cholesky,
         LinearSolver::Auto => LinearSolver::Cg,
         asked => asked,
@@ -85,6 +93,8 @@ pub struct Lm {
     settings: settings::Lm,
     team: Arc<Team>,
     system: System,
+    /// Where J is sketched.
+    sketched: Option<Sketched>,
     /// μ, absolute; not known before the first step.
     damping: Option<f64>,
     /// What is left of the first step after starting over: the first damping is divided by it.
@@ -102,9 +112,22 @@ pub struct Lm {
     best: Vec<f64>,
 }
 
+/// What a sketch has beside its factors.
+struct Sketched {
+    rows: Sketch,
+    /// How many there have been.
+    count: usize,
+    /// Jᵀr − (SJ)ᵀSr.
+    off: Vec<f64>,
+    /// μ of the last step that was found with Jᵀr.
+    damping: Option<f64>,
+    /// What the first search has found.
+    best: Vec<f64>,
+}
+
 /// The linear system of a step.
 enum System {
-    /// J, factorized for all dampings.
+    /// J, or a sketch of it, factorized for all dampings.
     Rows(Box<Orthogonal>),
     /// JᵀJ and the Cholesky factor of one damping, n × n.
     Normal { matrix: Vec<f64>, factor: Vec<f64>, memory: MemBuffer },
@@ -150,9 +173,11 @@ struct Trial {
 }
 
 impl Lm {
-    /// For `n` parameters; `team` will compute.
-    pub fn new(settings: &settings::Lm, n: usize, team: &Arc<Team>) -> Self {
+    /// For `n` parameters; `team` will compute, and a sketch has its random signs after `seed`.
+    pub fn new(settings: &settings::Lm, n: usize, seed: u64, team: &Arc<Team>) -> Self {
+        let kept = settings.sketch * n;
         let system = match chosen(settings, n) {
+            LinearSolver::Qr if kept > 0 => System::Rows(Box::new(Orthogonal::holding(n, kept))),
             LinearSolver::Qr => System::Rows(Box::new(Orthogonal::new(n))),
             LinearSolver::Cholesky => System::Normal {
                 matrix: vec![0.0; n * n],
@@ -165,6 +190,13 @@ impl Lm {
             settings: settings.clone(),
             team: Arc::clone(team),
             system,
+            sketched: (kept > 0).then(|| Sketched {
+                rows: Sketch::new(kept, n + 1, seed),
+                count: 0,
+                off: vec![0.0; n],
+                damping: None,
+                best: vec![0.0; n],
+            }),
             damping: None,
             step_scale: 1.0,
             growth: 2.0,
@@ -178,12 +210,28 @@ impl Lm {
     }
 
     /// F at `theta`; g and the linear system, as far as it is formed, are left in `self`.
-    fn linearize(&mut self, theta: &[f64], objective: &mut dyn LeastSquares) -> f64 {
+    fn linearize(&mut self, theta: &[f64], objective: &mut dyn LeastSquares, progress: &mut Progress) -> f64 {
+        progress.evaluations += 1;
         match &mut self.system {
             System::Rows(system) => {
                 system.clear();
-                let value = objective.residual_rows(theta, &mut |rows| system.push(&self.team, rows));
+                let Some(sketched) = &mut self.sketched else {
+                    let value = objective.residual_rows(theta, &mut |rows| system.push(&self.team, rows));
+                    system.factorize(&self.team, &mut self.vector);
+                    return value;
+                };
+                let Sketched { rows: sketch, count, off, .. } = sketched;
+                sketch.clear(*count);
+                *count += 1;
+                objective.residual_rows(theta, &mut |rows| sketch.add(&self.team, rows));
+                system.push(&self.team, sketch.rows());
                 system.factorize(&self.team, &mut self.vector);
+                progress.evaluations += 1;
+                let value = objective.value_and_gradient(theta, off);
+                for (off, slope) in off.iter_mut().zip(&mut self.vector) {
+                    let believed = std::mem::replace(slope, 0.5 * *off);
+                    *off = *slope - believed;
+                }
                 value
             }
             System::Normal { matrix, .. } => objective.normal_equations(theta, matrix, &mut self.vector),
@@ -312,7 +360,7 @@ impl Lm {
         let target = self.settings.gain;
         self.reach = self.reach.max(norm(theta));
         let longest = LONGEST * self.reach;
-        let (mut too_bold, mut taken) = (None, None);
+        let (mut too_bold, mut taken): (Option<f64>, Option<f64>) = (None, None);
         let mut damping = first.max(least);
         // Every step of the way to the bracket is twice as far, in logarithms, as the one before.
         let (mut bolder, mut more_timid) = (BOLDER, MORE_TIMID);
@@ -331,10 +379,14 @@ impl Lm {
                 }
             } else {
                 trials.progress.rejected += 1;
-                too_bold = Some(damping);
                 if trials.failures.stalled && taken.is_none() {
-                    break;
+                    // Too timid for rounding: what there is to gain lies between the trials before and here.
+                    let Some(bold) = too_bold.filter(|bold| damping > MORE_TIMID * bold) else { break };
+                    damping = (bold * damping).sqrt();
+                    more_timid = MORE_TIMID;
+                    continue;
                 }
+                too_bold = Some(damping);
             }
             damping = match (too_bold, taken) {
                 (Some(bold), Some(taken)) if taken < CLOSE * bold => break,
@@ -351,6 +403,36 @@ impl Lm {
                 }
             };
         }
+        taken
+    }
+
+    /// The damping of a first step, where the greatest element of the scaled diagonal is `greatest`.
+    fn first_damping(&self, greatest: f64) -> f64 {
+        self.settings.damping / self.step_scale * greatest
+    }
+
+    /// With a sketch, after a search that came to `taken`: the same with the true slope Jᵀr in place of (SJ)ᵀSr, and the one of both
+    /// whose loss is lower.
+    fn search_again(&mut self, taken: Option<f64>, trials: &mut Trials<'_>, greatest: f64) -> Option<f64> {
+        let (System::Rows(system), Some(sketched)) = (&mut self.system, &mut self.sketched) else {
+            return taken;
+        };
+        system.tilt(&sketched.off);
+        sketched.best.copy_from_slice(&self.best);
+        let first = sketched.damping;
+        let before = trials.progress;
+        trials.first = first.unwrap_or_else(|| self.first_damping(greatest));
+        // What is off has the rounding of Jᵀr, as normal equations have.
+        trials.least = LEAST_DAMPING * greatest;
+        trials.failures = Failures::default();
+        let again = self.search(trials);
+        let sketched = self.sketched.as_mut()?;
+        sketched.damping = again.or(sketched.damping);
+        if taken.is_none() || again.is_some() && trials.progress.loss < before.loss {
+            return again;
+        }
+        (trials.progress.loss, trials.progress.evaluation) = (before.loss, before.evaluation);
+        std::mem::swap(&mut self.best, &mut sketched.best);
         taken
     }
 
@@ -426,7 +508,8 @@ impl Optimizer for Lm {
         let Some(objective) = objective.least_squares() else {
             return Step::Stopped(StopReason::NoResiduals);
         };
-        let start = self.linearize(theta, objective);
+        let mut progress = Progress::default();
+        let start = self.linearize(theta, objective, &mut progress);
         let slope = norm(&self.vector);
         if !(start.is_finite() && slope.is_finite()) {
             return Step::Stopped(StopReason::NonFinite);
@@ -434,8 +517,7 @@ impl Optimizer for Lm {
         if slope == 0.0 {
             return Step::Stopped(StopReason::GradientVanished);
         }
-        let mut progress =
-            Progress { loss: start, gradient_norm: 2.0 * slope, evaluations: 1, ..Progress::default() };
+        (progress.loss, progress.gradient_norm) = (start, 2.0 * slope);
         let greatest = self.note_diagonal(theta, objective, &mut progress);
         if !greatest.is_finite() {
             return Step::Stopped(StopReason::NonFiniteCurvature);
@@ -452,20 +534,23 @@ impl Optimizer for Lm {
             theta,
             objective,
             start,
-            first: self.damping.unwrap_or(self.settings.damping / self.step_scale * greatest),
+            first: self.damping.unwrap_or_else(|| self.first_damping(greatest)),
             least: least * greatest,
             progress,
             failures: Failures::default(),
         };
-        let taken = match self.system {
+        let mut taken = match self.system {
             System::Products(_) => self.adapt(&mut trials),
             _ => self.search(&mut trials),
         };
+        self.damping = taken.or(self.damping);
+        if self.sketched.is_some() && (taken.is_none() || trials.progress.loss > ENOUGH * start) {
+            taken = self.search_again(taken, &mut trials, greatest);
+        }
         let Trials { progress, failures, .. } = trials;
         match taken {
-            Some(damping) => {
+            Some(_) => {
                 theta.copy_from_slice(&self.best);
-                self.damping = Some(damping);
                 Step::Moved(progress)
             }
             None if failures.not_finite => Step::Stopped(StopReason::NonFiniteCurvature),
@@ -477,7 +562,7 @@ impl Optimizer for Lm {
 
     fn choice(&self) -> Option<&'static str> {
         Some(match self.system {
-            System::Rows(_) => "qr",
+            System::Rows(..) => "qr",
             System::Normal { .. } => "cholesky",
             System::Products(_) => "cg",
         })
@@ -494,6 +579,9 @@ impl Optimizer for Lm {
     fn start_over(&mut self, factor: f64) {
         self.step_scale *= factor;
         self.damping = None;
+        if let Some(sketched) = &mut self.sketched {
+            sketched.damping = None;
+        }
         self.growth = 2.0;
         self.scales.fill(0.0);
     }
@@ -504,6 +592,12 @@ impl Optimizer for Lm {
         state.scalars.insert("damping".into(), self.damping.unwrap_or(f64::NAN));
         state.scalars.insert("growth".into(), self.growth);
         state.scalars.insert("reach".into(), self.reach);
+        if let Some(sketched) = &self.sketched {
+            state.scalars.insert("sketches".into(), sketched.count as f64);
+            if let Some(damping) = sketched.damping {
+                state.scalars.insert("sketched_damping".into(), damping);
+            }
+        }
         state.scalars.insert("parameters".into(), self.vector.len() as f64);
         state.vectors.insert("scales".into(), self.scales.clone());
         state
@@ -521,6 +615,10 @@ impl Optimizer for Lm {
         self.step_scale = state.scalar("step_scale")?;
         self.growth = state.scalar("growth")?;
         self.reach = state.scalar("reach")?;
+        if let Some(sketched) = &mut self.sketched {
+            sketched.count = state.scalar("sketches")? as usize;
+            sketched.damping = state.scalars.get("sketched_damping").copied();
+        }
         state.copy("scales", &mut self.scales)
     }
 }

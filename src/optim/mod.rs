@@ -12,6 +12,7 @@ mod line_search;
 mod lm;
 mod orthogonal;
 mod quasi_newton;
+mod sketch;
 mod ssbfgs;
 mod ssbroyden;
 mod symmetric;
@@ -39,6 +40,8 @@ pub struct Layout {
     pub parameters: usize,
     /// ω of the network's activation.
     pub omega: f64,
+    /// Of random numbers that a method draws.
+    pub seed: u64,
     /// Those that are moved as a factor and what it multiplies.
     pub rows: Vec<Row>,
 }
@@ -46,7 +49,7 @@ pub struct Layout {
 impl Layout {
     /// That of a vector whose numbers are all moved as they are.
     pub fn plain(parameters: usize, omega: f64) -> Self {
-        Self { parameters, omega, rows: vec![] }
+        Self { parameters, omega, seed: 0, rows: vec![] }
     }
 
     /// How many numbers a method moves.
@@ -61,18 +64,20 @@ impl Layout {
 ///
 /// If the stage is no method.
 pub fn new(stage: &Stage, layout: &Layout, team: &Arc<Team>) -> Box<dyn Optimizer> {
-    let &Layout { parameters, omega, ref rows } = layout;
+    let &Layout { parameters, ref rows, .. } = layout;
     if rows.is_empty() {
-        return method(stage, parameters, omega, team);
+        return method(stage, parameters, layout, team);
     }
-    Box::new(Factorized::new(rows, parameters, |moved| method(stage, moved, omega, team)))
+    Box::new(Factorized::new(rows, parameters, |moved| method(stage, moved, layout, team)))
 }
 
-fn method(stage: &Stage, parameters: usize, omega: f64, team: &Arc<Team>) -> Box<dyn Optimizer> {
+/// For a vector of `parameters` numbers, which the method is shown in place of those of `layout`.
+fn method(stage: &Stage, parameters: usize, layout: &Layout, team: &Arc<Team>) -> Box<dyn Optimizer> {
+    let &Layout { omega, seed, .. } = layout;
     match stage {
         Stage::Adam(settings) => Box::new(Adam::new(settings, parameters, omega)),
         Stage::Lbfgs(settings) => Box::new(Lbfgs::new(settings, parameters, team)),
-        Stage::Lm(settings) => Box::new(Lm::new(settings, parameters, team)),
+        Stage::Lm(settings) => Box::new(Lm::new(settings, parameters, seed, team)),
         Stage::Ssbfgs(settings) => Box::new(QuasiNewton::new(settings, ssbfgs::rule, parameters, team)),
         Stage::Ssbroyden(settings) => Box::new(QuasiNewton::new(settings, ssbroyden::rule, parameters, team)),
         Stage::Grow(_) => panic!("growth is no method"),

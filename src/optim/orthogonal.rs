@@ -5,6 +5,7 @@
 //! min |Bz + Uᵀc|² + μ|z|² with c the head of Qᵀr, which takes n·b² operations for a band of b; δ = D^(−½)·V·z.
 //! A bidiagonal B would take 2n rotations for each μ, but half of the work to find it goes through the whole matrix for a
 //! column or row at a time; a band is found by products alone (the first stage of Großer and Lang 1999).
+//! A slope that is not Jᵀr, but d off, adds dᵀδ to half of what is minimized: with TᵀT = BᵀB + μ, z has T⁻¹T⁻ᵀVᵀD^(−½)d more.
 //! What rounding leaves of directions along which J is σ times its norm is ε/σ of them, where JᵀJ, formed, leaves ε/σ².
 //!
 //! Columns are taken in fixed strips, as in `cholesky.rs`: a strip's reflections are found by one thread and applied to the others
@@ -60,6 +61,9 @@ pub(super) struct Orthogonal {
     across_joints: Vec<f64>,
     /// The root of D, if it is not the identity.
     roots: Vec<f64>,
+    /// VᵀD^(−½) of what the slope Jᵀr is off, and a solution with it.
+    tilt: Vec<f64>,
+    tilted: Vec<f64>,
     /// B with √μ taken up, block by block, and the right-hand sides.
     damped: Vec<f64>,
     /// Rows that are being taken up.
@@ -75,7 +79,7 @@ impl Orthogonal {
     }
 
     /// The same, with room for no fewer than so many rows, more than n.
-    fn holding(n: usize, rows: usize) -> Self {
+    pub(super) fn holding(n: usize, rows: usize) -> Self {
         let padded = n.next_multiple_of(BAND);
         // Columns an odd number of cache lines apart do not fall on one another's place in the cache.
         let (height, stride) = (rows.next_multiple_of(16) + 8, padded.next_multiple_of(16) + 8);
@@ -94,6 +98,8 @@ impl Orthogonal {
             across: vec![0.0; stride * (padded - BAND)],
             across_joints: vec![0.0; (padded - BAND) * BAND],
             roots: Vec::with_capacity(n),
+            tilt: vec![0.0; padded],
+            tilted: vec![0.0; padded],
             damped: vec![0.0; padded * WIDE],
             rest: std::array::from_fn(|_| vec![0.0; BAND * (BAND + 1)]),
             solution: vec![0.0; padded],
@@ -187,6 +193,7 @@ impl Orthogonal {
         self.roots.extend(scales.iter().map(|scale| scale.sqrt()));
         let Self { n, padded, stride, .. } = *self;
         self.square.fill(0.0);
+        self.tilt.fill(0.0);
         let (unknowns, head) = self.square.split_at_mut(padded * stride);
         let columns = unknowns.chunks_exact_mut(stride).zip(self.columns.chunks_exact(self.height));
         for (j, (to, from)) in columns.take(n).enumerate() {
@@ -222,6 +229,23 @@ impl Orthogonal {
             team.share(rows.zip(&mut self.rooms), |_, (rows, room)| {
                 apply_right(block, joint, Conj::No, rows, Par::Seq, MemStack::new(room));
             });
+        }
+    }
+
+    /// From now on, and until the next reduction, the slope at δ = 0 is Jᵀr + `off`: of another r, which J has no image for.
+    pub(super) fn tilt(&mut self, off: &[f64]) {
+        let Self { padded, stride, .. } = *self;
+        for (j, (to, x)) in self.tilt.iter_mut().zip(off).enumerate() {
+            *to = self.roots.get(j).map_or(*x, |root| x / root);
+        }
+        let blocks =
+            self.across.chunks_exact(BAND * stride).zip(self.across_joints.chunks_exact(BAND * BAND));
+        for (i, (block, joint)) in blocks.enumerate() {
+            let (first, rows) = ((i + 1) * BAND, padded - (i + 1) * BAND);
+            let block = MatRef::from_column_major_slice(block, stride, BAND).subrows(first, rows);
+            let joint = MatRef::from_column_major_slice(joint, BAND, BAND);
+            let z = MatMut::from_column_major_slice_mut(&mut self.tilt[first..], rows, 1);
+            apply_transpose(block, joint, Conj::No, z, Par::Seq, MemStack::new(&mut self.rooms[0]));
         }
     }
 
@@ -285,11 +309,24 @@ impl Orthogonal {
         let Self { padded, stride, .. } = *self;
         let head = &self.square[padded * stride..];
         let z = &mut self.solution;
+        // T being the band, TᵀTz = BᵀUᵀc + d: Tᵀ first.
+        let tilted = &mut self.tilted;
+        tilted.copy_from_slice(&self.tilt);
+        for (i, damped) in self.damped.chunks_exact(BAND * WIDE).enumerate() {
+            let (now, later) = tilted[i * BAND..].split_at_mut(BAND);
+            for j in 0..BAND {
+                let row = |k: usize| damped[k * BAND + j];
+                now[j] = if row(j) == 0.0 { 0.0 } else { now[j] / row(j) };
+                let x = now[j];
+                (j + 1..BAND).for_each(|k| now[k] -= row(k) * x);
+                later.iter_mut().take(j + 1).enumerate().for_each(|(k, z)| *z -= row(BAND + k) * x);
+            }
+        }
         for (i, damped) in self.damped.chunks_exact(BAND * WIDE).enumerate().rev() {
             let (now, later) = z[i * BAND..].split_at_mut(BAND);
             for j in (0..BAND).rev() {
                 let row = |k: usize| damped[k * BAND + j];
-                let mut x = row(2 * BAND);
+                let mut x = row(2 * BAND) + tilted[i * BAND + j];
                 (j + 1..BAND).for_each(|k| x -= row(k) * now[k]);
                 later.iter().take(j + 1).enumerate().for_each(|(k, z)| x -= row(BAND + k) * z);
                 now[j] = if row(j) == 0.0 { 0.0 } else { x / row(j) };
@@ -303,7 +340,7 @@ impl Orthogonal {
             let row = if end < padded { &self.across[i * stride + end..][..=i % BAND] } else { &[] };
             let other: f64 = row.iter().zip(&z[end..]).map(|(x, z)| x * z).sum();
             let image = own + other;
-            lowered += (2.0 * head[i] - image) * image;
+            lowered += (2.0 * head[i] - image) * image + 2.0 * self.tilt[i] * z[i];
         }
         let blocks =
             self.across.chunks_exact(BAND * stride).zip(self.across_joints.chunks_exact(BAND * BAND));

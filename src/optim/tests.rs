@@ -313,14 +313,39 @@ fn lm(settings: settings::Lm) -> Stage {
 }
 
 /// Every least-squares method that does not ask for precision in its settings.
-fn least_squares_methods() -> [Stage; 4] {
+fn least_squares_methods() -> [Stage; 5] {
     use settings::{LinearSolver, Lm, Scaling};
     [
         lm(Lm { steps: 400, ..Lm::default() }),
         lm(Lm { steps: 400, scaling: Scaling::Diagonal, ..Lm::default() }),
+        lm(Lm { steps: 400, sketch: 2, ..Lm::default() }),
         lm(Lm { steps: 400, solver: LinearSolver::Cholesky, ..Lm::default() }),
         lm(Lm { steps: 400, solver: LinearSolver::Cg, ..Lm::default() }),
     ]
+}
+
+/// A fit that leaves most of the residuals: what a sketch makes of them is more than what is left to gain.
+#[test]
+fn a_sketch_goes_to_the_bottom_where_residuals_stay() {
+    let (rows, n) = (600, 6);
+    let fit = |x: &[f64]| {
+        let column = |i: usize, j: usize| (0.01 * (i * (j + 1)) as f64).cos();
+        let jacobian: Vec<f64> = (0..rows).flat_map(|i| (0..n).map(move |j| column(i, j))).collect();
+        let of = |(i, row): (usize, &[f64])| dot(row, x) - (1.7 * (i * i) as f64).sin();
+        (jacobian.chunks_exact(n).enumerate().map(of).collect::<Vec<f64>>(), jacobian)
+    };
+    let bottom = |settings| {
+        let mut optimizer = new(&lm(settings), n, 1.0);
+        let mut theta = vec![1.0; n];
+        for _ in 0..60 {
+            optimizer.step(&mut theta, &mut Squares { f: fit, evaluations: 0 });
+        }
+        Squares { f: fit, evaluations: 0 }.value(&theta)
+    };
+    let least = bottom(settings::Lm::default());
+    assert!(least > 100.0);
+    let sketched = bottom(settings::Lm { sketch: 4, ..settings::Lm::default() });
+    assert!(sketched < (1.0 + 1e-9) * least, "{sketched} {least}");
 }
 
 /// The dense quasi-Newton methods, each on the value and on its logarithm.
@@ -400,11 +425,13 @@ fn least_squares_methods_stop_where_residuals_remain_and_say_why() {
             "{stage:?} after {}",
             ended.steps
         );
-        // At a minimum of the sum of squares its gradient vanishes to rounding.
+        // At a minimum of the sum of squares its gradient vanishes to rounding; by steps that are not Newton's, to where the loss
+        // no longer tells.
+        let least = if matches!(&stage, Stage::Lm(settings) if settings.sketch > 0) { 1e-5 } else { 1e-6 };
         let mut gradient = [0.0; 4];
         let f = |x: &[f64]| exponentials(x, 0.1);
         let value = Squares { f, evaluations: 0 }.value_and_gradient(&ended.theta, &mut gradient);
-        assert!(norm(&gradient) < 1e-6 * value, "{stage:?}: {gradient:?}");
+        assert!(norm(&gradient) < least * value, "{stage:?}: {gradient:?}");
     }
 }
 
@@ -687,8 +714,14 @@ fn work_counts_stay_what_they_are() {
             (ended.steps, objective.evaluations)
         })
         .collect();
-    assert_eq!(valley, [[9, 50, 9, 0, 16], [9, 49, 9, 0, 20], [9, 49, 40, 0, 16], [33, 82, 0, 84, 16]]);
-    assert_eq!(fitted, [[7, 34, 7, 0, 7], [7, 34, 7, 0, 6], [7, 33, 26, 0, 7], [14, 31, 0, 48, 3]]);
+    assert_eq!(
+        valley,
+        [[9, 50, 9, 0, 16], [9, 49, 9, 0, 20], [9, 59, 9, 0, 16], [9, 49, 40, 0, 16], [33, 82, 0, 84, 16]]
+    );
+    assert_eq!(
+        fitted,
+        [[7, 34, 7, 0, 7], [7, 34, 7, 0, 6], [7, 40, 7, 0, 7], [7, 33, 26, 0, 7], [14, 31, 0, 48, 3]]
+    );
     assert_eq!(quadratics, [(285, 333), (662, 1458), (235, 274), (953, 1841)]);
 }
 

@@ -322,6 +322,13 @@ impl Builder<'_> {
                     check(positive(lm.damping), "damping", "a positive number");
                     check(lm.gain > 0.0 && lm.gain < 1.0, "gain", "between 0 and 1");
                     check(lm.products > 0, "products", "at least 1");
+                    check(lm.sketch != 1, "sketch", "at least 2, or 0 for none");
+                    let has_rows = matches!(lm.solver, LinearSolver::Auto | LinearSolver::Qr);
+                    check(
+                        lm.sketch == 0 || has_rows,
+                        "sketch",
+                        "0 with any solver but \"qr\", which alone has rows",
+                    );
                     let fits = lm.scaling == Scaling::Identity || lm.solver != LinearSolver::Cg;
                     check(fits, "scaling", "\"identity\" with solver = \"cg\", which has no diagonal");
                 }
