@@ -5,6 +5,7 @@
 //! The rate counts the layers' matrix products alone, so that everything else counts as overhead.
 
 #[path = "support/mod.rs"]
+#[expect(dead_code, reason = "every benchmark uses its part")]
 mod support;
 
 use pinn::internals::engine::cpu::Isa;

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
 
 use crate::ranks::Ranks;
 
@@ -29,6 +30,8 @@ pub struct Team {
     helpers: Vec<JoinHandle<()>>,
     /// The other processes' teams, which have equal work.
     ranks: Ranks,
+    /// What every item of every round took the caller alone, where that is asked for.
+    times: Mutex<Option<Vec<Vec<Duration>>>>,
 }
 
 struct Shared {
@@ -65,7 +68,7 @@ impl Team {
             work: Mutex::new(None),
             failed: AtomicBool::new(false),
         });
-        Self { shared, turn: Mutex::new(()), helpers: vec![], ranks: Ranks::alone() }
+        Self { shared, turn: Mutex::new(()), helpers: vec![], ranks: Ranks::alone(), times: Mutex::new(None) }
     }
 
     /// A team of `threads` threads, the caller included.
@@ -110,8 +113,11 @@ impl Team {
         items: impl ExactSizeIterator<Item = T> + Send,
         work: impl Fn(usize, T) + Sync,
     ) {
-        if items.len() < 2 || self.helpers.is_empty() {
+        if items.len() < 2 {
             return items.for_each(|item| work(0, item));
+        }
+        if self.helpers.is_empty() {
+            return self.work_alone(items, work);
         }
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -126,6 +132,26 @@ impl Team {
                 work(thread, item);
             }
         });
+    }
+
+    fn work_alone<T>(&self, items: impl Iterator<Item = T>, work: impl Fn(usize, T)) {
+        if lock(&self.times).is_none() {
+            return items.for_each(|item| work(0, item));
+        }
+        let time = |item| {
+            let start = Instant::now();
+            work(0, item);
+            start.elapsed()
+        };
+        let round = items.map(time).collect();
+        lock(&self.times).get_or_insert_default().push(round);
+    }
+
+    /// Notes from now on what every item takes, as long as there are no helpers; those noted before are handed out, round by round.
+    ///
+    /// From them follows how many threads would be of use (`benches/scaling.rs`).
+    pub fn take_times(&self) -> Vec<Vec<Duration>> {
+        lock(&self.times).replace(vec![]).unwrap_or_default()
     }
 
     /// The caller calls `work` as number 0, and so do helpers, with their numbers, that come in time; returns when all who
@@ -292,7 +318,7 @@ mod tests {
     fn a_sleeping_team_wakes_up() {
         let team = Team::new(2).expect("threads");
         for pause in [0, 1, 20] {
-            thread::sleep(std::time::Duration::from_millis(pause));
+            thread::sleep(Duration::from_millis(pause));
             let sum = AtomicUsize::new(0);
             team.share(0..4, |_, item| {
                 sum.fetch_add(item, Ordering::Relaxed);

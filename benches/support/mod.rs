@@ -1,12 +1,14 @@
 //! What the benchmarks share: built-in problems at chosen sizes, an engine with its points, Adam steps, and the peak.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use pinn::internals::engine::cpu::{CpuEngine, Isa};
 use pinn::internals::engine::{Differentiable, Engine};
-use pinn::internals::optim::{self, Layout, Objective, Optimizer};
+use pinn::internals::optim::{self, Layout, LeastSquares, Objective, Optimizer};
 use pinn::internals::simd::Real;
+use pinn::internals::team::Team;
 use pinn::internals::{init, sample};
 use pinn::problem::{Document, Problem, embedded};
 use pinn::settings::{Adam, LearningRateUnit, Stage};
@@ -74,6 +76,29 @@ impl Objective for Loss {
         self.value = self.engine.loss_and_gradient(theta, &self.weights, &mut self.terms, gradient);
         self.value
     }
+
+    fn least_squares(&mut self) -> Option<&mut dyn LeastSquares> {
+        if self.engine.jacobian().is_some() { Some(self) } else { None }
+    }
+}
+
+const HAS_JACOBIAN: &str = "the engine has a Jacobian, as it had before";
+
+impl LeastSquares for Loss {
+    fn residual_rows(&mut self, theta: &[f64], take: &mut dyn FnMut(&[f64])) -> f64 {
+        let jacobian = self.engine.jacobian().expect(HAS_JACOBIAN);
+        jacobian.residual_rows(theta, &self.weights, &mut self.terms, take)
+    }
+
+    fn normal_equations(&mut self, theta: &[f64], matrix: &mut [f64], vector: &mut [f64]) -> f64 {
+        let jacobian = self.engine.jacobian().expect(HAS_JACOBIAN);
+        jacobian.normal_equations(theta, &self.weights, &mut self.terms, matrix, vector)
+    }
+
+    fn gauss_newton_product(&mut self, theta: &[f64], direction: &[f64], product: &mut [f64]) {
+        let jacobian = self.engine.jacobian().expect(HAS_JACOBIAN);
+        jacobian.gauss_newton_product(theta, &self.weights, direction, product);
+    }
 }
 
 impl Training {
@@ -85,8 +110,18 @@ impl Training {
     /// The same on any engine.
     pub(crate) fn on(problem: &Problem, engine: Box<dyn Differentiable>, theta: Vec<f64>) -> Self {
         let settings = Adam { lr: 1e-3, lr_unit: LearningRateUnit::One, ..Adam::default() };
+        Self::with(&Stage::Adam(settings), problem, engine, theta)
+    }
+
+    /// The same by any method.
+    pub(crate) fn with(
+        stage: &Stage,
+        problem: &Problem,
+        engine: Box<dyn Differentiable>,
+        theta: Vec<f64>,
+    ) -> Self {
         Self {
-            optimizer: optim::new(&Stage::Adam(settings), &Layout::plain(theta.len(), 1.0), &engine.team()),
+            optimizer: optim::new(stage, &Layout::plain(theta.len(), 1.0), &engine.team()),
             loss: Loss {
                 engine,
                 weights: problem.weights(),
@@ -95,6 +130,11 @@ impl Training {
             },
             theta,
         }
+    }
+
+    /// The threads at work.
+    pub(crate) fn team(&self) -> Arc<Team> {
+        self.loss.engine.team()
     }
 
     /// Milliseconds of a step, and the loss before it.
