@@ -94,10 +94,10 @@ def first(run, mark):
     return next((seconds for _, seconds, error in run if error <= mark), math.inf)
 
 
-def table(runs, machine, seeds):
+def table(runs, machine):
     """For every problem and contestant the medians over seeds."""
-    head = ["problem", "program", *(f"s to {mark:.0e}" for mark in MARKS), "least error", "s in all"]
-    lines = ["# Seconds to an accuracy", "", f"{machine}; medians of {seeds} seeds", ""]
+    head = ["problem", "program", "seeds", *(f"s to {mark:.0e}" for mark in MARKS), "least error", "s in all"]
+    lines = ["# Seconds to an accuracy", "", f"{machine}; medians over seeds", ""]
     lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     short = lambda seconds: "–" if math.isinf(seconds) else f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
     for name in PROBLEMS:
@@ -111,12 +111,12 @@ def table(runs, machine, seeds):
             medians[contestant] = marks
             cells = [short(seconds) for seconds in marks]
             cells += [f"{least:.1e}", f"{statistics.median(run[-1][1] for run in own):.0f}"]
-            lines.append(f"| {name} | {contestant} | " + " | ".join(cells) + " |")
+            lines.append(f"| {name} | {contestant} | {len(own)} | " + " | ".join(cells) + " |")
         if "pinn-solve" in medians and len(medians) > 1:
             others = [marks for who, marks in medians.items() if who != "pinn-solve"]
             ratios = [min(mark) / own if own else math.inf for own, *mark in zip(medians["pinn-solve"], *others)]
             cells = ["–" if r != r else "alone" if math.isinf(r) else f"{r:.1f}" for r in ratios]
-            lines.append(f"| | the fastest peer takes, times | " + " | ".join(cells) + " | | |")
+            lines.append(f"| | **the fastest peer, times** | | " + " | ".join(cells) + " | | |")
     return "\n".join(lines) + "\n"
 
 
@@ -196,7 +196,7 @@ def main():
                 run = runs[name, contestant, seed] = json.loads(done.read_text())
                 print(f"{name}, {contestant}, seed {seed}: {min(e for _, _, e in run):.1e} in {run[-1][1]:.0f} s", flush=True)
     write_csv(options.out / "whole.csv", FIELDS, ([*key, *line] for key, run in runs.items() for line in run))
-    (options.out / "whole.md").write_text(table(runs, machine, options.seeds))
+    (options.out / "whole.md").write_text(table(runs, machine))
     picture(runs, machine, options.out / "whole.png")
 
 
