@@ -43,6 +43,8 @@ const MOST_ORTHOGONAL: usize = 2000;
 const MOST_DENSE: usize = 4000;
 /// Parameters up to which J is factorized if that is asked for: 3 GiB.
 const MOST_ROWS: usize = 8000;
+/// Numbers of a sketch's sums, which are there twice: 3 GiB.
+const MOST_SUMS: f64 = 2e8;
 /// Trials of one step.
 const TRIALS: usize = 24;
 /// By what the damping is divided as long as trials gain more than asked for, and multiplied as long as none gains enough.
@@ -68,6 +70,10 @@ pub(super) fn check(
     fits: impl Fn(usize, &str) -> Result<(), String>,
 ) -> Result<(), String> {
     match chosen(settings, parameters) {
+        LinearSolver::Qr if settings.sketch as f64 * (parameters as f64).powi(2) > MOST_SUMS => Err(format!(
+            "its sums for sketch = {} and {parameters} parameters would not fit; use a smaller sketch, or none",
+            settings.sketch
+        )),
         LinearSolver::Qr => fits(MOST_ROWS, "use solver = \"cholesky\" or \"cg\", or a smaller network"),
         LinearSolver::Cholesky => fits(super::MOST_PARAMETERS, "use solver = \"cg\", or a smaller network"),
         _ if settings.scaling == Scaling::Diagonal => Err(format!(

@@ -676,6 +676,10 @@ fn methods_are_refused_where_their_matrix_would_not_fit() {
         check(&diagonal, 4000, 1).is_ok()
             && check(&diagonal, 4001, 1).is_err_and(|why| why.contains("identity"))
     );
+    let sketch = |sketch| lm(settings::Lm { sketch, ..settings::Lm::default() });
+    assert!(check(&sketch(10), 3000, 1).is_ok());
+    let message = check(&sketch(usize::MAX), 30, 1).expect_err("sums of so many rows");
+    assert!(message.contains("a smaller sketch"), "{message}");
     let qr = lm(settings::Lm { solver: settings::LinearSolver::Qr, ..settings::Lm::default() });
     assert!(check(&qr, 8000, 1).is_ok() && check(&qr, 8001, 1).is_err_and(|why| why.contains("cholesky")));
     assert!(
