@@ -9,13 +9,12 @@
 #[expect(dead_code, reason = "every benchmark uses its part")]
 mod support;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pinn::problem::{Document, Problem, embedded};
+use pinn::problem::Problem;
 use pinn::settings::Stage;
 
-use support::{Training, cores, engine};
+use support::{Training, changed, cores, engine};
 
 /// Threads that are looked at.
 const THREADS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -69,27 +68,12 @@ fn main() {
     }
 }
 
-fn problem(case: &Case) -> Problem {
-    let (name, text) = embedded().iter().find(|(name, _)| *name == case.problem).expect("a built-in problem");
-    let mut document = Document::parse(name, text).expect("TOML");
-    let stages = format!("[{{ {} }}]", case.method);
-    for (key, value) in case.changes.iter().chain(&[("training.stages", &*stages)]) {
-        document.set(key, value).expect("a key");
-    }
-    document.build(Path::new("")).expect("a problem").0
-}
-
 fn time(case: &Case) {
-    let problem = problem(case);
+    let stages = format!("[{{ {} }}]", case.method);
+    let problem = changed(case.problem, case.changes.iter().copied().chain([("training.stages", &*stages)]));
     let steps = if case.method.starts_with("lm") { STEPS / 6 } else { STEPS };
     let stage = &problem.training.stages[0];
-    let mut alone = training(stage, &problem, 1);
-    (0..WARM_UP).for_each(|_| _ = alone.step());
-    alone.team().take_times();
-    let start = Instant::now();
-    (0..steps).for_each(|_| _ = alone.step());
-    let whole = start.elapsed();
-    let rounds = alone.team().take_times();
+    let (whole, rounds) = run(stage, &problem, steps, 1);
     let shared: Duration = rounds.iter().flatten().sum();
     let serial = whole.saturating_sub(shared);
     let speeds: String = THREADS
@@ -108,17 +92,20 @@ fn time(case: &Case) {
         rounds.len() as f64 / steps as f64,
     );
     if cores() > 1 {
-        let mut both = training(stage, &problem, 2);
-        (0..WARM_UP).for_each(|_| _ = both.step());
-        let start = Instant::now();
-        (0..steps).for_each(|_| _ = both.step());
-        println!("{:36} measured on two: {:.2}", "", whole.as_secs_f64() / start.elapsed().as_secs_f64());
+        let (both, _) = run(stage, &problem, steps, 2);
+        println!("{:36} measured on two: {:.2}", "", whole.as_secs_f64() / both.as_secs_f64());
     }
 }
 
-fn training(stage: &Stage, problem: &Problem, threads: usize) -> Training {
+/// What so many steps take, and on one thread every item of every round.
+fn run(stage: &Stage, problem: &Problem, steps: usize, threads: usize) -> (Duration, Vec<Vec<Duration>>) {
     let (engine, theta) = engine::<f64>(problem, threads);
-    Training::with(stage, problem, Box::new(engine), theta)
+    let mut training = Training::with(stage, problem, Box::new(engine), theta);
+    (0..WARM_UP).for_each(|_| _ = training.step());
+    training.team().take_times();
+    let start = Instant::now();
+    (0..steps).for_each(|_| _ = training.step());
+    (start.elapsed(), training.team().take_times())
 }
 
 /// How long a round takes if every item goes to the thread that is free first.

@@ -21,14 +21,18 @@ pub(crate) fn cores() -> usize {
 
 /// A built-in problem with a network of this size and this many points in condition `condition`.
 pub(crate) fn problem(name: &str, depth: usize, width: usize, condition: &str, points: usize) -> Problem {
+    let numbers = [depth, width, points].map(|number| number.to_string());
+    let points = format!("conditions.{condition}.points");
+    let keys = ["network.depth", "network.width", &points];
+    changed(name, keys.into_iter().zip(numbers.iter().map(String::as_str)))
+}
+
+/// A built-in problem with these values of these keys.
+pub(crate) fn changed<'a>(name: &str, changes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Problem {
     let (name, text) = embedded().iter().find(|(known, _)| *known == name).expect("a built-in problem");
     let mut document = Document::parse(name, text).expect("TOML");
-    for (key, value) in [
-        ("network.depth", depth),
-        ("network.width", width),
-        (&format!("conditions.{condition}.points"), points),
-    ] {
-        document.set(key, &value.to_string()).expect("a key");
+    for (key, value) in changes {
+        document.set(key, value).expect("a key");
     }
     document.build(Path::new("")).expect("a problem").0
 }

@@ -568,7 +568,7 @@ impl Optimizer for Lm {
 
     fn choice(&self) -> Option<&'static str> {
         Some(match self.system {
-            System::Rows(..) => "qr",
+            System::Rows(_) => "qr",
             System::Normal { .. } => "cholesky",
             System::Products(_) => "cg",
         })
