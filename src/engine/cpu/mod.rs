@@ -47,7 +47,7 @@ use crate::team::{Team, lock};
 pub use self::dispatch::Isa;
 
 /// Rows (channels × points) that are worth a group of their own.
-const ROWS_PER_GROUP: usize = 800;
+const ROWS_PER_GROUP: usize = 400;
 /// Many groups come in multiples of this, so that 2, 4 or 8 threads have equally much to do.
 const EVEN_GROUPS: usize = 8;
 /// Most groups: more would spend more on adding partial gradients than they bring.
