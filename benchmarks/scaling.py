@@ -59,7 +59,7 @@ def mpi(ranks):
 # The model. A step is what every rank does for itself (S), its groups (W over all groups, shared out whole), and the sums'
 # way: from rank to rank in pieces, each of which is added to, and from the last rank to all.
 CHANNELS = 4
-ROWS_PER_GROUP, EVEN, MOST = 800, 8, 64
+ROWS_PER_GROUP, EVEN, MOST = 400, 8, 64
 PIECE = 8192
 
 
