@@ -135,10 +135,7 @@ pub(super) fn longest_window(problem: &Problem) -> Option<(usize, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use crate::auto::complete;
-    use crate::problem::Document;
+    use crate::problem::Problem;
     use crate::settings::Cut;
 
     /// What is decided for an evolution of u and v by these residuals.
@@ -149,8 +146,7 @@ mod tests {
              [conditions.start]\nplace = \"t = 0\"\nresidual = [\"u - sin(pi*x)\", \"v\"]\n\
              [conditions.ends]\nplace = [\"x = 0\", \"x = 1\"]\nresidual = [\"u\", \"v\"]\n"
         );
-        let document = Document::parse("test.toml", &text).expect("TOML");
-        complete(&document, Path::new("")).expect("a problem").problem.training.windows
+        Problem::parse(&text).expect("a problem").training.windows
     }
 
     #[test]
