@@ -20,6 +20,13 @@ from whole import name_axes, ours, write_csv
 RECORDS = sorted(path.stem for path in (HERE / "records").glob("*.toml"))
 
 
+def allen_cahn(path):
+    import reference
+
+    x, times, u = reference.allen_cahn()
+    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 80)))
+
+
 def kuramoto_sivashinsky(path):
     import reference
 
@@ -36,7 +43,7 @@ def cavity(path):
     write_csv(path, "xyuv", ([x, y, u[i, j], v[i, j]] for i, x in enumerate(at) for j, y in enumerate(at)))
 
 
-TABLES = {"kuramoto-sivashinsky": kuramoto_sivashinsky, "cavity": cavity}
+TABLES = {"allen-cahn": allen_cahn, "kuramoto-sivashinsky": kuramoto_sivashinsky, "cavity": cavity}
 
 
 def picture(runs, machine, path):

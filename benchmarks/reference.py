@@ -28,31 +28,19 @@ def schrodinger(points=1024, steps=4000, times=51):
     return x, numpy.linspace(0, pi / 2, times), numpy.array(shown)
 
 
-def kuramoto_sivashinsky(points=512, steps=50_000, times=51, end=0.5):
-    """u_t + α u u_x + β u_xx + γ u_xxxx = 0 from cos x (1 + sin x), periodic on [0, 2π], α = 100/16, β = 100/16², γ = 100/16⁴.
+def exponential_runge_kutta(v, linear, rate, step, steps, times):
+    """v and what it becomes by v' = linear·v + rate(v), at `times` times that are equally far apart (times x modes).
 
-    Positions, times and u there (times x positions): Fourier modes in x, products without aliasing, an exponential
-    Runge-Kutta method of fourth order in t (Cox and Matthews 2002, coefficients by contour integrals after Kassam and
-    Trefethen 2005).
+    Cox and Matthews's method of fourth order (2002), its coefficients by contour integrals (Kassam and Trefethen 2005).
     """
-    alpha, beta, gamma = 100 / 16, 100 / 16**2, 100 / 16**4
-    x = 2 * pi * numpy.arange(points) / points
-    modes = numpy.fft.rfftfreq(points, 1 / points)
-    h = end / steps
-    linear = h * (beta * modes**2 - gamma * modes**4)
+    linear = step * linear
     ring = linear[:, None] + numpy.exp(2j * pi * (numpy.arange(64) + 0.5) / 64)
-    mean = lambda f: h * f(ring).mean(axis=1).real
+    mean = lambda f: step * f(ring).mean(axis=1).real
     half, whole = numpy.exp(linear / 2), numpy.exp(linear)
     q = mean(lambda z: (numpy.exp(z / 2) - 1) / z)
     a = mean(lambda z: (-4 - z + numpy.exp(z) * (4 - 3 * z + z**2)) / z**3)
     b = mean(lambda z: (2 + z + numpy.exp(z) * (z - 2)) / z**3)
     c = mean(lambda z: (-4 - 3 * z - z**2 + numpy.exp(z) * (4 - z)) / z**3)
-    kept = modes <= points / 3
-
-    def rate(v):
-        return -0.5j * alpha * modes * kept * numpy.fft.rfft(numpy.fft.irfft(v * kept, points) ** 2)
-
-    v = numpy.fft.rfft(numpy.cos(x) * (1 + numpy.sin(x)))
     shown = [v]
     for k in range(steps):
         n0 = rate(v)
@@ -64,7 +52,51 @@ def kuramoto_sivashinsky(points=512, steps=50_000, times=51, end=0.5):
         v = whole * v + a * n0 + 2 * b * (n1 + n2) + c * n3
         if (k + 1) % (steps // (times - 1)) == 0:
             shown.append(v)
+    return shown
+
+
+def kuramoto_sivashinsky(points=512, steps=50_000, times=51, end=0.5):
+    """u_t + α u u_x + β u_xx + γ u_xxxx = 0 from cos x (1 + sin x), periodic on [0, 2π], α = 100/16, β = 100/16², γ = 100/16⁴.
+
+    Positions, times and u there (times x positions): Fourier modes in x, products without aliasing.
+    """
+    alpha, beta, gamma = 100 / 16, 100 / 16**2, 100 / 16**4
+    x = 2 * pi * numpy.arange(points) / points
+    modes = numpy.fft.rfftfreq(points, 1 / points)
+    kept = modes <= points / 3
+
+    def rate(v):
+        return -0.5j * alpha * modes * kept * numpy.fft.rfft(numpy.fft.irfft(v * kept, points) ** 2)
+
+    v = numpy.fft.rfft(numpy.cos(x) * (1 + numpy.sin(x)))
+    shown = exponential_runge_kutta(v, beta * modes**2 - gamma * modes**4, rate, end / steps, steps, times)
     return x, numpy.linspace(0, end, times), numpy.array([numpy.fft.irfft(v, points) for v in shown])
+
+
+def allen_cahn(points=16_000, steps=2_000, times=101, d=1e-4, r=5.0):
+    """u_t = d u_xx + r (u - u³) from x² cos πx, periodic on [-1, 1], to t = 1.
+
+    Positions, times and u there (times x positions): Fourier modes in x, at first those of x² cos πx itself, not of its
+    values at the points, as their sum falls only as 1/n² where the ends meet in a kink.
+    """
+    x = -1 + 2 * numpy.arange(points) / points
+    modes = numpy.arange(points // 2 + 1)
+
+    def of_square(n):
+        """∫ x² cos nπx over [-1, 1]."""
+        n = abs(n)
+        return numpy.where(n == 0, 2 / 3, 4 * (-1.0) ** n / (numpy.maximum(n, 1) * pi) ** 2)
+
+    def rate(v):
+        u = numpy.fft.irfft(v, points)
+        return numpy.fft.rfft(r * (u - u**3))
+
+    v = points / 4 * (-1.0) ** modes * (of_square(modes + 1) + of_square(modes - 1)) + 0j
+    v[-1] = 0
+    shown = exponential_runge_kutta(v, -d * (pi * modes) ** 2, rate, 1 / steps, steps, times)
+    u = numpy.array([numpy.fft.irfft(v, points) for v in shown])
+    u[0] = x**2 * numpy.cos(pi * x)
+    return x, numpy.linspace(0, 1, times), u
 
 
 def chebyshev(n):

@@ -3,9 +3,10 @@
 //! Vectors are f64 tensors, readable from Python; single numbers are JSON in the file's metadata, f64 as hexadecimal
 //! bits so that nothing is rounded.
 
+use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
 use crate::adapt;
@@ -35,15 +36,40 @@ pub enum CheckpointError {
     Layout(u32),
 }
 
-/// A training state and what it belongs to.
+/// A training state, or a reference to one, and what it belongs to.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Checkpoint {
+pub struct Checkpoint<S = State> {
     /// Digest of the resolved problem, so that a state is not taken up by another problem.
     pub problem: u64,
     /// Seconds of training so far.
     pub seconds: f64,
     /// The state.
-    pub state: State,
+    pub state: S,
+}
+
+/// A tensor of f64; its bytes are made when they are written.
+struct Vector<'a> {
+    numbers: &'a [f64],
+    shape: [usize; 1],
+}
+
+impl View for Vector<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F64
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let bytes: Vec<[u8; 8]> = self.numbers.iter().map(|x| x.to_le_bytes()).collect();
+        bytes.into_flattened().into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.numbers)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,10 +106,10 @@ impl From<f64> for Bits {
     }
 }
 
-impl Checkpoint {
+impl<S: Borrow<State>> Checkpoint<S> {
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let state = &self.state;
+        let state = self.state.borrow();
         let numbers = Numbers {
             version: CHECKPOINT_VERSION,
             program: env!("CARGO_PKG_VERSION").into(),
@@ -126,19 +152,15 @@ impl Checkpoint {
         for (name, vector) in state.optimizer.iter().flat_map(|optimizer| &optimizer.vectors) {
             tensors.push((format!("optimizer.{name}"), vector));
         }
-        let bytes: Vec<(String, usize, Vec<u8>)> = tensors
-            .into_iter()
-            .map(|(name, x)| (name, x.len(), x.iter().flat_map(|x| x.to_le_bytes()).collect()))
-            .collect();
-        let views = bytes.iter().map(|(name, length, bytes)| {
-            let view = TensorView::new(Dtype::F64, vec![*length], bytes);
-            (name, view.expect("eight bytes a number"))
-        });
+        let views =
+            tensors.into_iter().map(|(name, numbers)| (name, Vector { numbers, shape: [numbers.len()] }));
         let json = serde_json::to_string(&numbers).expect("plain numbers");
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         safetensors::serialize(views, Some(metadata)).expect("names are distinct and sizes fit")
     }
+}
 
+impl Checkpoint {
     /// As [`Checkpoint::to_bytes`], without what rank 0 hands out itself where it is wanted: the inverse Hessian, which may be too
     /// large to be had by everybody.
     pub fn for_other_ranks(&mut self) -> Vec<u8> {

@@ -10,11 +10,13 @@ mod metrics;
 mod result;
 mod settings;
 
+use std::borrow::Borrow;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::limits::MAX_CHECKPOINT_BYTES;
+use crate::train::State;
 
 pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointError};
 pub use metrics::{StepLine, read_metrics};
@@ -216,7 +218,7 @@ impl RunDirectory {
     }
 
     /// Writes the state down; the checkpoint before it is kept under another name.
-    pub fn write_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
+    pub fn write_checkpoint(&mut self, checkpoint: &Checkpoint<impl Borrow<State>>) -> Result<(), RunError> {
         // A checkpoint must not know of steps that a power cut takes from the metrics.
         self.flush()?;
         let Some(metrics) = &self.metrics else { return Ok(()) };
@@ -518,7 +520,7 @@ mod tests {
         assert!(matches!(RunDirectory::resume(&path), Err(RunError::NoRun(..))));
         let mut run = RunDirectory::create(&path).expect("made");
         assert!(matches!(RunDirectory::resume(&path), Err(RunError::Busy(_))));
-        let mut state = crate::train::State::new(vec![1.0]);
+        let mut state = State::new(vec![1.0]);
         state.step = 2;
         for step in 1..=2 {
             run.log(&serde_json::json!({ "step": step })).expect("logged");

@@ -173,7 +173,7 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let seconds = self.seconds();
-        self.directory.write_checkpoint(&Checkpoint { problem: self.digest, seconds, state: state.clone() })
+        self.directory.write_checkpoint(&Checkpoint { problem: self.digest, seconds, state })
     }
 
     pub(super) fn finish(mut self, outcome: &Outcome) -> Result<Recording, SolveError> {
