@@ -12,6 +12,7 @@ import os
 import shutil
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from run import HERE, build, describe, set_up
@@ -20,18 +21,12 @@ from whole import name_axes, ours, write_csv
 RECORDS = sorted(path.stem for path in (HERE / "records").glob("*.toml"))
 
 
-def allen_cahn(path):
+def evolution(path, solve, every, **settings):
+    """Writes every so many positions of what a function of reference.py solves, at all its times."""
     import reference
 
-    x, times, u = reference.allen_cahn()
-    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 80)))
-
-
-def kuramoto_sivashinsky(path):
-    import reference
-
-    x, times, u = reference.kuramoto_sivashinsky(steps=20_000)
-    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), 4)))
+    x, times, u = getattr(reference, solve)(**settings)
+    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), every)))
 
 
 def cavity(path):
@@ -43,7 +38,11 @@ def cavity(path):
     write_csv(path, "xyuv", ([x, y, u[i, j], v[i, j]] for i, x in enumerate(at) for j, y in enumerate(at)))
 
 
-TABLES = {"allen-cahn": allen_cahn, "kuramoto-sivashinsky": kuramoto_sivashinsky, "cavity": cavity}
+TABLES = {
+    "allen-cahn": partial(evolution, solve="allen_cahn", every=80),
+    "kuramoto-sivashinsky": partial(evolution, solve="kuramoto_sivashinsky", every=4, steps=20_000),
+    "cavity": cavity,
+}
 
 
 def picture(runs, machine, path):
