@@ -100,6 +100,7 @@ mod solve;
 mod sweep;
 mod tabulated;
 mod team;
+mod tensor;
 mod terms;
 mod train;
 mod trained;

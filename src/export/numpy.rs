@@ -2,12 +2,9 @@
 //!
 //! Derivatives go through its network only where a window takes one over from the window before.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-
-use safetensors::{Dtype, View};
 
 use super::program::{Function, Program};
 use super::text::{Dialect, calls, chain_rule, statements, tables};
@@ -17,6 +14,7 @@ use crate::jet::ProductRule;
 use crate::network::{Layer, Op};
 use crate::problem::Formula;
 use crate::tabulated::{Outside, Tabulated};
+use crate::tensor::Tensor;
 
 const NUMPY: Dialect = Dialect {
     declare: "    ",
@@ -108,60 +106,29 @@ pub(super) fn write(program: &Program, options: &Options) -> Result<Vec<File>, E
     ])
 }
 
-/// An array of f64.
-struct Tensor {
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl View for Tensor {
-    fn dtype(&self) -> Dtype {
-        Dtype::F64
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 fn tensors(program: &Program) -> Vec<u8> {
+    let known = tables(program.formulas());
     let mut tensors = vec![];
     for (k, theta) in program.pieces.iter().enumerate() {
         for (l, layer) in program.layers.dense().enumerate() {
-            let part =
-                |at: usize, count: usize| theta[at..][..count].iter().flat_map(|x| x.to_le_bytes()).collect();
             let (inputs, outputs) = (layer.inputs, layer.outputs);
-            let weights =
-                Tensor { shape: vec![outputs, inputs], bytes: part(layer.weights, outputs * inputs) };
-            tensors.push((format!("{k}.{l}.weight"), weights));
-            tensors.push((
-                format!("{k}.{l}.bias"),
-                Tensor { shape: vec![outputs], bytes: part(layer.biases, outputs) },
-            ));
+            let weights = &theta[layer.weights..][..outputs * inputs];
+            let weights = Tensor { numbers: weights, shape: vec![outputs, inputs] };
+            let biases = Tensor { numbers: &theta[layer.biases..][..outputs], shape: vec![outputs] };
+            tensors.extend([(format!("{k}.{l}.weight"), weights), (format!("{k}.{l}.bias"), biases)]);
         }
         for (l, numbers) in program.layers.numbers.iter().enumerate() {
-            let part = theta[numbers.first..][..numbers.count].iter().flat_map(|x| x.to_le_bytes()).collect();
-            tensors.push((format!("{k}.factor.{l}"), Tensor { shape: vec![numbers.count, 1], bytes: part }));
+            let factor =
+                Tensor { numbers: &theta[numbers.first..][..numbers.count], shape: vec![numbers.count, 1] };
+            tensors.push((format!("{k}.factor.{l}"), factor));
         }
     }
-    for (k, table) in tables(program.formulas()).iter().enumerate() {
-        let array = |numbers: &[f64], shape| {
-            let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-            Tensor { shape, bytes }
-        };
+    for (k, table) in known.iter().enumerate() {
         for (a, axis) in table.axes.iter().enumerate() {
-            tensors.push((format!("table_{k}.{a}"), array(axis, vec![axis.len()])));
+            tensors.push((format!("table_{k}.{a}"), Tensor { numbers: axis, shape: vec![axis.len()] }));
         }
         let lengths = table.axes.iter().map(Vec::len).chain([table.parts()]);
-        tensors.push((format!("table_{k}"), array(&table.numbers, lengths.collect())));
+        tensors.push((format!("table_{k}"), Tensor { numbers: &table.numbers, shape: lengths.collect() }));
     }
     let about = HashMap::from([("about".to_owned(), program.about.join("\n"))]);
     safetensors::serialize(tensors, Some(about)).expect("whole tensors with names of their own")

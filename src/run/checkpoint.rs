@@ -3,14 +3,15 @@
 //! Vectors are f64 tensors, readable from Python; single numbers are JSON in the file's metadata, f64 as hexadecimal
 //! bits so that nothing is rounded.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use safetensors::tensor::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::adapt;
 use crate::optim::{self, INVERSE};
+use crate::tensor::Tensor;
 use crate::train::{StageReport, State};
 
 /// Version of the layout of a checkpoint.
@@ -45,31 +46,6 @@ pub struct Checkpoint<S = State> {
     pub seconds: f64,
     /// The state.
     pub state: S,
-}
-
-/// A tensor of f64; its bytes are made when they are written.
-struct Vector<'a> {
-    numbers: &'a [f64],
-    shape: [usize; 1],
-}
-
-impl View for Vector<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F64
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let bytes: Vec<[u8; 8]> = self.numbers.iter().map(|x| x.to_le_bytes()).collect();
-        bytes.into_flattened().into()
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(self.numbers)
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -153,7 +129,7 @@ impl<S: Borrow<State>> Checkpoint<S> {
             tensors.push((format!("optimizer.{name}"), vector));
         }
         let views =
-            tensors.into_iter().map(|(name, numbers)| (name, Vector { numbers, shape: [numbers.len()] }));
+            tensors.into_iter().map(|(name, numbers)| (name, Tensor { numbers, shape: vec![numbers.len()] }));
         let json = serde_json::to_string(&numbers).expect("plain numbers");
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         safetensors::serialize(views, Some(metadata)).expect("names are distinct and sizes fit")
