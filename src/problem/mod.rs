@@ -61,4 +61,5 @@ pub(crate) use reference::combinations;
 pub(crate) use size::check_points;
 pub(crate) use table::NpyHeader;
 pub use windows::{Carried, Joint, Start, Window, Windows};
+pub(crate) use windows::{REACH, bent, risen};
 pub(crate) use write::{key, quoted};

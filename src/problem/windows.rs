@@ -5,12 +5,14 @@
 //!
 //! What is continued is the *raw* output N of the network, from which the ansatz A makes the unknown, u = A(x, t, N):
 //!
-//! N(x, t) = Σ_{j<m} wʲ/j!·∂ⱼN⁻(x, t_k) + (w/τ)ᵐ·size·net(x, t), w = (t − t_k)/(1 + ((t − t_k)/τ)⁴)^(1/4)
+//! N(x, t) = Σ_{j<m} wʲ/j!·∂ⱼN⁻(x, t_k) + (w/τ)ᵐ·size·net(x, t), w = τ·Σ_{0<j<m} yʲ/j, y = 1 − exp(−(t − t_k)/τ)
 //!
-//! with N⁻ the raw output of the window before, t_k the joint and m the order of the equations in time.
-//! w is the time since the joint as far as its first four derivatives there are concerned, and never goes beyond τ, a part
-//! of the window's length: a tangent that is followed through a whole window leads far away from a solution that turns, and
-//! the network would have to be as large to bring it back.
+//! with N⁻ the raw output of the window before, t_k the joint and m the order of the equations in time; w = τy where m is 1.
+//! The sum is that of −ln(1 − y): w is the time since the joint as far as its first m − 1 derivatives there are concerned, which
+//! is all that has to go on.
+//! It never goes beyond τ(1 + 1/2 + … + 1/(m − 1)), τ being a part of the window's length: a tangent that is followed through a
+//! whole window leads far away from a solution that turns, and the network would have to be as large to bring it back.
+//! It has no pole at complex times either, of which the network would have to make up for those nearby.
 //! A does not change from window to window, so u and its m − 1 derivatives in time go on exactly, and all that A fulfils for
 //! every N (boundary values, those that vary in time too, and the initial ones) is fulfilled in every window.
 //! ∂ⱼN⁻(x, t_k) and its derivatives in space enter formulas as columns of data, one for each [`Carried`]; who computes
@@ -24,16 +26,15 @@ use rand::RngExt;
 
 use super::model::{Condition, Formula, Problem, Reference, Solution};
 use super::posedness::Posed;
-use crate::expr::{Binary, Digits, Graph, Node, NodeId, is_time, listed};
+use crate::expr::{Binary, Digits, Graph, Node, NodeId, Unary, is_time, listed};
 use crate::jet::{MAX_ORDER, MultiIndex};
 use crate::rng;
 use crate::settings::Cut;
 
-/// The bound τ of the time since the joint, as a part of a window's length.
+/// The time τ in which what is followed of the joint bends, as a part of a window's length.
 ///
-/// Of y'' + y = 0 over six windows of 1.6 periods each, 700 steps a window, the error is 6e-6 at 1/2, 9e-7 at 1/3, 9e-6 at 1/5,
-/// and without a bound the second window is lost.
-const REACH: f64 = 1.0 / 3.0;
+/// docs/results/autopilot.md has what others came to, and other w.
+pub(crate) const REACH: f64 = 0.5;
 /// Random points of a window at which the ansatz's factor of the network is looked at.
 const LOOKS: usize = 256;
 
@@ -341,7 +342,7 @@ impl Window {
         let with = |order: usize| (0..order).fold(across, |index, _| index.plus(self.along));
         let mut sum = graph.constant(0.0);
         for k in 0..order {
-            let power = self.elapsed(graph, side, k, 1.0 / factorial(k), along);
+            let power = self.elapsed(graph, side, order, k, 1.0 / factorial(k), along);
             if graph.node(power) == Node::Constant(0.0) {
                 continue;
             }
@@ -358,7 +359,7 @@ impl Window {
         for taken in 0..=along {
             let binomial = factorial(along) / (factorial(taken) * factorial(along - taken));
             let factor = self.sizes[output] * binomial / self.reach().powi(order as i32);
-            let power = self.elapsed(graph, side, order, factor, taken);
+            let power = self.elapsed(graph, side, order, order, factor, taken);
             let jet = graph.insert(Node::Jet { output, index: with(along - taken), side });
             let term = graph.binary(Binary::Mul, power, jet);
             sum = graph.binary(Binary::Add, sum, term);
@@ -366,17 +367,18 @@ impl Window {
         sum
     }
 
-    /// The bound of the elapsed time as formulas have it; 1 where nothing is carried.
+    /// τ as formulas have it; 1 where nothing is carried.
     fn reach(&self) -> f64 {
         self.start.map_or(1.0, |start| REACH * (self.end - start.at))
     }
 
-    /// The derivative of order `derivatives` along the time of `factor`·w^`power`, with
-    /// w = (t − t_k)/(1 + ((t − t_k)/τ)⁴)^(1/4), whose derivatives at the joint are those of t, up to order four.
+    /// The derivative of order `derivatives` along the time of `factor`·w^`power`, with the w of an unknown of which `order`
+    /// derivatives are carried; see the head of the file.
     fn elapsed(
         &self,
         graph: &mut Graph,
         side: usize,
+        order: usize,
         power: usize,
         factor: f64,
         derivatives: usize,
@@ -384,14 +386,10 @@ impl Window {
         let mut node = graph.constant(factor);
         if let Some(Start { at, .. }) = self.start.filter(|_| power > 0) {
             let coordinate = graph.insert(Node::Coordinate { coordinate: self.along, side });
-            let (at, reach) = (graph.constant(at), graph.constant(self.reach()));
+            let at = graph.constant(at);
             let elapsed = graph.binary(Binary::Sub, coordinate, at);
-            let share = graph.binary(Binary::Div, elapsed, reach);
-            let [one, four, root, power] = [1.0, 4.0, -0.25, power as f64].map(|x| graph.constant(x));
-            let fourth = graph.binary(Binary::Pow, share, four);
-            let sum = graph.binary(Binary::Add, one, fourth);
-            let bound = graph.binary(Binary::Pow, sum, root);
-            let bounded = graph.binary(Binary::Mul, elapsed, bound);
+            let bounded = bent(graph, elapsed, self.reach(), order);
+            let power = graph.constant(power as f64);
             let power = graph.binary(Binary::Pow, bounded, power);
             node = graph.binary(Binary::Mul, node, power);
         }
@@ -642,6 +640,56 @@ fn factors(problem: &Problem, along: usize, spans: impl Iterator<Item = (f64, f6
         .collect()
 }
 
+/// 1 − e^{−s/τ}: rises from 0 to 1 in a few τ, and has no pole at complex s.
+pub(crate) fn risen(graph: &mut Graph, s: NodeId, tau: f64) -> NodeId {
+    let [back, one] = [-tau, 1.0].map(|x| graph.constant(x));
+    let share = graph.binary(Binary::Div, s, back);
+    let left = graph.unary(Unary::Exp, share);
+    graph.binary(Binary::Sub, one, left)
+}
+
+/// τ·Σ yʲ/j over 0 < j < `order`, y = 1 − e^{−s/τ}, one term at least: begins as s does, up to its derivative of order
+/// `order` − 1, and is bounded.
+pub(crate) fn bent(graph: &mut Graph, s: NodeId, tau: f64, order: usize) -> NodeId {
+    let y = risen(graph, s, tau);
+    let mut sum = graph.constant(0.0);
+    for j in (1..order.max(2)).rev() {
+        let part = graph.constant(tau / j as f64);
+        let more = graph.binary(Binary::Add, part, sum);
+        sum = graph.binary(Binary::Mul, more, y);
+    }
+    sum
+}
+
 fn factorial(n: usize) -> f64 {
     (1..=n).map(|k| k as f64).product()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_followed_begins_as_the_time_does_and_is_bounded() {
+        for (order, tau) in [(1, 0.4), (2, 0.4), (3, 0.4), (4, 0.4), (4, -0.4)] {
+            let mut graph = Graph::default();
+            let s = graph.insert(Node::Coordinate { coordinate: 0, side: 0 });
+            let mut node = bent(&mut graph, s, tau, order);
+            let at = |graph: &Graph, node: NodeId, s: f64| {
+                let mut values = vec![];
+                graph.eval(&mut values, |_| s);
+                values[node.index()]
+            };
+            let most = tau * (1..order.max(2)).map(|j| 1.0 / j as f64).sum::<f64>();
+            assert!((at(&graph, node, 50.0 * tau) - most).abs() < 1e-14, "{order}");
+            for derivative in 0..order {
+                let expected = if derivative == 1 { 1.0 } else { 0.0 };
+                let found = at(&graph, node, 0.0);
+                assert!((found - expected).abs() < 1e-12, "{order}: derivative {derivative} is {found}");
+                node = graph.derivative(node, 0);
+            }
+            // The next one is where it bends.
+            assert!(order == 1 || at(&graph, node, 0.0).abs() > 1.0, "{order}");
+        }
+    }
 }

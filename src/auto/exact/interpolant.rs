@@ -10,20 +10,15 @@ use super::known::Known;
 use super::space::{Space, fixed, greatest, reads, values};
 use crate::auto::layers::Layer;
 use crate::expr::{Binary, Digits, Graph, Node, NodeId, Unary, is_time};
-use crate::problem::Coordinate;
+use crate::problem::{Coordinate, REACH, bent, risen};
 
 /// What is smaller than this, relative to what it is the difference of, is nothing.
 const NOTHING: f64 = 1e-13;
 /// An interpolant is at most so many times as large as the data it is made of.
 const LARGEST: f64 = 10.0;
 
-/// The factor of an initial value is tanh(3·s), s from 0 to 1 over the first window of time, or the domain: it rises over a
-/// third of that and stays.
-///
-/// Over seven problems s itself was up to fifty times worse, and in none better by more than a tenth; tanh(10·s) was
-/// better in two of nine, where the solution changes within a hundredth of the domain, and up to forty times worse.
+/// Where a start lies inside the domain the factor of its values is tanh(3·s), s from 0 to 1 over a window of time: it is odd.
 const RISE: f64 = 3.0;
-
 /// The number of derivatives, from the value up, in which tanh(t) is t at the start.
 const STRAIGHT: usize = 3;
 
@@ -181,13 +176,17 @@ fn basis(
     let mut power = graph.constant(1.0 / factorial);
     if order > 0 {
         let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
-        let here = graph.constant(here);
-        let mut offset = graph.binary(Binary::Sub, x, here);
-        if let Some(window) = space.window(coordinate).filter(|_| nodes.len() == 1 && count <= STRAIGHT) {
-            // A tangent that is followed over many windows leads far away.
-            let length = graph.constant(window / RISE);
-            let risen = risen(graph, coordinate, nodes[j].0, window);
-            offset = graph.binary(Binary::Mul, length, risen);
+        let start = graph.constant(here);
+        let mut offset = graph.binary(Binary::Sub, x, start);
+        // A tangent that is followed over many windows leads far away.
+        if let Some(window) = space.window(coordinate).filter(|_| nodes.len() == 1) {
+            if let Some(window) = onwards(here, window, along) {
+                offset = bent(graph, offset, REACH * window, count);
+            } else if count <= STRAIGHT {
+                let length = graph.constant(window / RISE);
+                let risen = risen_both_ways(graph, offset, window);
+                offset = graph.binary(Binary::Mul, length, risen);
+            }
         }
         power = times_power(graph, power, offset, order);
     }
@@ -223,7 +222,7 @@ pub(super) fn factor(
         for &(at, power) in nodes {
             let distance = if rises(nodes, *coordinate, space) {
                 let length = space.window(*coordinate).unwrap_or_else(|| space.side(*coordinate));
-                risen(graph, *coordinate, at, length)
+                risen_from(graph, *coordinate, at, length, along)
             } else if let Some(layer) = layer(*coordinate, (at, power)) {
                 steep(graph, layer, space)
             } else if at == along.upper {
@@ -249,11 +248,26 @@ fn rises(nodes: &Nodes, coordinate: usize, space: &Space<'_>) -> bool {
     evolves && (at == along.lower || at == along.upper || space.window(coordinate).is_some())
 }
 
-/// tanh(3·(x − a)/length)
-fn risen(graph: &mut Graph, coordinate: usize, a: f64, length: f64) -> NodeId {
+/// A length as one goes on from a start; none if one goes both ways.
+fn onwards(start: f64, length: f64, along: &Coordinate) -> Option<f64> {
+    if start == along.lower { Some(length) } else { (start == along.upper).then_some(-length) }
+}
+
+/// The factor of what begins at `a`: 1 − e^{−s} with s from 0 to 1 over the length, or tanh(3·s) where one goes both ways.
+///
+/// docs/results/autopilot.md has what others came to.
+fn risen_from(graph: &mut Graph, coordinate: usize, a: f64, length: f64, along: &Coordinate) -> NodeId {
     let x = graph.insert(Node::Coordinate { coordinate, side: 0 });
-    let a = graph.constant(a);
-    let distance = graph.binary(Binary::Sub, x, a);
+    let start = graph.constant(a);
+    let distance = graph.binary(Binary::Sub, x, start);
+    match onwards(a, length, along) {
+        Some(length) => risen(graph, distance, length),
+        None => risen_both_ways(graph, distance, length),
+    }
+}
+
+/// tanh(3·distance/length)
+fn risen_both_ways(graph: &mut Graph, distance: NodeId, length: f64) -> NodeId {
     let rate = graph.constant(RISE / length);
     let s = graph.binary(Binary::Mul, rate, distance);
     graph.unary(Unary::Tanh, s)
@@ -262,11 +276,7 @@ fn risen(graph: &mut Graph, coordinate: usize, a: f64, length: f64) -> NodeId {
 /// 1 − e^{−s/thickness}, s being the distance from the layer's end.
 fn steep(graph: &mut Graph, layer: &Layer, space: &Space<'_>) -> NodeId {
     let distance = space.distance(graph, (layer.coordinate, layer.at));
-    let thickness = graph.constant(-layer.thickness);
-    let ratio = graph.binary(Binary::Div, distance, thickness);
-    let rest = graph.unary(Unary::Exp, ratio);
-    let one = graph.constant(1.0);
-    graph.binary(Binary::Sub, one, rest)
+    risen(graph, distance, layer.thickness)
 }
 
 /// The greatest magnitude of Π ((x − a_j)/side)^m_j in the domain.

@@ -61,7 +61,7 @@ fn values_in_one_coordinate() {
     check(&line(&ends), &["x/100 + 4*(x/100)*((100 - x)/100)*net"], &[]);
     let same = [("['x = 0', 'x = 100']", "'u - k'")];
     check(&line(&same), &["k + 4*(x/100)*((100 - x)/100)*net"], &[]);
-    check(&line(&[("'x = 0'", "'3*(u - k)'")]), &["2 + tanh(0.03*x)*net"], &[]);
+    check(&line(&[("'x = 0'", "'3*(u - k)'")]), &["2 + (1 - exp(-x/100))*net"], &[]);
     // A place within the domain is one like any other.
     check(&line(&[("'x = 50'", "'u - 1'")]), &["1 + 2*((x - 50)/100)*net"], &[]);
 }
@@ -72,7 +72,7 @@ fn values_and_derivatives_in_one_coordinate() {
     let clamped = [("['x = 0', 'x = 1']", "['u', 'u_x']")];
     check(&beam(&clamped), &["16*x^2*(1 - x)^2*net"], &[]);
     let start = [("'x = 0'", "['u - 1', 'u_x - k', 'u_xx', 'u_xxx']")];
-    check(&beam(&start), &["1 + k*x + tanh(3*x)^4*net"], &[]);
+    check(&beam(&start), &["1 + k*x + (1 - exp(-x))^4*net"], &[]);
     // A bending moment says nothing where the slope is free; what else is given there holds exactly.
     let supported = [("'x = 0'", "['u', 'u_xx']"), ("'x = 1'", "['u - 1', 'u_x']")];
     let why = "c0: `u_xx`: not all lower derivatives of `u` there are given exactly, and no smooth factor leaves it \
@@ -85,9 +85,9 @@ fn initial_values_and_walls() {
     let wave = |conditions: &[(&str, &str)]| file("x = [0, 1]\nt = [0, 2]", "u_tt - u_xx", conditions);
     let start = ("'t = 0'", "['u - sin(k*pi*x)', 'u_t']");
     let walls = ("'boundary'", "'u'");
-    check(&wave(&[start, walls]), &["sin(k*pi*x) + 4*x*(1 - x)*tanh(1.5*t)^2*net"], &[]);
+    check(&wave(&[start, walls]), &["sin(k*pi*x) + 4*x*(1 - x)*(1 - exp(-t/2))^2*net"], &[]);
     let moving = [("'t = 0'", "['u - x', 'u_t - x']"), ("'x = 0'", "'u'"), ("'x = 1'", "'u - exp(t)'")];
-    check(&wave(&moving), &["exp(t)*x + 4*x*(1 - x)*tanh(1.5*t)^2*net"], &[]);
+    check(&wave(&moving), &["exp(t)*x + 4*x*(1 - x)*(1 - exp(-t/2))^2*net"], &[]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_cannot_hold_stays_a_loss() {
     let derivative = "c1: the value of `u` there is not given exactly, and no smooth factor leaves it open";
     check(
         &heat(&robin),
-        &["1 + tanh(3*t)*net"],
+        &["1 + (1 - exp(-t))*net"],
         &[derivative, "c2: it links several unknowns or derivatives"],
     );
     // The start contradicts both walls, and they it, and the equation is not one in which that spreads.
@@ -143,7 +143,7 @@ fn what_cannot_hold_stays_a_loss() {
 #[test]
 fn kinks_beyond_the_domain_are_none() {
     let heat = file("x = [0, 1]\nt = [0, 1]", "u_t - u_xx - k", &[("'t = 0'", "'u - abs(x)'")]);
-    check(&heat, &["abs(x) + tanh(3*t)*net"], &[]);
+    check(&heat, &["abs(x) + (1 - exp(-t))*net"], &[]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn jumps_and_kinks_spread_as_the_equation_has_them() {
     let heat = |conditions: &[(&str, &str)]| file("x = [0, 1]\nt = [0, 1]", "u_t - k*u_xx", conditions);
     // Of constant data by themselves nothing is left but the network's part.
     let hot = [("'t = 0'", "'u - 1'"), ("'x = 0'", "'u'")];
-    check(&heat(&hot), &["erf(x/sqrt(4*k*max(t, 1e-100))) - 1 + 1 + x*tanh(3*t)*net"], &[]);
+    check(&heat(&hot), &["erf(x/sqrt(4*k*max(t, 1e-100))) - 1 + 1 + x*(1 - exp(-t))*net"], &[]);
     assert!(left_inside(&heat(&hot), &NEAR) < 1e-12);
     for start in ["step(x - 0.3)", "abs(x - 0.3)", "max(0.3 - x, 0)", "min(x, 0.3)", "2*sign(0.3 - x)"] {
         let left = left_inside(&heat(&[("'t = 0'", &format!("'u - {start}'"))]), &NEAR);
@@ -245,7 +245,7 @@ fn fluxes_that_a_start_lacks_spread_from_their_wall() {
         assert!(left.abs() < 1e-5, "{flux} at {at}: {left:e}, {ansatz}");
     }
     // A wall that lets nothing through asks for nothing.
-    assert_eq!(heat("'x = 0'", "'u_x'").1, "1 + tanh(3*t)*net");
+    assert_eq!(heat("'x = 0'", "'u_x'").1, "1 + (1 - exp(-t))*net");
     // A start whose slope does not repeat loses its kink on both sides.
     let around = [("'t = 0'", "'u - x^2'"), ("'periodic x'", "x")];
     let text = file("x = [-1, 1]\nt = [0, 1]", "u_t - k*u_xx - 1", &around).replace("residual = x\n", "");
@@ -358,7 +358,7 @@ fn several_unknowns() {
         "start: `p - u`: it links several unknowns or derivatives; the residuals that can hold exactly do",
         "end: `w - 1`: the ansatz of `w` does not fulfil it; the residuals that can hold exactly do",
     ];
-    check(text, &["x + tanh(3*t)*net", "2 + (1 - x)*tanh(3*t)*net", "net", "net"], &losses);
+    check(text, &["x + (1 - exp(-t))*net", "2 + (1 - x)*(1 - exp(-t))*net", "net", "net"], &losses);
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn repetition_is_exact_by_features() {
         let text = file("x = [-1, 1]\nt = [0, 1]", "u_t - k*u_xx", &places);
         text.replace("residual = x\n", "order = 2\n")
     };
-    check(&text("'u - sin(pi*x)'"), &["sin(pi*x) + tanh(3*t)*net"], &[]);
+    check(&text("'u - sin(pi*x)'"), &["sin(pi*x) + (1 - exp(-t))*net"], &[]);
     let (_, exact, _) = both(&text("'u - sin(pi*x)'"));
     let features = exact.features.unwrap().0;
     assert_eq!(features[..2], ["sin(pi*x)", "cos(pi*x)"]);
@@ -377,7 +377,7 @@ fn repetition_is_exact_by_features() {
     assert_eq!(exact.features.unwrap().0[0], "sin(0.5*x)");
     // Where what is given does not repeat, the repetition stays a loss, unless the file wants it.
     let parabola = text("'u - x^3'");
-    check(&parabola, &["x^3 + tanh(3*t)*net"], &["c1: what `c0` gives does not repeat"]);
+    check(&parabola, &["x^3 + (1 - exp(-t))*net"], &["c1: what `c0` gives does not repeat"]);
     let wanted = parabola.replace("order = 2", "order = 2\nenforce = 'exact'");
     check(&wanted, &["net"], &["c0: it does not repeat along `x`, as `c1` asks"]);
 }
@@ -389,15 +389,15 @@ fn a_file_may_decide_itself() {
             file("x = [0, 1]\nt = [0, 1]", "u_t - u_xx - k", &[("'t = 0'", "'u - x'"), ("'x = 0'", "'u'")]);
         text.replace("place = 't = 0'", &format!("place = 't = 0'\nenforce = '{enforce}'"))
     };
-    check(&heat("auto"), &["x + x*tanh(3*t)*net"], &[]);
-    check(&heat("exact"), &["x + x*tanh(3*t)*net"], &[]);
+    check(&heat("auto"), &["x + x*(1 - exp(-t))*net"], &[]);
+    check(&heat("exact"), &["x + x*(1 - exp(-t))*net"], &[]);
     check(&heat("loss"), &["x*net"], &["c0: the file says so"]);
     // What is wanted prevails over what contradicts it.
     check(
         &heat("exact")
             .replace("residual = 'u'\n", "residual = 'u - 1'\n")
             .replace("u_t - u_xx", "u_t - u*u_xx"),
-        &["x + tanh(3*t)*net"],
+        &["x + (1 - exp(-t))*net"],
         &["c1: it contradicts what is given at t = 0 where they meet"],
     );
     let said = |text: &str| {

@@ -235,54 +235,67 @@ impl<R: Real> CpuEngine<R> {
         term.point_weights.clear();
         let column_formula = term.tape.column_formula();
         let (rows, inputs, columns) = (term.rows(), self.schedule.inputs(), column_formula.roots.len());
-        let (sites, blocks) = (term.block_sites(), term.blocks());
-        term.inputs.resize(blocks * rows * inputs, R::default());
-        term.columns.resize(blocks * columns * term.stride, R::default());
+        let (sites, blocks, scales) = (term.block_sites(), term.blocks(), term.scale_formula.roots.len());
         // For every feature where its network's lie, how many these are, and which of them it is.
         let own = self.schedule.parts.iter().map(|part| &part.features);
         let own =
             own.flat_map(|own| own.clone().map(move |feature| (own.start, own.len(), feature - own.start)));
         let own: Vec<(usize, usize, usize)> = own.collect();
-        let mut feature_values = Evaluator::new(&term.features);
-        let mut column_values = Evaluator::new(&column_formula);
-        let mut scale_values = Evaluator::new(&term.scale_formula);
-        let scales = term.scale_formula.roots.len();
-        term.scales.resize(blocks * scales * term.points, R::default());
-        for block in 0..blocks {
+        let evaluators = self
+            .spaces
+            .iter()
+            .map(|_| Mutex::new([&term.features, &term.scale_formula, &column_formula].map(Evaluator::new)));
+        let evaluators: Vec<_> = evaluators.collect();
+        let (of_block, of_columns, of_scales) = (rows * inputs, columns * term.stride, scales * term.points);
+        term.inputs.resize(blocks * of_block, R::default());
+        term.columns.resize(blocks * of_columns, R::default());
+        term.scales.resize(blocks * of_scales, R::default());
+        const ENOUGH: &str = "as long as all blocks";
+        let mut all = (&mut term.inputs[..], &mut term.columns[..], &mut term.scales[..]);
+        let parts = (0..blocks).map(|_| {
+            let parts = (
+                all.0.split_off_mut(..of_block),
+                all.1.split_off_mut(..of_columns),
+                all.2.split_off_mut(..of_scales),
+            );
+            (parts.0.expect(ENOUGH), parts.1.expect(ENOUGH), parts.2.expect(ENOUGH))
+        });
+        let parts: Vec<_> = parts.collect();
+        let (all_sites, sides, of_side, stride) = (term.sites, term.sides, term.points, term.stride);
+        self.team.share(parts.into_iter().enumerate(), |thread, (block, part)| {
+            let (block_inputs, block_columns, block_scales) = part;
+            let [feature_values, scale_values, column_values] = &mut *lock(&evaluators[thread]);
             for slot in 0..sites {
                 // Empty sites repeat the last point, so that they are as harmless as it is.
-                let site = (block * sites + slot).min(term.sites - 1);
-                let rows_of_site = &points[site * term.sides * dimensions..][..term.sides * dimensions];
-                for side in 0..term.sides {
+                let site = (block * sites + slot).min(all_sites - 1);
+                let rows_of_site = &points[site * sides * dimensions..][..sides * dimensions];
+                for side in 0..sides {
                     let point = &rows_of_site[side * dimensions..][..dimensions];
                     let values = feature_values.evaluate(point, dimensions, |column| data[column][site]);
                     for (i, &value) in values.iter().enumerate() {
                         let (channel, feature) = (i / inputs, i % inputs);
-                        let row = channel * term.points + side * sites + slot;
+                        let row = channel * of_side + side * sites + slot;
                         let (first, count, feature) = own[feature];
-                        let place = rows * (block * inputs + first) + row * count + feature;
-                        term.inputs[place] = R::from_f64(value);
+                        block_inputs[rows * first + row * count + feature] = R::from_f64(value);
                     }
                     let values = scale_values.evaluate(point, dimensions, |column| data[column][site]);
                     for (k, &value) in values.iter().enumerate() {
-                        let place = (block * scales + k) * term.points + side * sites + slot;
-                        term.scales[place] = R::from_f64(value);
+                        block_scales[k * of_side + side * sites + slot] = R::from_f64(value);
                     }
                 }
                 if columns > 0 {
                     let values =
                         column_values.evaluate(rows_of_site, dimensions, |column| data[column][site]);
                     for (c, &value) in values.iter().enumerate() {
-                        term.columns[(block * columns + c) * term.stride + slot] = R::from_f64(value);
+                        block_columns[c * stride + slot] = R::from_f64(value);
                     }
                 }
             }
-            for c in 0..columns {
-                let column = &mut term.columns[(block * columns + c) * term.stride..][..term.stride];
+            for column in block_columns.chunks_exact_mut(stride) {
                 let last = column[sites - 1];
                 column[sites..].fill(last);
             }
-        }
+        });
     }
 
     /// Shares all blocks out to groups of about equal cost, if points have changed, and makes room for the sums of this rank's.
