@@ -335,7 +335,7 @@ impl Default for Training {
             balance: None,
             causal: None,
             evaluate: 100,
-            checkpoint: 500,
+            checkpoint: 1000,
             tolerance: 0.0,
             recover: 3,
             patience: 0,

@@ -165,24 +165,21 @@ impl BurnEngine {
             .map(|first| {
                 let count = per_chunk.min(sites - first);
                 let mut jets = vec![0.0; channels * sides * count * inputs];
-                let mut column_values = vec![vec![0.0; count]; condition.columns.len()];
-                for slot in 0..count {
-                    let site = &points[(first + slot) * row..][..row];
-                    for side in 0..sides {
-                        let point = &site[side * dimensions..][..dimensions];
-                        for (i, &x) in features.evaluate(point, dimensions, |_| f64::NAN).iter().enumerate() {
-                            let (channel, feature) = (i / inputs, i % inputs);
-                            jets[((channel * sides + side) * count + slot) * inputs + feature] = x;
-                        }
-                    }
-                    let values = columns.evaluate(site, dimensions, |column| data[column][first + slot]);
-                    for (column, &x) in column_values.iter_mut().zip(values) {
-                        column[slot] = x;
-                    }
+                let places = sides * count;
+                let own_point = |place: usize, _, which| {
+                    points[(first + place % count) * row + place / count * dimensions + which]
+                };
+                let values = features.evaluate(places, own_point, |_, _| f64::NAN);
+                for (i, values) in values.chunks_exact(places).enumerate() {
+                    let of_channel = jets[i / inputs * places * inputs..].chunks_exact_mut(inputs);
+                    of_channel.zip(values).for_each(|(row, &x)| row[i % inputs] = x);
                 }
+                let point = |slot, side, which| points[(first + slot) * row + side * dimensions + which];
+                let values = columns.evaluate(count, point, |slot, column| data[column][first + slot]);
+                let column_values = values.chunks_exact(count);
                 Chunk {
                     inputs: self.tensor(&jets).reshape([channels * sides * count, inputs]),
-                    columns: column_values.iter().map(|column| self.tensor(column)).collect(),
+                    columns: column_values.map(|column| self.tensor(column)).collect(),
                     weights: None,
                     sites: count,
                 }

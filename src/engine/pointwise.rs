@@ -14,7 +14,7 @@ pub fn feature_jets(features: &Formula, jets: &JetSet) -> Formula {
     features.derivatives(jets).expect("a problem's features were differentiated when it was built")
 }
 
-/// Computes a formula over coordinates and data at one point after the other, without allocating.
+/// Computes a formula over coordinates and data at some points together, without allocating once it has room for so many.
 pub struct Evaluator {
     graph: Graph,
     roots: Vec<NodeId>,
@@ -29,15 +29,24 @@ impl Evaluator {
         Self { graph, roots, values: vec![], answers: vec![] }
     }
 
-    /// The roots' values; `sites` holds the coordinates of all linked points, one point after the other.
-    pub fn evaluate(&mut self, sites: &[f64], dimensions: usize, data: impl Fn(usize) -> f64) -> &[f64] {
-        self.graph.eval(&mut self.values, |node| match node {
-            Node::Coordinate { coordinate, side } => sites[side * dimensions + coordinate],
-            Node::Data(column) => data(column),
+    /// The roots' values at so many places, root by root: `roots × places` numbers.
+    ///
+    /// `coordinate(place, side, which)` and `data(place, column)` are asked for what the formula reads there.
+    pub fn evaluate(
+        &mut self,
+        places: usize,
+        coordinate: impl Fn(usize, usize, usize) -> f64,
+        data: impl Fn(usize, usize) -> f64,
+    ) -> &[f64] {
+        self.graph.eval_at(places, &mut self.values, |node, place| match node {
+            Node::Coordinate { coordinate: which, side } => coordinate(place, side, which),
+            Node::Data(column) => data(place, column),
             _ => f64::NAN,
         });
         self.answers.clear();
-        self.answers.extend(self.roots.iter().map(|root| self.values[root.index()]));
+        for root in &self.roots {
+            self.answers.extend_from_slice(&self.values[root.index() * places..][..places]);
+        }
         &self.answers
     }
 }

@@ -905,16 +905,29 @@ impl Graph {
     ///
     /// `values` is scratch: reuse it, and a loop over points does not allocate.
     pub fn eval(&self, values: &mut Vec<f64>, mut input: impl FnMut(Node) -> f64) {
-        values.clear();
-        for &node in &self.nodes {
-            let value = match node {
-                Node::Constant(x) => x,
-                Node::Unary(f, a) => f.apply(values[a.index()]),
-                Node::Binary(f, a, b) => f.apply(values[a.index()], values[b.index()]),
-                Node::Table(ref lookup) => self.look_up(lookup, |a| values[a.index()]),
-                node => input(node),
-            };
-            values.push(value);
+        self.eval_at(1, values, |node, _| input(node));
+    }
+
+    /// As [`Graph::eval`] at so many points, one node after the other: `values[id.index() * points + point]` holds the answers,
+    /// and `input` is asked for each input node at each point.
+    pub fn eval_at(&self, points: usize, values: &mut Vec<f64>, mut input: impl FnMut(Node, usize) -> f64) {
+        values.resize(self.nodes.len() * points, 0.0);
+        for (i, &node) in self.nodes.iter().enumerate() {
+            let (known, rest) = values.split_at_mut(i * points);
+            let to = &mut rest[..points];
+            let of = |a: NodeId| &known[a.index() * points..][..points];
+            match node {
+                Node::Constant(x) => to.fill(x),
+                Node::Unary(f, a) => to.iter_mut().zip(of(a)).for_each(|(to, &a)| *to = f.apply(a)),
+                Node::Binary(f, a, b) => {
+                    to.iter_mut().zip(of(a)).zip(of(b)).for_each(|((to, &a), &b)| *to = f.apply(a, b));
+                }
+                Node::Table(ref lookup) => {
+                    let at = |point: usize| self.look_up(lookup, |a| known[a.index() * points + point]);
+                    to.iter_mut().enumerate().for_each(|(point, to)| *to = at(point));
+                }
+                node => to.iter_mut().enumerate().for_each(|(point, to)| *to = input(node, point)),
+            }
         }
     }
 
@@ -1031,6 +1044,25 @@ mod tests {
         check("ln(0)", "ln(0)");
         check("x - 2", "x - 2");
         check("x + -2", "x - 2");
+    }
+
+    #[test]
+    fn many_points_have_the_values_of_each() {
+        let mut graph = Graph::default();
+        for text in ["2*sin(x*t)^3 - exp(t)/x", "max(x, t) + 1", "7"] {
+            lower(&mut graph, &parse(text).unwrap());
+        }
+        let points: Vec<[f64; 2]> = (1..6).map(|i| [0.3 * f64::from(i), 1.0 - 0.2 * f64::from(i)]).collect();
+        let mut all = vec![f64::NAN; 3];
+        graph.eval_at(points.len(), &mut all, |leaf, point| match leaf {
+            Node::Coordinate { coordinate, .. } => points[point][coordinate],
+            other => panic!("{other:?}"),
+        });
+        for (i, &point) in points.iter().enumerate() {
+            for node in 0..graph.nodes.len() {
+                assert_eq!(all[node * points.len() + i], value(&graph, NodeId(node as u32), point));
+            }
+        }
     }
 
     #[test]

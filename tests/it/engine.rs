@@ -520,6 +520,23 @@ fn many_points_predict_what_each_predicts_alone() {
 }
 
 #[test]
+fn points_that_are_asked_for_again_are_those_of_the_network_as_it_is_then() {
+    let problem = embedded_problem("kovasznay", &[("network.depth", "2"), ("network.width", "12")]);
+    let (mut asked_before, theta) = engine::<f64>(&problem, 2, Isa::best());
+    let later: Vec<f64> = theta.iter().map(|x| 1.1 * x + 0.01).collect();
+    let points: Vec<f64> = (0..2 * 301).map(|i| 0.4 * (i as f64 * 0.37).sin()).collect();
+    let before = asked_before.predict(&theta, &points);
+    let fresh = engine::<f64>(&problem, 1, Isa::best()).0.predict(&later, &points);
+    assert_ne!(before, fresh);
+    assert_eq!(asked_before.predict(&later, &points), fresh);
+    // Others, as many, are others.
+    let others: Vec<f64> = points.iter().map(|x| -x).collect();
+    let fresh = engine::<f64>(&problem, 1, Isa::best()).0.predict(&later, &others);
+    assert_eq!(asked_before.predict(&later, &others), fresh);
+    assert_eq!(asked_before.predict(&theta, &points), before);
+}
+
+#[test]
 fn weights_enter_the_loss_but_not_its_terms() {
     let problem = embedded_problem("allen-cahn-soft", &[("network.depth", "2"), ("network.width", "8")]);
     let (mut engine, theta) = engine::<f64>(&problem, 2, Isa::best());

@@ -54,6 +54,8 @@ const EVEN_GROUPS: usize = 8;
 const MOST_GROUPS: usize = 64;
 /// Blocks for each rank from which on an evaluation is shared out.
 const WORTH_SHARING: usize = 2;
+/// Most points at which the features are kept for the next time.
+const MOST_KEPT: usize = 1 << 16;
 /// Bytes of jets that a block may keep, so that they stay in a core's own cache.
 const BLOCK_BYTES: usize = 5 << 18;
 /// Fewest and most rows of a block.
@@ -69,6 +71,8 @@ pub struct CpuEngine<R: Real> {
     terms: Vec<Term<R>>,
     jets: Vec<JetSet>,
     prediction: (JetSet, Formula),
+    /// Where the unknowns were last asked for, if that were not too many points: as a rule they are asked for there again.
+    predicted: Option<(Vec<f64>, Term<R>)>,
     residuals: Vec<Formula>,
     net: Packed<R>,
     groups: Vec<Vec<(usize, Range<usize>)>>,
@@ -130,6 +134,7 @@ impl<R: Real> CpuEngine<R> {
             terms: vec![],
             jets: problem.conditions.iter().map(|condition| condition.jets.clone()).collect(),
             prediction: (problem.values.jets(), problem.values.clone()),
+            predicted: None,
             residuals: problem.conditions.iter().map(|condition| condition.residuals.clone()).collect(),
             groups: vec![],
             partials: vec![],
@@ -241,11 +246,10 @@ impl<R: Real> CpuEngine<R> {
         let own =
             own.flat_map(|own| own.clone().map(move |feature| (own.start, own.len(), feature - own.start)));
         let own: Vec<(usize, usize, usize)> = own.collect();
-        let evaluators = self
-            .spaces
-            .iter()
-            .map(|_| Mutex::new([&term.features, &term.scale_formula, &column_formula].map(Evaluator::new)));
-        let evaluators: Vec<_> = evaluators.collect();
+        let formulas = [&term.features, &term.scale_formula, &column_formula];
+        // Made by the threads that take a block.
+        let evaluators: Vec<Mutex<Option<[Evaluator; 3]>>> =
+            self.spaces.iter().map(|_| Mutex::new(None)).collect();
         let (of_block, of_columns, of_scales) = (rows * inputs, columns * term.stride, scales * term.points);
         term.inputs.resize(blocks * of_block, R::default());
         term.columns.resize(blocks * of_columns, R::default());
@@ -264,32 +268,30 @@ impl<R: Real> CpuEngine<R> {
         let (all_sites, sides, of_side, stride) = (term.sites, term.sides, term.points, term.stride);
         self.team.share(parts.into_iter().enumerate(), |thread, (block, part)| {
             let (block_inputs, block_columns, block_scales) = part;
-            let [feature_values, scale_values, column_values] = &mut *lock(&evaluators[thread]);
-            for slot in 0..sites {
-                // Empty sites repeat the last point, so that they are as harmless as it is.
-                let site = (block * sites + slot).min(all_sites - 1);
-                let rows_of_site = &points[site * sides * dimensions..][..sides * dimensions];
-                for side in 0..sides {
-                    let point = &rows_of_site[side * dimensions..][..dimensions];
-                    let values = feature_values.evaluate(point, dimensions, |column| data[column][site]);
-                    for (i, &value) in values.iter().enumerate() {
-                        let (channel, feature) = (i / inputs, i % inputs);
-                        let row = channel * of_side + side * sites + slot;
-                        let (first, count, feature) = own[feature];
-                        block_inputs[rows * first + row * count + feature] = R::from_f64(value);
-                    }
-                    let values = scale_values.evaluate(point, dimensions, |column| data[column][site]);
-                    for (k, &value) in values.iter().enumerate() {
-                        block_scales[k * of_side + side * sites + slot] = R::from_f64(value);
-                    }
+            let mut evaluators = lock(&evaluators[thread]);
+            let [features, scales, columns] = evaluators.get_or_insert_with(|| formulas.map(Evaluator::new));
+            // Empty sites repeat the last point, so that they are as harmless as it is.
+            let site = |slot: usize| (block * sites + slot).min(all_sites - 1);
+            // The points of a block lie side by side, site by site.
+            let own_point = |place: usize, _, which| {
+                points[(site(place % sites) * sides + place / sites) * dimensions + which]
+            };
+            let own_data = |place: usize, column: usize| data[column][site(place % sites)];
+            for (i, values) in
+                features.evaluate(of_side, own_point, own_data).chunks_exact(of_side).enumerate()
+            {
+                let (first, count, feature) = own[i % inputs];
+                let rows_of_channel = &mut block_inputs[rows * first + i / inputs * of_side * count..];
+                for (row, &value) in rows_of_channel.chunks_exact_mut(count).zip(values) {
+                    row[feature] = R::from_f64(value);
                 }
-                if columns > 0 {
-                    let values =
-                        column_values.evaluate(rows_of_site, dimensions, |column| data[column][site]);
-                    for (c, &value) in values.iter().enumerate() {
-                        block_columns[c * stride + slot] = R::from_f64(value);
-                    }
-                }
+            }
+            let values = scales.evaluate(of_side, own_point, own_data);
+            block_scales.iter_mut().zip(values).for_each(|(to, &value)| *to = R::from_f64(value));
+            let point = |slot, side, which| points[(site(slot) * sides + side) * dimensions + which];
+            let values = columns.evaluate(sites, point, |slot, column| data[column][site(slot)]);
+            for (to, values) in block_columns.chunks_exact_mut(stride).zip(values.chunks_exact(sites)) {
+                to.iter_mut().zip(values).for_each(|(to, &value)| *to = R::from_f64(value));
             }
             for column in block_columns.chunks_exact_mut(stride) {
                 let last = column[sites - 1];
@@ -409,43 +411,60 @@ impl<R: Real> CpuEngine<R> {
     ) -> Vec<f64> {
         self.pack(theta);
         let mut term = self.compile(features, jets, formula, sides);
-        let roots = formula.roots.len();
-        let per_block = term.block_sites();
         let site_length = sides * self.coordinates;
         // A slice of points at a time: memory stays bounded however many there are.
-        let slice = per_block * 64;
-        let sites = points.len() / site_length;
+        let slice = term.block_sites() * 64;
+        let roots = formula.roots.len();
+        self.share_out(points.len() / site_length, term.block_sites(), roots, |engine, own, values| {
+            for (first, out) in own.clone().step_by(slice).zip(values.chunks_mut(slice * roots)) {
+                let last = (first + slice).min(own.end);
+                let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
+                engine.bind(&mut term, &points[first * site_length..last * site_length], &data);
+                engine.roots_of(&term, out);
+            }
+        })
+    }
+
+    /// What `compute` leaves of `roots` numbers for each of so many sites, of which every rank has some whole blocks to compute.
+    fn share_out(
+        &self,
+        sites: usize,
+        per_block: usize,
+        roots: usize,
+        compute: impl FnOnce(&Self, Range<usize>, &mut [f64]),
+    ) -> Vec<f64> {
         let mut values = vec![0.0; sites * roots];
-        // Ranks share whole blocks out, from so many on that the answer's way is the shorter one.
+        // From so many blocks on the answer's way is the shorter one.
         let blocks = sites.div_ceil(per_block);
         let shared = blocks >= WORTH_SHARING * self.team.ranks().size();
         let own = if shared { self.team.ranks().share(blocks) } else { 0..blocks };
-        let (begin, end) = (own.start * per_block, (own.end * per_block).min(sites));
-        for space in &self.spaces {
-            lock(space).reserve(&self.net, &term);
-        }
-        for first in (begin..end).step_by(slice) {
-            let last = (first + slice).min(end);
-            let data: Vec<Vec<f64>> = data.iter().map(|column| column[first..last].to_vec()).collect();
-            self.bind(&mut term, &points[first * site_length..last * site_length], &data);
-            let out = values[first * roots..last * roots].chunks_mut(per_block * roots).enumerate();
-            self.team.share(out, |thread, (block, out)| {
-                let mut space = lock(&self.spaces[thread]);
-                self.kernels.forward(&self.net, &term, usize::MAX, block, &mut space);
-                for root in 0..roots {
-                    for (i, x) in space.root(&term, root)[..out.len() / roots].iter().enumerate() {
-                        out[i * roots + root] = x.to_f64();
-                    }
-                }
-            });
-        }
-        for space in &self.spaces {
-            lock(space).forget_constants();
-        }
+        let [start, end] = [own.start, own.end].map(|block| (block * per_block).min(sites));
+        compute(self, start..end, &mut values[start * roots..end * roots]);
         if shared {
             self.team.ranks().gather(&mut values, per_block * roots);
         }
         values
+    }
+
+    /// The roots of `term` at all its sites, row by row.
+    fn roots_of(&self, term: &Term<R>, values: &mut [f64]) {
+        for space in &self.spaces {
+            lock(space).reserve(&self.net, term);
+        }
+        let roots = term.tape.roots().len();
+        let blocks = values.chunks_mut(term.block_sites() * roots).enumerate();
+        self.team.share(blocks, |thread, (block, out)| {
+            let mut space = lock(&self.spaces[thread]);
+            self.kernels.forward(&self.net, term, usize::MAX, block, &mut space);
+            for root in 0..roots {
+                for (i, x) in space.root(term, root)[..out.len() / roots].iter().enumerate() {
+                    out[i * roots + root] = x.to_f64();
+                }
+            }
+        });
+        for space in &self.spaces {
+            lock(space).forget_constants();
+        }
     }
 }
 
@@ -502,8 +521,26 @@ impl<R: Real> Engine for CpuEngine<R> {
     }
 
     fn predict(&mut self, theta: &[f64], points: &[f64]) -> Vec<f64> {
-        let (jets, formula) = self.prediction.clone();
-        self.evaluate(theta, &jets, &formula, 1, points, &[])
+        let dimensions = self.coordinates;
+        if points.len() > MOST_KEPT * dimensions {
+            let (jets, formula) = self.prediction.clone();
+            return self.evaluate(theta, &jets, &formula, 1, points, &[]);
+        }
+        self.pack(theta);
+        let kept = self.predicted.take().filter(|(at, _)| at == points);
+        let (at, mut term) = kept.unwrap_or_else(|| {
+            let (jets, formula) = &self.prediction;
+            (points.to_vec(), self.compile(&self.features, jets, formula, 1))
+        });
+        let (sites, roots) = (points.len() / dimensions, self.prediction.1.roots.len());
+        let values = self.share_out(sites, term.block_sites(), roots, |engine, own, values| {
+            if term.sites != own.len() {
+                engine.bind(&mut term, &points[own.start * dimensions..own.end * dimensions], &[]);
+            }
+            engine.roots_of(&term, values);
+        });
+        self.predicted = Some((at, term));
+        values
     }
 }
 

@@ -432,33 +432,29 @@ impl CudaEngine {
         let mut column_values = vec![0.0; chunks * columns * sites];
         let mut scale_values = vec![0.0; chunks * scales * b];
         for chunk in 0..chunks {
-            for slot in 0..b.div_ceil(sides) {
-                // Empty sites repeat the last one, so that they are as harmless as it is.
-                let site = (chunk * sites + slot.min(sites - 1)).min(term.sites - 1);
-                let rows = &points[site * sides * dimensions..][..sides * dimensions];
-                for side in 0..sides {
-                    let place = if slot < sites { side * sites + slot } else { sites * sides + side };
-                    if place >= b {
-                        continue;
-                    }
-                    let point = &rows[side * dimensions..][..dimensions];
-                    let values = of_features.evaluate(point, dimensions, |column| data[column][site]);
-                    for (i, &x) in values.iter().enumerate() {
-                        let (channel, feature) = (i / inputs, i % inputs);
-                        feature_values[(chunk * inputs + feature) * stride + channel * b + place] = x;
-                    }
-                    let values = of_scales.evaluate(point, dimensions, |column| data[column][site]);
-                    for (k, &x) in values.iter().enumerate() {
-                        scale_values[(chunk * scales + k) * b + place] = x;
-                    }
-                }
-                if columns > 0 && slot < sites {
-                    let values = of_columns.evaluate(rows, dimensions, |column| data[column][site]);
-                    for (c, &x) in values.iter().enumerate() {
-                        column_values[(chunk * columns + c) * sites + slot] = x;
-                    }
-                }
+            // Empty sites repeat the last one, so that they are as harmless as it is; so do the places that no site takes.
+            let site = |slot: usize| (chunk * sites + slot.min(sites - 1)).min(term.sites - 1);
+            let own = |place: usize| match place.checked_sub(sites * sides) {
+                Some(side) => (site(sites), side),
+                None => (site(place % sites), place / sites),
+            };
+            let own_point = |place, _, which| {
+                let (site, side) = own(place);
+                points[(site * sides + side) * dimensions + which]
+            };
+            let own_data = |place, column: usize| data[column][own(place).0];
+            for (i, values) in of_features.evaluate(b, own_point, own_data).chunks_exact(b).enumerate() {
+                let to = (chunk * inputs + i % inputs) * stride + i / inputs * b;
+                feature_values[to..][..b].copy_from_slice(values);
             }
+            scale_values[chunk * scales * b..][..scales * b]
+                .copy_from_slice(of_scales.evaluate(b, own_point, own_data));
+            let point = |slot, side, which| points[(site(slot) * sides + side) * dimensions + which];
+            column_values[chunk * columns * sites..][..columns * sites].copy_from_slice(of_columns.evaluate(
+                sites,
+                point,
+                |slot, column| data[column][site(slot)],
+            ));
         }
         let [features, columns, scales] =
             [&feature_values, &column_values, &scale_values].map(|numbers| self.bytes(numbers));

@@ -204,3 +204,19 @@ fn an_ansatz_may_be_small_beside_what_it_adds_to() {
     let found = problem("x = [0, 3]\nt = [0, 2]", unknown, &conditions).posedness();
     assert!(matches!(found, Posedness::NoDoubt), "{found:?}");
 }
+
+#[test]
+fn an_ansatz_that_is_zero_but_for_rounding_needs_no_condition_there() {
+    let warnings = |unknown: &str| {
+        let text = format!(
+            "[coordinates]\nx = [0, 1]\nt = [0, 1]\n[unknowns]\nu = \"{unknown}\"\n\
+             [conditions.c]\nplace = \"interior\"\nresidual = \"u_t - u_xx\"\n"
+        );
+        let built = Document::parse("test.toml", &text).and_then(|document| document.build(Path::new(".")));
+        built.unwrap_or_else(|wrong| panic!("{wrong}")).1.to_string()
+    };
+    assert_eq!(warnings("sin(pi*x)*(1 + t*net)"), "");
+    assert_eq!(warnings("x*(1 - x)*(1 + t*net)"), "");
+    let said = warnings("cos(pi*x)*(1 + t*net)");
+    assert!(said.contains("the equations need 2 conditions along `x`"), "{said}");
+}
