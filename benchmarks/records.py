@@ -21,12 +21,13 @@ from whole import name_axes, ours, write_csv
 RECORDS = sorted(path.stem for path in (HERE / "records").glob("*.toml"))
 
 
-def evolution(path, solve, every, **settings):
-    """Writes every so many positions of what a function of reference.py solves, at all its times."""
+def evolution(path, solve, every, part=slice(None), **settings):
+    """Writes every so many positions, or a part of those, of what a function of reference.py solves, at all its times."""
     import reference
 
     x, times, u = getattr(reference, solve)(**settings)
-    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in range(0, len(x), every)))
+    shown = range(0, len(x), every)[part]
+    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in shown))
 
 
 def cavity(path):
@@ -40,7 +41,7 @@ def cavity(path):
 
 TABLES = {
     "allen-cahn": partial(evolution, solve="allen_cahn", every=80),
-    "kuramoto-sivashinsky": partial(evolution, solve="kuramoto_sivashinsky", every=4, steps=20_000),
+    "kuramoto-sivashinsky": partial(evolution, solve="kuramoto_sivashinsky", every=2, part=slice(64, 193), steps=20_000),
     "cavity": cavity,
 }
 

@@ -20,7 +20,7 @@ const LOOKS: usize = 5;
 /// A change smaller than this, relative to the values, is rounding.
 const ROUNDING: f64 = 1e-9;
 /// A change smaller than this, relative to that at another place, is rounding.
-const ZERO: f64 = 1e-12;
+const ZERO: f64 = 1e-10;
 
 /// A problem as far as it is looked at here.
 pub(in crate::problem) struct Posed<'a> {
