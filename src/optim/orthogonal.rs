@@ -10,8 +10,11 @@
 //!
 //! Columns are taken in fixed strips, as in `cholesky.rs`: a strip's reflections are found by one thread and applied to the others
 //! by all, so that bits do not depend on the number of threads.
+//! As many threads would wait for that one, a tall J goes in two blocks of rows, each with reflections and an R of its own; then the
+//! one R takes up the other, of which only a triangle has to be gone through (Demmel, Grigori, Hoemmen and Langou 2012).
 
 use std::ops::Range;
+use std::slice::ChunksMut;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::householder::{
@@ -28,6 +31,8 @@ use faer::{Accum, Conj, MatMut, MatRef, Par};
 use super::{dot, norm};
 use crate::team::Team;
 
+/// From so many rows on for each unknown, they go in two blocks.
+const TALL: usize = 4;
 /// Columns of a strip, and of the pieces in which one thread finds its reflections.
 const STRIP: usize = 64;
 const THIN: usize = 8;
@@ -90,8 +95,8 @@ impl Orthogonal {
             columns: vec![0.0; height * (n + 1)],
             height,
             filled: 0,
-            joints: vec![0.0; (strips + 1) * STRIP * STRIP],
-            rooms: (0..strips).map(|_| MemBuffer::new(room)).collect(),
+            joints: vec![0.0; 2 * (strips + 1) * STRIP * STRIP],
+            rooms: (0..2 * strips).map(|_| MemBuffer::new(room)).collect(),
             padded,
             square: vec![0.0; stride * (padded + 1)],
             stride,
@@ -143,33 +148,98 @@ impl Orthogonal {
         for column in self.columns.chunks_exact_mut(height) {
             column[self.filled..m].fill(0.0);
         }
+        if m >= TALL * n && n > STRIP {
+            self.eliminate::<2>(team, [m / 2, m]);
+            self.take_up(team, m / 2);
+        } else {
+            self.eliminate::<1>(team, [m]);
+        }
+        for (j, column) in self.columns.chunks_exact_mut(height).enumerate() {
+            column[(j + 1).min(n)..n].fill(0.0);
+        }
+        self.filled = n;
+    }
+
+    /// Leaves an R at the top of every block of rows, which end at `ends`, with its c beside it; what is below is of no meaning.
+    fn eliminate<const BLOCKS: usize>(&mut self, team: &Team, ends: [usize; BLOCKS]) {
+        let (n, height) = (self.n, self.height);
+        let next = |first: usize, rows: &mut MatMut<'_, f64>, joint: &mut [f64], room: &mut MemBuffer| {
+            let width = STRIP.min(n - first);
+            let strip = rows.rb_mut().subcols_mut(0, width);
+            find_reflections(strip, square(joint, width), MemStack::new(room));
+        };
+        let strip = &mut self.columns[..STRIP.min(n) * height];
+        let work = Blocks::new(strip, height, ends, 0).zip(self.joints.chunks_mut(STRIP * STRIP));
+        team.share(work.zip(&mut self.rooms), |_, ((mut rows, joint), room)| next(0, &mut rows, joint, room));
+        for first in (0..n).step_by(STRIP) {
+            let width = STRIP.min(n - first);
+            let (strip, right) = self.columns[first * height..].split_at_mut(width * height);
+            let (joints, others) = self.joints[BLOCKS * first * STRIP..].split_at_mut(BLOCKS * STRIP * STRIP);
+            let reflections: [_; BLOCKS] = std::array::from_fn(|block| {
+                let begin = if block == 0 { 0 } else { ends[block - 1] };
+                let strip = MatRef::from_column_major_slice(strip, height, width);
+                let joint = MatRef::from_column_major_slice(
+                    &joints[block * STRIP * STRIP..][..width * width],
+                    width,
+                    width,
+                );
+                (strip.subrows(begin + first, ends[block] - begin - first), joint)
+            });
+            let work = Blocks::new(right, height, ends, first).zip(others.chunks_mut(STRIP * STRIP));
+            team.share(work.zip(&mut self.rooms).enumerate(), |_, (i, ((mut rows, joint), room))| {
+                let (strip, its_joint) = reflections[i % BLOCKS];
+                apply_transpose(strip, its_joint, Conj::No, rows.rb_mut(), Par::Seq, MemStack::new(room));
+                // Whoever has the next strip finds its reflections while others apply these.
+                if i < BLOCKS && first + width < n {
+                    let count = rows.nrows() - width;
+                    next(first + width, &mut rows.subrows_mut(width, count), joint, room);
+                }
+            });
+        }
+    }
+
+    /// The R on top takes up the one that begins in row `lower`.
+    fn take_up(&mut self, team: &Team, lower: usize) {
+        let (n, height) = (self.n, self.height);
+        // The upper R's rows that are at work are copied right above the lower one, where nothing of meaning is left.
         let reflect = |first: usize, strip: &mut [f64], joint: &mut [f64], room: &mut MemBuffer| {
             let width = STRIP.min(n - first);
-            let strip = part(&mut strip[..width * height], height, first..m);
+            let strip = &mut strip[..width * height];
+            for (j, column) in strip.chunks_exact_mut(height).enumerate() {
+                column.copy_within(first..first + j + 1, lower - width);
+                column[lower - width + j + 1..lower].fill(0.0);
+                column[lower + first + j + 1..lower + first + width].fill(0.0);
+            }
+            let strip = part(strip, height, lower - width..lower + first + width);
             find_reflections(strip, square(joint, width), MemStack::new(room));
         };
         reflect(0, &mut self.columns, &mut self.joints, &mut self.rooms[0]);
         for first in (0..n).step_by(STRIP) {
             let width = STRIP.min(n - first);
             let (strip, right) = self.columns[first * height..].split_at_mut(width * height);
+            for (j, column) in strip.chunks_exact_mut(height).enumerate() {
+                column.copy_within(lower - width..lower - width + j + 1, first);
+            }
+            let rows = lower - width..lower + first + width;
             let (joint, joints) = self.joints[first * STRIP..].split_at_mut(STRIP * STRIP);
-            let (strip, joint) = (part(strip, height, first..m), square(joint, width));
+            let (strip, joint) = (part(strip, height, rows.clone()), square(joint, width));
             let (strip, joint) = (strip.rb(), joint.rb());
             let work =
                 right.chunks_mut(STRIP * height).zip(joints.chunks_mut(STRIP * STRIP)).zip(&mut self.rooms);
             team.share(work.enumerate(), |_, (i, ((columns, its_joint), room))| {
-                let target = part(columns, height, first..m);
+                for column in columns.chunks_exact_mut(height) {
+                    column.copy_within(first..first + width, rows.start);
+                }
+                let target = part(columns, height, rows.clone());
                 apply_transpose(strip, joint, Conj::No, target, Par::Seq, MemStack::new(room));
-                // Whoever has the next strip finds its reflections while others apply these.
+                for column in columns.chunks_exact_mut(height) {
+                    column.copy_within(rows.start..lower, first);
+                }
                 if i == 0 && first + width < n {
                     reflect(first + width, columns, its_joint, room);
                 }
             });
         }
-        for (j, column) in self.columns.chunks_exact_mut(height).enumerate() {
-            column[(j + 1).min(n)..n].fill(0.0);
-        }
-        self.filled = n;
     }
 
     /// J = QR; Jᵀr goes to `slope`. Numbers that are not finite stay so.
@@ -444,6 +514,51 @@ fn find_reflections(mut a: MatMut<'_, f64>, mut joint: MatMut<'_, f64>, stack: &
     join(joint, a.rb(), width.next_multiple_of(THIN), THIN, Par::Seq);
 }
 
+/// Strips of columns, of each the blocks of rows that end at `ends`, less the first rows of every block.
+struct Blocks<'a, const BLOCKS: usize> {
+    strips: ChunksMut<'a, f64>,
+    /// Of the strip at work the rows of the blocks that are still to come.
+    rest: Option<MatMut<'a, f64>>,
+    block: usize,
+    height: usize,
+    ends: [usize; BLOCKS],
+    skipped: usize,
+}
+
+impl<'a, const BLOCKS: usize> Blocks<'a, BLOCKS> {
+    fn new(columns: &'a mut [f64], height: usize, ends: [usize; BLOCKS], skipped: usize) -> Self {
+        Self { strips: columns.chunks_mut(STRIP * height), rest: None, block: 0, height, ends, skipped }
+    }
+}
+
+impl<'a, const BLOCKS: usize> Iterator for Blocks<'a, BLOCKS> {
+    type Item = MatMut<'a, f64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let begin = if self.block == 0 { 0 } else { self.ends[self.block - 1] };
+        let rest = match self.rest.take() {
+            Some(rest) => rest,
+            None => {
+                let strip = self.strips.next()?;
+                let width = strip.len() / self.height;
+                MatMut::from_column_major_slice_mut(strip, self.height, width)
+            }
+        };
+        let (rows, rest) = rest.split_at_row_mut(self.ends[self.block] - begin);
+        self.block = (self.block + 1) % BLOCKS;
+        self.rest = (self.block > 0).then_some(rest);
+        Some(rows.split_at_row_mut(self.skipped).1)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = if self.block > 0 { BLOCKS - self.block } else { 0 };
+        let count = left + BLOCKS * self.strips.len();
+        (count, Some(count))
+    }
+}
+
+impl<const BLOCKS: usize> ExactSizeIterator for Blocks<'_, BLOCKS> {}
+
 /// Rows of a matrix, some at a time.
 struct Strips<'a>(Option<MatMut<'a, f64>>);
 
@@ -512,14 +627,15 @@ mod tests {
 
     #[test]
     fn solutions_are_stationary_for_every_damping_with_the_same_bits_on_any_number_of_threads() {
-        for (m, n) in [(1, 1), (7, 2), (90, 33), (300, 64), (300, 65), (400, 130), (40, 70)] {
+        for (m, n) in [(1, 1), (7, 2), (90, 33), (300, 64), (300, 65), (400, 130), (900, 130), (40, 70)] {
             let rows = rows(m, n);
             let scales: Vec<f64> = (0..n).map(|j| 10.0_f64.powi(-(j as i32 % 5))).collect();
             for scales in [&[][..], &scales] {
                 let mut alone: Option<Vec<f64>> = None;
                 for threads in 1..=3 {
                     let team = Team::new(threads).expect("threads");
-                    let mut system = Orthogonal::holding(n, n + 1);
+                    // Few rows at a time, or many, which go in two blocks.
+                    let mut system = Orthogonal::holding(n, m.saturating_sub(100).max(n + 1));
                     rows.chunks(3 * (n + 1)).for_each(|rows| system.push(&team, rows));
                     let mut slope = vec![0.0; n];
                     system.factorize(&team, &mut slope);
