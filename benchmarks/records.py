@@ -13,6 +13,7 @@ import shutil
 import statistics
 import tempfile
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 from run import HERE, build, describe, set_up
@@ -21,13 +22,12 @@ from whole import name_axes, ours, write_csv
 RECORDS = sorted(path.stem for path in (HERE / "records").glob("*.toml"))
 
 
-def evolution(path, solve, every, part=slice(None), **settings):
-    """Writes every so many positions, or a part of those, of what a function of reference.py solves, at all its times."""
+def evolution(path, solve, shown, **settings):
+    """Writes what a function of reference.py solves at all its times, and the positions of the slice `shown`."""
     import reference
 
     x, times, u = getattr(reference, solve)(**settings)
-    shown = range(0, len(x), every)[part]
-    write_csv(path, "xtu", ([x[k], t, line[k]] for t, line in zip(times, u) for k in shown))
+    write_csv(path, "xtu", (row for t, line in zip(times, u) for row in zip(x[shown], repeat(t), line[shown])))
 
 
 def cavity(path):
@@ -40,8 +40,8 @@ def cavity(path):
 
 
 TABLES = {
-    "allen-cahn": partial(evolution, solve="allen_cahn", every=80),
-    "kuramoto-sivashinsky": partial(evolution, solve="kuramoto_sivashinsky", every=2, part=slice(64, 193), steps=20_000),
+    "allen-cahn": partial(evolution, solve="allen_cahn", shown=slice(None, None, 80)),
+    "kuramoto-sivashinsky": partial(evolution, solve="kuramoto_sivashinsky", shown=slice(128, 385, 2), steps=20_000),
     "cavity": cavity,
 }
 
