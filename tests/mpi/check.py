@@ -268,7 +268,7 @@ def failures(folder):
         (["--problem", "heat.toml", "--out", "whole"], 2, "exists already"),
         (["--problem", "heat.toml", "--nosuch"], 2, "unexpected argument"),
         (["resume", "whole"], 2, "has ended"),
-        (["--problem", "heat.toml", "--device", "flex"], 2, "--device flex"),
+        (["--problem", "heat.toml", "--device", "libtorch"], 2, "--device libtorch"),
     ]
     for arguments, code, words in cases:
         done = run(folder, RANKS[-1], *arguments)
