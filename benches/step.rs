@@ -3,6 +3,8 @@
 //! Prints minimum and median milliseconds over repeated steps, for one thread and for all, and the rate over the peak,
 //! which is what independent fused multiply–adds on registers reach on the same threads in the same run.
 //! The rate counts the layers' matrix products alone, so that everything else counts as overhead.
+//! With `-- widths` it times 4 layers of many widths on one thread in their place, whole registers wide or not, and with
+//! `-- widths 20 24` of these.
 
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "every benchmark uses its part")]
@@ -40,7 +42,19 @@ const CASES: &[Case] = &[
     Case { problem: "poisson-5d", depth: 4, width: 64, points: 2000, precision: Precision::F64 },
 ];
 
+/// Widths, those that fill registers in either precision among them.
+const WIDTHS: &[usize] = &[16, 18, 20, 24, 28, 30, 32, 36, 40, 48, 50, 56, 64, 96, 100, 104, 112];
+/// Every width has so many turns.
+const TURNS: usize = 5;
+
 fn main() {
+    if std::env::args().any(|argument| argument == "widths") {
+        let asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+        let asked = if asked.is_empty() { WIDTHS } else { &asked };
+        widths::<f64>(asked);
+        widths::<f32>(asked);
+        return;
+    }
     let cores = support::cores();
     println!("{} cores, {}", cores, Isa::best().name());
     println!("problem         layers  points  precision  threads   min ms  median ms  GFLOP/s  of peak");
@@ -81,4 +95,24 @@ fn time<R: Real>(case: &Case, threads: usize) {
         times[times.len() / 2],
         100.0 * rate / peak
     );
+}
+
+/// The least milliseconds of a step, width by width.
+fn widths<R: Real>(asked: &[usize]) {
+    let make = |&width: &usize| {
+        let problem = problem("burgers-soft", 4, width, "physics", 4000);
+        Training::new(&problem, support::engine::<R>(&problem, 1))
+    };
+    let mut runs: Vec<Training> = asked.iter().map(make).collect();
+    let mut least = vec![f64::INFINITY; runs.len()];
+    for _ in 0..TURNS {
+        for (run, least) in runs.iter_mut().zip(&mut least) {
+            for _ in 0..WARM_UP + STEPS {
+                *least = least.min(run.step().0);
+            }
+        }
+    }
+    for (width, least) in asked.iter().zip(least) {
+        println!("{:>5} {width:>4} {least:>8.3} ms", R::NAME);
+    }
 }

@@ -11,11 +11,11 @@ use pulp::Simd;
 
 use super::activate::{self, MOST_SLOPES};
 use super::chain::{self, AddRows, Plan};
-use super::gemm::{self, ColumnsProduct, Product, TransposedProduct};
+use super::gemm::{self, ColumnsProduct, MOST_LANES, Product, TransposedProduct};
 use super::leibniz::{self, Products};
 use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference};
 use super::rows::{DotRows, Linked, OuterRows};
-use super::schedule::{Array, Back, Op, Output, Read, Schedule, Step};
+use super::schedule::{Array, Back, Op, Output, Read, Schedule, Step, UNIT};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
@@ -137,7 +137,7 @@ pub(super) struct Packed<R> {
     pub(super) outputs: Vec<PackedOutput<R>>,
     /// Sum of the output layers' biases.
     output_bias: Vec<R>,
-    /// The trainable numbers of every step that has some, one for each column.
+    /// The trainable numbers of every step that has some, one for each column of as many rows as fill registers.
     factors: Vec<AVec<R>>,
     coefficients: Vec<R>,
 }
@@ -145,13 +145,16 @@ pub(super) struct Packed<R> {
 /// One hidden layer.
 pub(super) struct PackedLayer<R> {
     layer: Layer,
-    /// Weights for the way forward: `inputs × width` in panels, the width padded.
+    /// The padded width of what it makes.
+    width: usize,
+    /// Weights for the way forward: `inputs × width` in panels.
     forward: AVec<R>,
     /// Weights for the way back: `outputs × width` in panels, the width that of the inputs; not needed where they are the
     /// features.
     back: AVec<R>,
     /// The padded width of the inputs, where there is a way back.
     back_width: usize,
+    /// For as many rows as fill registers.
     bias: AVec<R>,
 }
 
@@ -162,7 +165,7 @@ pub(super) struct PackedOutput<R> {
     width: usize,
     /// The first of its raw outputs.
     column: usize,
-    /// Weights, `outputs × width`, and the same in panels for the way back.
+    /// Weights, `outputs` rows of whole registers, and the same in panels for the way back.
     forward: AVec<R>,
     back: AVec<R>,
 }
@@ -171,11 +174,13 @@ pub(super) struct PackedOutput<R> {
 pub(super) struct Partial<R> {
     /// Sums of every term.
     pub(super) sums: Vec<Sums>,
-    /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`.
+    /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`, in rows of whole
+    /// registers.
     weights: Vec<AVec<R>>,
+    /// For as many rows as fill registers.
     biases: Vec<AVec<R>>,
     output_bias: Vec<R>,
-    /// Gradients of what multiplies, column by column.
+    /// Gradients of what multiplies, column by column of as many rows as fill registers.
     factors: Vec<AVec<R>>,
     coefficients: Vec<f64>,
     /// For every network: nothing has been added yet, so the next block may overwrite.
@@ -219,8 +224,6 @@ pub(super) struct Workspace<R> {
 pub(super) trait Kernels<R: Real>: Send + Sync {
     /// Lanes of a register.
     fn lanes(&self) -> usize;
-    /// Widths are padded to multiples of this.
-    fn unit(&self) -> usize;
     /// Lays out hidden layer `packed` of `theta`.
     fn pack_layer(&self, theta: &[f64], packed: &mut PackedLayer<R>);
     /// Lays out the output layers.
@@ -303,22 +306,23 @@ impl<R: Real> Packed<R> {
             let back_width = if from.back.is_some() { schedule.arrays[from.array].width } else { 0 };
             layers.push(PackedLayer {
                 layer,
-                forward: zeros(layer.inputs * width),
-                back: zeros(layer.outputs * back_width),
+                width,
+                forward: zeros(layer.inputs * schedule.registers(width)),
+                back: zeros(layer.outputs * schedule.registers(back_width)),
                 back_width,
-                bias: zeros(width),
+                bias: zeros(schedule.repeated(width)),
             });
         }
         let outputs = schedule.outputs.iter().enumerate().map(|(k, output)| {
             let (layer, width) = (schedule.layers[schedule.output_layer(k)], output.source.width);
-            let [forward, back] = [(); 2].map(|()| zeros(layer.outputs * width));
+            let [forward, back] = [(); 2].map(|()| zeros(layer.outputs * schedule.registers(width)));
             PackedOutput { layer, width, column: output.column, forward, back }
         });
         Self {
             layers,
             outputs: outputs.collect(),
             output_bias: vec![R::default(); schedule.raw_outputs()],
-            factors: schedule.factors.iter().map(|factor| zeros(factor.width)).collect(),
+            factors: schedule.factors.iter().map(|factor| zeros(schedule.repeated(factor.width))).collect(),
             coefficients: vec![R::default(); coefficients],
             schedule: schedule.clone(),
         }
@@ -360,7 +364,9 @@ impl<R: Real> Packed<R> {
             let numbers = &theta[factor.numbers.first..][..factor.numbers.count];
             match numbers {
                 [one] => to.fill(R::from_f64(*one)),
-                each => to.iter_mut().zip(each).for_each(|(to, &x)| *to = R::from_f64(x)),
+                each => to
+                    .chunks_exact_mut(factor.width)
+                    .for_each(|row| row.iter_mut().zip(each).for_each(|(to, &x)| *to = R::from_f64(x))),
             }
         }
     }
@@ -376,11 +382,12 @@ impl<R: Real> Packed<R> {
 impl<R: Real> Partial<R> {
     pub(super) fn new(net: &Packed<R>, terms: usize) -> Self {
         let zeros = |n: usize| avec![R::default(); n];
+        let registers = |width: usize| net.schedule.registers(width);
         let hidden = net.layers.iter().map(|packed| match packed.layer.features {
-            Some(_) => zeros(packed.layer.inputs * packed.bias.len()),
-            None => zeros(packed.layer.outputs * packed.back_width),
+            Some(_) => zeros(packed.layer.inputs * registers(packed.width)),
+            None => zeros(packed.layer.outputs * registers(packed.back_width)),
         });
-        let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * packed.width));
+        let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * registers(packed.width)));
         Self {
             sums: vec![Sums::default(); terms],
             weights: hidden.chain(outputs).collect(),
@@ -438,9 +445,13 @@ pub(super) fn add_layer<R: Real>(
         }
     }
     for partial in partials() {
-        let from = column.map_or_else(|| &partial.biases[l][..], |column| &partial.output_bias[column..]);
-        for (to, x) in biases.iter_mut().zip(from) {
-            *to += x.to_f64();
+        let add = |to: &mut [f64], from: &[R]| to.iter_mut().zip(from).for_each(|(to, x)| *to += x.to_f64());
+        match column {
+            Some(column) => add(biases, &partial.output_bias[column..]),
+            None => {
+                let rows = partial.biases[l].chunks_exact(layer.outputs.next_multiple_of(UNIT));
+                rows.for_each(|row| add(biases, row));
+            }
         }
     }
 }
@@ -450,7 +461,9 @@ pub(super) fn add_factors<R: Real>(partials: &[Partial<R>], schedule: &Schedule,
     for (k, factor) in schedule.factors.iter().enumerate() {
         let to = &mut gradient[factor.numbers.first - schedule.numbers_at()..][..factor.numbers.count];
         for partial in partials {
-            add_to_numbers(to, partial.factors[k].iter().map(|x| x.to_f64()));
+            for row in partial.factors[k].chunks_exact(factor.width) {
+                add_to_numbers(to, row.iter().map(|x| x.to_f64()));
+            }
         }
     }
 }
@@ -502,6 +515,8 @@ impl<R: Real> Workspace<R> {
         let rows = term.rows();
         let registers = term.tape.registers() * term.stride;
         let grow = |buffer: &mut AVec<R>, size: usize| {
+            // Registers reach beyond the last row.
+            let size = size + MOST_LANES;
             if buffer.len() < size {
                 buffer.resize(size, R::default());
             }
@@ -542,7 +557,7 @@ impl<R: Real> Workspace<R> {
 
     /// Makes room for a direction's effect on blocks of `term`.
     pub(super) fn reserve_pushed(&mut self, net: &Packed<R>, term: &Term<R>) {
-        let size = term.rows() * (net.schedule.columns.pushed + net.raw_outputs());
+        let size = term.rows() * (net.schedule.columns.pushed + net.raw_outputs()) + MOST_LANES;
         if self.pushed.len() < size {
             self.pushed.resize(size, R::default());
         }
@@ -654,7 +669,7 @@ fn taken<R: Real>(buffer: &mut AVec<R>) -> AVec<R> {
     std::mem::replace(buffer, avec![R::default(); 0])
 }
 
-/// An array row by row, `stride` apart.
+/// An array row by row, `stride` apart, and what lies beyond it.
 struct Rows<'a, R> {
     all: &'a [R],
     stride: usize,
@@ -663,7 +678,7 @@ struct Rows<'a, R> {
 /// The rows of an array that a step made, where `y` holds those.
 fn rows_of<'a, R: Real>(y: &'a [R], net: &Packed<R>, term: &Term<R>, array: usize) -> Rows<'a, R> {
     let (rows, stride) = (term.rows(), net.width(array));
-    Rows { all: &y[net.schedule.arrays[array].place * rows..][..rows * stride], stride }
+    Rows { all: &y[net.schedule.arrays[array].place * rows..], stride }
 }
 
 /// The features that a layer reads from number `first` on, in block `block`; they lie with the points.
@@ -675,7 +690,7 @@ fn features_of<'a, R: Real>(
     count: usize,
 ) -> Rows<'a, R> {
     let rows = term.rows();
-    let own = &term.inputs[rows * (block * net.schedule.inputs() + first)..][..rows * count];
+    let own = &term.inputs[rows * (block * net.schedule.inputs() + first)..];
     Rows { all: own, stride: count }
 }
 
@@ -699,16 +714,12 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         R::lanes::<S>()
     }
 
-    fn unit(&self) -> usize {
-        gemm::unit::<S, R>()
-    }
-
     fn pack_layer(&self, theta: &[f64], packed: &mut PackedLayer<R>) {
         let Layer { inputs, outputs, weights, biases, .. } = packed.layer;
-        let (width, back_width) = (packed.bias.len(), packed.back_width);
+        let (width, back_width) = (packed.width, packed.back_width);
         let weights = &theta[weights..][..inputs * outputs];
         for n in 0..outputs {
-            packed.bias[n] = R::from_f64(theta[biases + n]);
+            packed.bias.chunks_exact_mut(width).for_each(|row| row[n] = R::from_f64(theta[biases + n]));
             for k in 0..inputs {
                 let weight = R::from_f64(weights[n * inputs + k]);
                 packed.forward[gemm::panel_offset::<S, R>(inputs, width, k, n)] = weight;
@@ -729,10 +740,11 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
             packed.output_bias[n] = R::from_f64(biases.sum());
         }
         for PackedOutput { layer, width, column: _, forward, back } in &mut packed.outputs {
+            let registers = packed.schedule.registers(*width);
             for n in 0..layer.outputs {
                 for k in 0..layer.inputs {
                     let weight = R::from_f64(theta[layer.weights + n * layer.inputs + k]);
-                    forward[n * *width + k] = weight;
+                    forward[n * registers + k] = weight;
                     back[gemm::panel_offset::<S, R>(layer.outputs, *width, n, k)] = weight;
                 }
             }
@@ -781,7 +793,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                     width: output.width,
                     a: &space.output_bar[output.column..rows * outputs],
                     a_stride: outputs,
-                    b: &space.y[source.place * rows..][..rows * output.width],
+                    b: &space.y[source.place * rows..],
                     c: &mut partial.weights[net.schedule.output_layer(k)],
                     accumulate: !partial.fresh[part],
                 });
@@ -830,7 +842,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 }
                 Op::Scale { by, from } => {
                     let sum = &mut partial.factors[by][..];
-                    let a = space.array(net, term, from.array).all;
+                    let a = &space.array(net, term, from.array).all[..size];
                     simd.vectorize(ColumnDots { simd, a, d: &space.bars[step.bar], sum });
                 }
                 Op::Mix { by, a, b } => {
@@ -862,7 +874,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                 simd.vectorize(OuterRows {
                     simd,
                     linked,
-                    a: &space.y[source.place * rows..][..rows * output.width],
+                    a: &space.y[source.place * rows..],
                     a_stride: output.width,
                     d: &space.output_bar[output.column..rows * outputs],
                     d_stride: outputs,
@@ -962,7 +974,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                     let Rows { all: a, stride: a_stride } =
                         inputs_of(&space.y, block, net, term, &packed.layer, from.array);
                     let depth = packed.layer.inputs;
-                    let c = &mut space.pushed[place..][..size];
+                    let c = &mut space.pushed[place..];
                     simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c });
                     for row in c[..channel].chunks_exact_mut(width) {
                         for (x, bias) in row.iter_mut().zip(&packed.bias[..]) {
@@ -1033,13 +1045,12 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
         }
         self.sweep(net, term, space, |step, space| {
             let width = net.width(step.to);
-            let size = rows * width;
             let d = match step.op {
-                Op::Dense { .. } => &space.z_bar[..size],
-                Op::Scale { .. } | Op::Mix { .. } => &space.bars[step.bar][..size],
+                Op::Dense { .. } => &space.z_bar,
+                Op::Scale { .. } | Op::Mix { .. } => &space.bars[step.bar],
                 Op::Add { .. } | Op::Blend { .. } => return,
             };
-            let a = &space.pushed[step.pushed * rows..][..size];
+            let a = &space.pushed[step.pushed * rows..];
             simd.vectorize(DotRows { simd, linked, width, a, d, sums: derivative });
         });
     }
@@ -1137,7 +1148,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
                 rows,
                 width: output.width,
                 outputs,
-                a: &y[source.place * rows..][..rows * output.width],
+                a: &y[source.place * rows..],
                 b: &output.forward,
                 c: if first { &mut *to } else { &mut extra[0] },
             });
@@ -1159,7 +1170,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         if let Op::Dense { layer, from, activated: Some(preactivations) } = step.op {
             let packed = &net.layers[layer];
             let depth = packed.layer.inputs;
-            let z = &mut space.z[preactivations * rows..][..size];
+            let z = &mut space.z[preactivations * rows..];
             let Rows { all: a, stride: a_stride } =
                 inputs_of(&space.y, space.block, net, term, &packed.layer, from.array);
             simd.vectorize(Product { simd, rows, depth, width, a, a_stride, b: &packed.forward, c: z });
@@ -1181,7 +1192,8 @@ impl<R: Real, S: Simd> Fused<S, R> {
         // What an array is made of lies before it.
         let Workspace { y, extra: [difference, _], scales, block, .. } = space;
         let (before, to) = y.split_at_mut(place);
-        let to = &mut to[..size];
+        // A product's last register reaches into the array that comes next.
+        let to = if matches!(step.op, Op::Dense { .. }) { to } else { &mut to[..size] };
         let read = |read: Read| rows_of(before, net, term, read.array);
         match step.op {
             Op::Dense { layer, from, .. } => {
@@ -1193,7 +1205,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
                 simd.vectorize(AddToRows { simd, row: &packed.bias, to: &mut to[..channel] });
             }
             Op::Add { a, b } => {
-                to.copy_from_slice(read(a).all);
+                to.copy_from_slice(&read(a).all[..size]);
                 simd.vectorize(Add { simd, minus: false, from: read(b).all, to });
             }
             Op::Scale { by, from } => {
@@ -1202,12 +1214,12 @@ impl<R: Real, S: Simd> Fused<S, R> {
                 simd.vectorize(AddTimes { simd, factor, minus: false, from: read(from).all, to });
             }
             Op::Mix { by, b, .. } => {
-                to.copy_from_slice(read(b).all);
+                to.copy_from_slice(&read(b).all[..size]);
                 let factor = &net.factors[by];
                 simd.vectorize(AddTimes { simd, factor, minus: false, from: difference, to });
             }
             Op::Blend { gate, b, .. } => {
-                to.copy_from_slice(read(b).all);
+                to.copy_from_slice(&read(b).all[..size]);
                 let rule = term.products.as_ref().expect("a network with gates has their rule");
                 let (g, d) = (read(gate).all, &difference[..]);
                 simd.vectorize(leibniz::Forward { simd, rule, size: channel, scales, g, d, y: to });
@@ -1215,7 +1227,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         }
     }
 
-    /// Copies a network's features to where arrays are, with whole registers a row.
+    /// Copies a network's features to where arrays are, padded as those.
     fn keep_features(
         &self,
         net: &Packed<R>,
@@ -1311,7 +1323,7 @@ impl<R: Real, S: Simd> Fused<S, R> {
         let Some(Back { slot, first }) = back else { return };
         let simd = self.simd;
         let rows = term.rows();
-        let depth = weights.len() / width;
+        let depth = weights.len() / width.next_multiple_of(R::lanes::<S>());
         let c = if first { &mut bars[slot] } else { &mut extra[0] };
         simd.vectorize(Product { simd, rows, depth, width, a: d, a_stride: stride, b: weights, c });
         if !first {

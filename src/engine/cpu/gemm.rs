@@ -1,7 +1,8 @@
 //! The three matrix products of a layer, register-tiled.
 //!
-//! All of them work on small blocks that stay in cache: `rows` is a multiple of [`ROWS`], and padded widths are
-//! multiples of [`unit`], so that no tile has a ragged edge.
+//! All of them work on small blocks that stay in cache, whose `rows` are a multiple of [`ROWS`].
+//! Rows follow each other without a gap and need not end with a register: what is read beyond the end of one is the next
+//! one's, and counts for nothing; what is written there is overwritten when that is.
 //! This file knows rows and columns; it does not know what they mean.
 
 #![expect(unsafe_code, reason = "a kernel: registers are loaded and stored by pointer")]
@@ -18,22 +19,35 @@ const fn panel<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 || S::IS_SCALAR { 4 } else { 2 }
 }
 
-/// Padded widths are multiples of this: whole registers, and whole tiles of the transposed product.
-pub(super) fn unit<S: Simd, R: Real>() -> usize {
-    R::lanes::<S>().max(8)
-}
+/// Numbers in the longest register, so many of which are read beyond the last row at most.
+pub(super) const MOST_LANES: usize = 16;
 
 /// The offset of element `(k, n)` of a `depth × width` matrix stored in panels for [`Product`].
 ///
-/// A panel is a few registers wide and holds its rows one after the other.
+/// A panel is a few whole registers wide and holds its rows one after the other.
 pub(super) fn panel_offset<S: Simd, R: Real>(depth: usize, width: usize, k: usize, n: usize) -> usize {
     let columns = panel::<S>() * R::lanes::<S>();
     let first = n / columns * columns;
-    let panel_width = columns.min(width - first);
+    let panel_width = columns.min(width.next_multiple_of(R::lanes::<S>()) - first);
     first * depth + k * panel_width + (n - first)
 }
 
-/// `C = A·B`: A is `rows × depth`, B `depth × width` in panels, C `rows × width`.
+/// The first `count` numbers of a register, and zeros.
+#[inline(always)]
+pub(super) fn first<S: Simd, R: Real>(simd: S, count: usize, x: R::Vector<S>) -> R::Vector<S> {
+    if count >= R::lanes::<S>() {
+        return x;
+    }
+    let places: [R; MOST_LANES] = std::array::from_fn(|i| R::from_f64(i as f64));
+    // SAFETY: no register is longer.
+    let places = unsafe { R::load(simd, places.as_ptr()) };
+    let within = R::less(simd, places, R::splat(simd, R::from_f64(count as f64)));
+    R::select(simd, within, x, R::splat(simd, R::default()))
+}
+
+/// `C = A·B`: A is `rows × depth`, B `depth × width` in panels of whole registers, C `rows × width`.
+///
+/// The last register may end beyond C, and is written whole.
 pub(super) struct Product<'a, R, S> {
     pub(super) simd: S,
     pub(super) rows: usize,
@@ -52,15 +66,16 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
     fn call(self) {
         let Self { simd, rows, depth, width, a, a_stride, b, c } = self;
         let lanes = R::lanes::<S>();
-        assert!(rows.is_multiple_of(ROWS) && width.is_multiple_of(lanes) && depth <= a_stride);
+        let whole = width.next_multiple_of(lanes);
+        assert!(rows.is_multiple_of(ROWS) && depth <= a_stride);
         // The last row of A ends with what is read of it.
         assert!(a.len() + a_stride >= rows * a_stride + depth);
-        assert!(b.len() >= depth * width && c.len() >= rows * width);
-        let mut column = 0;
-        while column < width {
-            let registers = ((width - column) / lanes).min(panel::<S>());
+        assert!(b.len() >= depth * whole && c.len() + width >= rows * width + whole);
+        // The last panel first: what it writes beyond its rows is the first one's.
+        for column in (0..whole).step_by(panel::<S>() * lanes).rev() {
+            let registers = ((whole - column) / lanes).min(panel::<S>());
             // SAFETY: the assertions above bound every access: the tiles cover rows `0..rows`, which every tile
-            // height divides, and columns `column..column + registers·lanes` ≤ `width`; the panel of these columns
+            // height divides, and columns `column..column + registers·lanes` ≤ `whole`; the panel of these columns
             // starts at `column·depth` and holds `depth` rows of `registers·lanes` numbers.
             unsafe {
                 let b = b.as_ptr().add(column * depth);
@@ -82,7 +97,6 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
                     }
                 }
             }
-            column += registers * lanes;
         }
     }
 }
@@ -92,6 +106,7 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
 /// # Safety
 /// `a` is readable for `rows` rows of `a_stride ≥ depth`, `b` for `depth` rows of `N` registers,
 /// `c` writable for `rows` rows of `N` registers, `c_stride` apart; `M` divides `rows`.
+#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads and writes")]
 #[inline(always)]
 unsafe fn column_of_tiles<S: Simd, R: Real, const M: usize, const N: usize>(
     simd: S,
@@ -133,7 +148,9 @@ unsafe fn column_of_tiles<S: Simd, R: Real, const M: usize, const N: usize>(
     }
 }
 
-/// `C = C·accumulate + AᵀB`: A is `rows × height`, B `rows × width`, C `height × width`.
+/// `C = C·accumulate + AᵀB`: A is `rows × height`, B `rows × width`, C `height` rows of whole registers.
+///
+/// What the ends of these hold is of no meaning.
 pub(super) struct TransposedProduct<'a, R, S> {
     pub(super) simd: S,
     pub(super) rows: usize,
@@ -153,25 +170,26 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
     fn call(self) {
         let Self { simd, rows, height, width, a, a_stride, b, c, accumulate } = self;
         let lanes = R::lanes::<S>();
-        assert!(width.is_multiple_of(lanes) && height <= a_stride);
-        assert!(a.len() + a_stride >= rows * a_stride + height);
-        assert!(b.len() >= rows * width && c.len() >= height * width);
-        let mut column = 0;
-        while column < width {
-            let registers = ((width - column) / lanes).min(panel::<S>());
+        let whole = width.next_multiple_of(lanes);
+        assert!(height <= a_stride && a.len() + a_stride >= rows * a_stride + height);
+        assert!(b.len() + width >= rows * width + whole && c.len() >= height * whole);
+        for column in (0..whole).step_by(panel::<S>() * lanes) {
+            let registers = ((whole - column) / lanes).min(panel::<S>());
             let mut first = 0;
             while first < height {
                 let left = height - first;
                 // SAFETY: the assertions above bound every access; a tile of height M is taken only where M rows
-                // of C are left, and covers columns `column..column + registers·lanes` ≤ `width`.
+                // of C are left, and covers columns `column..column + registers·lanes` ≤ `whole`.
                 unsafe {
                     let a = a.as_ptr().add(first);
                     let b = b.as_ptr().add(column);
-                    let c = c.as_mut_ptr().add(first * width + column);
+                    let c = c.as_mut_ptr().add(first * whole + column);
                     let wide = S::REGISTER_COUNT >= 32;
                     macro_rules! tile {
                         ($m:literal, $n:literal) => {{
-                            transposed_tile::<S, R, $m, $n>(simd, rows, a, a_stride, b, c, width, accumulate);
+                            transposed_tile::<S, R, $m, $n>(
+                                simd, rows, a, a_stride, b, width, c, whole, accumulate,
+                            );
                             $m
                         }};
                     }
@@ -190,7 +208,6 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
                     };
                 }
             }
-            column += registers * lanes;
         }
     }
 }
@@ -198,8 +215,9 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
 /// One `M × N` tile of `AᵀB`, summed over all rows in registers.
 ///
 /// # Safety
-/// `a` is readable for `M` numbers and `b` for `N` registers in each of `rows` rows, `a_stride` and `stride` apart;
-/// `c` is readable and writable for `M` rows of `N` registers, `stride` apart.
+/// `a` is readable for `M` numbers and `b` for `N` registers in each of `rows` rows, `a_stride` and `b_stride` apart;
+/// `c` is readable and writable for `M` rows of `N` registers, `c_stride` apart.
+#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads and writes")]
 #[inline(always)]
 unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
     simd: S,
@@ -207,8 +225,9 @@ unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
     a: *const R,
     a_stride: usize,
     b: *const R,
+    b_stride: usize,
     c: *mut R,
-    stride: usize,
+    c_stride: usize,
     accumulate: bool,
 ) {
     let lanes = R::lanes::<S>();
@@ -218,7 +237,7 @@ unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
         for row in 0..rows {
             let mut columns = [R::splat(simd, R::default()); N];
             for j in 0..N {
-                columns[j] = R::load(simd, b.add(row * stride + j * lanes));
+                columns[j] = R::load(simd, b.add(row * b_stride + j * lanes));
             }
             for i in 0..M {
                 let factor = R::splat(simd, *a.add(row * a_stride + i));
@@ -229,7 +248,7 @@ unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
         }
         for i in 0..M {
             for j in 0..N {
-                let place = c.add(i * stride + j * lanes);
+                let place = c.add(i * c_stride + j * lanes);
                 let value =
                     if accumulate { R::add(simd, R::load(simd, place), sum[i][j]) } else { sum[i][j] };
                 R::store(simd, place, value);
@@ -240,7 +259,7 @@ unsafe fn transposed_tile<S: Simd, R: Real, const M: usize, const N: usize>(
 
 /// `c[n·rows + r] = Σₖ A[r, k]·B[n, k]`: a product with few outputs, each a column of its own.
 ///
-/// A is `rows × width`, B `outputs × width`.
+/// A is `rows × width`, B `outputs` rows of whole registers.
 pub(super) struct ColumnsProduct<'a, R, S> {
     pub(super) simd: S,
     pub(super) rows: usize,
@@ -258,20 +277,20 @@ impl<R: Real, S: Simd> NullaryFnOnce for ColumnsProduct<'_, R, S> {
     fn call(self) {
         let Self { simd, rows, width, outputs, a, b, c } = self;
         let lanes = R::lanes::<S>();
-        assert!(width.is_multiple_of(lanes));
-        assert!(a.len() >= rows * width && b.len() >= outputs * width && c.len() >= outputs * rows);
+        let whole = width.next_multiple_of(lanes);
+        assert!(a.len() + width >= rows * width + whole && b.len() >= outputs * whole);
+        assert!(c.len() >= outputs * rows);
         for n in 0..outputs {
             for r in 0..rows {
                 let mut sum = R::splat(simd, R::default());
-                let mut k = 0;
-                while k < width {
-                    // SAFETY: `k + lanes ≤ width`, and the assertion above bounds rows and outputs.
+                for k in (0..width).step_by(lanes) {
+                    // SAFETY: `k + lanes ≤ whole`, and the assertions above bound rows and outputs.
                     unsafe {
                         let x = R::load(simd, a.as_ptr().add(r * width + k));
-                        let w = R::load(simd, b.as_ptr().add(n * width + k));
-                        sum = R::mul_add(simd, x, w, sum);
+                        let w = R::load(simd, b.as_ptr().add(n * whole + k));
+                        // Were the next row's numbers not finite, zeros would not make them harmless.
+                        sum = R::mul_add(simd, first::<S, R>(simd, width - k, x), w, sum);
                     }
-                    k += lanes;
                 }
                 c[n * rows + r] = R::sum(simd, sum);
             }
@@ -299,21 +318,22 @@ mod tests {
         type Output<R: Real> = ();
 
         fn call<S: Simd, R: Real>(self, simd: S) {
-            let unit = unit::<S, R>();
-            let (rows, depth) = (self.rows, self.depth);
-            let width = self.width.next_multiple_of(unit);
+            let Self { rows, depth, width } = self;
+            let whole = width.next_multiple_of(R::lanes::<S>());
+            // What lies beyond the last row is read, but must not count.
             let make = |n: usize, m: usize, shift: usize| -> Vec<R> {
-                (0..n * m).map(|i| R::from_f64(element(i / m + shift, i % m))).collect()
+                let numbers = (0..n * m).map(|i| R::from_f64(element(i / m + shift, i % m)));
+                numbers.chain([R::from_f64(f64::NAN); MOST_LANES]).collect()
             };
             let a = make(rows, depth, 0);
             let b = make(depth, width, 5);
-            let mut panels = vec![R::default(); depth * width];
+            let mut panels = vec![R::default(); depth * whole];
             for k in 0..depth {
                 for n in 0..width {
                     panels[panel_offset::<S, R>(depth, width, k, n)] = b[k * width + n];
                 }
             }
-            let mut c = vec![R::default(); rows * width];
+            let mut c = vec![R::default(); rows * width + MOST_LANES];
             simd.vectorize(Product {
                 simd,
                 rows,
@@ -334,7 +354,7 @@ mod tests {
             }
 
             let b = make(rows, width, 9);
-            let mut c = vec![R::from_f64(1.0); depth * width];
+            let mut c = vec![R::from_f64(1.0); depth * whole];
             simd.vectorize(TransposedProduct {
                 simd,
                 rows,
@@ -352,14 +372,18 @@ mod tests {
                         + (0..rows)
                             .map(|r| a[r * depth + i].to_f64() * b[r * width + n].to_f64())
                             .sum::<f64>();
-                    assert!((c[i * width + n].to_f64() - exact).abs() < tolerance);
+                    assert!((c[i * whole + n].to_f64() - exact).abs() < tolerance);
                 }
             }
 
             let outputs = 3;
             let w = make(outputs, width, 2);
+            let mut padded = vec![R::default(); outputs * whole];
+            for n in 0..outputs {
+                padded[n * whole..][..width].copy_from_slice(&w[n * width..][..width]);
+            }
             let mut c = vec![R::default(); outputs * rows];
-            simd.vectorize(ColumnsProduct { simd, rows, width, outputs, a: &b, b: &w, c: &mut c });
+            simd.vectorize(ColumnsProduct { simd, rows, width, outputs, a: &b, b: &padded, c: &mut c });
             for n in 0..outputs {
                 for r in 0..rows {
                     let exact: f64 =
@@ -373,7 +397,7 @@ mod tests {
     #[test]
     fn products_agree_with_plain_sums_on_every_instruction_set() {
         for isa in Isa::available() {
-            for width in [1, 8, 20, 33, 40, 64, 100] {
+            for width in [1, 4, 8, 20, 33, 40, 64, 100] {
                 for depth in [1, 2, 7, 64] {
                     isa.run::<f32, _>(Check { rows: 48, depth, width });
                     isa.run::<f64, _>(Check { rows: 24, depth, width });

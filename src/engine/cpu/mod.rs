@@ -31,7 +31,7 @@ use self::dispatch::WithReal;
 use self::gram::BlockProduct;
 use self::leibniz::Products;
 use self::normal::{Normal, RowPlan};
-use self::schedule::Schedule;
+use self::schedule::{Schedule, gcd};
 use self::tape::Tape;
 use super::pointwise::Evaluator;
 use super::{Differentiable, Engine, EngineError, Jacobian};
@@ -125,7 +125,7 @@ impl<R: Real> CpuEngine<R> {
         let team = Team::among(threads, ranks);
         let team = team.map_err(|error| EngineError::Threads(error.to_string()))?;
         let kernels = isa.run::<R, _>(Select { activations: &problem.activations() });
-        let schedule = Arc::new(Schedule::new(&problem.layers(), kernels.unit()));
+        let schedule = Arc::new(Schedule::new(&problem.layers(), kernels.lanes()));
         let mut engine = Self {
             net: Packed::new(&schedule, problem.coefficients()),
             schedule,
@@ -180,8 +180,11 @@ impl<R: Real> CpuEngine<R> {
         let plan = Plan::new(&mut carried, jets, &mut scales);
         let products = self.schedule.has_gates.then(|| Products::new(&mut carried, jets, &mut scales));
         let channels = plan.channels();
-        // The fewest points that make whole tiles, linked ones together.
-        let unit = sides * (gemm::ROWS / gcd(gemm::ROWS, channels * sides));
+        // The fewest points that make whole tiles and whole registers, linked ones together.
+        let tiles = gemm::ROWS / gcd(gemm::ROWS, channels * sides);
+        let registers = self.schedule.periods();
+        let registers = registers / gcd(registers, tiles * sides);
+        let unit = sides * tiles * registers;
         let row_bytes = self.columns() * size_of::<R>();
         let rows = (BLOCK_BYTES / row_bytes).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end - 1);
         let points = (rows / channels / unit).max(1) * unit;
@@ -251,7 +254,7 @@ impl<R: Real> CpuEngine<R> {
         let evaluators: Vec<Mutex<Option<[Evaluator; 3]>>> =
             self.spaces.iter().map(|_| Mutex::new(None)).collect();
         let (of_block, of_columns, of_scales) = (rows * inputs, columns * term.stride, scales * term.points);
-        term.inputs.resize(blocks * of_block, R::default());
+        term.inputs.resize(blocks * of_block + gemm::MOST_LANES, R::default());
         term.columns.resize(blocks * of_columns, R::default());
         term.scales.resize(blocks * of_scales, R::default());
         const ENOUGH: &str = "as long as all blocks";
@@ -651,8 +654,4 @@ impl WithReal for SelectProducts {
     fn call<S: Simd, R: Real>(self, simd: S) -> Box<dyn BlockProduct> {
         Box::new(gram::With(simd))
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

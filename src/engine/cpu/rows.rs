@@ -9,11 +9,9 @@
 
 use pulp::{NullaryFnOnce, Simd};
 
+use super::gemm::{self, MOST_LANES};
 use crate::network::Layer;
 use crate::simd::Real;
-
-/// Numbers in the longest register.
-const MOST_LANES: usize = 16;
 
 /// The order of a block's rows: channel by channel, within it side by side, within it site by site.
 #[derive(Clone, Copy)]
@@ -38,7 +36,8 @@ impl Linked {
 
 /// Writes the part of every site's Jacobian row that belongs to `layer`.
 ///
-/// `a` are the layer's inputs and `d` the adjoints of its preactivations, both row by row.
+/// `a` are the layer's inputs, which are read beyond the last of them, and `d` the adjoints of its preactivations, both row
+/// by row.
 /// Whole registers are written, whose ends are overwritten by what follows them, but never beyond the layer's part.
 pub(super) struct OuterRows<'a, R, S> {
     pub(super) simd: S,
@@ -60,39 +59,29 @@ impl<R: Real, S: Simd> NullaryFnOnce for OuterRows<'_, R, S> {
         let Self { simd, linked, a, a_stride, d, d_stride, layer, rows, stride } = self;
         let lanes = R::lanes::<S>();
         let Layer { inputs, outputs, weights, biases, .. } = layer;
-        assert!(a.len() >= linked.count() * a_stride);
+        assert!(a.len() + a_stride >= linked.count() * a_stride + inputs.next_multiple_of(lanes));
         let end = biases + outputs;
         assert!(inputs <= a_stride && outputs <= d_stride && end <= stride && lanes <= MOST_LANES);
-        let whole = a_stride.is_multiple_of(lanes);
         for (site, row) in rows.chunks_exact_mut(stride).take(linked.sites).enumerate() {
             for n in 0..outputs {
                 let first = weights + n * inputs;
-                if whole {
-                    for k in (0..inputs).step_by(lanes) {
-                        let mut sum = R::splat(simd, R::default());
-                        for i in linked.rows(site) {
-                            // SAFETY: rows of a block are below `linked.count()`; a register at `k < inputs` ends
-                            // within `a_stride`, a multiple of the lanes.
-                            let part = unsafe { R::load(simd, a.as_ptr().add(i * a_stride + k)) };
-                            sum = R::mul_add(simd, R::splat(simd, d[i * d_stride + n]), part, sum);
-                        }
-                        let to = &mut row[first + k..end];
-                        if to.len() >= lanes {
-                            // SAFETY: a register fits, as has just been asked.
-                            unsafe { R::store(simd, to.as_mut_ptr(), sum) };
-                        } else {
-                            let mut last = [R::default(); MOST_LANES];
-                            // SAFETY: no register is longer.
-                            unsafe { R::store(simd, last.as_mut_ptr(), sum) };
-                            to.copy_from_slice(&last[..to.len()]);
-                        }
+                for k in (0..inputs).step_by(lanes) {
+                    let mut sum = R::splat(simd, R::default());
+                    for i in linked.rows(site) {
+                        // SAFETY: rows of a block are below `linked.count()`, and a register at `k < inputs` ends where
+                        // the assertion above has room for it.
+                        let part = unsafe { R::load(simd, a.as_ptr().add(i * a_stride + k)) };
+                        sum = R::mul_add(simd, R::splat(simd, d[i * d_stride + n]), part, sum);
                     }
-                } else {
-                    for k in 0..inputs {
-                        let products = linked
-                            .rows(site)
-                            .map(|i| a[i * a_stride + k].to_f64() * d[i * d_stride + n].to_f64());
-                        row[first + k] = R::from_f64(products.sum());
+                    let to = &mut row[first + k..end];
+                    if to.len() >= lanes {
+                        // SAFETY: a register fits, as has just been asked.
+                        unsafe { R::store(simd, to.as_mut_ptr(), sum) };
+                    } else {
+                        let mut last = [R::default(); MOST_LANES];
+                        // SAFETY: no register is longer.
+                        unsafe { R::store(simd, last.as_mut_ptr(), sum) };
+                        to.copy_from_slice(&last[..to.len()]);
                     }
                 }
             }
@@ -104,7 +93,7 @@ impl<R: Real, S: Simd> NullaryFnOnce for OuterRows<'_, R, S> {
     }
 }
 
-/// Adds Σ a·d over the rows of every site to `sums`; both are `width` wide.
+/// Adds Σ a·d over the rows of every site to `sums`; both are `width` wide, and read beyond the last row.
 pub(super) struct DotRows<'a, R, S> {
     pub(super) simd: S,
     pub(super) linked: Linked,
@@ -121,17 +110,19 @@ impl<R: Real, S: Simd> NullaryFnOnce for DotRows<'_, R, S> {
     fn call(self) {
         let Self { simd, linked, width, a, d, sums } = self;
         let lanes = R::lanes::<S>();
-        let length = linked.count() * width;
-        assert!(width.is_multiple_of(lanes) && a.len() >= length && d.len() >= length);
+        let length = linked.count() * width + width.next_multiple_of(lanes);
+        assert!(a.len() + width >= length && d.len() + width >= length);
         assert!(sums.len() <= linked.sites);
         for (site, total) in sums.iter_mut().enumerate() {
             let mut sum = R::splat(simd, R::default());
             for i in linked.rows(site) {
                 for k in (0..width).step_by(lanes) {
-                    // SAFETY: rows of a block are below `linked.count()`, and a register at `k` ends within `width`.
+                    // SAFETY: rows of a block are below `linked.count()`, and a register at `k` ends where
+                    // the assertion above has room for it.
                     unsafe {
                         let a = R::load(simd, a.as_ptr().add(i * width + k));
                         let d = R::load(simd, d.as_ptr().add(i * width + k));
+                        let [a, d] = [a, d].map(|x| gemm::first::<S, R>(simd, width - k, x));
                         sum = R::mul_add(simd, a, d, sum);
                     }
                 }

@@ -7,6 +7,12 @@
 
 use crate::network::{self, Layer, Layers, Numbers, Part};
 
+/// Widths are padded to multiples of this.
+///
+/// So few rows together fill whole registers, and what works on a row at a time takes these as one: a register of 16 numbers
+/// four of them at most.
+pub(super) const UNIT: usize = 4;
+
 /// Networks, laid out.
 pub(super) struct Schedule {
     /// Every layer in the order of θ: those of steps, then those of outputs.
@@ -16,7 +22,7 @@ pub(super) struct Schedule {
     pub(super) steps: Vec<Step>,
     /// The output layers, the last ones of `layers`.
     pub(super) outputs: Vec<Output>,
-    /// Every array; what the first one has is with the points.
+    /// Every array, in the order in which they are made and lie; what the first one has is with the points.
     pub(super) arrays: Vec<Array>,
     /// The networks.
     pub(super) parts: Vec<Part>,
@@ -30,6 +36,8 @@ pub(super) struct Schedule {
     pub(super) columns: Columns,
     /// The greatest padded width of an array that a step makes.
     pub(super) widest: usize,
+    /// Numbers in a register.
+    pub(super) lanes: usize,
     /// Adjoints that are there at once.
     pub(super) slots: usize,
     /// Is there a product of arrays?
@@ -129,14 +137,14 @@ pub(super) enum Op {
 }
 
 impl Schedule {
-    /// The layout of `layers` where widths are padded to multiples of `unit`.
-    pub(super) fn new(layers: &Layers, unit: usize) -> Self {
+    /// The layout of `layers` for registers of `lanes` numbers.
+    pub(super) fn new(layers: &Layers, lanes: usize) -> Self {
         let mut columns = Columns::default();
         let mut place = |width: usize| {
             columns.arrays += width;
             Array { width, place: columns.arrays - width }
         };
-        let padded = |width: usize| width.next_multiple_of(unit);
+        let padded = |width: usize| width.next_multiple_of(UNIT);
         let linear = |part: &Part| layers.outputs[part.outputs.clone()].iter().any(|output| output.from == 0);
         let kept = layers.parts.iter().map(|part| linear(part).then(|| place(padded(part.features.len()))));
         let kept: Vec<Option<Array>> = kept.collect();
@@ -223,6 +231,7 @@ impl Schedule {
             kept,
             raw: layers.columns.clone(),
             widest: arrays[1..].iter().map(|array| array.width).max().unwrap_or(0),
+            lanes,
             arrays,
             factors,
             columns,
@@ -234,6 +243,28 @@ impl Schedule {
     /// Is there nothing but layers one after the other?
     pub(super) fn is_chain(&self) -> bool {
         self.outputs.iter().all(|output| output.first) && self.slots == 1
+    }
+
+    /// So many rows of an array of this padded width end with a register.
+    fn period(&self, width: usize) -> usize {
+        self.lanes / gcd(self.lanes, width)
+    }
+
+    /// Rows that end with a register in every array.
+    pub(super) fn periods(&self) -> usize {
+        let made = self.arrays[1..].iter().chain(self.kept.iter().flatten());
+        // Powers of two.
+        made.map(|array| self.period(array.width)).max().unwrap_or(1)
+    }
+
+    /// Numbers in as many rows of this padded width as end with a register.
+    pub(super) fn repeated(&self, width: usize) -> usize {
+        width * self.period(width)
+    }
+
+    /// Numbers in as many registers as a row of this width begins.
+    pub(super) fn registers(&self, width: usize) -> usize {
+        width.next_multiple_of(self.lanes)
     }
 
     /// Features.
@@ -265,6 +296,11 @@ impl Schedule {
     pub(super) fn parameters(&self) -> usize {
         self.numbers.last().map_or(self.numbers_at(), |last| last.first + last.count)
     }
+}
+
+/// The greatest common divisor.
+pub(super) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// What is gone back through.
