@@ -351,6 +351,19 @@ mod tests {
         assert!(schedule.steps.iter().all(|step| step.bar == 0));
     }
 
+    #[test]
+    fn rows_that_end_with_a_register() {
+        let layers = |width| Layers::chain(&Shape { inputs: 2, depth: 3, width, outputs: 1 });
+        // Width, lanes; rows, and numbers in so many of them.
+        for (width, lanes, rows, numbers) in
+            [(20, 16, 4, 80), (20, 8, 2, 40), (18, 8, 2, 40), (24, 16, 2, 48), (64, 16, 1, 64), (3, 1, 1, 4)]
+        {
+            let schedule = Schedule::new(&layers(width), lanes);
+            let padded = schedule.arrays[1].width;
+            assert_eq!((schedule.periods(), schedule.repeated(padded)), (rows, numbers), "{width}");
+        }
+    }
+
     /// Every reader of an array but the first one gone back through adds to its slot, which nothing else has meanwhile.
     #[test]
     fn adjoints_do_not_share_a_slot() {
