@@ -15,7 +15,7 @@ use super::gemm::{self, ColumnsProduct, MOST_LANES, Product, TransposedProduct};
 use super::leibniz::{self, Products};
 use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference};
 use super::rows::{DotRows, Linked, OuterRows};
-use super::schedule::{Array, Back, Op, Output, Read, Schedule, Step, UNIT};
+use super::schedule::{Array, Back, Op, Output, Read, Schedule, Step, padded};
 use super::tape::{self, Tape};
 use crate::activation::Kernel;
 use crate::engine::square_factor;
@@ -449,7 +449,7 @@ pub(super) fn add_layer<R: Real>(
         match column {
             Some(column) => add(biases, &partial.output_bias[column..]),
             None => {
-                let rows = partial.biases[l].chunks_exact(layer.outputs.next_multiple_of(UNIT));
+                let rows = partial.biases[l].chunks_exact(padded(layer.outputs));
                 rows.for_each(|row| add(biases, row));
             }
         }

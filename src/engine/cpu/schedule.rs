@@ -11,7 +11,12 @@ use crate::network::{self, Layer, Layers, Numbers, Part};
 ///
 /// So few rows together fill whole registers, and what works on a row at a time takes these as one: a register of 16 numbers
 /// four of them at most.
-pub(super) const UNIT: usize = 4;
+const UNIT: usize = 4;
+
+/// The padded width of an array of so many columns.
+pub(super) fn padded(width: usize) -> usize {
+    width.next_multiple_of(UNIT)
+}
 
 /// Networks, laid out.
 pub(super) struct Schedule {
@@ -144,7 +149,6 @@ impl Schedule {
             columns.arrays += width;
             Array { width, place: columns.arrays - width }
         };
-        let padded = |width: usize| width.next_multiple_of(UNIT);
         let linear = |part: &Part| layers.outputs[part.outputs.clone()].iter().any(|output| output.from == 0);
         let kept = layers.parts.iter().map(|part| linear(part).then(|| place(padded(part.features.len()))));
         let kept: Vec<Option<Array>> = kept.collect();
