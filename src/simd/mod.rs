@@ -8,7 +8,9 @@
 
 pub mod maths;
 
-use pulp::Simd;
+use std::mem::transmute_copy;
+
+use pulp::{Simd, c64};
 
 /// f32 or f64, with the register operations the kernels need.
 ///
@@ -88,6 +90,15 @@ pub trait Real:
     ) -> (Self::Vector<S>, Self::Vector<S>);
     /// The sum of all lanes, in an order that depends on `S` alone.
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// Lane `i + G·j` is the sum of lanes `G·j..G·(j + 1)` of register `i`; a group of `G` numbers has at most 16 bytes.
+    ///
+    /// A few shuffles and additions.
+    fn sum_groups<S: Simd, const G: usize>(simd: S, registers: [Self::Vector<S>; G]) -> Self::Vector<S>;
+    /// `G` numbers, over and over; they have at most 16 bytes.
+    ///
+    /// # Safety
+    /// `pointer` must be valid for reading `G` numbers; no alignment is asked for.
+    unsafe fn splat_group<S: Simd, const G: usize>(simd: S, pointer: *const Self) -> Self::Vector<S>;
 
     /// Reads `lanes` numbers.
     ///
@@ -114,7 +125,7 @@ macro_rules! real {
     ($real:ident, $bits:ident, $vector:ident, $mask:ident, $lanes:ident, $magic:expr, $mantissa:expr,
      $splat:ident, $splat_bits:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
      $sqrt:ident, $min:ident, $max:ident, $less:ident, $select:ident, $and:ident, $or:ident,
-     $sum:ident, $to_bits:ident, $from_bits:ident, $mul_bits:ident) => {
+     $sum:ident, $to_bits:ident, $from_bits:ident, $mul_bits:ident, $unzip:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = S::$mask;
@@ -215,6 +226,38 @@ macro_rules! real {
             fn sum<S: Simd>(simd: S, a: S::$vector) -> Self {
                 simd.$sum(a)
             }
+            #[inline(always)]
+            fn sum_groups<S: Simd, const G: usize>(simd: S, registers: [S::$vector; G]) -> S::$vector {
+                let neighbours = |a: S::$vector, b: S::$vector| {
+                    let [even, odd] = simd.$unzip([a, b]);
+                    simd.$add(even, odd)
+                };
+                // Two numbers at a time, each kept beside its neighbour.
+                let pairs = |a: S::$vector, b: S::$vector| {
+                    // SAFETY: registers of either precision are the same bytes.
+                    let halves: [S::f64s; 2] = unsafe { transmute_copy(&[a, b]) };
+                    // SAFETY: as above.
+                    let [even, odd]: [S::$vector; 2] =
+                        unsafe { transmute_copy(&simd.deinterleave_shfl_f64s(halves)) };
+                    simd.$add(even, odd)
+                };
+                match (&registers[..], size_of::<[Self; G]>()) {
+                    (&[a, b], 8 | 16) => neighbours(a, b),
+                    (&[a, b, c, d], 16) => pairs(neighbours(a, b), neighbours(c, d)),
+                    _ => unreachable!("no group has {G} numbers"),
+                }
+            }
+            #[inline(always)]
+            unsafe fn splat_group<S: Simd, const G: usize>(simd: S, pointer: *const Self) -> S::$vector {
+                // SAFETY: the caller promises that `G` numbers can be read; registers of all kinds are the same bytes.
+                unsafe {
+                    match size_of::<[Self; G]>() {
+                        8 => transmute_copy(&simd.splat_f64s(pointer.cast::<f64>().read_unaligned())),
+                        16 => transmute_copy(&simd.splat_c64s(pointer.cast::<c64>().read_unaligned())),
+                        _ => unreachable!("no group has {G} numbers"),
+                    }
+                }
+            }
         }
     };
 }
@@ -244,7 +287,8 @@ real!(
     reduce_sum_f32s,
     transmute_u32s_f32s,
     transmute_f32s_u32s,
-    mul_u32s
+    mul_u32s,
+    deinterleave_shfl_f32s
 );
 real!(
     f64,
@@ -271,7 +315,8 @@ real!(
     reduce_sum_f64s,
     transmute_u64s_f64s,
     transmute_f64s_u64s,
-    mul_u64s
+    mul_u64s,
+    deinterleave_shfl_f64s
 );
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pulp::Simd;
 
 use super::activate::{self, MOST_SLOPES};
 use super::chain::{self, AddRows, Plan};
-use super::gemm::{self, ColumnsProduct, MOST_LANES, Product, TransposedProduct};
+use super::gemm::{self, ColumnsProduct, MOST_LANES, Product, Target, TransposedProduct};
 use super::leibniz::{self, Products};
 use super::linear::{Add, AddTimes, AddToRows, ColumnDots, Difference};
 use super::rows::{DotRows, Linked, OuterRows};
@@ -174,8 +174,8 @@ pub(super) struct PackedOutput<R> {
 pub(super) struct Partial<R> {
     /// Sums of every term.
     pub(super) sums: Vec<Sums>,
-    /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`, in rows of whole
-    /// registers.
+    /// Weight gradients: of layers over the features transposed (`inputs × width`), else `outputs × width`, as
+    /// [`Target`] says.
     weights: Vec<AVec<R>>,
     /// For as many rows as fill registers.
     biases: Vec<AVec<R>>,
@@ -382,20 +382,16 @@ impl<R: Real> Packed<R> {
 impl<R: Real> Partial<R> {
     pub(super) fn new(net: &Packed<R>, terms: usize) -> Self {
         let zeros = |n: usize| avec![R::default(); n];
-        let registers = |width: usize| net.schedule.registers(width);
-        let hidden = net.layers.iter().map(|packed| match packed.layer.features {
-            Some(_) => zeros(packed.layer.inputs * registers(packed.width)),
-            None => zeros(packed.layer.outputs * registers(packed.back_width)),
-        });
-        let outputs = net.outputs.iter().map(|packed| zeros(packed.layer.outputs * registers(packed.width)));
+        let schedule = &net.schedule;
+        let weights = (0..schedule.layers.len()).map(|l| zeros(target(schedule, l).length()));
         Self {
             sums: vec![Sums::default(); terms],
-            weights: hidden.chain(outputs).collect(),
+            weights: weights.collect(),
             biases: net.layers.iter().map(|packed| zeros(packed.bias.len())).collect(),
             output_bias: vec![R::default(); net.raw_outputs()],
             factors: net.factors.iter().map(|factor| zeros(factor.len())).collect(),
             coefficients: vec![0.0; net.coefficients.len()],
-            fresh: vec![true; net.schedule.parts.len()],
+            fresh: vec![true; schedule.parts.len()],
         }
     }
 
@@ -411,23 +407,37 @@ impl<R: Real> Partial<R> {
     }
 }
 
-/// Adds the groups' gradients of layer `l` in their order: weights, then biases, to that layer's part of θ.
+/// Has layer `l` its gradient transposed?
 ///
-/// An output layer comes with the first of its raw outputs.
+/// A hidden layer that reads features has few inputs; output layers have theirs as they are, whatever they read.
+fn is_transposed(schedule: &Schedule, l: usize) -> bool {
+    schedule.layers[l].features.is_some() && l < schedule.output_layer(0)
+}
+
+/// How the gradient of layer `l`'s weights lies.
+fn target(schedule: &Schedule, l: usize) -> Target {
+    let Layer { inputs, outputs, .. } = schedule.layers[l];
+    let (height, width) = if is_transposed(schedule, l) { (inputs, outputs) } else { (outputs, inputs) };
+    Target::new(schedule.lanes, height, padded(width))
+}
+
+/// Adds the groups' gradients of layer `l`, hidden or output, in their order: weights, then biases, to that layer's part of θ.
 pub(super) fn add_layer<R: Real>(
     partials: &[Partial<R>],
+    schedule: &Schedule,
     l: usize,
-    layer: &Layer,
-    column: Option<usize>,
     gradient: &mut [f64],
 ) {
+    let layer = &schedule.layers[l];
+    let column = l.checked_sub(schedule.output_layer(0)).map(|k| schedule.outputs[k].column);
     let (weights, biases) = gradient.split_at_mut(layer.inputs * layer.outputs);
     let partials = || partials.iter().filter(|partial| !partial.fresh[layer.part]);
-    // The output layers have theirs as they are, whatever they read.
-    if layer.features.is_some() && column.is_none() {
+    let target = target(schedule, l);
+    if is_transposed(schedule, l) {
         for sums in partials().map(|partial| &partial.weights[l]) {
-            for (k, row) in sums.chunks_exact(sums.len() / layer.inputs).enumerate() {
-                for (n, x) in row[..layer.outputs].iter().enumerate() {
+            for k in 0..layer.inputs {
+                let (row, behind) = target.row(sums, k);
+                for (n, x) in row.iter().chain(behind).take(layer.outputs).enumerate() {
                     weights[n * layer.inputs + k] += x.to_f64();
                 }
             }
@@ -436,11 +446,10 @@ pub(super) fn add_layer<R: Real>(
         // Row by row, so that what is added to stays in cache.
         for (n, to) in weights.chunks_exact_mut(layer.inputs).enumerate() {
             for partial in partials() {
-                let sums = &partial.weights[l];
-                let width = sums.len() / layer.outputs;
-                for (to, x) in to.iter_mut().zip(&sums[n * width..]) {
-                    *to += x.to_f64();
-                }
+                let (row, behind) = target.row(&partial.weights[l], n);
+                let (to, last) = to.split_at_mut(row.len().min(to.len()));
+                to.iter_mut().zip(row).for_each(|(to, x)| *to += x.to_f64());
+                last.iter_mut().zip(behind).for_each(|(to, x)| *to += x.to_f64());
             }
         }
     }
@@ -791,7 +800,7 @@ impl<R: Real, S: Simd> Kernels<R> for Fused<S, R> {
                     rows,
                     height: output.layer.outputs,
                     width: output.width,
-                    a: &space.output_bar[output.column..rows * outputs],
+                    a: &space.output_bar[output.column..],
                     a_stride: outputs,
                     b: &space.y[source.place * rows..],
                     c: &mut partial.weights[net.schedule.output_layer(k)],

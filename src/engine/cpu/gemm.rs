@@ -22,13 +22,48 @@ const fn panel<S: Simd>() -> usize {
 /// Numbers in the longest register, so many of which are read beyond the last row at most.
 pub(super) const MOST_LANES: usize = 16;
 
+/// Numbers of a row of B that lie side by side for the columns beyond the last whole register, 1 if they do not.
+///
+/// Where these columns are a half or a quarter of a register, it takes two or four of B's rows at once, against as many
+/// numbers of A over and over, and what it has summed is added up in the end.
+fn group<S: Simd, R: Real>(depth: usize, width: usize) -> usize {
+    let (lanes, tail) = (R::lanes::<S>(), width % R::lanes::<S>());
+    if S::REGISTER_COUNT < 32 || tail == 0 || lanes % tail > 0 || lanes / tail * size_of::<R>() > 16 {
+        return 1;
+    }
+    let group = lanes / tail;
+    // Adding up costs about as much as four products.
+    if depth - groups(depth, group) > 4 { group } else { 1 }
+}
+
+/// So many registers hold a column of `depth` rows: groups of them, and those left one by one.
+fn groups(depth: usize, group: usize) -> usize {
+    depth / group + depth % group
+}
+
+/// The columns that are computed in whole registers: all up to the last one, or those before groups.
+fn in_registers<S: Simd, R: Real>(width: usize, group: usize) -> usize {
+    let lanes = R::lanes::<S>();
+    if group > 1 { width / lanes * lanes } else { width.next_multiple_of(lanes) }
+}
+
 /// The offset of element `(k, n)` of a `depth × width` matrix stored in panels for [`Product`].
 ///
 /// A panel is a few whole registers wide and holds its rows one after the other.
+/// What is left of a row lies behind them, as [`group`] says.
 pub(super) fn panel_offset<S: Simd, R: Real>(depth: usize, width: usize, k: usize, n: usize) -> usize {
-    let columns = panel::<S>() * R::lanes::<S>();
+    let lanes = R::lanes::<S>();
+    let group = group::<S, R>(depth, width);
+    let whole = in_registers::<S, R>(width, group);
+    if n >= whole {
+        let grouped = depth / group * group;
+        let register = if k < grouped { k / group } else { depth / group + k - grouped };
+        let slot = if k < grouped { k % group } else { 0 };
+        return whole * depth + register * lanes + (n - whole) * group + slot;
+    }
+    let columns = panel::<S>() * lanes;
     let first = n / columns * columns;
-    let panel_width = columns.min(width.next_multiple_of(R::lanes::<S>()) - first);
+    let panel_width = columns.min(whole - first);
     first * depth + k * panel_width + (n - first)
 }
 
@@ -45,7 +80,7 @@ pub(super) fn first<S: Simd, R: Real>(simd: S, count: usize, x: R::Vector<S>) ->
     R::select(simd, within, x, R::splat(simd, R::default()))
 }
 
-/// `C = A·B`: A is `rows × depth`, B `depth × width` in panels of whole registers, C `rows × width`.
+/// `C = A·B`: A is `rows × depth`, B `depth × width` in panels, C `rows × width`.
 ///
 /// The last register may end beyond C, and is written whole.
 pub(super) struct Product<'a, R, S> {
@@ -66,11 +101,13 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
     fn call(self) {
         let Self { simd, rows, depth, width, a, a_stride, b, c } = self;
         let lanes = R::lanes::<S>();
-        let whole = width.next_multiple_of(lanes);
+        let group = group::<S, R>(depth, width);
+        let whole = in_registers::<S, R>(width, group);
+        let tail = if group > 1 { groups(depth, group) * lanes } else { 0 };
         assert!(rows.is_multiple_of(ROWS) && depth <= a_stride);
         // The last row of A ends with what is read of it.
         assert!(a.len() + a_stride >= rows * a_stride + depth);
-        assert!(b.len() >= depth * whole && c.len() + width >= rows * width + whole);
+        assert!(b.len() >= depth * whole + tail && c.len() + width >= rows * width + whole.max(width));
         // The last panel first: what it writes beyond its rows is the first one's.
         for column in (0..whole).step_by(panel::<S>() * lanes).rev() {
             let registers = ((whole - column) / lanes).min(panel::<S>());
@@ -94,6 +131,70 @@ impl<R: Real, S: Simd> NullaryFnOnce for Product<'_, R, S> {
                         3 => column_of_tiles::<S, R, 4, 3>(simd, rows, depth, a, a_stride, b, c, width),
                         2 => column_of_tiles::<S, R, 6, 2>(simd, rows, depth, a, a_stride, b, c, width),
                         _ => column_of_tiles::<S, R, 12, 1>(simd, rows, depth, a, a_stride, b, c, width),
+                    }
+                }
+            }
+        }
+        // SAFETY: as above; behind the panels lie the registers of columns `whole..width`, a group's part of one.
+        unsafe {
+            let (a, b) = (a.as_ptr(), b.as_ptr().add(depth * whole));
+            let c = c.as_mut_ptr().add(whole);
+            match group {
+                2 => tail_of_rows::<S, R, 2>(simd, rows, depth, a, a_stride, b, c, width),
+                4 => tail_of_rows::<S, R, 4>(simd, rows, depth, a, a_stride, b, c, width),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The columns beyond the last whole register, a `G`th part of one, from the first row to the last.
+///
+/// # Safety
+/// `a` is readable for `rows` rows of `a_stride ≥ depth`, `b` for `groups(depth, G)` registers, `c` writable for `rows` rows of
+/// a `G`th part of a register, `c_stride` apart; 12 divides `rows`.
+#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads and writes")]
+#[inline(always)]
+unsafe fn tail_of_rows<S: Simd, R: Real, const G: usize>(
+    simd: S,
+    rows: usize,
+    depth: usize,
+    a: *const R,
+    a_stride: usize,
+    b: *const R,
+    c: *mut R,
+    c_stride: usize,
+) {
+    const M: usize = 12;
+    let lanes = R::lanes::<S>();
+    let groups = depth / G;
+    for row in (0..rows).step_by(M) {
+        // SAFETY: all offsets stay within the bounds that the caller promises.
+        unsafe {
+            let a = a.add(row * a_stride);
+            let mut sum = [R::splat(simd, R::default()); M];
+            for k in 0..groups {
+                let columns = R::load(simd, b.add(k * lanes));
+                for i in 0..M {
+                    let factors = R::splat_group::<S, G>(simd, a.add(i * a_stride + k * G));
+                    sum[i] = R::mul_add(simd, factors, columns, sum[i]);
+                }
+            }
+            for k in 0..depth % G {
+                let columns = R::load(simd, b.add((groups + k) * lanes));
+                for i in 0..M {
+                    let factor = R::splat(simd, *a.add(i * a_stride + groups * G + k));
+                    sum[i] = R::mul_add(simd, factor, columns, sum[i]);
+                }
+            }
+            for first in (0..M).step_by(G) {
+                let all = R::sum_groups::<S, G>(simd, std::array::from_fn(|i| sum[first + i]));
+                let mut places = [R::default(); MOST_LANES];
+                R::store(simd, places.as_mut_ptr(), all);
+                for i in 0..G {
+                    let c = c.add((row + first + i) * c_stride);
+                    for j in 0..lanes / G {
+                        *c.add(j) = places[j * G + i];
                     }
                 }
             }
@@ -148,9 +249,44 @@ unsafe fn column_of_tiles<S: Simd, R: Real, const M: usize, const N: usize>(
     }
 }
 
-/// `C = C·accumulate + AᵀB`: A is `rows × height`, B `rows × width`, C `height` rows of whole registers.
+/// Where [`TransposedProduct`] leaves C, for registers of so many numbers.
 ///
-/// What the ends of these hold is of no meaning.
+/// Columns beyond the last whole register are rows of their own behind the others, one for each, where that takes fewer
+/// registers in all.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    height: usize,
+    /// Numbers of a row: whole registers.
+    whole: usize,
+    /// Columns that are rows behind the others, and numbers in each of these: whole registers.
+    tail: usize,
+    tail_length: usize,
+}
+
+impl Target {
+    pub(super) fn new(lanes: usize, height: usize, width: usize) -> Self {
+        let (tail, tail_length) = (width % lanes, height.next_multiple_of(lanes));
+        if tail > 0 && tail * tail_length < height * lanes {
+            return Self { height, whole: width - tail, tail, tail_length };
+        }
+        Self { height, whole: width.next_multiple_of(lanes), tail: 0, tail_length }
+    }
+
+    /// Numbers in all.
+    pub(super) fn length(&self) -> usize {
+        self.height * self.whole + self.tail * self.tail_length
+    }
+
+    /// Row `i` of C: what lies side by side, and then the columns behind.
+    pub(super) fn row<'a, R>(&self, c: &'a [R], i: usize) -> (&'a [R], impl Iterator<Item = &'a R>) {
+        let behind = c[self.height * self.whole..].chunks_exact(self.tail_length);
+        (&c[i * self.whole..][..self.whole], behind.map(move |column| &column[i]))
+    }
+}
+
+/// `C = C·accumulate + AᵀB`: A is `rows × height`, B `rows × width`, C lies as [`Target`] says.
+///
+/// What the ends of its rows hold is of no meaning.
 pub(super) struct TransposedProduct<'a, R, S> {
     pub(super) simd: S,
     pub(super) rows: usize,
@@ -170,42 +306,53 @@ impl<R: Real, S: Simd> NullaryFnOnce for TransposedProduct<'_, R, S> {
     fn call(self) {
         let Self { simd, rows, height, width, a, a_stride, b, c, accumulate } = self;
         let lanes = R::lanes::<S>();
-        let whole = width.next_multiple_of(lanes);
-        assert!(height <= a_stride && a.len() + a_stride >= rows * a_stride + height);
-        assert!(b.len() + width >= rows * width + whole && c.len() >= height * whole);
-        for column in (0..whole).step_by(panel::<S>() * lanes) {
-            let registers = ((whole - column) / lanes).min(panel::<S>());
-            let mut first = 0;
-            while first < height {
-                let left = height - first;
-                // SAFETY: the assertions above bound every access; a tile of height M is taken only where M rows
-                // of C are left, and covers columns `column..column + registers·lanes` ≤ `whole`.
-                unsafe {
-                    let a = a.as_ptr().add(first);
-                    let b = b.as_ptr().add(column);
-                    let c = c.as_mut_ptr().add(first * whole + column);
-                    let wide = S::REGISTER_COUNT >= 32;
-                    macro_rules! tile {
-                        ($m:literal, $n:literal) => {{
-                            transposed_tile::<S, R, $m, $n>(
-                                simd, rows, a, a_stride, b, width, c, whole, accumulate,
-                            );
-                            $m
-                        }};
+        let target = Target::new(lanes, height, width);
+        let Target { whole, tail, tail_length, .. } = target;
+        assert!(height <= a_stride && c.len() >= target.length());
+        // The last rows of A and B end with what is read of them.
+        let read_of_a = if tail > 0 { tail_length } else { height };
+        assert!(a.len() + a_stride >= rows * a_stride + read_of_a);
+        assert!(b.len() + width >= rows * width + whole.max(width));
+        let (main, behind) = c.split_at_mut(height * whole);
+        let (a, b) = (a.as_ptr(), b.as_ptr());
+        let parts = [
+            (a, a_stride, height, b, width, main, whole),
+            (b.wrapping_add(whole), width, tail, a, a_stride, behind, tail_length),
+        ];
+        for (a, a_stride, height, b, b_stride, c, whole) in parts {
+            for column in (0..whole).step_by(panel::<S>() * lanes) {
+                let registers = ((whole - column) / lanes).min(panel::<S>());
+                let mut first = 0;
+                while first < height {
+                    let left = height - first;
+                    // SAFETY: the assertions above bound every access; a tile of height M is taken only where M rows
+                    // of C are left, and covers columns `column..column + registers·lanes` ≤ `whole`.
+                    unsafe {
+                        let (a, b) = (a.add(first), b.add(column));
+                        let c = c.as_mut_ptr().add(first * whole + column);
+                        let wide = S::REGISTER_COUNT >= 32;
+                        macro_rules! tile {
+                            ($m:literal, $n:literal) => {{
+                                transposed_tile::<S, R, $m, $n>(
+                                    simd, rows, a, a_stride, b, b_stride, c, whole, accumulate,
+                                );
+                                $m
+                            }};
+                        }
+                        first += match registers {
+                            4 if left >= 4 => tile!(4, 4),
+                            4 => tile!(1, 4),
+                            3 if left >= 8 => tile!(8, 3),
+                            3 if left >= 4 => tile!(4, 3),
+                            3 => tile!(1, 3),
+                            2 if wide && left >= 8 => tile!(8, 2),
+                            2 if left >= 4 => tile!(4, 2),
+                            2 => tile!(1, 2),
+                            _ if left >= 8 => tile!(8, 1),
+                            _ if left >= 4 => tile!(4, 1),
+                            _ => tile!(1, 1),
+                        };
                     }
-                    first += match registers {
-                        4 if left >= 4 => tile!(4, 4),
-                        4 => tile!(1, 4),
-                        3 if left >= 8 => tile!(8, 3),
-                        3 if left >= 4 => tile!(4, 3),
-                        3 => tile!(1, 3),
-                        2 if wide && left >= 8 => tile!(8, 2),
-                        2 if left >= 4 => tile!(4, 2),
-                        2 => tile!(1, 2),
-                        _ if left >= 8 => tile!(8, 1),
-                        _ if left >= 4 => tile!(4, 1),
-                        _ => tile!(1, 1),
-                    };
                 }
             }
         }
@@ -354,7 +501,8 @@ mod tests {
             }
 
             let b = make(rows, width, 9);
-            let mut c = vec![R::from_f64(1.0); depth * whole];
+            let target = Target::new(R::lanes::<S>(), depth, width);
+            let mut c = vec![R::from_f64(1.0); target.length()];
             simd.vectorize(TransposedProduct {
                 simd,
                 rows,
@@ -367,12 +515,13 @@ mod tests {
                 accumulate: true,
             });
             for i in 0..depth {
-                for n in 0..width {
+                let (row, behind) = target.row(&c, i);
+                for (n, x) in row.iter().chain(behind).take(width).enumerate() {
                     let exact: f64 = 1.0
                         + (0..rows)
                             .map(|r| a[r * depth + i].to_f64() * b[r * width + n].to_f64())
                             .sum::<f64>();
-                    assert!((c[i * whole + n].to_f64() - exact).abs() < tolerance);
+                    assert!((x.to_f64() - exact).abs() < tolerance);
                 }
             }
 
@@ -397,8 +546,8 @@ mod tests {
     #[test]
     fn products_agree_with_plain_sums_on_every_instruction_set() {
         for isa in Isa::available() {
-            for width in [1, 4, 8, 20, 33, 40, 64, 100] {
-                for depth in [1, 2, 7, 64] {
+            for width in [1, 4, 8, 12, 20, 24, 33, 40, 64, 100] {
+                for depth in [1, 2, 7, 19, 20, 64] {
                     isa.run::<f32, _>(Check { rows: 48, depth, width });
                     isa.run::<f64, _>(Check { rows: 24, depth, width });
                 }

@@ -55,7 +55,7 @@ impl<R: Real> CpuEngine<R> {
                 for l in run.clone() {
                     let (part, others) = piece.split_at_mut(schedule.layers[l].parameters());
                     piece = others;
-                    add_layer(partials, schedule, l, part);
+                    block::add_layer(partials, schedule, l, part);
                 }
                 return;
             }
@@ -92,12 +92,6 @@ fn runs(schedule: &Schedule) -> Vec<Range<usize>> {
     runs
 }
 
-/// Adds the groups' gradients of one layer, hidden or output, to its part of θ.
-fn add_layer<R: Real>(partials: &[Partial<R>], schedule: &Schedule, l: usize, part: &mut [f64]) {
-    let column = l.checked_sub(schedule.output_layer(0)).map(|k| schedule.outputs[k].column);
-    block::add_layer(partials, l, &schedule.layers[l], column, part);
-}
-
 /// The groups' gradients but for the coefficients, by all threads.
 fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], schedule: &Schedule, gradient: &mut [f64]) {
     let (mut rest, numbers) = gradient.split_at_mut(schedule.numbers_at());
@@ -108,7 +102,7 @@ fn reduce<R: Real>(team: &Team, partials: &[Partial<R>], schedule: &Schedule, gr
     });
     team.share(parts, |_, (l, part)| {
         part.fill(0.0);
-        add_layer(partials, schedule, l, part);
+        block::add_layer(partials, schedule, l, part);
     });
     numbers.fill(0.0);
     block::add_factors(partials, schedule, numbers);
