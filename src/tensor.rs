@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use safetensors::{Dtype, View};
 
-/// An array of f64, last index fastest; its bytes are made when they are written.
+/// An array of f64, last index fastest; its bytes are the numbers' own where these have the file's order.
 pub(crate) struct Tensor<'a> {
     pub(crate) numbers: &'a [f64],
     pub(crate) shape: Vec<usize>,
@@ -22,6 +22,9 @@ impl View for Tensor<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
+        if cfg!(target_endian = "little") {
+            return bytemuck::cast_slice(self.numbers).into();
+        }
         let bytes: Vec<[u8; 8]> = self.numbers.iter().map(|x| x.to_le_bytes()).collect();
         bytes.into_flattened().into()
     }

@@ -92,9 +92,9 @@ pub trait Real:
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     /// Lane `i + G·j` is the sum of lanes `G·j..G·(j + 1)` of register `i`; a group of `G` numbers has at most 16 bytes.
     ///
-    /// A few shuffles and additions.
+    /// A few shuffles and additions; registers have at least 16 bytes.
     fn sum_groups<S: Simd, const G: usize>(simd: S, registers: [Self::Vector<S>; G]) -> Self::Vector<S>;
-    /// `G` numbers, over and over; they have at most 16 bytes.
+    /// `G` numbers, over and over; they have 8 or 16 bytes, and registers at least as many.
     ///
     /// # Safety
     /// `pointer` must be valid for reading `G` numbers; no alignment is asked for.
@@ -236,9 +236,9 @@ macro_rules! real {
                 let pairs = |a: S::$vector, b: S::$vector| {
                     // SAFETY: registers of either precision are the same bytes.
                     let halves: [S::f64s; 2] = unsafe { transmute_copy(&[a, b]) };
+                    let halves = simd.deinterleave_shfl_f64s(halves);
                     // SAFETY: as above.
-                    let [even, odd]: [S::$vector; 2] =
-                        unsafe { transmute_copy(&simd.deinterleave_shfl_f64s(halves)) };
+                    let [even, odd]: [S::$vector; 2] = unsafe { transmute_copy(&halves) };
                     simd.$add(even, odd)
                 };
                 match (&registers[..], size_of::<[Self; G]>()) {
