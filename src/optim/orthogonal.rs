@@ -149,10 +149,10 @@ impl Orthogonal {
             column[self.filled..m].fill(0.0);
         }
         if m >= TALL * n && n > STRIP {
-            self.eliminate::<2>(team, [m / 2, m]);
+            self.eliminate(team, [0..m / 2, m / 2..m]);
             self.take_up(team, m / 2);
         } else {
-            self.eliminate::<1>(team, [m]);
+            self.eliminate(team, [0..m]);
         }
         for (j, column) in self.columns.chunks_exact_mut(height).enumerate() {
             column[(j + 1).min(n)..n].fill(0.0);
@@ -160,8 +160,9 @@ impl Orthogonal {
         self.filled = n;
     }
 
-    /// Leaves an R at the top of every block of rows, which end at `ends`, with its c beside it; what is below is of no meaning.
-    fn eliminate<const BLOCKS: usize>(&mut self, team: &Team, ends: [usize; BLOCKS]) {
+    /// Leaves an R at the top of every block of rows, which follow each other, with its c beside it; what is below is of no
+    /// meaning.
+    fn eliminate<const BLOCKS: usize>(&mut self, team: &Team, blocks: [Range<usize>; BLOCKS]) {
         let (n, height) = (self.n, self.height);
         let next = |first: usize, rows: &mut MatMut<'_, f64>, joint: &mut [f64], room: &mut MemBuffer| {
             let width = STRIP.min(n - first);
@@ -169,23 +170,23 @@ impl Orthogonal {
             find_reflections(strip, square(joint, width), MemStack::new(room));
         };
         let strip = &mut self.columns[..STRIP.min(n) * height];
-        let work = Blocks::new(strip, height, ends, 0).zip(self.joints.chunks_mut(STRIP * STRIP));
+        let work = Blocks::new(strip, height, &blocks, 0).zip(self.joints.chunks_mut(STRIP * STRIP));
         team.share(work.zip(&mut self.rooms), |_, ((mut rows, joint), room)| next(0, &mut rows, joint, room));
         for first in (0..n).step_by(STRIP) {
             let width = STRIP.min(n - first);
             let (strip, right) = self.columns[first * height..].split_at_mut(width * height);
             let (joints, others) = self.joints[BLOCKS * first * STRIP..].split_at_mut(BLOCKS * STRIP * STRIP);
             let reflections: [_; BLOCKS] = std::array::from_fn(|block| {
-                let begin = if block == 0 { 0 } else { ends[block - 1] };
+                let rows = &blocks[block];
                 let strip = MatRef::from_column_major_slice(strip, height, width);
                 let joint = MatRef::from_column_major_slice(
                     &joints[block * STRIP * STRIP..][..width * width],
                     width,
                     width,
                 );
-                (strip.subrows(begin + first, ends[block] - begin - first), joint)
+                (strip.subrows(rows.start + first, rows.len() - first), joint)
             });
-            let work = Blocks::new(right, height, ends, first).zip(others.chunks_mut(STRIP * STRIP));
+            let work = Blocks::new(right, height, &blocks, first).zip(others.chunks_mut(STRIP * STRIP));
             team.share(work.zip(&mut self.rooms).enumerate(), |_, (i, ((mut rows, joint), room))| {
                 let (strip, its_joint) = reflections[i % BLOCKS];
                 apply_transpose(strip, its_joint, Conj::No, rows.rb_mut(), Par::Seq, MemStack::new(room));
@@ -514,20 +515,25 @@ fn find_reflections(mut a: MatMut<'_, f64>, mut joint: MatMut<'_, f64>, stack: &
     join(joint, a.rb(), width.next_multiple_of(THIN), THIN, Par::Seq);
 }
 
-/// Strips of columns, of each the blocks of rows that end at `ends`, less the first rows of every block.
+/// Strips of columns, of each the blocks of rows, less the first rows of every block.
 struct Blocks<'a, const BLOCKS: usize> {
     strips: ChunksMut<'a, f64>,
     /// Of the strip at work the rows of the blocks that are still to come.
     rest: Option<MatMut<'a, f64>>,
     block: usize,
     height: usize,
-    ends: [usize; BLOCKS],
+    blocks: &'a [Range<usize>; BLOCKS],
     skipped: usize,
 }
 
 impl<'a, const BLOCKS: usize> Blocks<'a, BLOCKS> {
-    fn new(columns: &'a mut [f64], height: usize, ends: [usize; BLOCKS], skipped: usize) -> Self {
-        Self { strips: columns.chunks_mut(STRIP * height), rest: None, block: 0, height, ends, skipped }
+    fn new(
+        columns: &'a mut [f64],
+        height: usize,
+        blocks: &'a [Range<usize>; BLOCKS],
+        skipped: usize,
+    ) -> Self {
+        Self { strips: columns.chunks_mut(STRIP * height), rest: None, block: 0, height, blocks, skipped }
     }
 }
 
@@ -535,7 +541,6 @@ impl<'a, const BLOCKS: usize> Iterator for Blocks<'a, BLOCKS> {
     type Item = MatMut<'a, f64>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let begin = if self.block == 0 { 0 } else { self.ends[self.block - 1] };
         let rest = match self.rest.take() {
             Some(rest) => rest,
             None => {
@@ -544,7 +549,7 @@ impl<'a, const BLOCKS: usize> Iterator for Blocks<'a, BLOCKS> {
                 MatMut::from_column_major_slice_mut(strip, self.height, width)
             }
         };
-        let (rows, rest) = rest.split_at_row_mut(self.ends[self.block] - begin);
+        let (rows, rest) = rest.split_at_row_mut(self.blocks[self.block].len());
         self.block = (self.block + 1) % BLOCKS;
         self.rest = (self.block > 0).then_some(rest);
         Some(rows.split_at_row_mut(self.skipped).1)
