@@ -11,7 +11,7 @@
 use super::{ErrorEstimate, Growth};
 use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
-use crate::problem::{InitialValue, Problem, Windows};
+use crate::problem::{Ordinary, Problem, Windows};
 use crate::verify;
 
 /// Steps in a network that is alone, and in each of several.
@@ -27,7 +27,7 @@ pub(super) fn estimate(
     theta: &[f64],
     threads: usize,
 ) -> Option<ErrorEstimate> {
-    let mut equations = InitialValue::new(problem)?;
+    let mut equations = Ordinary::initial_value(problem)?;
     let (lower, upper) = (problem.coordinates[0].lower, problem.coordinates[0].upper);
     let mut alone;
     let (engine, spans): (&mut dyn Engine, _) = match problem.training.windows.count() {
@@ -113,7 +113,7 @@ impl Sums {
     fn follow(
         &mut self,
         problem: &Problem,
-        equations: &mut InitialValue,
+        equations: &mut Ordinary,
         engine: &mut dyn Engine,
         theta: &[f64],
         (from, to): (f64, f64),

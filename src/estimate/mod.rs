@@ -23,6 +23,7 @@
 //! This file knows problems and the fused engine.
 //! It does not know how the answer was found, nor what it is compared with.
 
+mod boundary;
 mod initial;
 mod windows;
 
@@ -105,6 +106,28 @@ pub fn estimate(
     if let Some(estimate) = initial::estimate(problem, engine, theta, threads) {
         return Some(estimate);
     }
+    match boundary::estimate(problem, theta, threads) {
+        Some((estimate, true)) => Some(estimate),
+        Some((estimate, false)) => Some(match of_functions(problem, theta, threads) {
+            Some(other) => estimate.or_greater(&other),
+            None => estimate,
+        }),
+        None => of_functions(problem, theta, threads),
+    }
+}
+
+impl ErrorEstimate {
+    /// Of every error the greater one.
+    fn or_greater(mut self, other: &Self) -> Self {
+        let errors = self.unknowns.iter_mut().zip(&other.unknowns);
+        errors.for_each(|(error, other)| *error = error.max(*other));
+        self.amplification = self.amplification.max(other.amplification);
+        self
+    }
+}
+
+/// The estimate among the functions by which the network can change.
+fn of_functions(problem: &Problem, theta: &[f64], threads: usize) -> Option<ErrorEstimate> {
     if theta.len() > MOST {
         return None;
     }

@@ -7,7 +7,7 @@
 //! This file knows when to step how far; it does not know what is decided.
 
 use super::Problem;
-use super::initial_value::InitialValue;
+use super::ordinary::Ordinary;
 use crate::expr::Node;
 use crate::jet::MultiIndex;
 
@@ -192,7 +192,7 @@ impl Course {
 
 /// Where an integration is.
 struct Pilot {
-    equations: InitialValue,
+    equations: Ordinary,
     start: Vec<f64>,
     t: f64,
     state: Vec<f64>,
@@ -202,7 +202,7 @@ struct Pilot {
 
 impl Pilot {
     fn new(problem: &Problem) -> Option<Self> {
-        let mut equations = InitialValue::new(problem)?;
+        let mut equations = Ordinary::initial_value(problem)?;
         let start = equations.start()?;
         let (t, highest) = (equations.begin, vec![0.0; equations.orders.len()]);
         Some(Self { equations, state: start.clone(), start, t, highest })

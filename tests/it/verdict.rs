@@ -43,6 +43,31 @@ fn the_verdict_knows_no_reference() {
     assert_eq!(trained.verdict(), heat(10).verdict());
 }
 
+/// y is fixed by the ends, but its level inside only to exp(−1/(2·eps)) of a residual.
+#[test]
+fn the_estimate_of_a_boundary_value_problem_sees_what_is_nearly_undetermined() {
+    for (eps, steps) in [(1.0, 30), (1.0, 300), (0.04, 30), (0.04, 300)] {
+        let text = format!(
+            "[coordinates]\nx = [-1, 1]\n[parameters]\neps = {eps}\n[unknowns]\ny = {{}}\n[reference]\nsolution = {{ y = \"2 + sin(2*x)\" }}\n\
+             [training]\nauto = false\nstages = [{{ adam = {{ steps = 100 }} }}, {{ lbfgs = {{ steps = {steps} }} }}]\n\
+             [conditions.physics]\nplace = \"interior\"\npoints = 200\n\
+             residual = \"eps*y_xx - x*y_x + 4*eps*sin(2*x) + 2*x*cos(2*x)\"\n\
+             [conditions.ends]\nplace = [\"x = -1\", \"x = 1\"]\nresidual = \"y - 2 - sin(2*x)\"\n"
+        );
+        let problem = Problem::parse(&text).expect("a problem");
+        let mut trained = pinn::solve(&problem).expect("it trains");
+        // Relative to the root mean square of the solution.
+        let truth = trained.evaluation().scores[0].expect("a reference").error() * 2.1435;
+        let mut engine = CpuEngine::<f64>::new(&problem, 1, Isa::best()).expect("an engine");
+        let estimated = pinn::internals::estimate::estimate(&problem, &mut engine, trained.theta(), 1);
+        let estimate = estimated.expect("an estimate").unknowns[0];
+        assert!(
+            (0.8..1.25).contains(&(estimate / truth)),
+            "eps = {eps}, {steps} steps: {estimate:e} against {truth:e}"
+        );
+    }
+}
+
 #[test]
 fn a_residual_in_other_units_changes_no_estimate() {
     let theta = heat(100);

@@ -20,8 +20,8 @@ use rand::RngExt;
 
 use crate::expr::{Digits, listed};
 use crate::problem::geometry::Geometry;
-use crate::problem::initial_value::InitialValue;
 use crate::problem::model::{Condition, Problem};
+use crate::problem::ordinary::Ordinary;
 use crate::problem::pilot;
 use crate::problem::place::Place;
 use crate::rng;
@@ -166,7 +166,7 @@ impl Problem {
         const LOOKS: usize = 64;
         /// A determinant, with equations in units of their terms, below which there is no solving.
         const SINGULAR: f64 = 1e-10;
-        let Some(mut equations) = InitialValue::new(self) else { return false };
+        let Some(mut equations) = Ordinary::initial_value(self) else { return false };
         let Some(start) = equations.start() else { return false };
         let mut random = rng::stream(0, "posedness/start");
         let (lower, upper) = (self.coordinates[0].lower, self.coordinates[0].upper);

@@ -1,4 +1,4 @@
-//! Initial-value problems of ordinary differential equations, over their unknowns' own derivatives.
+//! Ordinary differential equations and their conditions at ends, over their unknowns' own derivatives.
 //!
 //! A *place* is a row of numbers: of every unknown its value and its derivatives below the highest, the *state*, and after
 //! the states of all unknowns the highest derivative of each, for which the equations are solved.
@@ -11,6 +11,7 @@ use faer::Mat;
 use faer::linalg::solvers::Solve;
 
 use super::model::Problem;
+use super::place::Place;
 use super::posedness::{Input, Linear, Site};
 use super::{Equations, Windows};
 use crate::jet::MultiIndex;
@@ -53,59 +54,84 @@ impl Radau {
     }
 }
 
-/// Equations for the highest derivative of every unknown, and the conditions at the start.
-pub(crate) struct InitialValue {
-    /// Where it begins.
+/// Equations for the highest derivative of every unknown, and as many conditions as a state has numbers.
+pub(crate) struct Ordinary {
+    /// Where it begins: the start, or the lower end of the domain.
     pub(crate) begin: f64,
     /// Of every unknown the order of its highest derivative.
     pub(crate) orders: Vec<usize>,
     pub(crate) radau: Radau,
     equations: Vec<Linear>,
-    start: Vec<Linear>,
+    /// With all places where they hold.
+    conditions: Vec<(Vec<f64>, Linear)>,
     scratch: Vec<f64>,
 }
 
 /// Residuals at a place, and their slopes by its numbers, row by row.
 pub(crate) struct Linearized {
     pub(crate) values: Vec<f64>,
-    slopes: Vec<Vec<f64>>,
+    pub(crate) slopes: Vec<Vec<f64>>,
 }
 
-impl InitialValue {
-    /// `None` if `problem` is none: partial differential equations, parameters to be found, data, conditions elsewhere, or
-    /// a start that is not stated by conditions alone.
-    pub(crate) fn new(problem: &Problem) -> Option<Self> {
+impl Ordinary {
+    /// An initial-value problem; `None` if `problem` is none: partial differential equations, parameters to be found, data,
+    /// conditions elsewhere, or a start that is not stated by conditions alone.
+    pub(crate) fn initial_value(problem: &Problem) -> Option<Self> {
+        let (begin, orders) = Windows::beginning(problem)?;
+        let all = Self::new(problem, begin, Some(orders))?;
+        all.conditions.iter().all(|(at, _)| at[..] == [begin]).then_some(all)
+    }
+
+    /// A boundary-value problem with conditions at both ends of its domain and nowhere else; `None` if `problem` is none.
+    pub(crate) fn boundary_value(problem: &Problem) -> Option<Self> {
+        let (lower, upper) = (problem.coordinates[0].lower, problem.coordinates[0].upper);
+        let all = Self::new(problem, lower, None)?;
+        let mut places = all.conditions.iter().flat_map(|(at, _)| at);
+        let has = |end: f64| all.conditions.iter().any(|(at, _)| at.contains(&end));
+        (has(lower) && has(upper) && places.all(|at| [lower, upper].contains(at))).then_some(all)
+    }
+
+    /// Without `orders` the highest derivatives are those that the equations have.
+    fn new(problem: &Problem, begin: f64, orders: Option<Vec<usize>>) -> Option<Self> {
         if problem.coordinates.len() != 1 || !problem.trainable.is_empty() || problem.integrates() {
             return None;
         }
-        let (begin, orders) = Windows::beginning(problem)?;
         let language = Equations::new(problem, |_| None)?;
-        let (mut equations, mut start) = (vec![], vec![]);
+        let (mut equations, mut conditions) = (vec![], vec![]);
         for condition in &problem.conditions {
-            if !condition.place.is_drawn() {
-                return None;
-            }
             let linear = Linear::new(&language.residuals(problem, condition)?)?;
-            let known = |input: &Input| match *input {
-                Input::Jet { output, index, side } => side == 0 && index.order() <= orders[output],
-                Input::Coefficient(_) => false,
-            };
-            if !linear.inputs.iter().all(known) {
-                return None;
-            }
-            if condition.place.is_interior() {
-                equations.push(linear);
-            } else if condition.place.faces().iter().all(|face| face.contains(&(0, begin))) {
-                start.push(linear);
-            } else {
-                return None;
+            match &condition.place {
+                Place::Interior => equations.push(linear),
+                Place::Faces(faces) => {
+                    let at = faces.iter().map(|face| match face[..] {
+                        [(0, at)] => Some(at),
+                        _ => None,
+                    });
+                    conditions.push((at.collect::<Option<Vec<f64>>>()?, linear));
+                }
+                _ => return None,
             }
         }
-        let count = |all: &[Linear]| all.iter().map(Linear::residuals).sum::<usize>();
+        let orders = orders.unwrap_or_else(|| {
+            let mut orders = vec![0; problem.unknowns.len()];
+            for input in equations.iter().flat_map(|linear| &linear.inputs) {
+                if let Input::Jet { output, index, .. } = *input {
+                    orders[output] = index.order().max(orders[output]);
+                }
+            }
+            orders
+        });
+        let known = |input: &Input, beyond: usize| match *input {
+            Input::Jet { output, index, side } => side == 0 && index.order() < orders[output] + beyond,
+            Input::Coefficient(_) => false,
+        };
+        let all_known = equations.iter().all(|linear| linear.inputs.iter().all(|input| known(input, 1)))
+            && conditions.iter().all(|(_, linear)| linear.inputs.iter().all(|input| known(input, 0)));
         let states: usize = orders.iter().sum();
+        let fits = equations.iter().map(Linear::residuals).sum::<usize>() == orders.len()
+            && conditions.iter().map(|(at, linear)| at.len() * linear.residuals()).sum::<usize>() == states;
         let radau = Radau::new(orders.iter().copied().max()?);
-        let fits = count(&equations) == orders.len() && count(&start) == states;
-        fits.then_some(Self { begin, orders, radau, equations, start, scratch: vec![] })
+        (all_known && fits).then_some(Self { begin, orders, radau, equations, conditions, scratch: vec![] })
     }
 
     /// Numbers of a state.
@@ -133,23 +159,31 @@ impl InitialValue {
     /// The equations at a place.
     pub(crate) fn equations(&mut self, t: f64, place: &[f64]) -> Linearized {
         let equations = std::mem::take(&mut self.equations);
-        let found = self.linearized(&equations, t, place);
+        let found = self.linearized(equations.iter().map(|linear| (t, linear)), place);
         self.equations = equations;
         found
     }
 
-    /// The conditions at the start; the highest derivatives have no part in them.
-    fn conditions(&mut self, place: &[f64]) -> Linearized {
-        let start = std::mem::take(&mut self.start);
-        let found = self.linearized(&start, self.begin, place);
-        self.start = start;
+    /// The conditions that hold at `t`, in a state.
+    pub(crate) fn conditions(&mut self, t: f64, state: &[f64]) -> Linearized {
+        let conditions = std::mem::take(&mut self.conditions);
+        let here = conditions.iter().filter(|(at, _)| at.contains(&t)).map(|(_, linear)| (t, linear));
+        // The highest derivatives have no part in them.
+        let place = [state, &vec![f64::NAN; self.orders.len()]].concat();
+        let mut found = self.linearized(here, &place);
+        found.slopes.iter_mut().for_each(|slopes| slopes.truncate(state.len()));
+        self.conditions = conditions;
         found
     }
 
-    fn linearized(&mut self, conditions: &[Linear], t: f64, place: &[f64]) -> Linearized {
+    fn linearized<'a>(
+        &mut self,
+        conditions: impl Iterator<Item = (f64, &'a Linear)>,
+        place: &[f64],
+    ) -> Linearized {
         let mut found = Linearized { values: vec![], slopes: vec![] };
         let mut scratch = std::mem::take(&mut self.scratch);
-        for linear in conditions {
+        for (t, linear) in conditions {
             let slots: Vec<usize> = linear
                 .inputs
                 .iter()
@@ -173,18 +207,17 @@ impl InitialValue {
 
     /// The state where the solution begins.
     pub(crate) fn start(&mut self) -> Option<Vec<f64>> {
-        let (states, unknowns) = (self.states(), self.orders.len());
+        let (states, begin) = (self.states(), self.begin);
         newton(vec![0.0; states], |state| {
-            let place = [state, &vec![f64::NAN; unknowns]].concat();
-            let Linearized { values, slopes } = self.conditions(&place);
+            let Linearized { values, slopes } = self.conditions(begin, state);
             Some((values, Mat::from_fn(states, states, |i, j| slopes[i][j])))
         })
     }
 
     /// How far the state `state` is from fulfilling the conditions at the start, to first order.
     pub(crate) fn start_error(&mut self, state: &[f64]) -> Option<Vec<f64>> {
-        let (states, unknowns) = (self.states(), self.orders.len());
-        let Linearized { values, slopes } = self.conditions(&[state, &vec![f64::NAN; unknowns]].concat());
+        let states = self.states();
+        let Linearized { values, slopes } = self.conditions(self.begin, state);
         let right: Vec<f64> = values.iter().map(|value| -value).collect();
         Some(solved(&Mat::from_fn(states, states, |i, j| slopes[i][j]), &[right])?.swap_remove(0))
     }
