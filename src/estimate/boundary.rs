@@ -11,10 +11,11 @@
 //! This file knows answers of networks and their derivatives; how equations are integrated is known elsewhere.
 
 use faer::linalg::solvers::Solve;
-use faer::{Mat, MatRef};
+use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
+use faer::{Mat, MatRef, Par};
 use rand::RngExt;
 
-use super::ErrorEstimate;
+use super::{ErrorEstimate, INSIDE};
 use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::problem::{Ordinary, Problem};
@@ -26,15 +27,16 @@ const STEPS: usize = 2048;
 const LOOKS: usize = 4096;
 /// Estimates with all steps and with half of them that differ by no more than this are alike.
 const ALIKE: f64 = 2.0;
-/// How far inside the domain its last place is, as a part of its length.
-const INSIDE: f64 = 1e-9;
 
 /// As [`super::estimate`], and whether it hardly depends on how finely the domain was cut; `None` where the problem is of
 /// another kind.
 pub(super) fn estimate(problem: &Problem, theta: &[f64], threads: usize) -> Option<(ErrorEstimate, bool)> {
+    if problem.training.windows.count() > 1 {
+        return None;
+    }
     let mut equations = Ordinary::boundary_value(problem)?;
     let mut engine = CpuEngine::<f64>::new(problem, threads.max(1), Isa::best()).ok()?;
-    if problem.training.windows.count() > 1 || theta.len() != engine.parameters() {
+    if theta.len() != engine.parameters() {
         return None;
     }
     let (lower, upper) = (problem.coordinates[0].lower, problem.coordinates[0].upper);
@@ -82,12 +84,14 @@ fn edges(equations: &mut Ordinary, looks: &[f64], places: &[f64], length: usize)
         .collect();
     let answer: Vec<&[f64]> = places.chunks_exact(length).map(|place| &place[..states]).collect();
     let uniform = vec![1.0; looks.len() - 1];
-    let ways = [uniform, variation(&answer), variation(&residuals)];
+    let ways = [uniform, variation(&answer), variation(&residuals)].map(|way| {
+        let all: f64 = way.iter().sum();
+        (way, all)
+    });
     let mut reached = vec![0.0];
     for k in 0..looks.len() - 1 {
-        let share = |way: &Vec<f64>| {
-            let all: f64 = way.iter().sum();
-            if all > 0.0 { way[k] / all } else { 1.0 / way.len() as f64 }
+        let share = |(way, all): &(Vec<f64>, f64)| {
+            if *all > 0.0 { way[k] / all } else { 1.0 / way.len() as f64 }
         };
         reached.push(reached[k] + ways.iter().map(share).sum::<f64>() / ways.len() as f64);
     }
@@ -242,8 +246,9 @@ impl Steps {
         let mut at = vec![solution.subrows(states, states).to_owned()];
         for (r, by_first, by_next, c) in inner.iter().rev() {
             let next = &at[at.len() - 1];
-            let left = c - by_first * &first - by_next * next;
-            at.push(solved_above(r, left));
+            let mut own = c - by_first * &first - by_next * next;
+            solve_upper_triangular_in_place(r.as_ref(), own.as_mut(), Par::Seq);
+            at.push(own);
         }
         at.push(first);
         at.reverse();
@@ -261,18 +266,6 @@ impl Steps {
         };
         (0..self.unknowns.len()).map(error).collect()
     }
-}
-
-/// The solutions of a system with an upper triangle, which `right` becomes.
-fn solved_above(triangle: &Mat<f64>, mut right: Mat<f64>) -> Mat<f64> {
-    for column in 0..right.ncols() {
-        for row in (0..triangle.nrows()).rev() {
-            let known: f64 =
-                (row + 1..triangle.nrows()).map(|k| triangle[(row, k)] * right[(k, column)]).sum();
-            right[(row, column)] = (right[(row, column)] - known) / triangle[(row, row)];
-        }
-    }
-    right
 }
 
 /// One matrix above another.

@@ -8,7 +8,7 @@
 //!
 //! This file knows answers of networks and their derivatives; how equations are integrated is known elsewhere.
 
-use super::{ErrorEstimate, Growth};
+use super::{ErrorEstimate, Growth, INSIDE};
 use crate::engine::Engine;
 use crate::engine::cpu::{CpuEngine, Isa};
 use crate::problem::{Ordinary, Problem, Windows};
@@ -17,8 +17,6 @@ use crate::verify;
 /// Steps in a network that is alone, and in each of several.
 const ALONE: usize = 512;
 const EACH: usize = 64;
-/// How far inside a window its last point is, as a part of its length.
-const INSIDE: f64 = 1e-9;
 
 /// As [`super::estimate`]; `None` where the problem is of another kind.
 pub(super) fn estimate(

@@ -60,6 +60,9 @@ const APART: f64 = 0.5;
 const ROUNDING: f64 = 1e-13;
 /// The least part of the residuals' squares that is told from none.
 const LEAST_EXPLAINED: f64 = 1e-6;
+/// How far inside a stretch of integration its last point is, as a part of its length: there another window may begin, or
+/// an equation be singular.
+const INSIDE: f64 = 1e-9;
 /// Ratios of variances that are tried, as parts of the greatest eigenvalue of ΦᵀΦ, and how many in a decade.
 const LEAST_RATIO: i32 = -15;
 const PER_DECADE: i32 = 4;

@@ -152,7 +152,7 @@ impl Orthogonal {
             self.eliminate(team, [0..m / 2, m / 2..m]);
             self.take_up(team, m / 2);
         } else {
-            self.eliminate(team, std::array::from_fn::<_, 1, _>(|_| 0..m));
+            self.eliminate(team, [Range { start: 0, end: m }]);
         }
         for (j, column) in self.columns.chunks_exact_mut(height).enumerate() {
             column[(j + 1).min(n)..n].fill(0.0);
